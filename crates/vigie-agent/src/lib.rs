@@ -1,0 +1,1 @@
+//! The edge agent: control loop, sources, recorder, uploader, deletion.

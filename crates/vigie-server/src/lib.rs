@@ -1,0 +1,1 @@
+//! The service: HTTP API, metadata, hub link, ingest and reading.

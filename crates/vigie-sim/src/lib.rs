@@ -1,0 +1,1 @@
+//! Simulated clock, disk, link and camera; scenarios and random-seed tests.

@@ -1,0 +1,44 @@
+//! The disk seam: everything that Vigie's store asks of a file system, and nothing else.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// A file that is open for appending or reading. All methods take `&self`: readers share a file with its writer.
+pub trait DiskFile: Send + Sync {
+    /// Writes all of `parts`, in order, at `offset`. Bytes are not durable before [`DiskFile::sync`].
+    fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()>;
+    /// Reads exactly `length_bytes` at `offset`; `UnexpectedEof` when the file ends before.
+    fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes>;
+    /// Makes content and length durable (fdatasync). A failure is final: never call it again for this file.
+    fn sync(&self) -> io::Result<()>;
+    /// The length in bytes now.
+    fn length_bytes(&self) -> io::Result<u64>;
+    /// Cuts the file to `length_bytes`.
+    fn truncate(&self, length_bytes: u64) -> io::Result<()>;
+}
+
+/// A file system as the store sees it. [`crate::OsDisk`] is the real one; the simulated one can lose unsynced
+/// data, tear the last write, fail a sync and fill up.
+pub trait Disk: Send + Sync + 'static {
+    /// Creates a new file for reading and writing; `AlreadyExists` when there is one.
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens an existing file for reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Renames a file, replacing the target. Durable only after [`Disk::sync_dir`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file. Durable only after [`Disk::sync_dir`].
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+    /// Creates a directory and its parents.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty directory.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable. A failure is final.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// The full paths of the files and directories in a directory, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Bytes that an unprivileged process can still write on the file system that holds `path`.
+    fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+}
