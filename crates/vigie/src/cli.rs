@@ -1,0 +1,192 @@
+//! The command line: every option, its environment variable and its default, declared once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Open, self-hosted video from the edge: records cameras where they are and speaks the wire protocol of Amazon
+/// Kinesis Video Streams.
+#[derive(Debug, Parser)]
+#[command(name = "vigie", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file: one table a command, keys named like the options with `_` for `-`
+    #[arg(long, global = true, env = "VIGIE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub log: LogOptions,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct LogOptions {
+    /// What to log: a level, or a filter such as `info,vigie_agent=debug`
+    #[arg(long, global = true, env = "VIGIE_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+    /// Log as JSON, one object a line
+    #[arg(long, global = true, env = "VIGIE_LOG_JSON")]
+    pub log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service: control plane, media store, reading
+    Server(ServerOptions),
+    /// Run the edge agent on the hub next to the cameras
+    Agent(AgentOptions),
+    /// Run server, agent and a simulated camera in one process, ready to try
+    Demo(DemoOptions),
+    /// Run a simulated RTSP camera that loops a file
+    Camera(CameraOptions),
+    /// Access keys of a server
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The media store of a server or a hub
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// The next fire times of a Quartz cron expression, or why it is invalid
+    Cron(CronOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct ServerOptions {
+    /// Address to listen on
+    #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8440", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// Folder for everything the server keeps; created at first start
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// URL that clients reach this server by, returned by GetDataEndpoint [default: taken from each request]
+    #[arg(long, env = "VIGIE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Region in ARNs and signatures
+    #[arg(long, env = "VIGIE_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// Account id in ARNs, twelve digits
+    #[arg(long, env = "VIGIE_ACCOUNT_ID", default_value = "000000000000", value_name = "ID")]
+    pub account_id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct AgentOptions {
+    /// This hub: the HubDeviceArn of the edge configurations it takes
+    #[arg(long, env = "VIGIE_HUB_DEVICE_ARN", value_name = "ARN")]
+    pub hub_device_arn: String,
+    /// The server, or any endpoint that speaks Kinesis Video Streams
+    #[arg(long, env = "VIGIE_ENDPOINT_URL", value_name = "URL")]
+    pub endpoint_url: String,
+    /// The Secrets Manager that holds the cameras' secrets [default: --endpoint-url]
+    #[arg(long, env = "VIGIE_SECRETS_ENDPOINT_URL", value_name = "URL")]
+    pub secrets_endpoint_url: Option<String>,
+    /// Folder for the configuration and the media of this hub; created at first start
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-hub", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Time zone of the schedules, such as Europe/Paris [default: the system's]
+    #[arg(long, env = "VIGIE_TIMEZONE", value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Region of the signatures
+    #[arg(long, env = "VIGIE_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// Address for /healthz, /readyz and /metrics
+    #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8441", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// Address the server listens on
+    #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8440", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// Folder for the demonstration; created at first start
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-demo", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+/// How the simulated camera asks who is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CameraAuthentication {
+    /// Offer both schemes, as most cameras do
+    #[default]
+    Both,
+    /// Digest only
+    Digest,
+    /// Basic only
+    Basic,
+}
+
+#[derive(Debug, Args)]
+pub struct CameraOptions {
+    /// The file to loop: MP4, MOV or MKV with H.264 or H.265, and AAC or G.711
+    #[arg(long, env = "VIGIE_MEDIA", value_name = "FILE")]
+    pub media: PathBuf,
+    /// Address to listen on
+    #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8554", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// How many cameras to be: /cam0, /cam1 and so on
+    #[arg(long, env = "VIGIE_MOUNTS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub mounts: u32,
+    /// Ask for this user
+    #[arg(long, env = "VIGIE_USER", requires = "password")]
+    pub user: Option<String>,
+    /// Ask for this password
+    #[arg(long, env = "VIGIE_PASSWORD", requires = "user")]
+    pub password: Option<String>,
+    /// How to ask for user and password
+    #[arg(long, env = "VIGIE_AUTHENTICATION", value_enum, default_value_t)]
+    pub authentication: CameraAuthentication,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the access keys (never their secrets)
+    List(KeysListOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct KeysListOptions {
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// List the streams and their media files
+    List(StoreListOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct StoreListOptions {
+    /// The server's or the hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Only this stream, by the key that the list shows
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CronOptions {
+    /// Quartz cron expression, such as "0 0 9-16 ? * MON-FRI"
+    pub expression: String,
+    /// Start after this time: RFC 3339 or milliseconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// How many fire times
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: u32,
+    /// Time zone, such as Europe/Paris [default: the system's]
+    #[arg(long, env = "VIGIE_TIMEZONE", value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
