@@ -3,5 +3,15 @@
 //! Pure: no files, no sockets, no threads, no clock reads, no randomness. Time comes in as [`clock::Now`], chance as
 //! [`chance::Chance`]. The shells in `vigie-server`, `vigie-agent` and `vigie-sim` execute what is decided here.
 
+pub mod backoff;
 pub mod chance;
 pub mod clock;
+pub mod cron;
+pub mod deletion;
+pub mod fragmenter;
+pub mod job_status;
+pub mod media_clock;
+pub mod recorder;
+pub mod schedule;
+pub mod sync;
+pub mod uploader;
