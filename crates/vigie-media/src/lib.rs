@@ -3,7 +3,9 @@
 //! Decides what a frame and a fragment are and how they are read from and written to Matroska and read from
 //! MP4. Pure: it never opens a file or a socket, never reads a clock, never decodes a picture.
 
+pub mod codec;
 pub mod frame;
+pub mod matroska;
 pub mod time;
 pub mod track;
 

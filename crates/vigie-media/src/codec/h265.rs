@@ -1,0 +1,237 @@
+//! H.265: hvcC (ISO/IEC 14496-15 §8.3.3), what the SPS says of the picture, key frames.
+
+use bytes::Bytes;
+
+use super::bits::BitReader;
+use super::{CodecError, nal, put_units, take_units};
+use crate::{Track, TrackKind, VideoSettings, codec_id};
+
+const NAL_VPS: u8 = 32;
+const NAL_SPS: u8 = 33;
+const NAL_PPS: u8 = 34;
+
+/// Parameter sets of an H.265 track: the content of an hvcC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HevcConfig {
+    /// Video parameter sets, NAL units without start code.
+    pub vps: Vec<Bytes>,
+    /// Sequence parameter sets; the first one has been parsed.
+    pub sps: Vec<Bytes>,
+    /// Picture parameter sets.
+    pub pps: Vec<Bytes>,
+    /// Bytes of the length before each NAL unit of a frame, 1 to 4.
+    pub nal_length_size: usize,
+    parsed: ParsedSps,
+}
+
+/// What is read of a sequence parameter set (ITU-T H.265 §7.3.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ParsedSps {
+    profile: ProfileTierLevel,
+    temporal_layers: u8,
+    temporal_id_nested: bool,
+    chroma_format_idc: u8,
+    bit_depth_luma_minus8: u8,
+    bit_depth_chroma_minus8: u8,
+    width_pixels: u32,
+    height_pixels: u32,
+}
+
+/// The general part of `profile_tier_level` (ITU-T H.265 §7.3.3), in the 12 bytes that hvcC repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ProfileTierLevel([u8; 12]);
+
+impl HevcConfig {
+    /// From parameter sets as SDP or the stream give them; lengths of four bytes.
+    pub fn new(vps: Vec<Bytes>, sps: Vec<Bytes>, pps: Vec<Bytes>) -> Result<Self, CodecError> {
+        let too_long = |unit: &Bytes| unit.len() > usize::from(u16::MAX);
+        if vps.iter().chain(&sps).chain(&pps).any(too_long) {
+            return Err(CodecError::Invalid("an H.265 parameter set is too long for an hvcC"));
+        }
+        let first = sps.first().ok_or(CodecError::Invalid(
+            "the H.265 configuration holds no sequence parameter set",
+        ))?;
+        let parsed = ParsedSps::parse(first)?;
+        Ok(Self { vps, sps, pps, nal_length_size: 4, parsed })
+    }
+
+    /// Parses an hvcC (CodecPrivate of V_MPEGH/ISO/HEVC, `hvcC` of MP4).
+    pub fn parse(hvcc: &[u8]) -> Result<Self, CodecError> {
+        const TRUNCATED: CodecError = CodecError::Truncated("the hvcC");
+        let (fixed, mut rest) = hvcc.split_first_chunk::<23>().ok_or(TRUNCATED)?;
+        // Encoders of drafts wrote 0; the layout is the same.
+        if fixed[0] > 1 {
+            return Err(CodecError::Invalid("the hvcC has a version other than 1"));
+        }
+        let (mut vps, mut sps, mut pps) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..fixed[22] {
+            let (&[kind, high, low], after) = rest.split_first_chunk::<3>().ok_or(TRUNCATED)?;
+            rest = after;
+            let count = usize::from(u16::from_be_bytes([high, low]));
+            let units = take_units(&mut rest, count).ok_or(TRUNCATED)?;
+            match kind & 0x3F {
+                NAL_VPS => vps.extend(units),
+                NAL_SPS => sps.extend(units),
+                NAL_PPS => pps.extend(units),
+                _ => {} // Supplemental information: no decoder needs it out of band.
+            }
+        }
+        Ok(Self { nal_length_size: usize::from(fixed[21] & 3) + 1, ..Self::new(vps, sps, pps)? })
+    }
+
+    /// The hvcC.
+    pub fn to_hvcc(&self) -> Vec<u8> {
+        let sps = &self.parsed;
+        let mut out = vec![1];
+        out.extend_from_slice(&sps.profile.0);
+        // Unknown segmentation and parallelism; frame rate not said.
+        out.extend_from_slice(&[0xF0, 0x00, 0xFC]);
+        out.push(0xFC | sps.chroma_format_idc);
+        out.push(0xF8 | sps.bit_depth_luma_minus8);
+        out.push(0xF8 | sps.bit_depth_chroma_minus8);
+        out.extend_from_slice(&[0, 0]);
+        let length_size = (self.nal_length_size.clamp(1, 4) - 1) as u8;
+        let nested = u8::from(sps.temporal_id_nested);
+        out.push(sps.temporal_layers << 3 | nested << 2 | length_size);
+        let arrays = [(NAL_VPS, &self.vps), (NAL_SPS, &self.sps), (NAL_PPS, &self.pps)];
+        out.push(arrays.iter().filter(|(_, units)| !units.is_empty()).count() as u8);
+        for (kind, units) in arrays {
+            if !units.is_empty() {
+                out.push(0x80 | kind); // Complete: all of this kind are here.
+                out.extend_from_slice(&(units.len() as u16).to_be_bytes());
+                put_units(&mut out, units);
+            }
+        }
+        out
+    }
+
+    /// Picture size after the conformance window, in pixels.
+    pub fn dimensions(&self) -> VideoSettings {
+        VideoSettings {
+            width_pixels: self.parsed.width_pixels,
+            height_pixels: self.parsed.height_pixels,
+        }
+    }
+
+    /// RFC 6381 codec string (ISO/IEC 14496-15 Annex E).
+    pub fn codec_string(&self) -> String {
+        let [first, c0, c1, c2, c3, constraints @ .., level] = self.parsed.profile.0;
+        let space = ["", "A", "B", "C"][usize::from(first >> 6)];
+        let tier = if first & 0x20 == 0 { 'L' } else { 'H' };
+        let compatibility = u32::from_be_bytes([c0, c1, c2, c3]).reverse_bits();
+        let mut out = format!("hvc1.{space}{}.{compatibility:X}.{tier}{level}", first & 0x1F);
+        let used = constraints.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        for byte in &constraints[..used] {
+            out.push_str(&format!(".{byte:X}"));
+        }
+        out
+    }
+}
+
+impl ParsedSps {
+    fn parse(unit: &[u8]) -> Result<Self, CodecError> {
+        const WHAT: &str = "the H.265 sequence parameter set";
+        let (header, payload) = unit.split_first_chunk::<2>().ok_or(CodecError::Truncated(WHAT))?;
+        if nal_type(header[0]) != NAL_SPS {
+            return Err(CodecError::Invalid(
+                "the H.265 sequence parameter set has another NAL type",
+            ));
+        }
+        let payload = nal::without_emulation_prevention(payload);
+        let mut bits = BitReader::new(&payload, WHAT);
+        bits.skip(4)?;
+        let sub_layers = bits.bits(3)?;
+        if sub_layers > 6 {
+            return Err(CodecError::Invalid("the H.265 parameter set has more than 7 sub-layers"));
+        }
+        let temporal_id_nested = bits.flag()?;
+        let profile = ProfileTierLevel::parse(&mut bits, sub_layers)?;
+        bits.ue()?;
+        let chroma_format_idc = bits.ue()?;
+        if chroma_format_idc > 3 {
+            return Err(CodecError::Invalid("the H.265 chroma format is unknown"));
+        }
+        if chroma_format_idc == 3 {
+            bits.flag()?; // separate_colour_plane_flag
+        }
+        let (width, height) = (bits.ue()?, bits.ue()?);
+        let window =
+            if bits.flag()? { [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?] } else { [0; 4] };
+        let bit_depth = |depth: u32| match depth {
+            0..=8 => Ok(depth as u8),
+            _ => Err(CodecError::Invalid("the H.265 bit depth is above 16")),
+        };
+        let (luma, chroma) = (bits.ue()?, bits.ue()?);
+        // Window offsets count in chroma samples (ITU-T H.265 table 6-1).
+        let (sub_width, sub_height) = match chroma_format_idc {
+            1 => (2, 2),
+            2 => (2, 1),
+            _ => (1, 1),
+        };
+        let [left, right, top, bottom] = window;
+        Ok(Self {
+            profile,
+            temporal_layers: sub_layers as u8 + 1,
+            temporal_id_nested,
+            chroma_format_idc: chroma_format_idc as u8,
+            bit_depth_luma_minus8: bit_depth(luma)?,
+            bit_depth_chroma_minus8: bit_depth(chroma)?,
+            width_pixels: cropped(width, sub_width, left, right)?,
+            height_pixels: cropped(height, sub_height, top, bottom)?,
+        })
+    }
+}
+
+/// No level of H.265 allows a longer side (8192 times the square root of 8, rounded up).
+const SIDE_PIXELS_MAX: u32 = 32_768;
+
+fn cropped(side: u32, unit: u32, before: u32, after: u32) -> Result<u32, CodecError> {
+    let cut = before.checked_add(after).and_then(|cut| cut.checked_mul(unit));
+    cut.and_then(|cut| side.checked_sub(cut))
+        .filter(|pixels| (1..=SIDE_PIXELS_MAX).contains(pixels))
+        .ok_or(CodecError::Invalid("the H.265 picture size is out of range"))
+}
+
+impl ProfileTierLevel {
+    fn parse(bits: &mut BitReader<'_>, sub_layers: u32) -> Result<Self, CodecError> {
+        let mut general = [0; 12];
+        for byte in &mut general {
+            *byte = bits.bits(8)? as u8;
+        }
+        let mut present = Vec::new();
+        for _ in 0..sub_layers {
+            present.push((bits.flag()?, bits.flag()?));
+        }
+        if sub_layers > 0 {
+            bits.skip(2 * (8 - sub_layers as usize))?;
+        }
+        for (profile, level) in present {
+            bits.skip(usize::from(profile) * 88 + usize::from(level) * 8)?;
+        }
+        Ok(Self(general))
+    }
+}
+
+/// A Matroska track of this configuration.
+pub fn track(number: u64, name: &str, config: &HevcConfig) -> Track {
+    Track {
+        number,
+        kind: TrackKind::Video,
+        name: name.to_owned(),
+        codec_id: codec_id::H265.to_owned(),
+        codec_private: Bytes::from(config.to_hvcc()),
+        video: Some(config.dimensions()),
+        audio: None,
+    }
+}
+
+/// Whether a length-prefixed frame is an intra random access point (NAL types 16 to 23). What cannot be followed
+/// is no key frame.
+pub fn is_key(frame: &[u8], nal_length_size: usize) -> bool {
+    let units = nal::length_prefixed(frame, nal_length_size);
+    units.map_while(Result::ok).any(|unit| (16..=23).contains(&nal_type(unit[0])))
+}
+
+fn nal_type(first_byte: u8) -> u8 {
+    first_byte >> 1 & 0x3F
+}

@@ -1,0 +1,234 @@
+//! The part of a document before its first Cluster: EBML header, Info and Tracks.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::tags::Tag;
+use super::{FragmentReader, Limits, ReadError};
+use crate::matroska::ebml::{self, EbmlError};
+use crate::matroska::ids;
+use crate::{AudioSettings, Track, TrackKind, VideoSettings};
+
+/// Everything that the fragments of a document share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentHeader {
+    /// The bytes up to the first Cluster as they came, except that a Segment of known size is marked as of
+    /// unknown size (same length), because fragments are appended to it, and that Cues, Chapters and
+    /// Attachments are left out. A fragment's bytes appended to these make a playable document.
+    pub raw: Bytes,
+    /// Declared tracks, in document order.
+    pub tracks: Vec<Track>,
+    /// `TimestampScale`: nanoseconds per tick of block and Cluster timestamps; 1,000,000 when not said.
+    pub timestamp_scale_ns: u64,
+    /// `DefaultDuration` by track number, nanoseconds per frame, where the document gives it.
+    pub default_durations_ns: BTreeMap<u64, u64>,
+    /// Tags that stand before the first Cluster; they are part of `raw`.
+    pub tags: Vec<Tag>,
+}
+
+impl DocumentHeader {
+    /// Reads a header that was kept ([`DocumentHeader::raw`]) or written
+    /// ([`crate::matroska::writer::document_header`]).
+    pub fn parse(raw: &[u8], limits: Limits) -> Result<Self, ReadError> {
+        FragmentReader::new(limits).into_header(raw)
+    }
+
+    /// The track that blocks call `number`.
+    pub fn track(&self, number: u64) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.number == number)
+    }
+
+    /// Ticks of this document to milliseconds, rounded down; `None` when out of range.
+    pub(super) fn ticks_to_ms(&self, ticks: i128) -> Option<i64> {
+        i64::try_from((ticks * i128::from(self.timestamp_scale_ns)).div_euclid(1_000_000)).ok()
+    }
+}
+
+/// What has been read of a header so far.
+#[derive(Debug, Default)]
+pub(super) struct HeaderParts {
+    pub(super) raw: Vec<u8>,
+    pub(super) timestamp_scale_ns: Option<u64>,
+    pub(super) tracks: Option<Vec<Track>>,
+    pub(super) default_durations_ns: BTreeMap<u64, u64>,
+    pub(super) tags: Vec<Tag>,
+}
+
+/// What makes a header element unacceptable.
+#[derive(Debug)]
+pub(super) enum HeaderError {
+    Ebml(EbmlError),
+    Structure(&'static str),
+    TooManyTracks(usize),
+}
+
+impl From<EbmlError> for HeaderError {
+    fn from(error: EbmlError) -> Self {
+        Self::Ebml(error)
+    }
+}
+
+impl HeaderParts {
+    /// The finished header, once Tracks has come.
+    pub(super) fn finish(self) -> Option<DocumentHeader> {
+        Some(DocumentHeader {
+            raw: Bytes::from(self.raw),
+            tracks: self.tracks?,
+            timestamp_scale_ns: self.timestamp_scale_ns.unwrap_or(1_000_000),
+            default_durations_ns: self.default_durations_ns,
+            tags: self.tags,
+        })
+    }
+
+    pub(super) fn read_info(&mut self, data: &[u8]) -> Result<(), HeaderError> {
+        let mut scale_ns = 1_000_000;
+        for child in ebml::children(data) {
+            if let (ids::TIMESTAMP_SCALE, value) = child? {
+                scale_ns = ebml::uint(value)?;
+            }
+        }
+        if scale_ns == 0 || scale_ns > 1_000_000_000_000 {
+            return Err(HeaderError::Structure("TimestampScale is out of range"));
+        }
+        match self.timestamp_scale_ns.replace(scale_ns) {
+            None => Ok(()),
+            Some(_) => Err(HeaderError::Structure("Info appears twice")),
+        }
+    }
+
+    pub(super) fn read_tracks(
+        &mut self,
+        data: &[u8],
+        tracks_max: usize,
+    ) -> Result<(), HeaderError> {
+        if self.tracks.is_some() {
+            return Err(HeaderError::Structure("Tracks appears twice"));
+        }
+        let mut tracks: Vec<Track> = Vec::new();
+        for child in ebml::children(data) {
+            let (ids::TRACK_ENTRY, entry) = child? else { continue };
+            let (track, default_duration_ns) = track_entry(entry)?;
+            if tracks.iter().any(|other| other.number == track.number) {
+                return Err(HeaderError::Structure("two tracks have the same TrackNumber"));
+            }
+            if let Some(duration_ns) = default_duration_ns {
+                self.default_durations_ns.insert(track.number, duration_ns);
+            }
+            tracks.push(track);
+            if tracks.len() > tracks_max {
+                return Err(HeaderError::TooManyTracks(tracks.len()));
+            }
+        }
+        if tracks.is_empty() {
+            return Err(HeaderError::Structure("Tracks declares no track"));
+        }
+        self.tracks = Some(tracks);
+        Ok(())
+    }
+}
+
+/// Checks that the EBML header announces something this reader can read (RFC 8794 §11.2).
+pub(super) fn check_ebml_header(data: &[u8]) -> Result<(), HeaderError> {
+    let mut doc_type = None;
+    for child in ebml::children(data) {
+        let (id, value) = child?;
+        match id {
+            ids::DOC_TYPE => doc_type = Some(ebml::string(value)),
+            ids::EBML_READ_VERSION if ebml::uint(value)? > 1 => {
+                return Err(HeaderError::Structure("EBMLReadVersion is above 1"));
+            }
+            ids::EBML_MAX_ID_LENGTH if ebml::uint(value)? > 4 => {
+                return Err(HeaderError::Structure("EBMLMaxIDLength is above 4"));
+            }
+            ids::EBML_MAX_SIZE_LENGTH if ebml::uint(value)? > 8 => {
+                return Err(HeaderError::Structure("EBMLMaxSizeLength is above 8"));
+            }
+            _ => {}
+        }
+    }
+    match doc_type.as_deref() {
+        Some("matroska" | "webm") => Ok(()),
+        _ => Err(HeaderError::Structure("DocType is neither matroska nor webm")),
+    }
+}
+
+fn track_entry(data: &[u8]) -> Result<(Track, Option<u64>), HeaderError> {
+    let mut track = Track {
+        number: 0,
+        kind: TrackKind::Other(0),
+        name: String::new(),
+        codec_id: String::new(),
+        codec_private: Bytes::new(),
+        video: None,
+        audio: None,
+    };
+    let mut default_duration_ns = None;
+    for child in ebml::children(data) {
+        let (id, value) = child?;
+        match id {
+            ids::TRACK_NUMBER => track.number = ebml::uint(value)?,
+            ids::TRACK_TYPE => track.kind = track_kind(ebml::uint(value)?)?,
+            ids::NAME => track.name = ebml::string(value),
+            ids::CODEC_ID => track.codec_id = ebml::string(value),
+            ids::CODEC_PRIVATE => track.codec_private = Bytes::copy_from_slice(value),
+            ids::DEFAULT_DURATION => {
+                default_duration_ns =
+                    Some(ebml::uint(value)?).filter(|&duration_ns| duration_ns > 0);
+            }
+            ids::VIDEO => track.video = Some(video_settings(value)?),
+            ids::AUDIO => track.audio = Some(audio_settings(value)?),
+            // Frames would not be the codec's bytes, and everything after this reader takes them as such.
+            ids::CONTENT_ENCODINGS => {
+                return Err(HeaderError::Structure(
+                    "tracks with ContentEncodings are not supported",
+                ));
+            }
+            _ => {}
+        }
+    }
+    if track.number == 0 {
+        return Err(HeaderError::Structure("a track has no TrackNumber"));
+    }
+    Ok((track, default_duration_ns))
+}
+
+fn track_kind(track_type: u64) -> Result<TrackKind, HeaderError> {
+    match u8::try_from(track_type) {
+        Ok(1) => Ok(TrackKind::Video),
+        Ok(2) => Ok(TrackKind::Audio),
+        Ok(other) => Ok(TrackKind::Other(other)),
+        Err(_) => Err(HeaderError::Structure("TrackType is out of range")),
+    }
+}
+
+fn video_settings(data: &[u8]) -> Result<VideoSettings, HeaderError> {
+    let mut video = VideoSettings { width_pixels: 0, height_pixels: 0 };
+    for child in ebml::children(data) {
+        match child? {
+            (ids::PIXEL_WIDTH, value) => video.width_pixels = small(value)?,
+            (ids::PIXEL_HEIGHT, value) => video.height_pixels = small(value)?,
+            _ => {}
+        }
+    }
+    Ok(video)
+}
+
+fn audio_settings(data: &[u8]) -> Result<AudioSettings, HeaderError> {
+    // The defaults of RFC 9559 §5.1.4.1.29.
+    let mut audio = AudioSettings { sampling_frequency_hz: 8000.0, channels: 1, bit_depth: 0 };
+    for child in ebml::children(data) {
+        match child? {
+            (ids::SAMPLING_FREQUENCY, value) => audio.sampling_frequency_hz = ebml::float(value)?,
+            (ids::CHANNELS, value) => audio.channels = small(value)?,
+            (ids::BIT_DEPTH, value) => audio.bit_depth = small(value)?,
+            _ => {}
+        }
+    }
+    Ok(audio)
+}
+
+fn small(data: &[u8]) -> Result<u32, HeaderError> {
+    let value = ebml::uint(data)?;
+    u32::try_from(value).map_err(|_| HeaderError::Structure("a track setting is out of range"))
+}
