@@ -1,0 +1,155 @@
+//! The table of operations, and the way from a request body to a typed input.
+//!
+//! Decides which operations exist, how they are addressed and what may go wrong with their input. Never decides which
+//! of them a server carries out.
+
+mod table;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{ErrorKind, KvsError};
+use crate::schema::{Shape, validate};
+
+pub use table::*;
+
+/// How an input and an error are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// One path per operation, errors as `{"Message": …}` and a header.
+    RestJson,
+    /// One path for all, the operation in `X-Amz-Target`, errors as `{"__type": …, "message": …}`.
+    AwsJson11,
+}
+
+impl Protocol {
+    /// The value of `content-type` in answers.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::RestJson => "application/json",
+            Self::AwsJson11 => "application/x-amz-json-1.1",
+        }
+    }
+}
+
+/// Which service an operation belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// The control plane of KVS.
+    KinesisVideo,
+    /// KVS archived media.
+    KinesisVideoArchivedMedia,
+    /// KVS media.
+    KinesisVideoMedia,
+    /// Secrets Manager.
+    SecretsManager,
+    /// What Vigie adds.
+    Extension,
+}
+
+impl Service {
+    /// The service in the credential scope of a signature. KVS uses one for all its endpoints; extensions follow it.
+    pub const fn signing_name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            _ => "kinesisvideo",
+        }
+    }
+
+    /// How its operations are written.
+    pub const fn protocol(self) -> Protocol {
+        match self {
+            Self::SecretsManager => Protocol::AwsJson11,
+            _ => Protocol::RestJson,
+        }
+    }
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// Whose it is.
+    pub service: Service,
+    /// Its name, such as `CreateStream`. Unique in the table.
+    pub name: &'static str,
+    /// rest-json: the path, such as `/createStream`. awsJson: the value of `X-Amz-Target`. The method is POST.
+    pub address: &'static str,
+    /// Its input.
+    pub input: &'static Shape,
+    /// The exceptions that it declares, beside those of authentication and of any service.
+    pub errors: &'static [ErrorKind],
+    /// What IAM has to allow.
+    pub action: &'static str,
+}
+
+/// Longest body of a JSON operation.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+impl Operation {
+    /// How it is written.
+    pub const fn protocol(&self) -> Protocol {
+        self.service.protocol()
+    }
+
+    /// The exception for a broken constraint.
+    pub const fn constraint_error(&self) -> ErrorKind {
+        match self.protocol() {
+            Protocol::RestJson => ErrorKind::InvalidArgument,
+            Protocol::AwsJson11 => ErrorKind::InvalidParameter,
+        }
+    }
+
+    /// The exception with which IAM's refusal is said: operations declare one or the other.
+    pub fn denied_error(&self) -> ErrorKind {
+        if self.errors.contains(&ErrorKind::NotAuthorized) {
+            ErrorKind::NotAuthorized
+        } else {
+            ErrorKind::AccessDenied
+        }
+    }
+
+    fn unreadable(&self) -> ErrorKind {
+        match self.protocol() {
+            Protocol::RestJson => ErrorKind::InvalidArgument,
+            Protocol::AwsJson11 => ErrorKind::Serialization,
+        }
+    }
+}
+
+/// The operation of a rest-json path. Case matters, as it does at the service.
+pub fn by_path(path: &str) -> Option<&'static Operation> {
+    OPERATIONS
+        .iter()
+        .copied()
+        .find(|operation| operation.protocol() == Protocol::RestJson && operation.address == path)
+}
+
+/// The operation of an `X-Amz-Target`.
+pub fn by_target(target: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().copied().find(|operation| {
+        operation.protocol() == Protocol::AwsJson11 && operation.address == target
+    })
+}
+
+/// Reads and checks the body of a JSON operation. An empty body counts as `{}`.
+///
+/// Bodies over [`BODY_BYTES_MAX`], nesting over 128 levels (serde_json's limit), text that is not JSON, wrong types
+/// and broken constraints are errors of the operation's protocol; nothing panics.
+pub fn parse<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<T, KvsError> {
+    if body.len() > BODY_BYTES_MAX {
+        let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
+        return Err(KvsError::new(ErrorKind::RequestEntityTooLarge, message));
+    }
+    let body = if body.is_empty() { b"{}" } else { body };
+    let input: Value = serde_json::from_slice(body).map_err(|error| {
+        // The position only: the text of the error may quote the body.
+        let (line, column) = (error.line(), error.column());
+        let message = format!("the request body is not valid JSON (line {line}, column {column})");
+        KvsError::new(operation.unreadable(), message)
+    })?;
+    validate(operation, &input)?;
+    serde_json::from_value(input).map_err(|_| {
+        let message = format!("the request body is not an input of {}", operation.name);
+        KvsError::new(operation.unreadable(), message)
+    })
+}

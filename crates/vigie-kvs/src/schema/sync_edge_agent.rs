@@ -1,0 +1,51 @@
+//! Input of the extension `SyncEdgeAgent`.
+
+use super::edge::HUB_DEVICE_ARN;
+use super::kinesisvideo::RESOURCE_ARN;
+use super::*;
+use crate::shapes::edge::JobStatus;
+use crate::shapes::sync_edge_agent::Phase;
+
+/// A hub may have more streams than AWS's 16, but not without bound.
+const STREAMS_MAX: usize = 10_000;
+const DETAILS: Shape = string(0, 4096);
+
+const RECORDER_STATUS: Shape = Shape::Structure(&[
+    optional("JobStatusDetails", &DETAILS),
+    optional("LastCollectedTime", &Shape::Timestamp),
+    optional("LastUpdatedTime", &Shape::Timestamp),
+    optional("RecorderStatus", &one_of(JobStatus::VALUES)),
+]);
+
+const UPLOADER_STATUS: Shape = Shape::Structure(&[
+    optional("JobStatusDetails", &DETAILS),
+    optional("LastCollectedTime", &Shape::Timestamp),
+    optional("LastUpdatedTime", &Shape::Timestamp),
+    optional("UploaderStatus", &one_of(JobStatus::VALUES)),
+]);
+
+const LOCAL_MEDIA: Shape = Shape::Structure(&[
+    required("SizeBytes", &long(0, i64::MAX)),
+    required("FragmentCount", &long(0, i64::MAX)),
+    optional("OldestTimestamp", &Shape::Timestamp),
+    optional("NewestTimestamp", &Shape::Timestamp),
+    required("NotUploadedBytes", &long(0, i64::MAX)),
+]);
+
+const STREAM: Shape = Shape::Structure(&[
+    required("StreamARN", &RESOURCE_ARN),
+    required("Revision", &long(1, i64::MAX)),
+    required("Phase", &one_of(Phase::VALUES)),
+    optional("FailedStatusDetails", &DETAILS),
+    optional("RecorderStatus", &RECORDER_STATUS),
+    optional("UploaderStatus", &UPLOADER_STATUS),
+    optional("LocalMedia", &LOCAL_MEDIA),
+]);
+
+pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
+    required("HubDeviceArn", &HUB_DEVICE_ARN),
+    required("AgentVersion", &string(1, 64)),
+    optional("Cursor", &string(0, 1024)),
+    required("WaitSeconds", &integer(0, 60)),
+    required("Streams", &list(&STREAM, 0, STREAMS_MAX)),
+]);

@@ -1,0 +1,126 @@
+//! The hub link: the extension `SyncEdgeAgent`.
+//!
+//! It is level-triggered. The hub always sends all it has; the answer always holds all that the hub shall have, or
+//! nothing when that has not changed. Lost, repeated or reordered messages do no harm.
+
+use serde::{Deserialize, Serialize};
+use vigie_media::Timestamp;
+
+use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
+use super::wire_enum;
+use crate::wire::timestamp_option;
+
+wire_enum! {
+    /// How far a hub is with one revision of one stream's configuration.
+    Phase {
+        /// The hub has it on disk.
+        Received = "RECEIVED",
+        /// The hub works by it.
+        Applied = "APPLIED",
+        /// The hub cannot work by it.
+        Failed = "FAILED",
+        /// Jobs are stopped and local media is gone.
+        Erased = "ERASED",
+        /// Local media could not be erased.
+        EraseFailed = "ERASE_FAILED",
+    }
+}
+
+wire_enum! {
+    /// What a hub shall do with a stream.
+    Action {
+        /// Work by the configuration.
+        Apply = "APPLY",
+        /// Stop, and erase the stream's local media.
+        Delete = "DELETE",
+    }
+}
+
+/// What a hub keeps of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LocalMedia {
+    /// All of it.
+    pub size_bytes: i64,
+    /// All fragments.
+    pub fragment_count: i64,
+    /// Start of the oldest fragment.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub oldest_timestamp: Option<Timestamp>,
+    /// End of the newest fragment.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub newest_timestamp: Option<Timestamp>,
+    /// What exists nowhere else.
+    pub not_uploaded_bytes: i64,
+}
+
+/// What a hub says about one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StreamReport {
+    /// Which stream.
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+    /// Which revision of its configuration, 1 and up; reports about older ones are stale.
+    pub revision: u64,
+    /// How far the hub is with it.
+    pub phase: Phase,
+    /// Why, when the phase is a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_status_details: Option<String>,
+    /// Of the recorder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorder_status: Option<LastRecorderStatus>,
+    /// Of the uploader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader_status: Option<LastUploaderStatus>,
+    /// What the hub keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_media: Option<LocalMedia>,
+}
+
+/// What a hub says: everything it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SyncEdgeAgentInput {
+    /// Which hub.
+    pub hub_device_arn: String,
+    /// The program's version.
+    pub agent_version: String,
+    /// From the last answer; absent at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// 0..=60: how long the server may hold the request when it owes nothing.
+    pub wait_seconds: u32,
+    /// All streams that the hub knows.
+    pub streams: Vec<StreamReport>,
+}
+
+/// One stream's configuration for a hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Configuration {
+    /// The stream's name.
+    pub stream_name: String,
+    /// The stream.
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+    /// 1 and up.
+    pub revision: u64,
+    /// What to do.
+    pub action: Action,
+    /// The configuration; of a deletion, the one that is deleted.
+    pub edge_config: EdgeConfig,
+}
+
+/// What a hub hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SyncEdgeAgentOutput {
+    /// For the next request.
+    pub cursor: String,
+    /// The full desired set, absent when the hub's cursor is current. Only an explicit DELETE erases: a stream that
+    /// is not in the set keeps working by its last known configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<Vec<Configuration>>,
+}
