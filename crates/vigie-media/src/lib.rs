@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod frame;
 pub mod matroska;
+pub mod mp4;
 pub mod time;
 pub mod track;
 

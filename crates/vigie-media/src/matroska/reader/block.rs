@@ -143,7 +143,7 @@ fn laced(data: &[u8], payload: Range<usize>, lacing: u8) -> Result<Vec<Range<usi
         }
         _ => {
             let rest = payload.end - at;
-            if rest % count != 0 {
+            if !rest.is_multiple_of(count) {
                 return Err(BAD_LACING);
             }
             sizes.resize(count - 1, rest / count);

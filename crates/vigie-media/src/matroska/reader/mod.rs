@@ -272,7 +272,9 @@ impl FragmentReader {
             (State::BeforeSegment, ids::VOID) => self.skip_element(head)?,
             (State::Start, _) => return Err(self.structure("the document has no EBML header")),
             _ => {
-                return Err(self.structure("something other than a Segment follows the EBML header"));
+                return Err(
+                    self.structure("something other than a Segment follows the EBML header")
+                );
             }
         }
         Ok(Step::Again)
