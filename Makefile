@@ -1,0 +1,33 @@
+# `make demo` and `make test` do all the set-up they need.
+
+# How many whole-system tests run side by side; they mostly wait.
+PYTEST_WORKERS ?= 4
+
+.PHONY: demo test build lint clean
+
+demo:
+	scripts/setup build
+	cargo run --locked -p vigie -- demo
+
+test:
+	scripts/setup test
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	cargo test --locked --workspace --no-fail-fast
+	cargo build --locked -p vigie
+	.venv/bin/python -m pytest tests --numprocesses $(PYTEST_WORKERS)
+
+build:
+	scripts/setup build
+	cargo build --locked --release -p vigie
+
+lint:
+	scripts/setup test
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+clean:
+	cargo clean
+	rm -rf .venv tests/media

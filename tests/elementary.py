@@ -1,0 +1,109 @@
+"""Compares what was recorded with what the camera was given, frame by frame and byte for byte.
+
+A video frame is compared by its VCL NAL units (the coded picture itself). Parameter sets, access unit delimiters and
+SEI are left out: RTSP servers and recorders may carry parameter sets in band, out of band or both without touching a
+picture. An audio frame is compared whole.
+"""
+
+import dataclasses
+import functools
+import subprocess
+import tempfile
+
+import matroska
+
+
+@functools.lru_cache(maxsize=16)
+def source_frames(path, kind):
+    """The frames of a media file's first track of `kind`, in file order, as compared; each occurs once."""
+    with tempfile.NamedTemporaryFile(suffix=".mkv") as remuxed:
+        arguments = ["-map", f"0:{kind[0]}:0", "-c", "copy", "-f", "matroska", remuxed.name]
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path), *arguments], check=True, timeout=60)
+        with open(remuxed.name, "rb") as file:
+            (document,) = matroska.documents(file.read())
+    frames = comparable(document, kind)
+    assert len(set(frames)) == len(frames) > 0, f"the frames of {path} are not all different"
+    return frames
+
+
+def comparable(document, kind, trim_zeros=False):
+    """The frames of a document's only track of `kind`, as compared."""
+    (track,) = [track for track in document.tracks.values() if track.kind == kind]
+    frames = [frame.data for frame in document.frames() if frame.track == track.number]
+    return [vcl_nal_units(track, data, trim_zeros) for data in frames] if kind == "video" else frames
+
+
+def comparable_run(documents, kind):
+    """The frames of many documents (GetMedia's fragments), one after another."""
+    return [frame for document in documents for frame in comparable(document, kind)]
+
+
+def vcl_nal_units(track, data, trim_zeros=False):
+    """The coded picture of one length-prefixed frame: its VCL NAL units joined, each still behind a length.
+
+    `trim_zeros` drops zero bytes behind a NAL unit: no NAL unit ends in one (H.264 7.4.1), and ffmpeg's RTP client adds
+    one in passing from start codes to lengths.
+    """
+    if track.codec_id in ("V_MPEG4/ISO/AVC", "V_MPEG/ISO/AVC"):
+        length_size = (track.codec_private[4] & 3) + 1
+
+        def is_vcl(first_byte):
+            return 1 <= first_byte & 0x1F <= 5
+
+    elif track.codec_id in ("V_MPEGH/ISO/HEVC", "V_MPEG/ISO/HEVC"):
+        length_size = (track.codec_private[21] & 3) + 1
+
+        def is_vcl(first_byte):
+            return first_byte >> 1 & 0x3F <= 31
+
+    else:
+        raise AssertionError(f"no NAL units in {track.codec_id}")
+    picture, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + length_size], "big")
+        unit = data[at + length_size : at + length_size + size]
+        assert len(unit) == size > 0, f"a NAL unit of {size} bytes at {at} of a frame of {len(data)} bytes"
+        at += length_size + size
+        if is_vcl(unit[0]):
+            unit = unit.rstrip(b"\0") if trim_zeros else unit
+            picture.append(len(unit).to_bytes(4, "big") + unit)
+    assert picture, f"a frame of {len(data)} bytes without a picture"
+    return b"".join(picture)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Frames `first`, `first + 1`, ... of the looped source, `count` of them."""
+
+    first: int
+    count: int
+
+
+def runs(received, source):
+    """Splits `received` into runs of the looped `source`; any frame that the source does not hold fails the test."""
+    index = {frame: number for number, frame in enumerate(source)}
+    found = []
+    for position, frame in enumerate(received):
+        assert frame in index, (
+            f"frame {position} of {len(received)} received ({len(frame)} bytes, begins {frame[:16].hex()}) "
+            f"is no frame of the source"
+        )
+        number = index[frame]
+        if found and (found[-1].first + found[-1].count) % len(source) == number:
+            found[-1] = Run(found[-1].first, found[-1].count + 1)
+        else:
+            found.append(Run(number, 1))
+    return found
+
+
+def assert_contiguous(received, source):
+    """Every frame the camera sent in the recorded span is there, byte for byte, in order, once."""
+    assert received, "nothing was received"
+    found = runs(received, source)
+    assert len(found) == 1, f"of a source of {len(source)} frames these runs were received: {found}"
+
+
+def assert_whole(received, source):
+    """The source's frames, all of them, byte for byte, in order, once."""
+    found = runs(received, source)
+    assert found == [Run(0, len(source))], f"of a source of {len(source)} frames these runs were received: {found}"

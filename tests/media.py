@@ -1,0 +1,100 @@
+"""Makes the media the tests play, with ffmpeg, into the ignored folder tests/media. Never a copy of anyone's footage.
+
+Every picture and every audio frame of a file differs from all others (a moving pattern with a frame counter, noise), so
+that a missing, doubled or misplaced frame cannot hide.
+"""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+
+FOLDER = pathlib.Path(__file__).parent / "media"
+
+FRAMES_PER_SECOND = 25
+
+
+def _pattern(seconds, size="640x360"):
+    return ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={FRAMES_PER_SECOND}:duration={seconds}"]
+
+
+def _noise(seconds, sample_rate=48_000):
+    return ["-f", "lavfi", "-i", f"anoisesrc=seed=7:amplitude=0.2:sample_rate={sample_rate}:duration={seconds}"]
+
+
+# One key frame a second and nothing else that starts a group; no B-frames, as cameras do it.
+_H264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "800k"]
+_H264_CAMERA = [*_H264, "-g", "25", "-keyint_min", "25", "-sc_threshold", "0", "-bf", "0"]
+_H265_CAMERA = [
+    "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", "800k", "-tag:v", "hvc1",
+    "-x265-params", "keyint=25:min-keyint=25:scenecut=0:bframes=0:open-gop=0:log-level=error",
+]  # fmt: skip
+_AAC = ["-c:a", "aac", "-b:a", "64k"]
+
+
+def _make(name, arguments):
+    """Returns the path of the file that ffmpeg makes from `arguments`, making it if it is not there yet."""
+    stem, suffix = name.rsplit(".", 1)
+    recipe = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:12]
+    path = FOLDER / f"{stem}-{recipe}.{suffix}"
+    if path.exists():
+        return path
+    FOLDER.mkdir(exist_ok=True)
+    # Test processes run side by side: each makes its own and the rename decides.
+    handle, partial = tempfile.mkstemp(dir=FOLDER, prefix=f"{stem}-", suffix=f".partial.{suffix}")
+    os.close(handle)
+    try:
+        subprocess.run(
+            ["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments, "-threads", "2", partial], check=True, timeout=120
+        )
+        os.replace(partial, path)
+    finally:
+        pathlib.Path(partial).unlink(missing_ok=True)
+    return path
+
+
+def h264_mp4(seconds=10):
+    """H.264 without audio in MP4."""
+    return _make(f"h264-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA])
+
+
+def h264_aac_mp4(seconds=10):
+    """H.264 with AAC in MP4."""
+    return _make(f"h264-aac-{seconds}s.mp4", [*_pattern(seconds), *_noise(seconds), *_H264_CAMERA, *_AAC])
+
+
+def h264_aac_mkv(seconds=10):
+    """H.264 with AAC in Matroska."""
+    return _make(f"h264-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H264_CAMERA, *_AAC])
+
+
+def h264_b_frames_aac_mp4(seconds=10):
+    """H.264 with B-frames and AAC in MP4, as an encoder with its default settings writes it."""
+    return _make(f"h264-b-frames-aac-{seconds}s.mp4", [*_pattern(seconds), *_noise(seconds), *_H264, "-g", "50", *_AAC])
+
+
+def h264_mkv(seconds=10):
+    """H.264 without audio in Matroska."""
+    return _make(f"h264-{seconds}s.mkv", [*_pattern(seconds), *_H264_CAMERA])
+
+
+def h265_mp4(seconds=10):
+    """H.265 without audio in MP4."""
+    return _make(f"h265-{seconds}s.mp4", [*_pattern(seconds), *_H265_CAMERA])
+
+
+def h265_aac_mkv(seconds=10):
+    """H.265 with AAC in Matroska."""
+    return _make(f"h265-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H265_CAMERA, *_AAC])
+
+
+def mjpeg_mkv(seconds=5):
+    """Motion JPEG, which no part of Kinesis Video Streams takes from a camera."""
+    return _make(f"mjpeg-{seconds}s.mkv", [*_pattern(seconds, "320x180"), "-c:v", "mjpeg", "-q:v", "5"])
+
+
+def heavy_h264_mp4(seconds=5):
+    """H.264 of about 40 Mbit/s: fills the least size limit there is (64 MB) in a quarter of a minute."""
+    noise = ["-vf", "noise=alls=60:allf=t", "-b:v", "40M", "-maxrate", "40M", "-bufsize", "8M"]
+    return _make(f"heavy-h264-{seconds}s.mp4", [*_pattern(seconds, "1280x720"), *_H264_CAMERA, *noise])

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""A camera that Vigie did not write: GStreamer's RTSP server playing a file for ever, never re-encoded.
+
+    rtsp_server.py FILE --port PORT [--auth USER:PASSWORD] [--basic]
+    rtsp_server.py --check
+
+Serves rtsp://127.0.0.1:PORT/cam0. Runs on the system's Python, where Debian's python3-gi lives; the tests start it as a
+process. `--check` only says by its exit code whether every piece it needs is installed.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
+# config-interval=-1: parameter sets also before each key frame, as most cameras send them.
+PAYLOADERS = {
+    "h264": "h264parse config-interval=-1 ! rtph264pay",
+    "hevc": "h265parse config-interval=-1 ! rtph265pay",
+    "mjpeg": "jpegparse ! rtpjpegpay",
+    "aac": "aacparse ! rtpmp4gpay",
+    "pcm_alaw": "rtppcmapay",
+    "pcm_mulaw": "rtppcmupay",
+}
+STATIC_PAYLOAD_TYPES = {"pcm_mulaw": 0, "pcm_alaw": 8, "mjpeg": 26}
+
+
+def pipeline(path):
+    """Describes the pipeline that plays `path`, one payloader a track."""
+    probe = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,codec_name", "-of", "json", path]
+    streams = json.loads(subprocess.run(probe, capture_output=True, text=True, check=True).stdout)["streams"]
+    parts = [f"filesrc location={path} ! {DEMUXERS[os.path.splitext(path)[1]]} name=demuxer"]
+    count = {"video": 0, "audio": 0}
+    for number, stream in enumerate(streams):
+        kind, codec = stream["codec_type"], stream["codec_name"]
+        payload_type = STATIC_PAYLOAD_TYPES.get(codec, 96 + number)
+        parts.append(
+            f"demuxer.{kind}_{count[kind]} ! queue max-size-buffers=200 max-size-time=2000000000 max-size-bytes=0"
+            f" ! {PAYLOADERS[codec]} name=pay{number} pt={payload_type}"
+        )
+        count[kind] += 1
+    return "( " + " ".join(parts) + " )"
+
+
+def refuse_seeks(_pad, info):
+    """Makes the media look live: a PLAY with a range must not move it."""
+    if info.type & Gst.PadProbeType.EVENT_UPSTREAM and info.get_event().type == Gst.EventType.SEEK:
+        return Gst.PadProbeReturn.DROP
+    if info.type & Gst.PadProbeType.QUERY_UPSTREAM and info.get_query().type == Gst.QueryType.SEEKING:
+        return Gst.PadProbeReturn.DROP
+    return Gst.PadProbeReturn.OK
+
+
+class LoopingMedia(GstRtspServer.RTSPMediaFactory):
+    """Plays from the first frame for each client and starts over at the end.
+
+    At each SEGMENT_DONE the demuxer seeks to 0 without flushing: the running time goes on, so RTP timestamps and RTCP
+    reports never step back.
+    """
+
+    def __init__(self, description):
+        super().__init__()
+        self.description = description
+        self.set_shared(False)
+        self.set_suspend_mode(GstRtspServer.RTSPSuspendMode.NONE)
+        self.set_latency(0)
+
+    def do_create_element(self, _url):
+        element = Gst.parse_launch(self.description)
+        number = 0
+        while payloader := element.get_by_name(f"pay{number}"):
+            kinds = Gst.PadProbeType.EVENT_UPSTREAM | Gst.PadProbeType.QUERY_UPSTREAM
+            payloader.get_static_pad("src").add_probe(kinds, refuse_seeks)
+            number += 1
+        return element
+
+    def do_configure(self, media):
+        GstRtspServer.RTSPMediaFactory.do_configure(self, media)
+        media.connect("prepared", self.prepared)
+
+    def prepared(self, media):
+        element = media.get_element()
+        demuxer, parent = element.get_by_name("demuxer"), element.get_parent()
+
+        def seek(flags):
+            flags |= Gst.SeekFlags.SEGMENT
+            demuxer.send_event(
+                Gst.Event.new_seek(1.0, Gst.Format.TIME, flags, Gst.SeekType.SET, 0, Gst.SeekType.NONE, 0)
+            )
+            return False
+
+        def on_message(_bus, message, _data):
+            # The server owns the bus; this handler sees SEGMENT_DONE first and leaves all else alone.
+            if message.type == Gst.MessageType.SEGMENT_DONE and message.src in (demuxer, element, parent):
+                GLib.idle_add(seek, Gst.SeekFlags.NONE)
+                return Gst.BusSyncReply.DROP
+            return Gst.BusSyncReply.PASS
+
+        parent.get_bus().set_sync_handler(on_message, None)
+        seek(Gst.SeekFlags.FLUSH)
+
+
+def authentication(user, password, basic):
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "user")
+    if basic:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST, which the bindings do not name
+        auth.add_digest(user, password, token)
+    return auth
+
+
+def check():
+    """Says whether every element the pipelines name is installed."""
+    names = {"filesrc", "queue", *DEMUXERS.values()}
+    for payloader in PAYLOADERS.values():
+        names.update(part.split()[0] for part in payloader.split(" ! "))
+    missing = sorted(name for name in names if Gst.ElementFactory.find(name) is None)
+    if missing:
+        sys.exit(f"GStreamer elements are missing: {' '.join(missing)}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--auth")
+    parser.add_argument("--basic", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    Gst.init(None)
+    if options.check:
+        check()
+        return
+
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(options.port)
+    factory = LoopingMedia(pipeline(options.file))
+    if options.auth:
+        user, _, password = options.auth.partition(":")
+        server.set_auth(authentication(user, password, options.basic))
+        may = "user, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
+        factory.add_role_from_structure(Gst.Structure.new_from_string(may))
+    server.get_mount_points().add_factory("/cam0", factory)
+    if not server.attach(None):
+        sys.exit(f"cannot listen on 127.0.0.1:{options.port}")
+    loop = GLib.MainLoop()
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, lambda: (loop.quit(), False)[1])
+    GLib.timeout_add_seconds(5, lambda: (server.get_session_pool().cleanup(), True)[1])
+    print(f"listening on rtsp://127.0.0.1:{server.get_bound_port()}/cam0", flush=True)
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
