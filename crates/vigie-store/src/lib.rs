@@ -1,6 +1,42 @@
 //! Media files and their index, the same code on the hub and on the server.
 //!
 //! Decides where bytes lie and when they count as persisted. Never interprets a schedule, a policy or a request,
-//! and touches the file system only through [`disk::Disk`].
+//! never reads a clock, and touches the file system only through [`disk::Disk`] (SQLite opens its own file).
+//!
+//! The five invariants, kept by the numbered steps of `docs/design/store.md`:
+//! 1. *Persisted* means that bytes and index entry survive the loss of power.
+//! 2. No index entry refers to bytes that are not there and whole.
+//! 3. Bytes that no index entry refers to are reclaimed at start.
+//! 4. Deletion removes the index entry durably first, then the file.
+//! 5. A failed sync is never tried again: the file is abandoned and said so.
 
+mod check;
+mod commit;
+mod delete;
 pub mod disk;
+mod error;
+mod fragment;
+pub mod index;
+mod layout;
+mod mark;
+mod os_disk;
+mod read;
+mod recovery;
+mod settings;
+mod store;
+pub mod thread;
+mod writer;
+
+pub use check::{Disagreement, check};
+pub use delete::Deleted;
+pub use error::{IndexError, StoreError};
+pub use fragment::{
+    Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
+    MediaFileState, StreamTotals, WholeFragment,
+};
+pub use index::{FragmentOrder, FragmentPosition, FragmentQuery, SqliteIndex};
+pub use os_disk::OsDisk;
+pub use read::StoreReader;
+pub use recovery::RecoveryReport;
+pub use settings::{StoreSettings, Uncommitted};
+pub use store::{CommitReport, FailedFragment, PersistedFragment, Store};

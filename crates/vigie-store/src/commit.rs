@@ -1,0 +1,217 @@
+//! The group commit: everything that was appended since the last one becomes durable together.
+//!
+//! The order is what keeps the invariants: file contents, then directories, then one index transaction. Until that
+//! transaction is through nothing in memory counts as committed, so that a commit for which the index had no space
+//! can be tried again.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::fragment::MediaFileState;
+use crate::index::Change;
+use crate::mark::marked_end;
+use crate::store::{CommitReport, FailedFragment, PersistedFragment, Store, StreamState};
+use crate::writer::MediaFileWriter;
+
+impl Store {
+    /// Makes all that was appended durable: syncs each changed file once, then the directories of new files, then
+    /// commits one index transaction.
+    ///
+    /// A file whose sync fails is abandoned; its fragments are in [`CommitReport::failed`] and the rest is
+    /// committed. `Err` means that nothing was committed: for want of space in the index (call again when there is
+    /// some) or fatally ([`StoreError::is_fatal`]).
+    pub fn commit(&mut self) -> Result<CommitReport, StoreError> {
+        self.check_failed()?;
+        for stream in self.streams.values_mut() {
+            sync_files(stream);
+        }
+        self.sync_directories()?;
+
+        let mut changes = Vec::new();
+        let mut report = CommitReport::default();
+        for stream in self.streams.values() {
+            for writer in &stream.closing {
+                plan(stream, writer, true, &mut changes, &mut report);
+            }
+            if let Some(writer) = &stream.writer {
+                plan(stream, writer, false, &mut changes, &mut report);
+            }
+            if !stream.uploaded.is_empty() {
+                let sequences = stream.uploaded.clone();
+                changes.push(Change::MarkUploaded { stream: stream.id, sequences });
+            }
+        }
+        if !changes.is_empty() {
+            self.apply(&changes)?;
+        }
+
+        for stream in self.streams.values_mut() {
+            settle(self.disk.as_ref(), stream);
+        }
+        // The measure of the last commit still holds, less what was written since.
+        if let Err(error) = self.measure_free_bytes() {
+            tracing::warn!(%error, "measure free space");
+        }
+        Ok(report)
+    }
+
+    fn sync_directories(&mut self) -> Result<(), StoreError> {
+        let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
+        for stream in self.streams.values_mut() {
+            for writer in stream.closing.iter().chain(&stream.writer) {
+                if writer.in_index || writer.sync_error.is_some() || writer.length_bytes == 0 {
+                    continue;
+                }
+                directories.insert(writer.directory.clone());
+                if !stream.directory_synced {
+                    directories.insert(self.root.clone());
+                }
+            }
+        }
+        for directory in &directories {
+            self.sync_directory(directory.clone())?;
+        }
+        for stream in self.streams.values_mut() {
+            let new = stream.closing.iter().chain(&stream.writer);
+            stream.directory_synced |=
+                new.into_iter().any(|writer| directories.contains(&writer.directory));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sync_directory(&mut self, path: PathBuf) -> Result<(), StoreError> {
+        match self.disk.sync_dir(&path) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let source = Arc::new(error);
+                Err(self.note_failure(StoreError::DirectorySyncFailed { path, source }))
+            }
+        }
+    }
+}
+
+/// Syncs what was written, each file once. A file that fails is cut back to what was committed and abandoned.
+fn sync_files(stream: &mut StreamState) {
+    if let Some(writer) = &mut stream.writer {
+        sync_file(writer, &mut stream.size_bytes);
+        if writer.sync_error.is_some() {
+            stream.closing.extend(stream.writer.take());
+        }
+    }
+    for writer in &mut stream.closing {
+        sync_file(writer, &mut stream.size_bytes);
+    }
+}
+
+fn sync_file(writer: &mut MediaFileWriter, stream_size_bytes: &mut u64) {
+    if !writer.dirty || writer.sync_error.is_some() {
+        return;
+    }
+    writer.dirty = false;
+    let Err(error) = writer.file.sync() else { return };
+    tracing::error!(path = %writer.path.display(), %error, "sync failed; media file abandoned");
+    writer.sync_error = Some(Arc::new(error));
+    let keep = writer.committed_open.map_or(writer.committed_end, |entry| entry.end());
+    // Only to give the space back at once: the next start cuts it off for good.
+    match writer.file.truncate(keep) {
+        Ok(()) => {
+            *stream_size_bytes -= writer.length_bytes.saturating_sub(keep);
+            writer.length_bytes = keep;
+        }
+        Err(error) => {
+            tracing::warn!(path = %writer.path.display(), %error, "cut an abandoned media file");
+        }
+    }
+}
+
+/// What the index is told of one file, and what its fragments become when that is through.
+fn plan(
+    stream: &StreamState,
+    writer: &MediaFileWriter,
+    closing: bool,
+    changes: &mut Vec<Change>,
+    report: &mut CommitReport,
+) {
+    let id = writer.place.id;
+    let persisted = |entry| PersistedFragment { key: Arc::clone(&stream.key), entry };
+    if let Some(source) = &writer.sync_error {
+        let error = StoreError::MediaFileAbandoned {
+            path: writer.path.clone(),
+            source: Arc::clone(source),
+        };
+        let open = writer.open.as_ref().map(|open| open.meta.sequence);
+        let sequences = writer.uncommitted.iter().map(|entry| entry.sequence).chain(open);
+        report.failed.extend(sequences.map(|sequence| FailedFragment {
+            key: Arc::clone(&stream.key),
+            sequence,
+            error: error.clone(),
+        }));
+        if writer.in_index {
+            // What earlier commits made durable of the open fragment stays, as a fragment of its own.
+            if let Some(entry) = writer.committed_open {
+                changes.push(Change::AppendFragments { id, entries: vec![entry] });
+                report.persisted.push(persisted(entry));
+            }
+            let (state, size_bytes) = (MediaFileState::Abandoned, writer.length_bytes);
+            changes.push(Change::CloseMediaFile { id, state, size_bytes });
+        }
+        return;
+    }
+    let open = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0).map(|o| o.entry());
+    let mut entries = writer.uncommitted.clone();
+    if closing {
+        // Only a broken file closes with a fragment open: it ends with its last whole frames.
+        entries.extend(open);
+    }
+    if !writer.in_index {
+        if entries.is_empty() && open.is_none() {
+            return;
+        }
+        changes
+            .push(Change::CreateMediaFile { stream: stream.id, place: Arc::clone(&writer.place) });
+    }
+    if !entries.is_empty() {
+        report.persisted.extend(entries.iter().copied().map(persisted));
+        changes.push(Change::AppendFragments { id, entries });
+    }
+    if closing {
+        let state = if writer.broken { MediaFileState::Abandoned } else { MediaFileState::Sealed };
+        changes.push(Change::CloseMediaFile { id, state, size_bytes: writer.length_bytes });
+    } else if let Some(entry) = open
+        && Some(entry) != writer.committed_open
+    {
+        changes.push(Change::SetOpenFragment { id, entry });
+    }
+}
+
+/// The transaction is through: memory follows.
+fn settle(disk: &dyn Disk, stream: &mut StreamState) {
+    stream.uploaded.clear();
+    for writer in std::mem::take(&mut stream.closing) {
+        let in_index = writer.in_index || (writer.sync_error.is_none() && writer.length_bytes > 0);
+        if in_index {
+            continue;
+        }
+        // No entry refers to it. When it cannot be removed now, the next start reclaims it.
+        match disk.unlink(&writer.path) {
+            Ok(()) => stream.size_bytes -= writer.length_bytes,
+            Err(error) => {
+                tracing::warn!(path = %writer.path.display(), %error, "remove an empty media file");
+            }
+        }
+    }
+    if let Some(writer) = &mut stream.writer {
+        if let Some(last) = writer.uncommitted.last() {
+            writer.committed_end = marked_end(last);
+            writer.committed_open = None;
+        }
+        writer.uncommitted.clear();
+        writer.in_index |= writer.length_bytes > 0;
+        if let Some(open) = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0) {
+            writer.committed_open = Some(open.entry());
+        }
+    }
+}

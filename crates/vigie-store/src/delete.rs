@@ -1,0 +1,156 @@
+//! Deletion: the index entries go first, durably, then the files. What a crash leaves between is reclaimed at start.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::fragment::MediaFileId;
+use crate::index::{Change, StreamId};
+use crate::layout::stream_directory;
+use crate::store::{FailedFragment, Store};
+
+/// What a deletion removed.
+#[derive(Clone, Debug, Default)]
+pub struct Deleted {
+    /// Media files.
+    pub media_file_count: u64,
+    /// Their bytes on disk.
+    pub size_bytes: u64,
+    /// Persisted fragments.
+    pub fragment_count: u64,
+    /// Of these, not marked uploaded: they existed nowhere else.
+    pub not_uploaded_count: u64,
+    /// Bytes of those.
+    pub not_uploaded_size_bytes: u64,
+    /// Fragments that waited for a commit when their stream was deleted.
+    pub failed: Vec<FailedFragment>,
+}
+
+impl Store {
+    /// Deletes whole media files. Those that are gone already are passed over; one that is open is refused, and
+    /// then none is deleted. Done when this returns: the space is free.
+    pub fn delete_media_files(&mut self, ids: &[MediaFileId]) -> Result<Deleted, StoreError> {
+        self.check_failed()?;
+        let reader = self.index.reader();
+        let mut deleted = Deleted::default();
+        let mut changes = Vec::new();
+        let mut files: Vec<(StreamId, PathBuf, u64)> = Vec::new();
+        for &id in ids {
+            if self.is_being_written(id) {
+                return Err(StoreError::MediaFileOpen { id });
+            }
+            let Some((stream, file)) = reader.media_file(id)? else { continue };
+            deleted.media_file_count += 1;
+            deleted.size_bytes += file.size_bytes;
+            deleted.fragment_count += file.fragment_count;
+            deleted.not_uploaded_count += file.not_uploaded_count;
+            deleted.not_uploaded_size_bytes += file.not_uploaded_size_bytes;
+            changes.push(Change::DeleteMediaFile { id });
+            files.push((stream, self.root.join(&file.place.path), file.size_bytes));
+        }
+        if changes.is_empty() {
+            return Ok(deleted);
+        }
+        self.apply(&changes)?;
+
+        let mut first_error = None;
+        let mut directories = BTreeSet::new();
+        for (stream, path, size_bytes) in files {
+            match self.unlink(&path) {
+                Ok(()) => {
+                    let state = self.streams.values_mut().find(|state| state.id == stream);
+                    if let Some(state) = state {
+                        state.size_bytes = state.size_bytes.saturating_sub(size_bytes);
+                    }
+                    directories.extend(path.parent().map(Path::to_owned));
+                }
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        for directory in directories {
+            self.sync_directory(directory)?;
+        }
+        self.remeasure();
+        first_error.map_or(Ok(deleted), Err)
+    }
+
+    /// Erases a stream: every fragment, every file and its place in the index. A stream that is not there is
+    /// erased already.
+    pub fn delete_stream(&mut self, key: &str) -> Result<Deleted, StoreError> {
+        self.check_failed()?;
+        let mut deleted = Deleted::default();
+        let Some(state) = self.streams.get(key) else { return Ok(deleted) };
+        let id = state.id;
+        let reader = self.index.reader();
+        let totals = reader.totals(id)?;
+        deleted.fragment_count = totals.fragment_count;
+        deleted.not_uploaded_count = totals.not_uploaded_count;
+        deleted.not_uploaded_size_bytes = totals.not_uploaded_size_bytes;
+        let mut paths: BTreeSet<PathBuf> = reader
+            .media_files(id)?
+            .into_iter()
+            .map(|file| self.root.join(&file.place.path))
+            .collect();
+        for writer in state.closing.iter().chain(&state.writer) {
+            paths.insert(writer.path.clone());
+            let open = writer.open.as_ref().map(|open| open.meta.sequence);
+            let sequences = writer.uncommitted.iter().map(|entry| entry.sequence).chain(open);
+            deleted.failed.extend(sequences.map(|sequence| FailedFragment {
+                key: Arc::clone(&state.key),
+                sequence,
+                error: StoreError::StreamDeleted { key: key.to_owned() },
+            }));
+        }
+        deleted.media_file_count = paths.len() as u64;
+        deleted.size_bytes = state.size_bytes;
+        self.apply(&[Change::DeleteStream { id }])?;
+        self.streams.remove(key);
+
+        let mut first_error = None;
+        for path in paths {
+            if let Err(error) = self.unlink(&path) {
+                first_error = first_error.or(Some(error));
+            }
+        }
+        self.remove_stream_directory(&self.root.join(stream_directory(key)))?;
+        self.remeasure();
+        first_error.map_or(Ok(deleted), Err)
+    }
+
+    /// Removes a stream's directory when nothing is left in it, and makes all of that durable.
+    fn remove_stream_directory(&mut self, directory: &Path) -> Result<(), StoreError> {
+        match self.disk.remove_dir(directory) {
+            Ok(()) => self.sync_directory(self.root.clone()),
+            // It was never there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // Another key has files there, or something that is not ours.
+            Err(error) => {
+                tracing::debug!(path = %directory.display(), %error, "keep a stream's directory");
+                self.sync_directory(directory.to_owned())
+            }
+        }
+    }
+
+    fn is_being_written(&self, id: MediaFileId) -> bool {
+        self.streams
+            .values()
+            .flat_map(|stream| stream.closing.iter().chain(&stream.writer))
+            .any(|writer| writer.place.id == id)
+    }
+
+    fn unlink(&self, path: &Path) -> Result<(), StoreError> {
+        match self.disk.unlink(path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io("remove", path, error)),
+        }
+    }
+
+    fn remeasure(&mut self) {
+        if let Err(error) = self.measure_free_bytes() {
+            tracing::warn!(%error, "measure free space");
+        }
+    }
+}

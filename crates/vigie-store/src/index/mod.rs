@@ -1,0 +1,251 @@
+//! The index seam: what the store asks of the database that knows its media files and fragments.
+//!
+//! Decides nothing about files: it takes a list of changes as one transaction and answers reads from what is
+//! committed. It never opens a media file.
+
+mod merge;
+mod pack;
+mod runs;
+mod sqlite;
+mod sqlite_read;
+mod varint;
+
+use std::sync::Arc;
+
+use vigie_media::Timestamp;
+
+pub use sqlite::SqliteIndex;
+
+use crate::error::IndexError;
+use crate::fragment::{
+    Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileState, StreamTotals,
+};
+
+/// The number of a stream in the index; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// One change of the index. A commit is a list of them, all or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A stream is used for the first time.
+    CreateStream {
+        /// Its number.
+        id: StreamId,
+        /// Its key.
+        key: String,
+    },
+    /// Sequences below `next_sequence` may be handed out: after a crash the stream goes on from there.
+    ReserveSequences {
+        /// The stream.
+        id: StreamId,
+        /// The first one that may not.
+        next_sequence: u64,
+    },
+    /// A media file exists, durably, with its header.
+    CreateMediaFile {
+        /// Its stream.
+        stream: StreamId,
+        /// Where it is.
+        place: Arc<MediaFilePlace>,
+    },
+    /// Fragments of an open media file are whole and durable. Ends its open fragment.
+    AppendFragments {
+        /// The file.
+        id: MediaFileId,
+        /// The fragments.
+        entries: Vec<FragmentEntry>,
+    },
+    /// The open fragment is durable so far.
+    SetOpenFragment {
+        /// The file.
+        id: MediaFileId,
+        /// The fragment so far.
+        entry: FragmentEntry,
+    },
+    /// No more fragments will come: they are packed.
+    CloseMediaFile {
+        /// The file.
+        id: MediaFileId,
+        /// Sealed or abandoned.
+        state: MediaFileState,
+        /// Its length.
+        size_bytes: u64,
+    },
+    /// Another place has these fragments. Those that are gone are passed over.
+    MarkUploaded {
+        /// The stream.
+        stream: StreamId,
+        /// Its fragments.
+        sequences: Vec<u64>,
+    },
+    /// The file and its fragments are to go.
+    DeleteMediaFile {
+        /// The file.
+        id: MediaFileId,
+    },
+    /// The stream and all that it has are to go.
+    DeleteStream {
+        /// The stream.
+        id: StreamId,
+    },
+    /// The machine's present boot.
+    SetBootId {
+        /// See [`crate::disk::Disk::boot_id`].
+        boot_id: String,
+    },
+}
+
+/// A stream of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamRow {
+    /// Its number.
+    pub id: StreamId,
+    /// Its key.
+    pub key: String,
+    /// The first sequence that was never reserved.
+    pub next_sequence: u64,
+}
+
+/// A media file that was not sealed when the store was last closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsealedMediaFile {
+    /// Its stream.
+    pub stream: StreamId,
+    /// The file.
+    pub media_file: MediaFile,
+    /// Its fragments, by offset.
+    pub entries: Vec<FragmentEntry>,
+    /// Its open fragment as of the last commit.
+    pub open_fragment: Option<FragmentEntry>,
+}
+
+/// By what fragments are ordered and selected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FragmentOrder {
+    /// By sequence: the order of ingestion.
+    Sequence,
+    /// By producer timestamp, then sequence.
+    ProducerTimestamp,
+    /// By server timestamp, then sequence.
+    ServerTimestamp,
+}
+
+impl FragmentOrder {
+    /// The value of `entry` by which it is ordered: sequence, or milliseconds since the epoch.
+    pub fn value(self, entry: &FragmentEntry) -> i64 {
+        match self {
+            Self::Sequence => i64::try_from(entry.sequence).unwrap_or(i64::MAX),
+            Self::ProducerTimestamp => entry.producer_timestamp.as_millis(),
+            Self::ServerTimestamp => entry.server_timestamp.as_millis(),
+        }
+    }
+
+    /// Where `entry` stands in this order: what to pass as [`FragmentQuery::after`] to go on behind it.
+    pub fn position(self, entry: &FragmentEntry) -> FragmentPosition {
+        FragmentPosition { value: self.value(entry), sequence: entry.sequence }
+    }
+}
+
+/// A place in an order, between fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FragmentPosition {
+    /// [`FragmentOrder::value`].
+    pub value: i64,
+    /// The sequence, where values are equal.
+    pub sequence: u64,
+}
+
+/// Which fragments of a stream, in which order, how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentQuery {
+    /// By what they are ordered.
+    pub order: FragmentOrder,
+    /// The smallest [`FragmentOrder::value`] wanted.
+    pub from: i64,
+    /// The largest wanted, itself included.
+    pub until: i64,
+    /// Only those behind this place: where the previous page ended.
+    pub after: Option<FragmentPosition>,
+    /// Only those not marked uploaded.
+    pub not_uploaded: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl FragmentQuery {
+    /// All fragments in `order`, `limit` at most.
+    pub const fn all(order: FragmentOrder, limit: usize) -> Self {
+        Self { order, from: i64::MIN, until: i64::MAX, after: None, not_uploaded: false, limit }
+    }
+
+    /// Those whose producer timestamp is in `from..=until`.
+    pub const fn producer_range(from: Timestamp, until: Timestamp, limit: usize) -> Self {
+        let (from, until) = (from.as_millis(), until.as_millis());
+        Self { from, until, ..Self::all(FragmentOrder::ProducerTimestamp, limit) }
+    }
+
+    /// Those whose server timestamp is in `from..=until`.
+    pub const fn server_range(from: Timestamp, until: Timestamp, limit: usize) -> Self {
+        let (from, until) = (from.as_millis(), until.as_millis());
+        Self { from, until, ..Self::all(FragmentOrder::ServerTimestamp, limit) }
+    }
+
+    /// What still has to be uploaded, oldest first, behind `after_sequence`.
+    pub fn not_uploaded(after_sequence: u64, limit: usize) -> Self {
+        let from = i64::try_from(after_sequence.saturating_add(1)).unwrap_or(i64::MAX);
+        Self { from, not_uploaded: true, ..Self::all(FragmentOrder::Sequence, limit) }
+    }
+
+    /// This query, going on behind `position`.
+    pub const fn after(self, position: FragmentPosition) -> Self {
+        Self { after: Some(position), ..self }
+    }
+}
+
+/// The writer's side of the index.
+pub trait Index: Send {
+    /// Commits all of `changes` durably in one transaction, or none of them.
+    fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError>;
+    /// A way to read that other threads can use while this one writes.
+    fn reader(&self) -> Arc<dyn IndexRead>;
+}
+
+/// Reads of what is committed.
+pub trait IndexRead: Send + Sync {
+    /// All streams, by number.
+    fn streams(&self) -> Result<Vec<StreamRow>, IndexError>;
+    /// One stream.
+    fn stream(&self, key: &str) -> Result<Option<StreamRow>, IndexError>;
+    /// Fragments of a stream.
+    fn fragments(
+        &self,
+        stream: StreamId,
+        query: &FragmentQuery,
+    ) -> Result<Vec<Fragment>, IndexError>;
+    /// The last fragment whose [`FragmentOrder::value`] is `value` or less; the newest with `i64::MAX`.
+    fn last_at_or_before(
+        &self,
+        stream: StreamId,
+        order: FragmentOrder,
+        value: i64,
+    ) -> Result<Option<Fragment>, IndexError>;
+    /// The media files of a stream, oldest first (by sequence; those without fragments last).
+    fn media_files(&self, stream: StreamId) -> Result<Vec<MediaFile>, IndexError>;
+    /// One media file and its stream.
+    fn media_file(&self, id: MediaFileId) -> Result<Option<(StreamId, MediaFile)>, IndexError>;
+    /// The fragments of a media file, by offset.
+    fn fragments_of(&self, id: MediaFileId) -> Result<Vec<FragmentEntry>, IndexError>;
+    /// What a stream holds.
+    fn totals(&self, stream: StreamId) -> Result<StreamTotals, IndexError>;
+    /// The place and stream of each media file.
+    fn places(&self) -> Result<Vec<(StreamId, MediaFilePlace)>, IndexError>;
+    /// Media files that are open or abandoned.
+    fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError>;
+    /// The smallest media file number that was never used.
+    fn next_media_file_id(&self) -> Result<MediaFileId, IndexError>;
+    /// The smallest stream number that was never used.
+    fn next_stream_id(&self) -> Result<StreamId, IndexError>;
+    /// The boot in which the store was last opened.
+    fn boot_id(&self) -> Result<Option<String>, IndexError>;
+}

@@ -1,0 +1,328 @@
+//! The index in one SQLite file: the writer's side.
+//!
+//! WAL with `synchronous=FULL`: a transaction is durable when it returns, and readers never wait for it.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::pack::pack;
+use super::runs::Runs;
+use super::sqlite_read::{self, SqliteReader};
+use super::{Change, Index, IndexRead, StreamId};
+use crate::error::IndexError;
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
+
+const VERSION: i64 = 1;
+
+/// The index in a SQLite database.
+pub struct SqliteIndex {
+    connection: Arc<Mutex<Connection>>,
+    /// `None` for a database in memory, whose readers share the one connection.
+    path: Option<PathBuf>,
+    /// Held as long as this process writes.
+    _lock: Option<File>,
+}
+
+impl SqliteIndex {
+    /// Opens or creates the index in `path`. One process at a time may: [`IndexError::InUse`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, IndexError> {
+        let path = path.into();
+        let lock = lock(&path)?;
+        let connection = Connection::open(&path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        // FULL syncs the log in every transaction: what the store calls persisted depends on it.
+        connection.pragma_update(None, "synchronous", "full")?;
+        Self::new(connection, Some(path), Some(lock))
+    }
+
+    /// An index that lives as long as this value and its readers.
+    pub fn in_memory() -> Result<Self, IndexError> {
+        Self::new(Connection::open_in_memory()?, None, None)
+    }
+
+    /// Opens the index in `path` for reading alone, also while another process writes it.
+    pub fn open_read_only(path: impl Into<PathBuf>) -> Result<Arc<dyn IndexRead>, IndexError> {
+        let reader = SqliteReader::of_file(path.into());
+        reader.check_version(VERSION)?;
+        Ok(Arc::new(reader))
+    }
+
+    fn new(
+        mut connection: Connection,
+        path: Option<PathBuf>,
+        lock: Option<File>,
+    ) -> Result<Self, IndexError> {
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > VERSION {
+            return Err(IndexError::Version { found, supported: VERSION });
+        }
+        if found == 0 {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()?;
+        }
+        // As many as there are statements below.
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, _lock: lock })
+    }
+}
+
+impl Index for SqliteIndex {
+    fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError> {
+        // A poisoned lock means that a reader of the in-memory form panicked; the connection is as it was.
+        let mut connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
+        let transaction = connection.transaction()?;
+        for change in changes {
+            apply(&transaction, change)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn reader(&self) -> Arc<dyn IndexRead> {
+        Arc::new(match &self.path {
+            Some(path) => SqliteReader::of_file(path.clone()),
+            None => SqliteReader::shared(Arc::clone(&self.connection)),
+        })
+    }
+}
+
+/// A second writer would append to the same files: the lock is taken before anything is looked at.
+fn lock(path: &Path) -> Result<File, IndexError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|source| IndexError::Lock { path: lock_path.clone(), source })?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(IndexError::InUse { path: path.to_owned() }),
+        Err(error) => Err(IndexError::Lock { path: lock_path, source: error.into() }),
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexError> {
+    match change {
+        Change::CreateStream { id, key } => {
+            let sql = "INSERT INTO stream (id, key, next_sequence) VALUES (?1, ?2, 1)";
+            transaction.prepare_cached(sql)?.execute(params![id.0, key])?;
+            set_meta(transaction, "next_stream_id", id.0 + 1)
+        }
+        Change::ReserveSequences { id, next_sequence } => {
+            let sql = "UPDATE stream SET next_sequence = max(next_sequence, ?2) WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute(params![id.0, next_sequence])?;
+            Ok(())
+        }
+        Change::CreateMediaFile { stream, place } => create_media_file(transaction, *stream, place),
+        Change::AppendFragments { id, entries } => {
+            for entry in entries {
+                put_entry(transaction, "INSERT INTO fragment", *id, entry)?;
+            }
+            remove_rows(transaction, "open_fragment", *id)
+        }
+        Change::SetOpenFragment { id, entry } => {
+            put_entry(transaction, "INSERT OR REPLACE INTO open_fragment", *id, entry)
+        }
+        Change::CloseMediaFile { id, state, size_bytes } => {
+            close_media_file(transaction, *id, *state, *size_bytes)
+        }
+        Change::MarkUploaded { stream, sequences } => {
+            mark_uploaded(transaction, *stream, sequences)
+        }
+        Change::DeleteMediaFile { id } => {
+            remove_rows(transaction, "fragment", *id)?;
+            remove_rows(transaction, "open_fragment", *id)?;
+            let sql = "DELETE FROM media_file WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute([id.0])?;
+            Ok(())
+        }
+        Change::DeleteStream { id } => {
+            for table in ["fragment", "open_fragment"] {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE media_file_id IN
+                         (SELECT id FROM media_file WHERE stream_id = ?1)"
+                );
+                transaction.execute(&sql, [id.0])?;
+            }
+            transaction.execute("DELETE FROM media_file WHERE stream_id = ?1", [id.0])?;
+            transaction.execute("DELETE FROM stream WHERE id = ?1", [id.0])?;
+            Ok(())
+        }
+        Change::SetBootId { boot_id } => set_meta(transaction, "boot_id", boot_id),
+    }
+}
+
+fn set_meta(
+    transaction: &Transaction<'_>,
+    name: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<(), IndexError> {
+    let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+    transaction.prepare_cached(sql)?.execute(params![name, value])?;
+    Ok(())
+}
+
+fn create_media_file(
+    transaction: &Transaction<'_>,
+    stream: StreamId,
+    place: &MediaFilePlace,
+) -> Result<(), IndexError> {
+    let sql = "INSERT INTO media_file
+                   (id, stream_id, path, state, header_size_bytes, header_crc32c)
+               VALUES (?1, ?2, ?3, 0, ?4, ?5)";
+    // Names are made by the store, of ASCII.
+    let path = place.path.to_str().ok_or(IndexError::Damaged { what: "a media file's path" })?;
+    transaction.prepare_cached(sql)?.execute(params![
+        place.id.0,
+        stream.0,
+        path,
+        place.header_size_bytes,
+        place.header_crc32c,
+    ])?;
+    set_meta(transaction, "next_media_file_id", place.id.0 + 1)
+}
+
+fn put_entry(
+    transaction: &Transaction<'_>,
+    insert: &str,
+    id: MediaFileId,
+    entry: &FragmentEntry,
+) -> Result<(), IndexError> {
+    let sql = format!(
+        "{insert} (media_file_id, sequence, producer_timestamp, server_timestamp, timecode_ms,
+                   duration_ms, offset, size_bytes, frame_count, crc32c, number_tail, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    );
+    transaction.prepare_cached(&sql)?.execute(params![
+        id.0,
+        entry.sequence,
+        entry.producer_timestamp.as_millis(),
+        entry.server_timestamp.as_millis(),
+        entry.timecode_ms,
+        entry.duration_ms,
+        entry.offset,
+        entry.size_bytes,
+        entry.frame_count,
+        entry.crc32c,
+        entry.number_tail,
+        entry.key,
+    ])?;
+    Ok(())
+}
+
+fn remove_rows(
+    transaction: &Transaction<'_>,
+    table: &str,
+    id: MediaFileId,
+) -> Result<(), IndexError> {
+    let sql = format!("DELETE FROM {table} WHERE media_file_id = ?1");
+    transaction.prepare_cached(&sql)?.execute([id.0])?;
+    Ok(())
+}
+
+/// Packs the fragment rows of a file into its own row, or packs again what an abandoned file has.
+fn close_media_file(
+    transaction: &Transaction<'_>,
+    id: MediaFileId,
+    state: MediaFileState,
+    size_bytes: u64,
+) -> Result<(), IndexError> {
+    let entries = sqlite_read::entries_of(transaction, id)?;
+    let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
+    let span = MediaFileSpan::of(&entries);
+    let sql = "UPDATE media_file SET state = ?2, size_bytes = ?3, fragment_count = ?4,
+                   not_uploaded_count = ?5, not_uploaded_size_bytes = ?6,
+                   sequence_min = ?7, sequence_max = ?8, producer_min = ?9, producer_max = ?10,
+                   producer_until = ?11, server_min = ?12, server_max = ?13, fragments = ?14
+               WHERE id = ?1";
+    transaction.prepare_cached(sql)?.execute(params![
+        id.0,
+        sqlite_read::state_number(state),
+        size_bytes,
+        entries.len() as u64,
+        not_uploaded.clone().count() as u64,
+        not_uploaded.map(|entry| entry.size_bytes).sum::<u64>(),
+        span.map(|span| span.sequence_min),
+        span.map(|span| span.sequence_max),
+        span.map(|span| span.producer_min.as_millis()),
+        span.map(|span| span.producer_max.as_millis()),
+        span.map(|span| span.producer_until.as_millis()),
+        span.map(|span| span.server_min.as_millis()),
+        span.map(|span| span.server_max.as_millis()),
+        pack(&entries),
+    ])?;
+    remove_rows(transaction, "fragment", id)?;
+    remove_rows(transaction, "open_fragment", id)
+}
+
+fn mark_uploaded(
+    transaction: &Transaction<'_>,
+    stream: StreamId,
+    sequences: &[u64],
+) -> Result<(), IndexError> {
+    let mut left: BTreeSet<u64> = sequences.iter().copied().collect();
+    while let Some(sequence) = left.pop_first() {
+        let Some(id) = media_file_with(transaction, stream, sequence)? else { continue };
+        let mut entries = sqlite_read::entries_of(transaction, id)?;
+        let sql = "SELECT uploaded FROM media_file WHERE id = ?1";
+        let mut runs = transaction
+            .prepare_cached(sql)?
+            .query_row([id.0], |row| Ok(Runs::parse(row.get_ref(0)?.as_blob()?)))??;
+        // All that are in this file at once, so that its row is written once.
+        runs.insert(sequence);
+        for entry in &entries {
+            if left.remove(&entry.sequence) {
+                runs.insert(entry.sequence);
+            }
+        }
+        entries.retain(|entry| !runs.contains(entry.sequence));
+        let sql = "UPDATE media_file SET uploaded = ?2, not_uploaded_count = ?3,
+                       not_uploaded_size_bytes = ?4 WHERE id = ?1";
+        transaction.prepare_cached(sql)?.execute(params![
+            id.0,
+            runs.to_bytes(),
+            entries.len() as u64,
+            entries.iter().map(|entry| entry.size_bytes).sum::<u64>(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The media file that holds a fragment.
+fn media_file_with(
+    transaction: &Transaction<'_>,
+    stream: StreamId,
+    sequence: u64,
+) -> Result<Option<MediaFileId>, IndexError> {
+    let sql = "SELECT f.id FROM media_file f JOIN fragment r ON r.media_file_id = f.id
+               WHERE f.stream_id = ?1 AND f.state <> 1 AND r.sequence = ?2";
+    let open = transaction
+        .prepare_cached(sql)?
+        .query_row(params![stream.0, sequence], |row| row.get(0).map(MediaFileId))
+        .optional()?;
+    if open.is_some() {
+        return Ok(open);
+    }
+    let sql = "SELECT id FROM media_file WHERE stream_id = ?1 AND state <> 0
+                   AND sequence_min <= ?2 AND sequence_max >= ?2 ORDER BY sequence_min DESC";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let mut rows = statement.query(params![stream.0, sequence])?;
+    while let Some(row) = rows.next()? {
+        let id = MediaFileId(row.get(0)?);
+        let entries = sqlite_read::entries_of(transaction, id)?;
+        if entries.iter().any(|entry| entry.sequence == sequence) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}

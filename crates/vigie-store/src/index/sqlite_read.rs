@@ -1,0 +1,461 @@
+//! The index in one SQLite file: reads. Each read takes a connection of its own, so that it sees one commit whole
+//! and waits for none.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use vigie_media::Timestamp;
+
+use super::merge::Page;
+use super::pack::unpack;
+use super::runs::Runs;
+use super::{FragmentOrder, FragmentQuery, IndexRead, StreamId, StreamRow, UnsealedMediaFile};
+use crate::error::IndexError;
+use crate::fragment::{
+    Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState,
+    StreamTotals,
+};
+
+/// Idle connections that are kept; more are opened when more threads read at once.
+const IDLE_CONNECTIONS_MAX: usize = 8;
+
+/// How long a reader waits for a lock. Only the recovery of a log after a crash makes one wait.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Columns of a media file's row, as [`media_file`] reads them.
+const MEDIA_FILE: &str = "id, path, header_size_bytes, header_crc32c, state, size_bytes,
+    fragment_count, not_uploaded_count, not_uploaded_size_bytes, sequence_min, sequence_max,
+    producer_min, producer_max, producer_until, server_min, server_max, stream_id";
+
+/// Columns of a fragment's row, as [`entry`] reads them.
+const ENTRY: &str = "sequence, producer_timestamp, server_timestamp, timecode_ms, duration_ms,
+    offset, size_bytes, frame_count, crc32c, number_tail, key";
+
+pub(super) enum SqliteReader {
+    File { path: PathBuf, idle: Mutex<Vec<Connection>> },
+    Shared(Arc<Mutex<Connection>>),
+}
+
+impl SqliteReader {
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self::File { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    pub(super) fn shared(connection: Arc<Mutex<Connection>>) -> Self {
+        Self::Shared(connection)
+    }
+
+    pub(super) fn check_version(&self, supported: i64) -> Result<(), IndexError> {
+        self.with(|connection| {
+            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if found == supported { Ok(()) } else { Err(IndexError::Version { found, supported }) }
+        })
+    }
+
+    /// Reads within one transaction.
+    fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        match self {
+            Self::Shared(connection) => {
+                read(&connection.lock().unwrap_or_else(|poison| poison.into_inner()))
+            }
+            Self::File { path, idle } => {
+                let kept = idle.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
+                let mut connection = kept.map_or_else(|| open_reader(path), Ok)?;
+                let transaction = connection.transaction()?;
+                let result = read(&transaction);
+                drop(transaction);
+                // One that failed may be broken.
+                let mut idle = idle.lock().unwrap_or_else(|poison| poison.into_inner());
+                if result.is_ok() && idle.len() < IDLE_CONNECTIONS_MAX {
+                    idle.push(connection);
+                }
+                result
+            }
+        }
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, IndexError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+impl IndexRead for SqliteReader {
+    fn streams(&self) -> Result<Vec<StreamRow>, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT id, key, next_sequence FROM stream ORDER BY id";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], stream_row)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn stream(&self, key: &str) -> Result<Option<StreamRow>, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT id, key, next_sequence FROM stream WHERE key = ?1";
+            Ok(connection.prepare_cached(sql)?.query_row([key], stream_row).optional()?)
+        })
+    }
+
+    fn fragments(
+        &self,
+        stream: StreamId,
+        query: &FragmentQuery,
+    ) -> Result<Vec<Fragment>, IndexError> {
+        self.with(|connection| {
+            let mut page = Page::new(*query);
+            // Open files have no ranges in their rows: their few fragments all compete.
+            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
+                page.add(&file.place, &entries_of(connection, file.id)?);
+            }
+            let (min, max) = range_columns(query.order);
+            let from = query.after.map_or(query.from, |after| query.from.max(after.value));
+            let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
+            let sql = format!(
+                "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments
+                 FROM media_file
+                 WHERE stream_id = ?1 AND state <> 0 AND {max} >= ?2 AND {min} <= ?3 {pending}
+                 ORDER BY {min}"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![stream.0, from, query.until])?;
+            while let Some(row) = rows.next()? {
+                if page.is_complete(row.get(4)?) {
+                    break;
+                }
+                page.add(&Arc::new(place(row)?), &packed(row, 5, 6)?);
+            }
+            Ok(page.finish())
+        })
+    }
+
+    fn last_at_or_before(
+        &self,
+        stream: StreamId,
+        order: FragmentOrder,
+        value: i64,
+    ) -> Result<Option<Fragment>, IndexError> {
+        self.with(|connection| {
+            let mut best: Option<Fragment> = None;
+            let better =
+                |best: &mut Option<Fragment>, place: &Arc<MediaFilePlace>, entries: &[_]| {
+                    for entry in entries {
+                        let wins = order.value(entry) <= value
+                            && best.as_ref().is_none_or(|best| {
+                                order.position(entry) > order.position(&best.entry)
+                            });
+                        if wins {
+                            *best = Some(Fragment { entry: *entry, media_file: Arc::clone(place) });
+                        }
+                    }
+                };
+            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
+                better(&mut best, &file.place, &entries_of(connection, file.id)?);
+            }
+            let (min, max) = range_columns(order);
+            let sql = format!(
+                "SELECT id, path, header_size_bytes, header_crc32c, {max}, uploaded, fragments
+                 FROM media_file
+                 WHERE stream_id = ?1 AND state <> 0 AND {min} <= ?2 AND {max} >= ?3
+                 ORDER BY {min} DESC"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let best_value = |best: &Option<Fragment>| {
+                best.as_ref().map_or(i64::MIN, |best| order.value(&best.entry))
+            };
+            let mut rows = statement.query(params![stream.0, value, best_value(&best)])?;
+            // The first file nearly always has it. An earlier one can only have it when it reaches further.
+            while let Some(row) = rows.next()? {
+                let reaches: i64 = row.get(4)?;
+                if reaches.min(value) >= best_value(&best) {
+                    better(&mut best, &Arc::new(place(row)?), &packed(row, 5, 6)?);
+                }
+                if best_value(&best) == value {
+                    break;
+                }
+            }
+            Ok(best)
+        })
+    }
+
+    fn media_files(&self, stream: StreamId) -> Result<Vec<MediaFile>, IndexError> {
+        self.with(|connection| {
+            let mut files = media_files_where(connection, "stream_id = ?1", stream)?;
+            files.sort_by_key(|file| {
+                (file.span.map_or(u64::MAX, |span| span.sequence_min), file.id)
+            });
+            Ok(files)
+        })
+    }
+
+    fn media_file(&self, id: MediaFileId) -> Result<Option<(StreamId, MediaFile)>, IndexError> {
+        self.with(|connection| {
+            let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE id = ?1");
+            let found = connection
+                .prepare_cached(&sql)?
+                .query_row([id.0], |row| Ok((StreamId(row.get(16)?), media_file(row))))
+                .optional()?;
+            let Some((stream, file)) = found else { return Ok(None) };
+            Ok(Some((stream, complete(connection, file?)?)))
+        })
+    }
+
+    fn fragments_of(&self, id: MediaFileId) -> Result<Vec<FragmentEntry>, IndexError> {
+        self.with(|connection| entries_of(connection, id))
+    }
+
+    fn totals(&self, stream: StreamId) -> Result<StreamTotals, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT count(*), coalesce(sum(size_bytes), 0),
+                           coalesce(sum(fragment_count), 0), coalesce(sum(not_uploaded_count), 0),
+                           coalesce(sum(not_uploaded_size_bytes), 0),
+                           min(producer_min), max(producer_until)
+                       FROM media_file WHERE stream_id = ?1 AND state <> 0";
+            let mut totals = connection.prepare_cached(sql)?.query_row([stream.0], |row| {
+                Ok(StreamTotals {
+                    media_file_count: row.get(0)?,
+                    size_bytes: row.get(1)?,
+                    fragment_count: row.get(2)?,
+                    not_uploaded_count: row.get(3)?,
+                    not_uploaded_size_bytes: row.get(4)?,
+                    oldest_producer_timestamp: timestamp(row, 5)?,
+                    newest_producer_timestamp: timestamp(row, 6)?,
+                })
+            })?;
+            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
+                totals.media_file_count += 1;
+                totals.size_bytes += file.size_bytes;
+                totals.fragment_count += file.fragment_count;
+                totals.not_uploaded_count += file.not_uploaded_count;
+                totals.not_uploaded_size_bytes += file.not_uploaded_size_bytes;
+                let Some(span) = file.span else { continue };
+                let oldest = totals.oldest_producer_timestamp.unwrap_or(Timestamp::MAX);
+                let newest = totals.newest_producer_timestamp.unwrap_or(Timestamp::MIN);
+                totals.oldest_producer_timestamp = Some(oldest.min(span.producer_min));
+                totals.newest_producer_timestamp = Some(newest.max(span.producer_until));
+            }
+            Ok(totals)
+        })
+    }
+
+    fn places(&self) -> Result<Vec<(StreamId, MediaFilePlace)>, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT id, path, header_size_bytes, header_crc32c, stream_id
+                       FROM media_file ORDER BY id";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| Ok((StreamId(row.get(4)?), place(row)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError> {
+        self.with(|connection| {
+            let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE state <> 1 ORDER BY id");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            let mut files = Vec::new();
+            while let Some(row) = rows.next()? {
+                let file = complete(connection, media_file(row)?)?;
+                let sql = format!("SELECT {ENTRY} FROM open_fragment WHERE media_file_id = ?1");
+                files.push(UnsealedMediaFile {
+                    stream: StreamId(row.get(16)?),
+                    entries: entries_of(connection, file.id)?,
+                    open_fragment: connection
+                        .prepare_cached(&sql)?
+                        .query_row([file.id.0], entry)
+                        .optional()?,
+                    media_file: file,
+                });
+            }
+            Ok(files)
+        })
+    }
+
+    fn next_media_file_id(&self) -> Result<MediaFileId, IndexError> {
+        Ok(MediaFileId(self.meta("next_media_file_id")?.unwrap_or(1)))
+    }
+
+    fn next_stream_id(&self) -> Result<StreamId, IndexError> {
+        Ok(StreamId(self.meta("next_stream_id")?.unwrap_or(1)))
+    }
+
+    fn boot_id(&self) -> Result<Option<String>, IndexError> {
+        self.meta("boot_id")
+    }
+}
+
+impl SqliteReader {
+    fn meta<T: rusqlite::types::FromSql>(&self, name: &str) -> Result<Option<T>, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT value FROM meta WHERE name = ?1";
+            Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
+        })
+    }
+}
+
+/// The entries of a media file in order of offset, marked uploaded as its row says.
+pub(super) fn entries_of(
+    connection: &Connection,
+    id: MediaFileId,
+) -> Result<Vec<FragmentEntry>, IndexError> {
+    let sql = "SELECT state, uploaded, fragments FROM media_file WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+    let mut entries = packed(row, 1, 2)?;
+    // A closed file has no rows but while recovery adds to it.
+    let sql = format!("SELECT {ENTRY} FROM fragment WHERE media_file_id = ?1 ORDER BY offset");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let runs = Runs::parse(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    for found in statement.query_map([id.0], entry)? {
+        let mut found = found?;
+        found.uploaded = runs.contains(found.sequence);
+        entries.push(found);
+    }
+    Ok(entries)
+}
+
+/// The packed entries of a row, marked uploaded.
+fn packed(
+    row: &Row<'_>,
+    uploaded: usize,
+    fragments: usize,
+) -> Result<Vec<FragmentEntry>, IndexError> {
+    let Some(blob) = row.get_ref(fragments)?.as_blob_or_null().map_err(rusqlite::Error::from)?
+    else {
+        return Ok(Vec::new());
+    };
+    let mut entries = unpack(blob)?;
+    let runs = Runs::parse(row.get_ref(uploaded)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    for entry in &mut entries {
+        entry.uploaded = runs.contains(entry.sequence);
+    }
+    Ok(entries)
+}
+
+/// Media files of a stream by a condition on their rows.
+fn media_files_where(
+    connection: &Connection,
+    condition: &str,
+    stream: StreamId,
+) -> Result<Vec<MediaFile>, IndexError> {
+    let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {condition} ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([stream.0])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        files.push(complete(connection, media_file(row)?)?);
+    }
+    Ok(files)
+}
+
+/// An open file's numbers follow from its fragments.
+fn complete(connection: &Connection, mut file: MediaFile) -> Result<MediaFile, IndexError> {
+    if file.state != MediaFileState::Open {
+        return Ok(file);
+    }
+    let entries = entries_of(connection, file.id)?;
+    let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
+    file.fragment_count = entries.len() as u64;
+    file.not_uploaded_count = not_uploaded.clone().count() as u64;
+    file.not_uploaded_size_bytes = not_uploaded.map(|entry| entry.size_bytes).sum();
+    file.size_bytes = entries.last().map_or(file.place.header_size_bytes, crate::mark::marked_end);
+    file.span = MediaFileSpan::of(&entries);
+    Ok(file)
+}
+
+/// The columns that hold the range of an order's values.
+const fn range_columns(order: FragmentOrder) -> (&'static str, &'static str) {
+    match order {
+        FragmentOrder::Sequence => ("sequence_min", "sequence_max"),
+        FragmentOrder::ProducerTimestamp => ("producer_min", "producer_max"),
+        FragmentOrder::ServerTimestamp => ("server_min", "server_max"),
+    }
+}
+
+pub(super) const fn state_number(state: MediaFileState) -> i64 {
+    match state {
+        MediaFileState::Open => 0,
+        MediaFileState::Sealed => 1,
+        MediaFileState::Abandoned => 2,
+    }
+}
+
+fn state(number: i64) -> Result<MediaFileState, IndexError> {
+    match number {
+        0 => Ok(MediaFileState::Open),
+        1 => Ok(MediaFileState::Sealed),
+        2 => Ok(MediaFileState::Abandoned),
+        _ => Err(IndexError::Damaged { what: "a media file's state" }),
+    }
+}
+
+fn stream_row(row: &Row<'_>) -> rusqlite::Result<StreamRow> {
+    Ok(StreamRow { id: StreamId(row.get(0)?), key: row.get(1)?, next_sequence: row.get(2)? })
+}
+
+/// From the first four columns.
+fn place(row: &Row<'_>) -> rusqlite::Result<MediaFilePlace> {
+    Ok(MediaFilePlace {
+        id: MediaFileId(row.get(0)?),
+        path: PathBuf::from(row.get::<_, String>(1)?),
+        header_size_bytes: row.get(2)?,
+        header_crc32c: row.get(3)?,
+    })
+}
+
+/// From the columns [`MEDIA_FILE`].
+fn media_file(row: &Row<'_>) -> Result<MediaFile, IndexError> {
+    let span = match row.get::<_, Option<u64>>(9)? {
+        None => None,
+        Some(sequence_min) => Some(MediaFileSpan {
+            sequence_min,
+            sequence_max: row.get(10)?,
+            producer_min: Timestamp::from_millis(row.get(11)?),
+            producer_max: Timestamp::from_millis(row.get(12)?),
+            producer_until: Timestamp::from_millis(row.get(13)?),
+            server_min: Timestamp::from_millis(row.get(14)?),
+            server_max: Timestamp::from_millis(row.get(15)?),
+        }),
+    };
+    let place = Arc::new(place(row)?);
+    Ok(MediaFile {
+        id: place.id,
+        place,
+        state: state(row.get(4)?)?,
+        size_bytes: row.get(5)?,
+        fragment_count: row.get(6)?,
+        not_uploaded_count: row.get(7)?,
+        not_uploaded_size_bytes: row.get(8)?,
+        span,
+    })
+}
+
+/// From the columns [`ENTRY`].
+fn entry(row: &Row<'_>) -> rusqlite::Result<FragmentEntry> {
+    Ok(FragmentEntry {
+        sequence: row.get(0)?,
+        producer_timestamp: Timestamp::from_millis(row.get(1)?),
+        server_timestamp: Timestamp::from_millis(row.get(2)?),
+        timecode_ms: row.get(3)?,
+        duration_ms: row.get(4)?,
+        offset: row.get(5)?,
+        size_bytes: row.get(6)?,
+        frame_count: row.get(7)?,
+        crc32c: row.get(8)?,
+        number_tail: row.get(9)?,
+        key: row.get(10)?,
+        uploaded: false,
+    })
+}
+
+fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}

@@ -1,0 +1,436 @@
+//! The store's core: which media file a fragment goes to, and the group commit that makes many durable at once.
+//!
+//! Synchronous and single-threaded: what it is asked, in the order in which it is asked. Time comes in with the
+//! fragments; waiting, threads and replies are the caller's ([`crate::thread`] on the server, the hub's loop on the hub).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vigie_media::Timestamp;
+
+use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
+use crate::index::{Change, Index, StreamId};
+use crate::layout::media_file_path;
+use crate::mark::file_mark;
+use crate::read::StoreReader;
+use crate::settings::StoreSettings;
+use crate::writer::MediaFileWriter;
+
+/// Sequences that are made durable at a time, so that handing one out costs no transaction; a crash skips those
+/// that were not used.
+const SEQUENCES_PER_RESERVATION: u64 = 1000;
+
+/// Longest stream key.
+const KEY_BYTES_MAX: usize = 1024;
+
+/// A fragment that a commit made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersistedFragment {
+    /// The stream.
+    pub key: Arc<str>,
+    /// The fragment.
+    pub entry: FragmentEntry,
+}
+
+/// A fragment that will not become durable and must be sent or recorded again.
+#[derive(Clone, Debug)]
+pub struct FailedFragment {
+    /// The stream.
+    pub key: Arc<str>,
+    /// The fragment's sequence.
+    pub sequence: u64,
+    /// Why.
+    pub error: StoreError,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default)]
+pub struct CommitReport {
+    /// Fragments that are durable from now on. A failed open fragment whose earlier commits hold a part of it is
+    /// here as well, cut to that part.
+    pub persisted: Vec<PersistedFragment>,
+    /// Fragments that were given up with their media file.
+    pub failed: Vec<FailedFragment>,
+}
+
+/// One stream in memory.
+pub(crate) struct StreamState {
+    pub(crate) id: StreamId,
+    pub(crate) key: Arc<str>,
+    pub(crate) next_sequence: u64,
+    /// Durably reserved below this.
+    pub(crate) reserved_sequence: u64,
+    /// Bytes of its media files on disk, in-progress ones included.
+    pub(crate) size_bytes: u64,
+    /// See [`StoreSettings::media_file_size_bytes_for`].
+    pub(crate) media_file_size_bytes_max: u64,
+    pub(crate) writer: Option<MediaFileWriter>,
+    /// Complete files that wait for the commit that seals them.
+    pub(crate) closing: Vec<MediaFileWriter>,
+    /// To be marked by the next commit.
+    pub(crate) uploaded: Vec<u64>,
+    /// Its directory's own name was made durable in this run.
+    pub(crate) directory_synced: bool,
+}
+
+impl StreamState {
+    pub(crate) fn new(id: StreamId, key: Arc<str>, settings: StoreSettings) -> Self {
+        Self {
+            id,
+            key,
+            next_sequence: 1,
+            reserved_sequence: 1,
+            size_bytes: 0,
+            media_file_size_bytes_max: settings.media_file_size_bytes_for(None),
+            writer: None,
+            closing: Vec::new(),
+            uploaded: Vec::new(),
+            directory_synced: false,
+        }
+    }
+}
+
+/// The media files of all streams, and their index.
+pub struct Store {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) root: PathBuf,
+    pub(crate) index: Box<dyn Index>,
+    pub(crate) settings: StoreSettings,
+    pub(crate) streams: BTreeMap<Arc<str>, StreamState>,
+    pub(crate) next_media_file_id: u64,
+    pub(crate) next_stream_id: u64,
+    /// Free bytes when last measured, less what was written since.
+    free_bytes: u64,
+    /// The fatal error after which everything is refused.
+    failed: Option<StoreError>,
+}
+
+impl Store {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        root: PathBuf,
+        index: Box<dyn Index>,
+        settings: StoreSettings,
+    ) -> Result<Self, StoreError> {
+        let reader = index.reader();
+        let mut streams = BTreeMap::new();
+        for row in reader.streams()? {
+            let key: Arc<str> = row.key.into();
+            let state = StreamState {
+                size_bytes: reader.totals(row.id)?.size_bytes,
+                next_sequence: row.next_sequence,
+                reserved_sequence: row.next_sequence,
+                ..StreamState::new(row.id, Arc::clone(&key), settings)
+            };
+            streams.insert(key, state);
+        }
+        let next_media_file_id = reader.next_media_file_id()?.0;
+        let next_stream_id = reader.next_stream_id()?.0;
+        let mut store = Self {
+            disk,
+            root,
+            index,
+            settings,
+            streams,
+            next_media_file_id,
+            next_stream_id,
+            free_bytes: 0,
+            failed: None,
+        };
+        store.measure_free_bytes()?;
+        Ok(store)
+    }
+
+    /// A reader for this and other threads: it sees what is committed.
+    pub fn reader(&self) -> StoreReader {
+        StoreReader::new(Arc::clone(&self.disk), self.root.clone(), self.index.reader())
+    }
+
+    /// Bytes of a stream's media files on disk, exactly: headers, marks and what is in progress included.
+    pub fn size_bytes(&self, key: &str) -> u64 {
+        self.streams.get(key).map_or(0, |stream| stream.size_bytes)
+    }
+
+    /// Free bytes of the disk at the last commit, less what was appended since.
+    pub const fn free_bytes(&self) -> u64 {
+        self.free_bytes
+    }
+
+    /// Tells how much a stream may hold, so that its media files are small enough to delete by.
+    pub fn set_size_budget(
+        &mut self,
+        key: &str,
+        budget_bytes: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let size_bytes = self.settings.media_file_size_bytes_for(budget_bytes);
+        self.stream(key)?.media_file_size_bytes_max = size_bytes;
+        Ok(())
+    }
+
+    /// Hands out `count` sequences of a stream, each once for ever: also those that a crash leaves unused are not
+    /// handed out again. Creates the stream when it is new.
+    pub fn reserve_sequences(&mut self, key: &str, count: u64) -> Result<Range<u64>, StoreError> {
+        let stream = self.stream(key)?;
+        let first = stream.next_sequence;
+        let next = first.saturating_add(count);
+        if next > stream.reserved_sequence {
+            let reserved = next.saturating_add(SEQUENCES_PER_RESERVATION);
+            let id = stream.id;
+            self.apply(&[Change::ReserveSequences { id, next_sequence: reserved }])?;
+            self.stream(key)?.reserved_sequence = reserved;
+        }
+        self.stream(key)?.next_sequence = next;
+        Ok(first..next)
+    }
+
+    /// Appends a whole fragment with the document header that it belongs to. The next [`Store::commit`] makes it
+    /// durable. When this fails nothing was added.
+    pub fn append_fragment(
+        &mut self,
+        key: &str,
+        header: &Bytes,
+        fragment: &WholeFragment,
+    ) -> Result<FragmentEntry, StoreError> {
+        let size_bytes = fragment.bytes.len() as u64;
+        let writer = self.writer_for(key, header, &fragment.meta, size_bytes)?;
+        let before = writer.length_bytes;
+        let result = writer.append_fragment(fragment);
+        let written = writer.length_bytes - before;
+        self.account(key, written);
+        result
+    }
+
+    /// Begins a fragment that is written as it grows: the first bytes appended must be those of its Cluster.
+    pub fn begin_fragment(
+        &mut self,
+        key: &str,
+        header: &Bytes,
+        meta: FragmentMeta,
+    ) -> Result<(), StoreError> {
+        self.writer_for(key, header, &meta, 0)?.begin_fragment(meta);
+        Ok(())
+    }
+
+    /// Appends frames to the open fragment in one vectored write. `parts` hold whole blocks: after a crash the
+    /// fragment is kept up to the end of such a call. `duration_ms` is its media time so far.
+    pub fn append_frames(
+        &mut self,
+        key: &str,
+        parts: &[&[u8]],
+        frame_count: u32,
+        duration_ms: u32,
+    ) -> Result<(), StoreError> {
+        self.check_failed()?;
+        let size_bytes = parts.iter().map(|part| part.len() as u64).sum();
+        self.check_space(size_bytes)?;
+        let no_open = || StoreError::NoOpenFragment { key: key.to_owned() };
+        let writer = self.open_writer(key).ok_or_else(no_open)?;
+        let before = writer.length_bytes;
+        let result = writer.append_frames(parts, frame_count, duration_ms);
+        let written = writer.length_bytes - before;
+        self.account(key, written);
+        if result? { Ok(()) } else { Err(no_open()) }
+    }
+
+    /// Ends the open fragment. The next [`Store::commit`] makes it durable as a whole.
+    pub fn end_fragment(
+        &mut self,
+        key: &str,
+        duration_ms: u32,
+    ) -> Result<FragmentEntry, StoreError> {
+        self.check_failed()?;
+        let no_open = || StoreError::NoOpenFragment { key: key.to_owned() };
+        let writer = self.open_writer(key).ok_or_else(no_open)?;
+        let before = writer.length_bytes;
+        let result = writer.end_fragment(duration_ms);
+        let written = writer.length_bytes - before;
+        self.account(key, written);
+        result?.ok_or_else(no_open)
+    }
+
+    /// No more fragments for the stream's present media file: the next commit seals it. An open fragment ends as it
+    /// is.
+    pub fn seal(&mut self, key: &str) -> Result<(), StoreError> {
+        self.check_failed()?;
+        if self.open_writer(key).is_some_and(|writer| writer.open.is_some()) {
+            match self.end_fragment(key, 0) {
+                Ok(_) | Err(StoreError::NoOpenFragment { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(stream) = self.streams.get_mut(key)
+            && let Some(writer) = stream.writer.take()
+        {
+            stream.closing.push(writer);
+        }
+        Ok(())
+    }
+
+    /// Notes that another place has these fragments safe; durable with the next commit.
+    pub fn mark_uploaded(&mut self, key: &str, sequences: &[u64]) -> Result<(), StoreError> {
+        self.check_failed()?;
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.uploaded.extend_from_slice(sequences);
+        }
+        Ok(())
+    }
+
+    /// Seals everything and commits: the graceful end.
+    pub fn close(mut self) -> Result<CommitReport, StoreError> {
+        self.seal_all()?;
+        self.commit()
+    }
+
+    pub(crate) fn seal_all(&mut self) -> Result<(), StoreError> {
+        let keys: Vec<Arc<str>> = self.streams.keys().cloned().collect();
+        keys.iter().try_for_each(|key| self.seal(key))
+    }
+
+    pub(crate) fn check_failed(&self) -> Result<(), StoreError> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// Remembers a fatal error; passes every error on.
+    pub(crate) fn note_failure(&mut self, error: StoreError) -> StoreError {
+        if error.is_fatal() {
+            tracing::error!(%error, "the store stops; restart to recover");
+            self.failed = Some(error.clone());
+        }
+        error
+    }
+
+    /// One index transaction.
+    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.check_failed()?;
+        match self.index.apply(changes) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.note_failure(error.into())),
+        }
+    }
+
+    pub(crate) fn measure_free_bytes(&mut self) -> Result<(), StoreError> {
+        self.free_bytes = self
+            .disk
+            .free_bytes(&self.root)
+            .map_err(|error| StoreError::io("measure free space of", self.root.clone(), error))?;
+        Ok(())
+    }
+
+    fn check_space(&self, size_bytes: u64) -> Result<(), StoreError> {
+        let reserve_bytes = self.settings.free_bytes_reserve;
+        if self.free_bytes < reserve_bytes.saturating_add(size_bytes) {
+            return Err(StoreError::DiskFull { free_bytes: self.free_bytes, reserve_bytes });
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, key: &str, written: u64) {
+        self.free_bytes = self.free_bytes.saturating_sub(written);
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.size_bytes += written;
+        }
+    }
+
+    fn open_writer(&mut self, key: &str) -> Option<&mut MediaFileWriter> {
+        self.streams.get_mut(key)?.writer.as_mut().filter(|writer| !writer.broken)
+    }
+
+    /// The stream, created in the index when it is new.
+    fn stream(&mut self, key: &str) -> Result<&mut StreamState, StoreError> {
+        self.check_failed()?;
+        if !self.streams.contains_key(key) {
+            if key.is_empty() || key.len() > KEY_BYTES_MAX {
+                return Err(StoreError::InvalidKey { length_bytes: key.len() });
+            }
+            let id = StreamId(self.next_stream_id);
+            let next_sequence = 1 + SEQUENCES_PER_RESERVATION;
+            self.apply(&[
+                Change::CreateStream { id, key: key.to_owned() },
+                Change::ReserveSequences { id, next_sequence },
+            ])?;
+            self.next_stream_id += 1;
+            let key: Arc<str> = key.into();
+            let mut state = StreamState::new(id, Arc::clone(&key), self.settings);
+            state.reserved_sequence = next_sequence;
+            self.streams.insert(key, state);
+        }
+        self.streams.get_mut(key).ok_or_else(|| StoreError::StreamDeleted { key: key.to_owned() })
+    }
+
+    /// The media file that the fragment of `meta` goes to: the present one, or a new one when its header differs or
+    /// it is full, old or broken.
+    fn writer_for(
+        &mut self,
+        key: &str,
+        header: &Bytes,
+        meta: &FragmentMeta,
+        size_bytes: u64,
+    ) -> Result<&mut MediaFileWriter, StoreError> {
+        self.check_failed()?;
+        self.check_space(size_bytes)?;
+        let age_ms_max = self.settings.media_file_age_ms_max;
+        let id = self.next_media_file_id;
+        let stream = self.stream(key)?;
+        if meta.sequence == 0 || meta.sequence >= stream.next_sequence {
+            let key = key.to_owned();
+            return Err(StoreError::SequenceNotReserved { key, sequence: meta.sequence });
+        }
+        let size_bytes_max = stream.media_file_size_bytes_max;
+        if let Some(writer) = &stream.writer {
+            if writer.open.is_some() && !writer.broken {
+                return Err(StoreError::FragmentOpen { key: key.to_owned() });
+            }
+            let age_ms = meta.server_timestamp.millis_since(writer.opened_at);
+            let full = writer.length_bytes > 0
+                && writer.length_bytes.saturating_add(size_bytes) > size_bytes_max;
+            // A clock that was set back makes an age that is no age.
+            let old = age_ms >= age_ms_max || age_ms <= -age_ms_max;
+            if full || old || writer.broken || writer.header != *header {
+                stream.closing.extend(stream.writer.take());
+            }
+        }
+        if stream.writer.is_none() {
+            let key = Arc::clone(&stream.key);
+            let writer =
+                self.create_media_file(&key, MediaFileId(id), header, meta.server_timestamp)?;
+            self.next_media_file_id = id + 1;
+            self.stream(&key)?.writer = Some(writer);
+        }
+        self.stream(key)?
+            .writer
+            .as_mut()
+            .ok_or_else(|| StoreError::NoOpenFragment { key: key.to_owned() })
+    }
+
+    fn create_media_file(
+        &self,
+        key: &str,
+        id: MediaFileId,
+        header: &Bytes,
+        begins_at: Timestamp,
+    ) -> Result<MediaFileWriter, StoreError> {
+        let relative = media_file_path(key, id, begins_at);
+        let path = self.root.join(&relative);
+        let directory = path.parent().unwrap_or(&self.root).to_owned();
+        let place = MediaFilePlace {
+            id,
+            path: relative,
+            header_size_bytes: header.len() as u64,
+            header_crc32c: crc32c::crc32c(header),
+        };
+        MediaFileWriter::create(
+            self.disk.as_ref(),
+            directory,
+            path,
+            place,
+            header.clone(),
+            &file_mark(id, key),
+            begins_at,
+        )
+    }
+}

@@ -1,0 +1,314 @@
+//! The store on a thread of its own, for the server: many connections append, one group commit answers them all.
+//!
+//! It decides when to commit: a short while after the first fragment that waits, or at once when many bytes wait.
+//! It reads no clock: the caller gives it one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::delete::Deleted;
+use crate::error::StoreError;
+use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
+use crate::read::StoreReader;
+use crate::store::{CommitReport, Store};
+
+/// Called once with the outcome, on the store's thread: hand it on and return.
+pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
+
+/// Time since some start, never backwards.
+pub type Monotonic = Box<dyn Fn() -> Duration + Send>;
+
+/// When the thread commits and how much may wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadSettings {
+    /// How long the first waiting fragment waits for others.
+    pub commit_interval: Duration,
+    /// Commit at once when this many bytes wait.
+    pub commit_bytes: u64,
+    /// Requests that wait for the thread; more are refused as [`StoreError::Busy`].
+    pub requests_max: usize,
+}
+
+impl Default for ThreadSettings {
+    fn default() -> Self {
+        Self {
+            commit_interval: Duration::from_millis(20),
+            commit_bytes: 32 << 20,
+            requests_max: 1024,
+        }
+    }
+}
+
+enum Request {
+    Append { key: Arc<str>, header: Bytes, fragment: WholeFragment, reply: Reply<FragmentEntry> },
+    Reserve { key: Arc<str>, count: u64, reply: Reply<Range<u64>> },
+    DeleteMediaFiles { key: Arc<str>, ids: Vec<MediaFileId>, reply: Reply<Deleted> },
+    DeleteStream { key: Arc<str>, reply: Reply<Deleted> },
+    Shutdown,
+}
+
+/// The thread. Shut it down with [`StoreThread::shutdown`]; dropping it does the same and drops the outcome.
+pub struct StoreThread {
+    handle: StoreHandle,
+    thread: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+/// Sends requests to the thread. Cheap to clone.
+#[derive(Clone)]
+pub struct StoreHandle {
+    sender: SyncSender<Request>,
+    reader: StoreReader,
+}
+
+impl StoreThread {
+    /// Moves `store` to a thread of its own.
+    pub fn spawn(
+        store: Store,
+        settings: ThreadSettings,
+        monotonic: Monotonic,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(settings.requests_max);
+        let handle = StoreHandle { sender, reader: store.reader() };
+        let body =
+            Body { store, settings, monotonic, waiting: BTreeMap::new(), bytes: 0, due: None };
+        let thread =
+            std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
+        Ok(Self { handle, thread: Some(thread) })
+    }
+
+    /// A handle for another task.
+    pub fn handle(&self) -> StoreHandle {
+        self.handle.clone()
+    }
+
+    /// Commits what waits, seals all media files and ends the thread. Requests sent later get
+    /// [`StoreError::Closed`].
+    pub fn shutdown(mut self) -> Result<(), StoreError> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Result<(), StoreError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        // It fails when the thread has ended already: `join` says why.
+        let sent = self.handle.sender.send(Request::Shutdown);
+        match thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(sent.map_or(StoreError::Closed, |()| StoreError::Closed)),
+        }
+    }
+}
+
+impl Drop for StoreThread {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+}
+
+impl StoreHandle {
+    /// Reads what is persisted, without the thread.
+    pub const fn reader(&self) -> &StoreReader {
+        &self.reader
+    }
+
+    /// Appends a whole fragment. `reply` is called when it is persisted, or will not be.
+    ///
+    /// The fragment's bytes are held until then: a caller bounds how many of its fragments wait.
+    pub fn append_fragment(
+        &self,
+        key: Arc<str>,
+        header: Bytes,
+        fragment: WholeFragment,
+        reply: Reply<FragmentEntry>,
+    ) {
+        self.send(Request::Append { key, header, fragment, reply });
+    }
+
+    /// See [`Store::reserve_sequences`].
+    pub fn reserve_sequences(&self, key: Arc<str>, count: u64, reply: Reply<Range<u64>>) {
+        self.send(Request::Reserve { key, count, reply });
+    }
+
+    /// Deletes media files of a stream; when its open one is among them it is sealed first.
+    pub fn delete_media_files(&self, key: Arc<str>, ids: Vec<MediaFileId>, reply: Reply<Deleted>) {
+        self.send(Request::DeleteMediaFiles { key, ids, reply });
+    }
+
+    /// See [`Store::delete_stream`].
+    pub fn delete_stream(&self, key: Arc<str>, reply: Reply<Deleted>) {
+        self.send(Request::DeleteStream { key, reply });
+    }
+
+    fn send(&self, request: Request) {
+        let (request, error) = match self.sender.try_send(request) {
+            Ok(()) => return,
+            Err(TrySendError::Full(request)) => (request, StoreError::Busy),
+            Err(TrySendError::Disconnected(request)) => (request, StoreError::Closed),
+        };
+        request.refuse(error);
+    }
+}
+
+impl Request {
+    fn refuse(self, error: StoreError) {
+        match self {
+            Self::Append { reply, .. } => reply(Err(error)),
+            Self::Reserve { reply, .. } => reply(Err(error)),
+            Self::DeleteMediaFiles { reply, .. } | Self::DeleteStream { reply, .. } => {
+                reply(Err(error));
+            }
+            Self::Shutdown => {}
+        }
+    }
+}
+
+struct Body {
+    store: Store,
+    settings: ThreadSettings,
+    monotonic: Monotonic,
+    /// Replies of fragments that wait for a commit.
+    waiting: BTreeMap<(Arc<str>, u64), Reply<FragmentEntry>>,
+    /// Bytes of those fragments.
+    bytes: u64,
+    /// When to commit, by `monotonic`.
+    due: Option<Duration>,
+}
+
+impl Body {
+    fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
+        let outcome = self.serve(&receiver);
+        let outcome = outcome.and_then(|()| {
+            let Self { store, waiting, .. } = &mut self;
+            let report = store.seal_all().and_then(|()| store.commit());
+            report.map(|report| answer(waiting, report))
+        });
+        let error = outcome.clone().err().unwrap_or(StoreError::Closed);
+        for (_, reply) in std::mem::take(&mut self.waiting) {
+            reply(Err(error.clone()));
+        }
+        for request in receiver.try_iter() {
+            request.refuse(error.clone());
+        }
+        outcome
+    }
+
+    fn serve(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
+        loop {
+            let request = match self.due {
+                None => match receiver.recv() {
+                    Ok(request) => Some(request),
+                    Err(_) => return Ok(()),
+                },
+                Some(due) => match receiver.recv_timeout(due.saturating_sub((self.monotonic)())) {
+                    Ok(request) => Some(request),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                },
+            };
+            match request {
+                Some(Request::Shutdown) => return Ok(()),
+                Some(request) => self.handle(request),
+                None => {}
+            }
+            let due = self.due.is_some_and(|due| (self.monotonic)() >= due);
+            if due || self.bytes >= self.settings.commit_bytes {
+                self.commit()?;
+            }
+            self.store.check_failed()?;
+        }
+    }
+
+    fn handle(&mut self, request: Request) {
+        match request {
+            Request::Append { key, header, fragment, reply } => {
+                match self.store.append_fragment(&key, &header, &fragment) {
+                    Ok(entry) => {
+                        self.bytes += entry.size_bytes;
+                        self.waiting.insert((key, entry.sequence), reply);
+                        let interval = self.settings.commit_interval;
+                        self.due.get_or_insert_with(|| (self.monotonic)() + interval);
+                    }
+                    Err(error) => reply(Err(error)),
+                }
+            }
+            Request::Reserve { key, count, reply } => {
+                reply(self.store.reserve_sequences(&key, count));
+            }
+            Request::DeleteMediaFiles { key, ids, reply } => {
+                reply(self.delete_media_files(&key, &ids));
+            }
+            Request::DeleteStream { key, reply } => {
+                let result = self.store.delete_stream(&key);
+                if let Ok(deleted) = &result {
+                    for failed in &deleted.failed {
+                        let waiting =
+                            self.waiting.remove(&(Arc::clone(&failed.key), failed.sequence));
+                        if let Some(reply) = waiting {
+                            reply(Err(failed.error.clone()));
+                        }
+                    }
+                }
+                reply(result);
+            }
+            // Taken by `serve`.
+            Request::Shutdown => {}
+        }
+    }
+
+    fn delete_media_files(
+        &mut self,
+        key: &str,
+        ids: &[MediaFileId],
+    ) -> Result<Deleted, StoreError> {
+        match self.store.delete_media_files(ids) {
+            Err(StoreError::MediaFileOpen { .. }) => {
+                self.store.seal(key)?;
+                self.commit()?;
+                self.store.delete_media_files(ids)
+            }
+            result => result,
+        }
+    }
+
+    /// Commits and answers. While the index has no space the fragments go on waiting.
+    fn commit(&mut self) -> Result<(), StoreError> {
+        match self.store.commit() {
+            Ok(report) => {
+                answer(&mut self.waiting, report);
+                self.bytes = 0;
+                self.due = None;
+                Ok(())
+            }
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "commit; trying again");
+                self.bytes = 0;
+                self.due = Some((self.monotonic)() + RETRY_INTERVAL);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Between tries while the index has no space.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+fn answer(waiting: &mut BTreeMap<(Arc<str>, u64), Reply<FragmentEntry>>, report: CommitReport) {
+    for persisted in report.persisted {
+        if let Some(reply) = waiting.remove(&(persisted.key, persisted.entry.sequence)) {
+            reply(Ok(persisted.entry));
+        }
+    }
+    for failed in report.failed {
+        if let Some(reply) = waiting.remove(&(failed.key, failed.sequence)) {
+            reply(Err(failed.error));
+        }
+    }
+}

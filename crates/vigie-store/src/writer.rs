@@ -1,0 +1,207 @@
+//! One media file while it is written: where the next byte goes, what is whole, what the index already knows.
+//!
+//! It writes and measures. It never syncs and never talks to the index: when that happens is `store`'s to decide.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vigie_media::Timestamp;
+
+use crate::disk::{Disk, DiskFile};
+use crate::error::StoreError;
+use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFilePlace, WholeFragment};
+use crate::mark::{FRAGMENT_MARK_BYTES, begin_mark, end_mark};
+
+/// A fragment that is written as it grows.
+#[derive(Debug)]
+pub(crate) struct OpenFragment {
+    pub(crate) meta: FragmentMeta,
+    /// So far; its offset counts once the first frame is written.
+    pub(crate) extent: Extent,
+}
+
+impl OpenFragment {
+    pub(crate) fn entry(&self) -> FragmentEntry {
+        FragmentEntry::new(&self.meta, self.extent)
+    }
+}
+
+/// A media file that takes fragments.
+pub(crate) struct MediaFileWriter {
+    pub(crate) place: Arc<MediaFilePlace>,
+    pub(crate) path: PathBuf,
+    pub(crate) directory: PathBuf,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) header: Bytes,
+    /// What is written in front of the first fragment: nothing once that is done.
+    preamble: Vec<u8>,
+    /// Server timestamp of its first fragment.
+    pub(crate) opened_at: Timestamp,
+    /// Length on disk, which is where the next byte goes.
+    pub(crate) length_bytes: u64,
+    /// The index has its row, so its name is durable.
+    pub(crate) in_index: bool,
+    /// Written since the last sync.
+    pub(crate) dirty: bool,
+    /// A failed write could not be cut off: nothing more is written.
+    pub(crate) broken: bool,
+    /// Why a sync failed: the file is abandoned by the commit that met it.
+    pub(crate) sync_error: Option<Arc<io::Error>>,
+    /// Whole fragments that no commit has made durable.
+    pub(crate) uncommitted: Vec<FragmentEntry>,
+    /// The end of the last committed fragment with its mark; what lies behind may be cut off.
+    pub(crate) committed_end: u64,
+    /// The open fragment as far as a commit made it durable, until a later one has it whole.
+    pub(crate) committed_open: Option<FragmentEntry>,
+    pub(crate) open: Option<OpenFragment>,
+}
+
+impl MediaFileWriter {
+    /// A new file on `disk`. Its header is written with the first fragment.
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        directory: PathBuf,
+        path: PathBuf,
+        place: MediaFilePlace,
+        header: Bytes,
+        file_mark: &[u8],
+        opened_at: Timestamp,
+    ) -> Result<Self, StoreError> {
+        disk.create_dir_all(&directory)
+            .map_err(|error| StoreError::io("create", directory.clone(), error))?;
+        let file = disk
+            .create_new(&path)
+            .map_err(|error| StoreError::io("create", path.clone(), error))?;
+        let mut preamble = Vec::with_capacity(header.len() + file_mark.len());
+        preamble.extend_from_slice(&header);
+        preamble.extend_from_slice(file_mark);
+        Ok(Self {
+            place: Arc::new(place),
+            path,
+            directory,
+            file,
+            header,
+            preamble,
+            opened_at,
+            length_bytes: 0,
+            in_index: false,
+            dirty: false,
+            broken: false,
+            sync_error: None,
+            uncommitted: Vec::new(),
+            committed_end: 0,
+            committed_open: None,
+            open: None,
+        })
+    }
+
+    /// Bytes that the next write puts in front of what it is given.
+    pub(crate) fn preamble_bytes(&self) -> u64 {
+        self.preamble.len() as u64
+    }
+
+    /// Appends a whole fragment and its end mark in one write.
+    pub(crate) fn append_fragment(
+        &mut self,
+        fragment: &WholeFragment,
+    ) -> Result<FragmentEntry, StoreError> {
+        let entry = FragmentEntry::new(
+            &fragment.meta,
+            Extent {
+                offset: self.length_bytes + self.preamble_bytes(),
+                size_bytes: fragment.bytes.len() as u64,
+                duration_ms: fragment.duration_ms,
+                frame_count: fragment.frame_count,
+                crc32c: crc32c::crc32c(&fragment.bytes),
+            },
+        );
+        self.write(&[&fragment.bytes, &end_mark(&entry)])?;
+        self.uncommitted.push(entry);
+        Ok(entry)
+    }
+
+    /// Begins a fragment; its mark is written with its first frames.
+    pub(crate) fn begin_fragment(&mut self, meta: FragmentMeta) {
+        self.open = Some(OpenFragment { meta, extent: Extent::default() });
+    }
+
+    /// Appends whole frames to the open fragment in one write. `false` when there is none.
+    pub(crate) fn append_frames(
+        &mut self,
+        parts: &[&[u8]],
+        frame_count: u32,
+        duration_ms: u32,
+    ) -> Result<bool, StoreError> {
+        let Some(open) = &self.open else { return Ok(false) };
+        let (meta, mut extent) = (open.meta, open.extent);
+        if extent.size_bytes == 0 {
+            extent.offset = self.length_bytes + self.preamble_bytes() + FRAGMENT_MARK_BYTES as u64;
+            let mark = begin_mark(&meta);
+            let mut with_mark: Vec<&[u8]> = Vec::with_capacity(1 + parts.len());
+            with_mark.push(&mark);
+            with_mark.extend_from_slice(parts);
+            self.write(&with_mark)?;
+        } else {
+            self.write(parts)?;
+        }
+        for part in parts {
+            extent.crc32c = crc32c::crc32c_append(extent.crc32c, part);
+            extent.size_bytes += part.len() as u64;
+        }
+        extent.frame_count = extent.frame_count.saturating_add(frame_count);
+        extent.duration_ms = extent.duration_ms.max(duration_ms);
+        if let Some(open) = &mut self.open {
+            open.extent = extent;
+        }
+        Ok(true)
+    }
+
+    /// Ends the open fragment with its mark. `None` when there is none, or nothing was written to it.
+    pub(crate) fn end_fragment(
+        &mut self,
+        duration_ms: u32,
+    ) -> Result<Option<FragmentEntry>, StoreError> {
+        let Some(open) = &mut self.open else { return Ok(None) };
+        if open.extent.size_bytes == 0 {
+            self.open = None;
+            return Ok(None);
+        }
+        open.extent.duration_ms = open.extent.duration_ms.max(duration_ms);
+        let entry = open.entry();
+        self.write(&[&end_mark(&entry)])?;
+        self.open = None;
+        self.uncommitted.push(entry);
+        Ok(Some(entry))
+    }
+
+    /// Writes at the end. After a failure the file is as long as before, or broken.
+    fn write(&mut self, parts: &[&[u8]]) -> Result<(), StoreError> {
+        let preamble = std::mem::take(&mut self.preamble);
+        let result = if preamble.is_empty() {
+            self.file.write_all_at(parts, self.length_bytes)
+        } else {
+            let mut all: Vec<&[u8]> = Vec::with_capacity(1 + parts.len());
+            all.push(&preamble);
+            all.extend_from_slice(parts);
+            self.file.write_all_at(&all, self.length_bytes)
+        };
+        self.dirty = true;
+        match result {
+            Ok(()) => {
+                let written: usize = parts.iter().map(|part| part.len()).sum();
+                self.length_bytes += (preamble.len() + written) as u64;
+                Ok(())
+            }
+            Err(error) => {
+                self.preamble = preamble;
+                if let Err(error) = self.file.truncate(self.length_bytes) {
+                    tracing::error!(path = %self.path.display(), %error, "cut off a failed write");
+                    self.broken = true;
+                }
+                Err(StoreError::io("write", self.path.clone(), error))
+            }
+        }
+    }
+}
