@@ -1,0 +1,165 @@
+//! The one task that sends media: wakes when a frame of any mount is due and writes to all clients that wait for it.
+//!
+//! One timer for all mounts and no wake-up on writability: a full socket is tried again with the next frames. It
+//! never waits for a client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::connection::Client;
+use crate::outgoing::{Outgoing, Scratch};
+use crate::shared::{Shared, lock};
+use crate::stats::MountStats;
+
+/// Shortest time between two rounds: many mounts' frames share one wake-up, and none is later than this.
+const TICK: Duration = Duration::from_millis(10);
+/// A client that is further behind the live position does not read, and is dropped.
+const BACKLOG_MAX: Duration = Duration::from_secs(10);
+
+/// Playing clients by mount; mounts without any are absent.
+type Playing = BTreeMap<usize, Vec<Arc<Client>>>;
+
+/// What became of a client in one round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Has all that is due.
+    UpToDate,
+    /// Its socket is full.
+    Behind,
+    /// Plays no more.
+    Left,
+    /// Did not read for too long, or its socket failed.
+    Dropped,
+}
+
+/// Runs until it is dropped.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut playing = Playing::new();
+    let mut scratch = Scratch::default();
+    let mut was_stalled = false;
+    loop {
+        for (mount, client) in shared.take_joining() {
+            playing.entry(mount).or_default().push(client);
+        }
+        let now = Instant::now();
+        let stalled = shared.is_stalled();
+        let behind = match stalled {
+            true => {
+                leave_out_the_gone(&shared, &mut playing);
+                false
+            }
+            false => send_round(&shared, &mut playing, &mut scratch, now, was_stalled),
+        };
+        was_stalled = stalled;
+        let due = if behind { Some(now) } else { next_due(&shared, &playing, now) };
+        let woken = shared.wake_pacer.notified();
+        match due.filter(|_| !stalled) {
+            Some(due) => tokio::select! {
+                () = tokio::time::sleep_until(due.max(now + TICK)) => {}
+                () = woken => {}
+            },
+            None => woken.await,
+        }
+    }
+}
+
+/// Sends to every client what is due for it; whether one of them is behind. `after_stall`: all of them begin anew at
+/// the next key frame, as after a gap in a camera's own encoder.
+fn send_round(
+    shared: &Shared,
+    playing: &mut Playing,
+    scratch: &mut Scratch,
+    now: Instant,
+    after_stall: bool,
+) -> bool {
+    let mut any_behind = false;
+    playing.retain(|&mount, clients| {
+        let live = shared.presentation.timeline.live_at(shared.mount_now_90k(mount, now));
+        let join = after_stall.then(|| shared.next_join(mount, now));
+        let mut stats = shared.stats();
+        let Some(stats) = stats.get_mut(mount) else { return false };
+        clients.retain(|client| {
+            let mut out = lock(&client.out);
+            if let Some(join) = join.filter(|_| out.is_playing()) {
+                out.play_from(join);
+            }
+            let outcome = send_to(shared, client, &mut out, mount, live, now, scratch, stats);
+            any_behind |= outcome == Outcome::Behind;
+            if matches!(outcome, Outcome::UpToDate | Outcome::Behind) {
+                return true;
+            }
+            if outcome == Outcome::Dropped {
+                stats.clients_dropped += 1;
+                out.stop();
+                client.end();
+            }
+            out.paced = false;
+            false
+        });
+        stats.clients = clients.len();
+        !clients.is_empty()
+    });
+    any_behind
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of `send_round`, split for reading")]
+fn send_to(
+    shared: &Shared,
+    client: &Client,
+    out: &mut Outgoing,
+    mount: usize,
+    live: u64,
+    now: Instant,
+    scratch: &mut Scratch,
+    stats: &mut MountStats,
+) -> Outcome {
+    let timeline = &shared.presentation.timeline;
+    if !out.is_playing() {
+        return Outcome::Left;
+    }
+    let tracks = &mut stats.tracks;
+    if let Err(error) = out.send_due(&client.socket, &shared.presentation, live, scratch, tracks) {
+        tracing::debug!(%error, mount, "camera client lost");
+        return Outcome::Dropped;
+    }
+    let mount_now_90k = shared.mount_now_90k(mount, now);
+    out.report_if_due(timeline, mount_now_90k, now, &shared.wall);
+    match out.next_frame() {
+        Some(next) if next < live => {
+            let due = shared.instant_of(mount, timeline.due_at_90k(next));
+            if now.saturating_duration_since(due) > BACKLOG_MAX {
+                tracing::info!(mount, "camera client dropped: it does not read");
+                return Outcome::Dropped;
+            }
+            Outcome::Behind
+        }
+        _ => Outcome::UpToDate,
+    }
+}
+
+fn leave_out_the_gone(shared: &Shared, playing: &mut Playing) {
+    playing.retain(|&mount, clients| {
+        clients.retain(|client| {
+            let mut out = lock(&client.out);
+            out.paced = out.is_playing();
+            out.paced
+        });
+        if let Some(stats) = shared.stats().get_mut(mount) {
+            stats.clients = clients.len();
+        }
+        !clients.is_empty()
+    });
+}
+
+/// When the next frame of a mount with clients is due.
+fn next_due(shared: &Shared, playing: &Playing, now: Instant) -> Option<Instant> {
+    let timeline = &shared.presentation.timeline;
+    let due_of = |&mount: &usize| {
+        let live = timeline.live_at(shared.mount_now_90k(mount, now));
+        shared.instant_of(mount, timeline.due_at_90k(live))
+    };
+    playing.keys().map(due_of).min()
+}

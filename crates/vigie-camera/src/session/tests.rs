@@ -1,0 +1,1 @@
+//! RTSP dialogues, request by request.
