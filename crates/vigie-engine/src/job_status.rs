@@ -3,29 +3,12 @@
 //! Holds and compares; the sentences are written where the failures are known (`recorder`, `uploader`). It never
 //! carries a secret: failures are kinds, not the texts of a camera or a server.
 
+use vigie_kvs::shapes::edge::{LastRecorderStatus, LastUploaderStatus};
 use vigie_media::Timestamp;
 
-/// KVS `RecorderStatus` and `UploaderStatus`, which have the same three values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum JobOutcome {
-    /// `SUCCESS`: the job runs, or waits as it should.
-    Success,
-    /// `USER_ERROR`: a person has to change something (URI, password, secret, camera setting, permission).
-    UserError,
-    /// `SYSTEM_ERROR`: network, disk or service; it usually heals by itself.
-    SystemError,
-}
-
-impl JobOutcome {
-    /// The value on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::UserError => "USER_ERROR",
-            Self::SystemError => "SYSTEM_ERROR",
-        }
-    }
-}
+/// KVS `RecorderStatus` and `UploaderStatus`, which have the same three values: `SUCCESS` (runs, or waits as it should),
+/// `USER_ERROR` (a person has to change something), `SYSTEM_ERROR` (network, disk or service; usually heals by itself).
+pub use vigie_kvs::shapes::edge::JobStatus as JobOutcome;
 
 /// The status of one job, in the members of KVS `LastRecorderStatus` / `LastUploaderStatus`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +44,26 @@ impl JobStatus {
         self.details.push_str(details);
         self.last_updated = now;
         true
+    }
+
+    /// As the hub reports it for its recorder.
+    pub fn to_recorder_status(&self) -> LastRecorderStatus {
+        LastRecorderStatus {
+            job_status_details: Some(self.details.clone()),
+            last_collected_time: self.last_collected,
+            last_updated_time: Some(self.last_updated),
+            recorder_status: Some(self.outcome),
+        }
+    }
+
+    /// As the hub reports it for its uploader.
+    pub fn to_uploader_status(&self) -> LastUploaderStatus {
+        LastUploaderStatus {
+            job_status_details: Some(self.details.clone()),
+            last_collected_time: self.last_collected,
+            last_updated_time: Some(self.last_updated),
+            uploader_status: Some(self.outcome),
+        }
     }
 
     /// Media was stored at `now`.

@@ -1,1 +1,407 @@
-//! x
+//! The recorder job of one stream: when it connects to its source, when it gives up a session, what it says about it.
+//!
+//! Decides; the agent's shell resolves secrets, opens sources and writes media. The job never ends by itself: whatever
+//! fails is tried again, with growing waits, for as long as the configuration stands. It never sees a secret or a URI,
+//! only what kind of failure they led to.
+//!
+//! Every attempt has a number that goes out with its actions and comes back with its events, so that the late answer of
+//! a session that was closed moves nothing.
+
+mod failure;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use vigie_media::Timestamp;
+
+use crate::backoff::Backoff;
+use crate::chance::Chance;
+use crate::clock::Now;
+use crate::job_status::{JobOutcome, JobStatus};
+use crate::schedule::{Schedule, ScheduleTracker};
+
+pub use failure::{Failure, SpaceDenial};
+
+/// A camera that sends no frame for so long is taken for dead.
+pub const STALL_AFTER: Duration = Duration::from_secs(10);
+/// How long opening a source may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long resolving a secret may take.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A session that has brought frames for so long ends the row of failures.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
+const TICK_AT_LEAST: Duration = Duration::from_secs(60);
+
+/// KVS `MediaUriType`, as far as the job differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// `RTSP_URI`: live; silence means failure.
+    Rtsp,
+    /// `FILE_URI`: ends by itself, and a watched folder may be silent for ever.
+    File,
+}
+
+/// What happens to the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Time has passed.
+    Tick,
+    /// A configuration was applied. Ends every wait, so that sending a configuration again restarts a failing job.
+    ConfigChanged {
+        /// When to record now.
+        schedule: Schedule,
+        /// What kind of source is recorded now.
+        source: SourceKind,
+        /// Whether secret and type are those of before, so that a running session can go on.
+        same_source: bool,
+    },
+    /// The shell holds the URI of this attempt.
+    SecretResolved {
+        /// The attempt that asked.
+        attempt: u64,
+    },
+    /// The source is open and its tracks are known.
+    SourceOpened {
+        /// The attempt that asked.
+        attempt: u64,
+    },
+    /// Frames of this session were written. Cheap: meant to be said per batch of frames.
+    FramesStored {
+        /// The attempt they came from.
+        attempt: u64,
+    },
+    /// The camera's key frames are further apart than a fragment may be long; the fragmenter had to cut elsewhere.
+    LongGroupOfPictures {
+        /// The attempt it was seen in.
+        attempt: u64,
+    },
+    /// The secret, the source or writing its media failed.
+    Failed {
+        /// The attempt that failed.
+        attempt: u64,
+        /// How.
+        failure: Failure,
+    },
+    /// The source is played to its end.
+    SourceEnded {
+        /// The attempt that ended.
+        attempt: u64,
+    },
+    /// No new media may be written for now.
+    SpaceDenied(SpaceDenial),
+    /// New media may be written (again).
+    SpaceFree,
+    /// The configuration is being deleted or the agent ends.
+    Stop,
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Read the secret anew, keep its URI, answer [`Event::SecretResolved`] or [`Event::Failed`].
+    ResolveSecret {
+        /// To be sent back.
+        attempt: u64,
+    },
+    /// Open the source, answer [`Event::SourceOpened`] or [`Event::Failed`], then deliver frames.
+    OpenSource {
+        /// To be sent back.
+        attempt: u64,
+    },
+    /// End the session or the attempt to open one. Its later events carry an old attempt and are ignored.
+    CloseSource,
+    /// End the open fragment where it is: what was written of it stays.
+    SealFragment,
+}
+
+/// Where the job stands. The `since` and `until` are monotonic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Outside every window.
+    WaitingForWindow,
+    /// The shell reads the secret.
+    Resolving {
+        /// When it was asked.
+        since: Duration,
+    },
+    /// The shell opens the source.
+    Connecting {
+        /// When it was asked.
+        since: Duration,
+    },
+    /// The source is open.
+    Recording {
+        /// When it opened.
+        since: Duration,
+        /// When the last frame was stored, or `since`.
+        last_frame: Duration,
+    },
+    /// Waiting to try again.
+    BackingOff {
+        /// When.
+        until: Duration,
+        /// What failed.
+        reason: Failure,
+    },
+    /// No new media may be written.
+    PausedForSpace,
+    /// The file is recorded to its end.
+    Finished,
+    /// For ever.
+    Stopped,
+}
+
+/// The job.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    windows: ScheduleTracker,
+    source: SourceKind,
+    state: State,
+    attempt: u64,
+    denied: Option<SpaceDenial>,
+    long_group_of_pictures: bool,
+    backoff: Backoff,
+    /// Failures of another kind start the waits anew: a camera that refused connections for an hour and now boots is
+    /// not kept waiting for its first half-ready answers.
+    last_failure: Option<Failure>,
+    status: JobStatus,
+}
+
+impl Recorder {
+    /// A job that has done nothing yet; the first [`Event::Tick`] starts it.
+    pub fn new(schedule: Schedule, source: SourceKind, zone: TimeZone, now: Timestamp) -> Self {
+        Self {
+            windows: ScheduleTracker::new(schedule, zone),
+            source,
+            state: State::WaitingForWindow,
+            attempt: 0,
+            denied: None,
+            long_group_of_pictures: false,
+            backoff: Backoff::default(),
+            last_failure: None,
+            status: JobStatus::new("starting", now),
+        }
+    }
+
+    /// Where the job stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What it says about itself.
+    pub fn status(&self) -> &JobStatus {
+        &self.status
+    }
+
+    /// The number of the latest attempt; frames of another are not to be stored.
+    pub fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
+    /// Takes an event in and says what has to be done.
+    pub fn handle(&mut self, event: Event, now: Now, chance: &mut dyn Chance) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.state != State::Stopped {
+            self.take(event, now, chance, &mut actions);
+            self.settle(now, chance, &mut actions);
+        }
+        actions
+    }
+
+    /// When the next [`Event::Tick`] is due, on the monotonic clock.
+    pub fn next_deadline(&mut self, now: Now) -> Duration {
+        let to_change_ms = self.windows.next_change(now.wall).millis_since(now.wall).max(0);
+        let to_change = now.mono.saturating_add(Duration::from_millis(to_change_ms.unsigned_abs()));
+        let own = match self.state {
+            State::Resolving { since } => since + RESOLVE_TIMEOUT,
+            State::Connecting { since } => since + CONNECT_TIMEOUT,
+            State::Recording { last_frame, .. } if self.source == SourceKind::Rtsp => {
+                last_frame + STALL_AFTER
+            }
+            State::BackingOff { until, .. } => until,
+            _ => Duration::MAX,
+        };
+        to_change.min(own).min(now.mono + TICK_AT_LEAST)
+    }
+
+    fn take(&mut self, event: Event, now: Now, chance: &mut dyn Chance, actions: &mut Vec<Action>) {
+        match event {
+            Event::Tick => {}
+            Event::ConfigChanged { schedule, source, same_source } => {
+                self.windows.set_schedule(schedule);
+                self.source = source;
+                self.backoff.reset();
+                self.last_failure = None;
+                let goes_on =
+                    same_source && matches!(self.state, State::Recording { .. } | State::Finished);
+                if !goes_on {
+                    self.close(actions);
+                    self.state = State::WaitingForWindow;
+                }
+            }
+            Event::SecretResolved { attempt } if self.is_current(attempt) => {
+                if matches!(self.state, State::Resolving { .. }) {
+                    self.state = State::Connecting { since: now.mono };
+                    actions.push(Action::OpenSource { attempt });
+                }
+            }
+            Event::SourceOpened { attempt } if self.is_current(attempt) => {
+                if matches!(self.state, State::Connecting { .. }) {
+                    self.state = State::Recording { since: now.mono, last_frame: now.mono };
+                    self.long_group_of_pictures = false;
+                }
+            }
+            Event::FramesStored { attempt } if self.is_current(attempt) => self.frames_stored(now),
+            Event::LongGroupOfPictures { attempt } if self.is_current(attempt) => {
+                self.long_group_of_pictures = true;
+                self.frames_stored(now);
+            }
+            Event::Failed { attempt, failure } if self.is_current(attempt) => {
+                self.fail(failure, now, chance, actions);
+            }
+            Event::SourceEnded { attempt } if self.is_current(attempt) => match self.source {
+                SourceKind::Rtsp => self.fail(Failure::Ended, now, chance, actions),
+                SourceKind::File => {
+                    self.close(actions);
+                    self.state = State::Finished;
+                    self.status.set(
+                        JobOutcome::Success,
+                        "the file is recorded to its end",
+                        now.wall,
+                    );
+                }
+            },
+            // The answer of a session that is no more.
+            Event::SecretResolved { .. }
+            | Event::SourceOpened { .. }
+            | Event::FramesStored { .. }
+            | Event::LongGroupOfPictures { .. }
+            | Event::Failed { .. }
+            | Event::SourceEnded { .. } => {}
+            Event::SpaceDenied(denial) => self.denied = Some(denial),
+            Event::SpaceFree => self.denied = None,
+            Event::Stop => {
+                self.close(actions);
+                self.state = State::Stopped;
+                self.status.set(JobOutcome::Success, "stopped", now.wall);
+            }
+        }
+    }
+
+    /// Moves on by itself: windows, space and deadlines.
+    fn settle(&mut self, now: Now, chance: &mut dyn Chance, actions: &mut Vec<Action>) {
+        if matches!(self.state, State::Stopped | State::Finished) {
+            return;
+        }
+        if self.windows.window_at(now.wall).is_none() {
+            self.rest(State::WaitingForWindow, actions);
+            self.status.set(
+                JobOutcome::Success,
+                "waiting for the next window of ScheduleConfig",
+                now.wall,
+            );
+            return;
+        }
+        if let Some(denial) = self.denied {
+            self.rest(State::PausedForSpace, actions);
+            self.status.set(denial.outcome(), denial.details(), now.wall);
+            return;
+        }
+        match self.state {
+            State::WaitingForWindow | State::PausedForSpace => self.begin_attempt(now, actions),
+            State::BackingOff { until, .. } if now.mono >= until => {
+                self.begin_attempt(now, actions)
+            }
+            State::Resolving { since } if now.mono >= since + RESOLVE_TIMEOUT => {
+                self.fail(Failure::SecretUnreachable, now, chance, actions);
+            }
+            State::Connecting { since } if now.mono >= since + CONNECT_TIMEOUT => {
+                self.fail(Failure::Unreachable, now, chance, actions);
+            }
+            State::Recording { last_frame, .. }
+                if self.source == SourceKind::Rtsp && now.mono >= last_frame + STALL_AFTER =>
+            {
+                self.fail(Failure::Stalled, now, chance, actions);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_current(&self, attempt: u64) -> bool {
+        attempt == self.attempt && self.is_active()
+    }
+
+    /// Whether the shell works for an attempt.
+    fn is_active(&self) -> bool {
+        matches!(
+            self.state,
+            State::Resolving { .. } | State::Connecting { .. } | State::Recording { .. }
+        )
+    }
+
+    /// Reads the secret anew each time: a corrected password is a new version of the secret.
+    fn begin_attempt(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.attempt += 1;
+        self.state = State::Resolving { since: now.mono };
+        actions.push(Action::ResolveSecret { attempt: self.attempt });
+        if self.last_failure.is_none() {
+            self.status.set(JobOutcome::Success, "connecting to the source", now.wall);
+        }
+    }
+
+    fn frames_stored(&mut self, now: Now) {
+        let State::Recording { since, last_frame } = &mut self.state else { return };
+        *last_frame = now.mono;
+        if now.mono >= *since + STABLE_AFTER && self.last_failure.take().is_some() {
+            self.backoff.reset();
+        }
+        self.status.collected(now.wall);
+        let details = if self.long_group_of_pictures {
+            "recording, but the camera sends key frames more than 20 s apart, so that some fragments begin without \
+             one; set its key frame (I-frame) interval to 2 s"
+        } else {
+            "recording"
+        };
+        self.status.set(JobOutcome::Success, details, now.wall);
+    }
+
+    fn fail(
+        &mut self,
+        failure: Failure,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action>,
+    ) {
+        self.close(actions);
+        self.status.set(failure.outcome(), &failure.details(), now.wall);
+        if self.last_failure.as_ref() != Some(&failure) {
+            self.backoff.reset();
+        }
+        let wait = self.backoff.next_wait(failure.longest_wait(), chance);
+        self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
+        self.last_failure = Some(failure);
+    }
+
+    /// Goes to a state in which nothing runs.
+    fn rest(&mut self, state: State, actions: &mut Vec<Action>) {
+        if self.state != state {
+            self.close(actions);
+            self.backoff.reset();
+            self.last_failure = None;
+            self.state = state;
+        }
+    }
+
+    fn close(&mut self, actions: &mut Vec<Action>) {
+        match self.state {
+            // Nothing to close; the late answer carries an old attempt.
+            State::Resolving { .. } => self.attempt += 1,
+            State::Connecting { .. } => actions.push(Action::CloseSource),
+            State::Recording { .. } => actions.extend([Action::CloseSource, Action::SealFragment]),
+            _ => {}
+        }
+    }
+}

@@ -16,6 +16,8 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use vigie_kvs::shapes::edge::SyncStatus;
+use vigie_kvs::shapes::sync_edge_agent::Action;
 use vigie_media::Timestamp;
 
 /// How long a hub may take before the status says that it failed (API_StartEdgeConfigurationUpdate).
@@ -78,15 +80,6 @@ pub enum FailureCause {
     Silence,
     /// The hub said that it cannot.
     Hub,
-}
-
-/// What the desired set of a hub says about one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DesiredAction {
-    /// Work by this configuration.
-    Apply,
-    /// Stop the jobs, erase all local media of the stream, forget the configuration.
-    Delete,
 }
 
 /// What happens to a configuration.
@@ -163,29 +156,25 @@ impl EdgeSync {
     }
 
     /// What the hub's desired set says about this configuration, whatever the hub has reported so far.
-    pub fn desired_action(&self) -> DesiredAction {
+    pub fn desired_action(&self) -> Action {
         match self.state {
             SyncState::Syncing { .. }
             | SyncState::Acknowledged { .. }
             | SyncState::InSync
-            | SyncState::SyncFailed { .. } => DesiredAction::Apply,
+            | SyncState::SyncFailed { .. } => Action::Apply,
             SyncState::Deleting { .. }
             | SyncState::DeletingAcknowledged { .. }
-            | SyncState::DeleteFailed { .. } => DesiredAction::Delete,
+            | SyncState::DeleteFailed { .. } => Action::Delete,
         }
     }
 
     /// What the hub has to be told and has not yet said that it took. Derived, never stored.
-    pub fn owed_to_hub(&self) -> Option<DesiredAction> {
+    pub fn owed_to_hub(&self) -> Option<Action> {
         match self.state {
             SyncState::Syncing { .. }
-            | SyncState::SyncFailed { cause: FailureCause::Silence, .. } => {
-                Some(DesiredAction::Apply)
-            }
+            | SyncState::SyncFailed { cause: FailureCause::Silence, .. } => Some(Action::Apply),
             SyncState::Deleting { .. }
-            | SyncState::DeleteFailed { cause: FailureCause::Silence, .. } => {
-                Some(DesiredAction::Delete)
-            }
+            | SyncState::DeleteFailed { cause: FailureCause::Silence, .. } => Some(Action::Delete),
             _ => None,
         }
     }
@@ -212,15 +201,15 @@ impl EdgeSync {
     }
 
     /// KVS `SyncStatus`.
-    pub fn status(&self) -> &'static str {
+    pub fn status(&self) -> SyncStatus {
         match self.state {
-            SyncState::Syncing { .. } => "SYNCING",
-            SyncState::Acknowledged { .. } => "ACKNOWLEDGED",
-            SyncState::InSync => "IN_SYNC",
-            SyncState::SyncFailed { .. } => "SYNC_FAILED",
-            SyncState::Deleting { .. } => "DELETING",
-            SyncState::DeletingAcknowledged { .. } => "DELETING_ACKNOWLEDGED",
-            SyncState::DeleteFailed { .. } => "DELETE_FAILED",
+            SyncState::Syncing { .. } => SyncStatus::Syncing,
+            SyncState::Acknowledged { .. } => SyncStatus::Acknowledged,
+            SyncState::InSync => SyncStatus::InSync,
+            SyncState::SyncFailed { .. } => SyncStatus::SyncFailed,
+            SyncState::Deleting { .. } => SyncStatus::Deleting,
+            SyncState::DeletingAcknowledged { .. } => SyncStatus::DeletingAcknowledged,
+            SyncState::DeleteFailed { .. } => SyncStatus::DeleteFailed,
         }
     }
 }
@@ -233,8 +222,7 @@ pub fn step(sync: EdgeSync, event: Event, now: Timestamp) -> Result<Option<EdgeS
     match event {
         Event::StartUpdate { same_hub } => start_update(&sync, same_hub, now).map(Some),
         Event::Delete => Ok(Some(delete(sync, now))),
-        Event::Report { revision, .. } if revision != sync.revision => Ok(Some(sync)),
-        Event::Report { phase, .. } => Ok(report(sync, phase, now)),
+        Event::Report { revision, phase } => Ok(report(sync, revision, phase, now)),
         Event::Tick => Ok(Some(tick(sync, now))),
     }
 }
@@ -265,9 +253,13 @@ fn delete(sync: EdgeSync, now: Timestamp) -> EdgeSync {
     }
 }
 
-fn report(sync: EdgeSync, phase: Phase, now: Timestamp) -> Option<EdgeSync> {
+/// [`Event::Report`]: never refused, since a hub cannot know what has changed meanwhile.
+pub(crate) fn report(sync: EdgeSync, about: u64, phase: Phase, now: Timestamp) -> Option<EdgeSync> {
     use FailureCause::{Hub, Silence};
     use SyncState::*;
+    if about != sync.revision {
+        return Some(sync);
+    }
     let EdgeSync { revision, state } = sync;
     let give_up_at_anew = now + SYNC_DEADLINE;
     let state = match (state, phase) {
@@ -298,7 +290,8 @@ fn report(sync: EdgeSync, phase: Phase, now: Timestamp) -> Option<EdgeSync> {
     Some(EdgeSync { revision, state })
 }
 
-fn tick(sync: EdgeSync, now: Timestamp) -> EdgeSync {
+/// [`Event::Tick`]: never refused.
+pub(crate) fn tick(sync: EdgeSync, now: Timestamp) -> EdgeSync {
     use SyncState::*;
     let EdgeSync { revision, state } = sync;
     let silence = |details: &str| (FailureCause::Silence, details.to_owned());

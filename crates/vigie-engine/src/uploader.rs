@@ -1,1 +1,740 @@
-//! x
+//! The uploader job of one stream: what is sent when, and when a fragment counts as uploaded.
+//!
+//! Decides; the agent's shell connects, streams fragments from disk and reads acknowledgements. Oldest media goes first
+//! and the live edge is followed while a window is open. A fragment is uploaded when its PERSISTED acknowledgement is
+//! there and at no other moment. Whatever was sent and not acknowledged when a connection or the agent died is in doubt:
+//! the next connection asks with ListFragments what the service holds before it sends, so nothing is uploaded twice. The
+//! job never ends by itself and holds no media: the backlog stays in the store, which is asked for the next few.
+//!
+//! The connection is opened *before* the service is asked: a service that lets one producer in at a time is then done
+//! with the former connection, and nothing of it can arrive after the answer.
+
+mod connection;
+mod failure;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent, ErrorId};
+use vigie_media::Timestamp;
+
+use crate::backoff::Backoff;
+use crate::chance::Chance;
+use crate::clock::Now;
+use crate::job_status::{JobOutcome, JobStatus};
+use crate::schedule::{Schedule, ScheduleTracker};
+use connection::{Blame, Connection, Sent};
+
+pub use failure::Failure;
+
+/// How long opening a connection, or asking what the service holds, may take without progress.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be without progress (bytes written, acknowledgements) while fragments are in flight.
+pub const STALL_AFTER: Duration = Duration::from_secs(30);
+/// A connection without media is ended before the service does it (30 s, API_PutMedia).
+pub const IDLE_AFTER: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
+const TICK_AT_LEAST: Duration = Duration::from_secs(60);
+/// Errors that name no fragment, in a row and without progress, after which the oldest in flight is held to be the cause.
+const UNEXPLAINED_ERRORS_MAX: u32 = 3;
+
+/// A whole fragment that the store holds and the service has not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending<I> {
+    /// The store's name for it; later fragments have greater ones.
+    pub id: I,
+    /// The fragment's timecode: its producer timestamp.
+    pub timecode: Timestamp,
+    /// Its bytes.
+    pub size_bytes: u64,
+    /// Which document header it needs: one connection carries fragments of one header.
+    pub document: u64,
+}
+
+/// The not uploaded fragments of the stream, as the store has them at this moment. Marks count at once, durable or not.
+pub trait Backlog<I> {
+    /// At most `limit` whole fragments behind `after` (from the oldest, without it) that are neither uploaded nor
+    /// refused, oldest first.
+    fn not_uploaded_after(&self, after: Option<I>, limit: usize) -> Vec<Pending<I>>;
+
+    /// The timecode of the newest of them.
+    fn newest_not_uploaded(&self) -> Option<Timestamp>;
+}
+
+/// What happens to the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<I> {
+    /// Time has passed.
+    Tick,
+    /// The store has a new whole fragment.
+    MediaAdded,
+    /// A configuration was applied. Ends every wait, so that sending a configuration again restarts a failing job.
+    ConfigChanged {
+        /// When to upload now.
+        schedule: Schedule,
+    },
+    /// PutMedia answered 200.
+    Connected {
+        /// The attempt that asked.
+        attempt: u64,
+    },
+    /// What the service holds of the range that was asked for, all pages.
+    Listed {
+        /// The attempt that asked.
+        attempt: u64,
+        /// The producer timestamps of the fragments.
+        producer_timestamps: Vec<Timestamp>,
+    },
+    /// ListFragments is not allowed to this hub's key, as in AWS's own policy for edge agents.
+    ListDenied {
+        /// The attempt that asked.
+        attempt: u64,
+    },
+    /// An acknowledgement came.
+    Acknowledged {
+        /// The attempt it belongs to.
+        attempt: u64,
+        /// What it says.
+        acknowledgement: Acknowledgement,
+    },
+    /// Bytes went out. Meant to be said about once a second.
+    Progress {
+        /// The attempt it belongs to.
+        attempt: u64,
+    },
+    /// The fragment was deleted by policy before its first byte was sent.
+    FragmentGone {
+        /// The attempt it was to be sent in.
+        attempt: u64,
+        /// The fragment.
+        id: I,
+    },
+    /// The service ended its answer.
+    Ended {
+        /// The attempt it belongs to.
+        attempt: u64,
+    },
+    /// The connection or a request failed.
+    Failed {
+        /// The attempt that failed.
+        attempt: u64,
+        /// How.
+        failure: Failure,
+    },
+    /// The configuration is being deleted or the agent ends.
+    Stop,
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<I> {
+    /// GetDataEndpoint, PutMedia with ABSOLUTE timecodes, and the document's header; answer [`Event::Connected`].
+    Connect {
+        /// To be sent back.
+        attempt: u64,
+        /// Whose header begins the body.
+        document: u64,
+        /// `x-amzn-producer-start-timestamp`.
+        start: Timestamp,
+    },
+    /// List the fragments with producer timestamps in this range, both ends included; answer [`Event::Listed`].
+    ListFragments {
+        /// To be sent back.
+        attempt: u64,
+        /// Oldest producer timestamp.
+        from: Timestamp,
+        /// Newest producer timestamp.
+        until: Timestamp,
+    },
+    /// Send the fragment's bytes behind what is being sent.
+    SendFragment {
+        /// The connection.
+        attempt: u64,
+        /// The fragment.
+        id: I,
+        /// None follows at once: tell the service that the fragment is whole (`AWS_KINESISVIDEO_END_OF_FRAGMENT`),
+        /// which otherwise learns it from the next one.
+        complete: bool,
+    },
+    /// Record that the service holds the fragment.
+    MarkUploaded {
+        /// The fragment.
+        id: I,
+    },
+    /// Record that the service will not take the fragment: it is not offered again.
+    MarkRefused {
+        /// The fragment.
+        id: I,
+        /// Why.
+        error: ErrorId,
+    },
+    /// End the body and go on reading acknowledgements; answer [`Event::Ended`].
+    FinishUpload {
+        /// The connection.
+        attempt: u64,
+    },
+    /// Drop the connection. Its later events carry an old attempt and are ignored.
+    CloseUpload {
+        /// The connection.
+        attempt: u64,
+    },
+}
+
+/// Where the job stands. The `since` and `until` are monotonic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Outside every window.
+    WaitingForWindow,
+    /// Everything that is due is uploaded.
+    WaitingForMedia,
+    /// The shell connects.
+    Connecting {
+        /// When it was asked, or last said that it progresses.
+        since: Duration,
+    },
+    /// The shell asks what the service holds.
+    Reconciling {
+        /// When it was asked, or last said that it progresses.
+        since: Duration,
+    },
+    /// Fragments go out.
+    Sending,
+    /// Nothing new goes out; what is in flight is awaited.
+    Draining,
+    /// Waiting to try again.
+    BackingOff {
+        /// When.
+        until: Duration,
+        /// What failed.
+        reason: Failure,
+    },
+    /// For ever.
+    Stopped,
+}
+
+/// What may have been sent without an acknowledgement being seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Nothing,
+    /// Timecodes from, until.
+    Range(Timestamp, Timestamp),
+    /// The agent has just started and does not know.
+    Everything,
+}
+
+/// The job. `I` is the store's name for a fragment.
+#[derive(Clone, Debug)]
+pub struct Uploader<I> {
+    windows: ScheduleTracker,
+    state: State,
+    attempt: u64,
+    connection: Option<Connection<I>>,
+    doubt: Doubt,
+    /// Timecodes, in milliseconds, of not uploaded fragments that the service holds.
+    held_by_service: BTreeSet<i64>,
+    backoff: Backoff,
+    last_failure: Option<Failure>,
+    unexplained_errors: u32,
+    refused: u64,
+    last_refusal: Option<ErrorId>,
+    cannot_list: bool,
+    status: JobStatus,
+}
+
+impl<I: Copy + Ord> Uploader<I> {
+    /// A job that has done nothing yet; the first [`Event::Tick`] starts it.
+    pub fn new(schedule: Schedule, zone: TimeZone, now: Timestamp) -> Self {
+        Self {
+            windows: ScheduleTracker::new(schedule, zone),
+            state: State::WaitingForWindow,
+            attempt: 0,
+            connection: None,
+            doubt: Doubt::Everything,
+            held_by_service: BTreeSet::new(),
+            backoff: Backoff::default(),
+            last_failure: None,
+            unexplained_errors: 0,
+            refused: 0,
+            last_refusal: None,
+            cannot_list: false,
+            status: JobStatus::new("starting", now),
+        }
+    }
+
+    /// Where the job stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What it says about itself.
+    pub fn status(&self) -> &JobStatus {
+        &self.status
+    }
+
+    /// How many fragments the service refused since the agent started.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// The fragments in flight, oldest first.
+    pub fn in_flight(&self) -> impl Iterator<Item = I> + '_ {
+        self.connection
+            .iter()
+            .flat_map(|connection| connection.in_flight.iter().map(|sent| sent.id))
+    }
+
+    /// Takes an event in and says what has to be done.
+    pub fn handle(
+        &mut self,
+        event: Event<I>,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        chance: &mut dyn Chance,
+    ) -> Vec<Action<I>> {
+        let mut actions = Vec::new();
+        if self.state != State::Stopped {
+            self.take(event, backlog, now, chance, &mut actions);
+            self.settle(backlog, now, chance, &mut actions);
+        }
+        actions
+    }
+
+    /// When the next [`Event::Tick`] is due, on the monotonic clock.
+    pub fn next_deadline(&mut self, now: Now) -> Duration {
+        let to_change_ms = self.windows.next_change(now.wall).millis_since(now.wall).max(0);
+        let to_change = now.mono.saturating_add(Duration::from_millis(to_change_ms.unsigned_abs()));
+        let own = match (&self.state, &self.connection) {
+            (State::Connecting { since } | State::Reconciling { since }, _) => {
+                *since + ANSWER_TIMEOUT
+            }
+            (State::BackingOff { until, .. }, _) => *until,
+            (State::Sending, Some(connection)) if connection.in_flight.is_empty() => {
+                connection.last_progress + IDLE_AFTER
+            }
+            (State::Sending | State::Draining, Some(connection)) => {
+                connection.last_progress + STALL_AFTER
+            }
+            _ => Duration::MAX,
+        };
+        to_change.min(own).min(now.mono + TICK_AT_LEAST)
+    }
+
+    fn take(
+        &mut self,
+        event: Event<I>,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        match event {
+            Event::Tick | Event::MediaAdded => {}
+            Event::ConfigChanged { schedule } => {
+                self.windows.set_schedule(schedule);
+                self.backoff.reset();
+                self.last_failure = None;
+                if matches!(self.state, State::BackingOff { .. }) {
+                    self.state = State::WaitingForMedia;
+                }
+            }
+            Event::Stop => {
+                self.close(actions);
+                self.state = State::Stopped;
+                self.status.set(JobOutcome::Success, "stopped", now.wall);
+            }
+            Event::Connected { attempt } if self.is_current(attempt) => {
+                self.connected(backlog, now, actions)
+            }
+            Event::Listed { attempt, producer_timestamps } if self.is_current(attempt) => {
+                self.held_by_service.extend(producer_timestamps.iter().map(|at| at.as_millis()));
+                self.reconciled(false, now);
+            }
+            Event::ListDenied { attempt } if self.is_current(attempt) => self.reconciled(true, now),
+            Event::Acknowledged { attempt, acknowledgement } if self.is_current(attempt) => {
+                self.acknowledged(acknowledgement, now, chance, actions);
+            }
+            Event::Progress { attempt } if self.is_current(attempt) => self.progressed(now),
+            Event::FragmentGone { attempt, id } if self.is_current(attempt) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.remove(|sent| sent.id == id);
+                }
+            }
+            Event::Ended { attempt } if self.is_current(attempt) => {
+                self.ended(now, chance, actions)
+            }
+            Event::Failed { attempt, failure } if self.is_current(attempt) => {
+                self.fail(failure, now, chance, actions);
+            }
+            // The answer of a connection that is no more.
+            Event::Connected { .. }
+            | Event::Listed { .. }
+            | Event::ListDenied { .. }
+            | Event::Acknowledged { .. }
+            | Event::Progress { .. }
+            | Event::FragmentGone { .. }
+            | Event::Ended { .. }
+            | Event::Failed { .. } => {}
+        }
+    }
+
+    /// Moves on by itself: windows, media and deadlines.
+    fn settle(
+        &mut self,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        let due_before = self.windows.due_before(now.wall);
+        match self.state {
+            State::Stopped => {}
+            State::WaitingForWindow | State::WaitingForMedia => {
+                self.wait_or_connect(due_before, backlog, now, actions)
+            }
+            State::BackingOff { until, .. } => {
+                if due_before.is_none() {
+                    self.backoff.reset();
+                    self.last_failure = None;
+                }
+                if due_before.is_none() || now.mono >= until {
+                    self.wait_or_connect(due_before, backlog, now, actions);
+                }
+            }
+            State::Connecting { since } | State::Reconciling { since } => {
+                if due_before.is_none() {
+                    self.close(actions);
+                    self.wait_or_connect(due_before, backlog, now, actions);
+                } else if now.mono >= since + ANSWER_TIMEOUT {
+                    self.fail(Failure::Unreachable, now, chance, actions);
+                }
+            }
+            State::Sending => match due_before {
+                Some(due_before) => self.pump(due_before, backlog, now, chance, actions),
+                None => self.drain(actions),
+            },
+            State::Draining => {}
+        }
+        if self.state == State::Draining {
+            self.settle_draining(backlog, now, chance, actions);
+        }
+    }
+
+    /// Nothing runs: go to the fitting wait, or connect for the oldest fragment that is due.
+    fn wait_or_connect(
+        &mut self,
+        due_before: Option<Timestamp>,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        let Some(due_before) = due_before else {
+            self.state = State::WaitingForWindow;
+            self.say("waiting for the next window of ScheduleConfig", now);
+            return;
+        };
+        let first = backlog.not_uploaded_after(None, 1).first().copied();
+        let Some(first) = first.filter(|first| first.timecode < due_before) else {
+            self.state = State::WaitingForMedia;
+            self.say("everything that is due is uploaded", now);
+            return;
+        };
+        self.attempt += 1;
+        self.state = State::Connecting { since: now.mono };
+        self.connection = Some(Connection::new(first.document, now.mono));
+        actions.push(Action::Connect {
+            attempt: self.attempt,
+            document: first.document,
+            start: first.timecode,
+        });
+    }
+
+    fn connected(&mut self, backlog: &dyn Backlog<I>, now: Now, actions: &mut Vec<Action<I>>) {
+        if !matches!(self.state, State::Connecting { .. }) {
+            return;
+        }
+        let range = match self.doubt {
+            Doubt::Nothing => None,
+            Doubt::Range(from, until) => Some((from, until)),
+            Doubt::Everything => {
+                let oldest =
+                    backlog.not_uploaded_after(None, 1).first().map(|pending| pending.timecode);
+                oldest.zip(backlog.newest_not_uploaded())
+            }
+        };
+        match range {
+            Some((from, until)) => {
+                self.state = State::Reconciling { since: now.mono };
+                actions.push(Action::ListFragments { attempt: self.attempt, from, until });
+            }
+            None => self.start_sending(now),
+        }
+    }
+
+    fn reconciled(&mut self, denied: bool, now: Now) {
+        if matches!(self.state, State::Reconciling { .. }) {
+            self.cannot_list = denied;
+            self.doubt = Doubt::Nothing;
+            self.start_sending(now);
+        }
+    }
+
+    fn start_sending(&mut self, now: Now) {
+        self.state = State::Sending;
+        self.progressed(now);
+    }
+
+    fn progressed(&mut self, now: Now) {
+        match &mut self.state {
+            State::Connecting { since } | State::Reconciling { since } => *since = now.mono,
+            _ => {}
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.last_progress = now.mono;
+        }
+    }
+
+    /// Sends what there is room for.
+    fn pump(
+        &mut self,
+        due_before: Timestamp,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        let Some(connection) = &mut self.connection else { return };
+        if connection.is_stalled(now.mono) {
+            let failure = connection.stall_failure();
+            self.fail(failure, now, chance, actions);
+            return;
+        }
+        let mut room = connection.room();
+        while room > 0 {
+            let batch = backlog.not_uploaded_after(connection.position, room);
+            let batch_is_last = batch.len() < room;
+            for (index, pending) in batch.iter().enumerate() {
+                if pending.timecode >= due_before {
+                    return self.nothing_left(due_before, now, actions);
+                }
+                if self.held_by_service.remove(&pending.timecode.as_millis()) {
+                    connection.position = Some(pending.id);
+                    actions.push(Action::MarkUploaded { id: pending.id });
+                    continue;
+                }
+                if pending.document != connection.document {
+                    return self.drain(actions);
+                }
+                let next = batch.get(index + 1);
+                let complete = match next {
+                    Some(next) => next.document != pending.document || next.timecode >= due_before,
+                    None => batch_is_last,
+                };
+                if connection.in_flight.is_empty() {
+                    connection.last_progress = now.mono;
+                }
+                connection.sent(pending);
+                actions.push(Action::SendFragment {
+                    attempt: self.attempt,
+                    id: pending.id,
+                    complete,
+                });
+            }
+            if batch_is_last {
+                return self.nothing_left(due_before, now, actions);
+            }
+            room = connection.room();
+        }
+    }
+
+    /// Everything that is due is sent. A run that ends (hourly) closes its connection; the live edge is waited for.
+    fn nothing_left(&mut self, due_before: Timestamp, now: Now, actions: &mut Vec<Action<I>>) {
+        let Some(connection) = &self.connection else { return };
+        let run_ends = due_before != Timestamp::MAX;
+        let is_idle =
+            connection.in_flight.is_empty() && now.mono >= connection.last_progress + IDLE_AFTER;
+        if run_ends || is_idle {
+            self.drain(actions);
+        }
+    }
+
+    /// Ends the body: the service then completes the last fragment and answers for all.
+    fn drain(&mut self, actions: &mut Vec<Action<I>>) {
+        self.state = State::Draining;
+        actions.push(Action::FinishUpload { attempt: self.attempt });
+    }
+
+    fn settle_draining(
+        &mut self,
+        backlog: &dyn Backlog<I>,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        let Some(connection) = &self.connection else { return };
+        if connection.in_flight.is_empty() {
+            self.close(actions);
+            let due_before = self.windows.due_before(now.wall);
+            self.wait_or_connect(due_before, backlog, now, actions);
+        } else if connection.is_stalled(now.mono) {
+            let failure = connection.stall_failure();
+            self.fail(failure, now, chance, actions);
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        acknowledgement: Acknowledgement,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        self.progressed(now);
+        let Some(connection) = &mut self.connection else { return };
+        let timecode_ms = acknowledgement.fragment_timecode_ms;
+        match acknowledgement.event {
+            AcknowledgementEvent::Buffering | AcknowledgementEvent::Idle => {}
+            AcknowledgementEvent::Received => connection.received_unconfirmed = true,
+            AcknowledgementEvent::Persisted => {
+                connection.received_unconfirmed = false;
+                let Some(sent) =
+                    connection.remove(|sent| Some(sent.timecode.as_millis()) == timecode_ms)
+                else {
+                    return;
+                };
+                actions.push(Action::MarkUploaded { id: sent.id });
+                self.backoff.reset();
+                self.last_failure = None;
+                self.unexplained_errors = 0;
+                self.status.collected(now.wall);
+                self.say("uploading", now);
+            }
+            AcknowledgementEvent::Error(error) => {
+                self.error_acknowledged(error, timecode_ms, now, chance, actions)
+            }
+        }
+    }
+
+    fn error_acknowledged(
+        &mut self,
+        error: ErrorId,
+        timecode_ms: Option<i64>,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        let Some(connection) = &mut self.connection else { return };
+        let index = connection
+            .in_flight
+            .iter()
+            .position(|sent| Some(sent.timecode.as_millis()) == timecode_ms);
+        let refuse = match (Blame::of(error), index) {
+            (Blame::Connection, _) => {
+                // As announced after about 45 minutes: go on at once, nothing is wrong.
+                self.close(actions);
+                self.state = State::WaitingForMedia;
+                return;
+            }
+            (Blame::Service, _) => None,
+            (Blame::Fragment, Some(index)) => Some(index),
+            // It may have been what came before it: tried once more as the first of a connection.
+            (Blame::FragmentOrPredecessor, Some(index)) => {
+                connection.is_first_sent(index).then_some(index)
+            }
+            (Blame::Fragment | Blame::FragmentOrPredecessor, None) => {
+                self.unexplained_errors += 1;
+                (self.unexplained_errors >= UNEXPLAINED_ERRORS_MAX
+                    && !connection.in_flight.is_empty())
+                .then_some(0)
+            }
+        };
+        if let Some(sent) = refuse.and_then(|index| connection.in_flight.remove(index)) {
+            actions.push(Action::MarkRefused { id: sent.id, error });
+            self.unexplained_errors = 0;
+            self.refused += 1;
+            self.last_refusal = Some(error);
+        }
+        self.fail(Failure::Acknowledged { error }, now, chance, actions);
+    }
+
+    /// The service ended its answer: as asked while draining, else out of turn.
+    fn ended(&mut self, now: Now, chance: &mut dyn Chance, actions: &mut Vec<Action<I>>) {
+        let all_confirmed =
+            self.connection.as_ref().is_some_and(|connection| connection.in_flight.is_empty());
+        if all_confirmed && matches!(self.state, State::Draining | State::Sending) {
+            self.close(actions);
+            self.state = State::WaitingForMedia;
+        } else {
+            self.fail(Failure::Closed, now, chance, actions);
+        }
+    }
+
+    fn is_current(&self, attempt: u64) -> bool {
+        attempt == self.attempt && self.connection.is_some()
+    }
+
+    fn fail(
+        &mut self,
+        failure: Failure,
+        now: Now,
+        chance: &mut dyn Chance,
+        actions: &mut Vec<Action<I>>,
+    ) {
+        self.close(actions);
+        self.status.set(failure.outcome(), &failure.details(), now.wall);
+        if self.last_failure.as_ref() != Some(&failure) {
+            self.backoff.reset();
+        }
+        let wait = self.backoff.next_wait(LONGEST_WAIT, chance);
+        self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
+        self.last_failure = Some(failure);
+    }
+
+    /// Drops the connection; what is in flight on it is in doubt from now on.
+    fn close(&mut self, actions: &mut Vec<Action<I>>) {
+        let Some(connection) = self.connection.take() else { return };
+        actions.push(Action::CloseUpload { attempt: self.attempt });
+        for Sent { timecode, .. } in connection.in_flight {
+            self.doubt = match self.doubt {
+                Doubt::Nothing => Doubt::Range(timecode, timecode),
+                Doubt::Range(from, until) => Doubt::Range(from.min(timecode), until.max(timecode)),
+                Doubt::Everything => Doubt::Everything,
+            };
+        }
+    }
+
+    /// Says a success, unless the last word is a failure that nothing has contradicted yet.
+    fn say(&mut self, what: &str, now: Now) {
+        if self.last_failure.is_some() {
+            return;
+        }
+        let refused = match self.last_refusal {
+            Some(error) => format!(
+                "; the service refused {} fragments, the last with {} {}: they stay on this hub until they are deleted",
+                self.refused,
+                error.id(),
+                error.code()
+            ),
+            None => String::new(),
+        };
+        let cannot_list = if self.cannot_list {
+            "; allow kinesisvideo:ListFragments to the hub's access key, else fragments may be uploaded twice after an \
+             interruption"
+        } else {
+            ""
+        };
+        // Said per acknowledgement: the plain case allocates nothing.
+        if refused.is_empty() && cannot_list.is_empty() {
+            self.status.set(JobOutcome::Success, what, now.wall);
+        } else {
+            self.status.set(
+                JobOutcome::Success,
+                &format!("{what}{refused}{cannot_list}"),
+                now.wall,
+            );
+        }
+    }
+}

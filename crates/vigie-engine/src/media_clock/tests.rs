@@ -1,0 +1,1 @@
+//! The time line under drift, jitter, steps and jumps.

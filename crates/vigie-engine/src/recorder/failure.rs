@@ -1,0 +1,211 @@
+//! What can go wrong with a recording, and the sentence that tells its owner what to do.
+//!
+//! Kinds, not texts: what a camera or a server wrote never reaches a status, so no secret can.
+
+use std::time::Duration;
+
+use crate::job_status::JobOutcome;
+
+/// Why an attempt or a session failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Secrets Manager knows no such secret.
+    SecretNotFound,
+    /// The hub's access key may not read it.
+    SecretAccessDenied,
+    /// Secrets Manager did not answer, or not in time.
+    SecretUnreachable,
+    /// The secret's value is not a JSON object of texts.
+    SecretUnreadable,
+    /// The JSON object has no key `MediaURI`.
+    SecretWithoutMediaUri,
+    /// `MediaURI` is no URI, or not of the kind that `MediaUriType` says.
+    BadUri,
+    /// RTSP 401 with the URI's user and password, or without any.
+    WrongPassword,
+    /// What answers does not speak RTSP.
+    NotACamera,
+    /// RTSP 404.
+    PathNotFound,
+    /// Another RTSP error status.
+    CameraRefused {
+        /// The status code.
+        status: u16,
+    },
+    /// There is video, but of a codec that KVS does not take.
+    UnsupportedCodec {
+        /// The codec's name as the camera says it.
+        codec: String,
+    },
+    /// The source has no video track.
+    NoVideoTrack,
+    /// `FILE_URI`: no such file or folder, or it may not be read.
+    FileNotReadable,
+    /// `FILE_URI`: neither MP4 nor Matroska, or damaged.
+    FileNotMedia,
+    /// Refused, unreachable, timed out.
+    Unreachable,
+    /// No frame for [`super::STALL_AFTER`].
+    Stalled,
+    /// The camera ended the session.
+    Ended,
+    /// The camera broke RTSP or RTP.
+    ProtocolError,
+    /// No space left on the hub's disk.
+    DiskFull,
+    /// The hub's disk failed otherwise.
+    DiskError,
+}
+
+impl Failure {
+    /// Whose turn it is.
+    pub fn outcome(&self) -> JobOutcome {
+        match self {
+            Self::SecretNotFound
+            | Self::SecretAccessDenied
+            | Self::SecretUnreadable
+            | Self::SecretWithoutMediaUri
+            | Self::BadUri
+            | Self::WrongPassword
+            | Self::NotACamera
+            | Self::PathNotFound
+            | Self::UnsupportedCodec { .. }
+            | Self::NoVideoTrack
+            | Self::FileNotReadable
+            | Self::FileNotMedia => JobOutcome::UserError,
+            Self::SecretUnreachable
+            | Self::CameraRefused { .. }
+            | Self::Unreachable
+            | Self::Stalled
+            | Self::Ended
+            | Self::ProtocolError
+            | Self::DiskFull
+            | Self::DiskError => JobOutcome::SystemError,
+        }
+    }
+
+    /// `JobStatusDetails`.
+    pub fn details(&self) -> String {
+        let fixed = match self {
+            Self::SecretNotFound => {
+                "the secret of MediaUriSecretArn does not exist; create it, or correct the ARN in the edge configuration"
+            }
+            Self::SecretAccessDenied => {
+                "the hub's access key may not read the secret of MediaUriSecretArn; allow it \
+                 secretsmanager:GetSecretValue"
+            }
+            Self::SecretUnreachable => {
+                "the camera's secret could not be read because Secrets Manager did not answer; check the hub's network \
+                 and endpoint"
+            }
+            Self::SecretUnreadable => {
+                "the secret of MediaUriSecretArn is not a JSON object; its value must look like \
+                 {\"MediaURI\":\"rtsp://…\"}"
+            }
+            Self::SecretWithoutMediaUri => {
+                "the secret of MediaUriSecretArn has no key MediaURI (case matters); its value must look like \
+                 {\"MediaURI\":\"rtsp://…\"}"
+            }
+            Self::BadUri => {
+                "the secret's MediaURI does not fit MediaUriType; write rtsp:// or rtsps:// for RTSP_URI and \
+                 file:/// for FILE_URI, with special characters in user and password percent-encoded"
+            }
+            Self::WrongPassword => {
+                "the camera refuses the user name or password in the secret's MediaURI; correct the secret, or the \
+                 account on the camera"
+            }
+            Self::NotACamera => {
+                "what answers at the host and port of the secret's MediaURI does not speak RTSP; correct the host and \
+                 port"
+            }
+            Self::PathNotFound => {
+                "the camera has no stream at the path of the secret's MediaURI; correct the path"
+            }
+            Self::NoVideoTrack => {
+                "the source has no video track; choose a stream with H.264 or H.265 video"
+            }
+            Self::FileNotReadable => {
+                "the file or folder of the secret's MediaURI is not there or may not be read; correct the path or its \
+                 permissions"
+            }
+            Self::FileNotMedia => {
+                "the file of the secret's MediaURI is not a whole MP4 or Matroska file; replace it"
+            }
+            Self::Unreachable => {
+                "the camera does not answer; check its power, its network and the host and port in the secret's \
+                 MediaURI; trying again"
+            }
+            Self::Stalled => "the camera stopped sending frames for 10 s; connecting again",
+            Self::Ended => "the camera ended the session; connecting again",
+            Self::ProtocolError => {
+                "the camera sent something that is not valid RTSP or RTP; connecting again; if it goes on, update the \
+                 camera's firmware"
+            }
+            Self::DiskFull => {
+                "the hub's disk is full; free space on it, or lower MaxLocalMediaSizeInMB or EdgeRetentionInHours"
+            }
+            Self::DiskError => {
+                "the hub's disk could not be written; check the disk and the agent's log"
+            }
+            Self::CameraRefused { status } => {
+                return format!(
+                    "the camera refuses the stream with RTSP status {status}; check whether it allows one more viewer, \
+                     or restart it; trying again"
+                );
+            }
+            Self::UnsupportedCodec { codec } => {
+                // The name comes from the camera: only its plain characters are repeated, and not many.
+                let codec: String = codec
+                    .chars()
+                    .filter(|c| c.is_ascii_alphanumeric() || "-._/".contains(*c))
+                    .take(24)
+                    .collect();
+                return format!(
+                    "the camera's video codec {codec} is not supported; set the camera to H.264 or H.265"
+                );
+            }
+        };
+        fixed.to_owned()
+    }
+
+    /// The longest wait between attempts. A camera that is off or rebooting costs one connection attempt, so it is
+    /// tried every two seconds and recording is back within two seconds of its return; one that answers and refuses is
+    /// left alone for longer, since cameras lock accounts that knock too often.
+    pub(super) fn longest_wait(&self) -> Duration {
+        match self {
+            Self::Unreachable | Self::Stalled | Self::Ended => Duration::from_secs(2),
+            _ => Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why no new media may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceDenial {
+    /// `MaxLocalMediaSizeInMB` is reached and the policy is `DENY_NEW_MEDIA`, or nothing is left to delete.
+    LocalSizeReached,
+    /// The disk has less free space than is kept in reserve, and nothing is left to delete.
+    DiskReserveReached,
+}
+
+impl SpaceDenial {
+    pub(super) fn outcome(self) -> JobOutcome {
+        match self {
+            Self::LocalSizeReached => JobOutcome::UserError,
+            Self::DiskReserveReached => JobOutcome::SystemError,
+        }
+    }
+
+    pub(super) fn details(self) -> &'static str {
+        match self {
+            Self::LocalSizeReached => {
+                "paused: the local media of this stream has reached MaxLocalMediaSizeInMB; recording resumes when media \
+                 is deleted by age or after upload, or at once with a greater limit"
+            }
+            Self::DiskReserveReached => {
+                "paused: the hub's disk has no more space than is kept in reserve; free space on it, or lower \
+                 MaxLocalMediaSizeInMB or EdgeRetentionInHours of its streams"
+            }
+        }
+    }
+}
