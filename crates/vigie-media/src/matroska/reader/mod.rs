@@ -500,12 +500,11 @@ impl FragmentReader {
             },
             None => true,
         };
-        let untouched = self.state == State::Start && self.buffer.is_empty();
-        let in_document = !matches!(self.state, State::Start | State::BeforeSegment);
-        if untouched {
+        if self.state == State::Start && self.buffer.is_empty() {
             return Ok(());
         }
-        if !(at_boundary && cluster_is_whole && in_document) {
+        let has_tracks = self.header.is_some() || self.parts.tracks.is_some();
+        if !(at_boundary && cluster_is_whole && has_tracks) {
             return Err(ReadError::Truncated { offset: self.offset() });
         }
         self.close_fragment()
