@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
 use crate::fragment::{MediaFile, MediaFileId, MediaFileState};
@@ -151,11 +151,10 @@ fn media_files_on_disk(reader: &StoreReader) -> Result<Vec<PathBuf>, StoreError>
 /// All files under `root` that are named as media files are.
 pub(crate) fn list_media_files(
     disk: &dyn crate::disk::Disk,
-    root: &PathBuf,
+    root: &Path,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
-    let directories =
-        disk.list(root).map_err(|error| StoreError::io("list", root.clone(), error))?;
+    let directories = disk.list(root).map_err(|error| StoreError::io("list", root, error))?;
     for directory in directories {
         match disk.list(&directory) {
             Ok(paths) => files.extend(paths.into_iter().filter(|path| is_media_file(path))),

@@ -53,12 +53,12 @@ impl Store {
 /// The media files on the disk. An index that never had one does not belong to them: reclaiming would erase all.
 fn check_belongs(
     disk: &dyn Disk,
-    root: &PathBuf,
+    root: &Path,
     index: &dyn Index,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let on_disk = list_media_files(disk, root)?;
     if !on_disk.is_empty() && index.reader().next_stream_id()?.0 == 1 {
-        return Err(StoreError::IndexMissing { path: root.clone() });
+        return Err(StoreError::IndexMissing { path: root.to_owned() });
     }
     Ok(on_disk)
 }
@@ -216,7 +216,7 @@ impl Scan<'_> {
             offset: 0,
             size_bytes: fragment.bytes.len() as u64,
             duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(u32::MAX),
-            frame_count: u32::try_from(fragment.frame_count).unwrap_or(u32::MAX),
+            frame_count: fragment.frame_count,
             crc32c: crc32c::crc32c(&fragment.bytes),
         })
     }

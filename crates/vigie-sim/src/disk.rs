@@ -1,0 +1,355 @@
+//! A disk in memory that fails as real ones do.
+//!
+//! Until a file is synced a loss of power may keep any of its writes and lose any other, the last one in part; until
+//! a directory is synced the same holds for its names. A failed sync loses what it should have kept, and a later
+//! success does not bring it back. It can be cut off in the middle of any operation, fill up, and refuse writes,
+//! reads and syncs. Everything follows from one seed.
+
+mod content;
+mod names;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use vigie_engine::chance::Chance;
+use vigie_store::disk::{Disk, DiskFile};
+
+use self::content::{Content, Fate};
+use self::names::{FileId, Names};
+use crate::chance::SimChance;
+
+/// How often things go wrong, in a thousand operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// File syncs that fail.
+    pub sync_per_mille: u64,
+    /// Directory syncs that fail.
+    pub sync_dir_per_mille: u64,
+    /// Writes that fail after a part of them.
+    pub write_per_mille: u64,
+    /// Cuts that fail.
+    pub truncate_per_mille: u64,
+    /// Removals that fail.
+    pub unlink_per_mille: u64,
+    /// Reads that fail.
+    pub read_per_mille: u64,
+}
+
+/// The simulated disk. Clones are the same disk.
+#[derive(Clone)]
+pub struct SimDisk {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    chance: SimChance,
+    names: Names,
+    contents: std::collections::BTreeMap<FileId, Content>,
+    next_file: u64,
+    capacity_bytes: u64,
+    faults: Faults,
+    /// Operations until the power goes.
+    fuse: Option<u64>,
+    off: bool,
+    /// Counts starts of the process: a file opened before is not open after.
+    process: u64,
+    boot: u64,
+}
+
+struct SimFile {
+    disk: SimDisk,
+    file: FileId,
+    process: u64,
+}
+
+impl SimDisk {
+    /// An empty disk. All its chances follow from `seed`.
+    pub fn new(seed: u64, capacity_bytes: u64) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                chance: SimChance::new(seed),
+                names: Names::new(),
+                contents: std::collections::BTreeMap::new(),
+                next_file: 0,
+                capacity_bytes,
+                faults: Faults::default(),
+                fuse: None,
+                off: false,
+                process: 0,
+                boot: 0,
+            })),
+        }
+    }
+
+    /// What goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = faults;
+    }
+
+    /// How much it holds from now on.
+    pub fn set_capacity_bytes(&self, capacity_bytes: u64) {
+        self.lock().capacity_bytes = capacity_bytes;
+    }
+
+    /// The power goes in the middle of the `operations`-th change from now; every operation fails from then on.
+    pub fn cut_after(&self, operations: u64) {
+        self.lock().fuse = Some(operations);
+    }
+
+    /// Counts as one change; false when the power is off. For what commits beside the disk: an index.
+    pub fn tick(&self) -> bool {
+        self.lock().burn()
+    }
+
+    /// Power was lost, and is back: what was not synced survives by chance.
+    pub fn lose_power(&self) {
+        let mut inner = self.lock();
+        let Inner { chance, names, contents, .. } = &mut *inner;
+        names.lose_power(chance);
+        for content in contents.values_mut() {
+            content.lose_power(chance);
+        }
+        contents.retain(|file, _| names.has_file(*file));
+        inner.boot += 1;
+        inner.restart();
+    }
+
+    /// The process was killed, and starts again: everything that was written is there.
+    pub fn kill_process(&self) {
+        let mut inner = self.lock();
+        let Inner { names, contents, .. } = &mut *inner;
+        contents.retain(|file, _| names.has_file(*file));
+        inner.restart();
+    }
+
+    /// The lengths of all files whose path begins with `path`, added up.
+    pub fn size_bytes_under(&self, path: &Path) -> u64 {
+        let inner = self.lock();
+        let files = inner.names.files_under(path);
+        files.filter_map(|file| Some(inner.contents.get(&file)?.length_bytes())).sum()
+    }
+
+    /// Flips bits of the byte at `offset` of a file: a rotten disk.
+    pub fn rot(&self, path: &Path, offset: u64) -> io::Result<()> {
+        let mut inner = self.lock();
+        let file = inner.names.file(path)?;
+        inner
+            .contents
+            .get_mut(&file)
+            .map_or_else(|| Err(not_found()), |content| content.rot(offset))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self, inner: &Inner, file: FileId) -> Arc<dyn DiskFile> {
+        Arc::new(SimFile { disk: self.clone(), file, process: inner.process })
+    }
+}
+
+impl Inner {
+    /// Whether the power is still on after one more change.
+    fn burn(&mut self) -> bool {
+        if self.off {
+            return false;
+        }
+        if let Some(fuse) = &mut self.fuse {
+            *fuse = fuse.saturating_sub(1);
+            self.off = *fuse == 0;
+        }
+        !self.off
+    }
+
+    /// A change of names: done, or not done because the power went before.
+    fn change(&mut self) -> io::Result<()> {
+        if self.burn() { Ok(()) } else { Err(power_cut()) }
+    }
+
+    fn powered(&self) -> io::Result<()> {
+        if self.off { Err(power_cut()) } else { Ok(()) }
+    }
+
+    fn restart(&mut self) {
+        self.process += 1;
+        self.fuse = None;
+        self.off = false;
+    }
+
+    /// A removed file takes no space, though a reader may still have it open.
+    fn used_bytes(&self) -> u64 {
+        let files = self.names.files_under(Path::new("/"));
+        files.filter_map(|file| Some(self.contents.get(&file)?.length_bytes())).sum()
+    }
+
+    fn content(&mut self, file: FileId, process: u64) -> io::Result<&mut Content> {
+        if process != self.process {
+            return Err(io::Error::other("opened by a process that has ended"));
+        }
+        self.powered()?;
+        self.contents.get_mut(&file).ok_or_else(not_found)
+    }
+
+    fn fails(&mut self, per_mille: u64, what: &'static str) -> io::Result<()> {
+        if self.chance.happens(per_mille) { Err(io::Error::other(what)) } else { Ok(()) }
+    }
+}
+
+impl DiskFile for SimFile {
+    fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
+        let mut inner = self.disk.lock();
+        inner.content(self.file, self.process)?;
+        let mut data = parts.concat();
+        let wanted = data.len();
+        let length = inner.content(self.file, self.process)?.length_bytes();
+        let end_max = length + inner.capacity_bytes.saturating_sub(inner.used_bytes());
+        let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut result = Ok(());
+        if room < wanted {
+            data.truncate(room);
+            result = Err(io::ErrorKind::StorageFull.into());
+        } else if let per_mille = inner.faults.write_per_mille
+            && inner.fails(per_mille, "write failed").is_err()
+        {
+            let part = inner.chance.below(wanted as u64) as usize;
+            data.truncate(part);
+            result = Err(io::Error::other("write failed"));
+        }
+        if !inner.burn() {
+            let part = inner.chance.below(data.len() as u64 + 1) as usize;
+            data.truncate(part);
+            result = Err(power_cut());
+        }
+        if let Some(content) = inner.contents.get_mut(&self.file) {
+            content.write(offset, &data);
+        }
+        result
+    }
+
+    fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
+        let mut inner = self.disk.lock();
+        inner.content(self.file, self.process)?;
+        let per_mille = inner.faults.read_per_mille;
+        inner.fails(per_mille, "read failed")?;
+        inner.content(self.file, self.process)?.read(offset, length_bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut inner = self.disk.lock();
+        inner.content(self.file, self.process)?;
+        let per_mille = inner.faults.sync_per_mille;
+        let result = inner.fails(per_mille, "sync failed");
+        let result = if inner.burn() { result } else { Err(power_cut()) };
+        let Some(content) = inner.contents.get_mut(&self.file) else { return Err(not_found()) };
+        match &result {
+            Ok(()) => content.settle(Fate::Durable),
+            // The kernel reports the loss once and forgets: what was to be synced counts as clean.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => content.settle(Fate::Limbo),
+            // The power went while it ran: the writes are as unsure as before.
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn length_bytes(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().content(self.file, self.process)?.length_bytes())
+    }
+
+    fn truncate(&self, length_bytes: u64) -> io::Result<()> {
+        let mut inner = self.disk.lock();
+        inner.content(self.file, self.process)?;
+        let per_mille = inner.faults.truncate_per_mille;
+        inner.fails(per_mille, "truncate failed")?;
+        inner.change()?;
+        inner.content(self.file, self.process)?.truncate(length_bytes);
+        Ok(())
+    }
+}
+
+impl Disk for SimDisk {
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut inner = self.lock();
+        inner.change()?;
+        inner.next_file += 1;
+        let file = FileId(inner.next_file);
+        inner.names.create(path, file)?;
+        inner.contents.insert(file, Content::default());
+        Ok(self.file(&inner, file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let inner = self.lock();
+        inner.powered()?;
+        let file = inner.names.file(path)?;
+        Ok(self.file(&inner, file))
+    }
+
+    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.change()?;
+        inner.names.rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        let per_mille = inner.faults.unlink_per_mille;
+        inner.fails(per_mille, "unlink failed")?;
+        inner.change()?;
+        inner.names.unlink(path)?;
+        // A file that is open stays readable until its process ends.
+        Ok(())
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.change()?;
+        inner.names.create_dir_all(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.change()?;
+        inner.names.remove_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        let per_mille = inner.faults.sync_dir_per_mille;
+        inner.fails(per_mille, "directory sync failed")?;
+        inner.change()?;
+        inner.names.sync_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let inner = self.lock();
+        inner.powered()?;
+        inner.names.list(path)
+    }
+
+    fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
+        let inner = self.lock();
+        inner.powered()?;
+        Ok(inner.capacity_bytes.saturating_sub(inner.used_bytes()))
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        Some(format!("boot-{}", self.lock().boot))
+    }
+}
+
+fn power_cut() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the power was cut")
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+#[cfg(test)]
+mod tests;
