@@ -7,8 +7,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use vigie_media::Track;
 use vigie_media::matroska::{Event, FragmentReader, Limits};
+use vigie_media::mp4::{self, Mp4Error, Mp4Reader};
 
 use crate::error::MediaError;
+
+const OUTSIDE: &str = "it refers to bytes outside of the file";
 
 /// One track of a file.
 #[derive(Debug)]
@@ -35,7 +38,35 @@ pub(crate) fn read(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
     if file.starts_with(EBML_MAGIC) {
         return read_matroska(file);
     }
-    Err(MediaError::UnknownContainer)
+    read_mp4(file)
+}
+
+fn read_mp4(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
+    let refuse = |error: Mp4Error<&'static str>| match error {
+        Mp4Error::NotMp4 => MediaError::UnknownContainer,
+        error => MediaError::Container { container: "MP4", reason: error.to_string() },
+    };
+    let mut read_at = |offset: u64, len: usize| {
+        let start = usize::try_from(offset).map_err(|_| OUTSIDE)?;
+        let end = start.checked_add(len).filter(|&end| end <= file.len()).ok_or(OUTSIDE)?;
+        Ok(file.slice(start..end))
+    };
+    let mut reader =
+        Mp4Reader::open(file.len() as u64, &mut read_at, mp4::Limits::default()).map_err(refuse)?;
+    let tracks = reader.tracks().iter().cloned();
+    let mut tracks: Vec<_> = tracks
+        .map(|track| SourceTrack { track, ticks_per_second: 1, samples: Vec::new() })
+        .collect();
+    while let Some(found) = reader.next_sample(&mut read_at).map_err(refuse)? {
+        let of = |source: &&mut SourceTrack| source.track.number == found.track_number;
+        let Some(source) = tracks.iter_mut().find(of) else { continue };
+        // One timescale for all of a track's samples. The reader has checked that they lie in the file.
+        source.ticks_per_second = found.timescale;
+        let start = found.offset as usize;
+        let data = start..start + found.size_bytes as usize;
+        source.samples.push(Sample { pts: found.pts, key_frame: found.key_frame, data });
+    }
+    Ok(tracks)
 }
 
 fn read_matroska(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {

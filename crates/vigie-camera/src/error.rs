@@ -34,6 +34,9 @@ pub enum MediaError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Frames that cannot be looped.
+    #[error("the file cannot be looped: {0}")]
+    UnusableTimes(&'static str),
     /// No frame at which a client could begin.
     #[error("the file has no key frame")]
     NoKeyFrame,

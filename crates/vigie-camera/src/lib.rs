@@ -37,6 +37,7 @@ mod pacer;
 mod packetizer;
 mod response;
 mod rtp;
+mod schedule;
 mod sdp;
 mod session;
 mod shared;

@@ -322,7 +322,8 @@ impl Outgoing {
         }
     }
 
-    /// Sends a sender report for each track that has sent something, when one is due.
+    /// Sends a sender report for each track when one is due: before the first frame, so that a receiver knows from
+    /// the start how the tracks' clocks belong together, and every five seconds.
     pub(crate) fn report_if_due(
         &mut self,
         timeline: &Timeline,
@@ -333,12 +334,9 @@ impl Outgoing {
         if self.next_report.is_some_and(|due| now < due) {
             return;
         }
-        let mut reported = false;
+        self.next_report = Some(now + REPORT_INTERVAL);
         for (track, sender) in self.senders.iter().enumerate() {
-            let Some(sender) = sender.as_ref().filter(|sender| sender.packets > 0) else {
-                continue;
-            };
-            reported = true;
+            let Some(sender) = sender else { continue };
             let elapsed = timeline.rtp_time_at(track, mount_now_90k);
             let report = SenderReport {
                 ssrc: sender.ssrc,
@@ -359,9 +357,6 @@ impl Outgoing {
                     }
                 }
             }
-        }
-        if reported {
-            self.next_report = Some(now + REPORT_INTERVAL);
         }
     }
 }

@@ -117,16 +117,19 @@ fn send_to(
     stats: &mut MountStats,
 ) -> Outcome {
     let timeline = &shared.presentation.timeline;
-    if !out.is_playing() {
-        return Outcome::Left;
+    match out.next_frame() {
+        None => return Outcome::Left,
+        Some(next) if next < live => {
+            let mount_now_90k = shared.mount_now_90k(mount, now);
+            out.report_if_due(timeline, mount_now_90k, now, &shared.wall);
+        }
+        Some(_) => {}
     }
     let tracks = &mut stats.tracks;
     if let Err(error) = out.send_due(&client.socket, &shared.presentation, live, scratch, tracks) {
         tracing::debug!(%error, mount, "camera client lost");
         return Outcome::Dropped;
     }
-    let mount_now_90k = shared.mount_now_90k(mount, now);
-    out.report_if_due(timeline, mount_now_90k, now, &shared.wall);
     match out.next_frame() {
         Some(next) if next < live => {
             let due = shared.instant_of(mount, timeline.due_at_90k(next));
