@@ -1,5 +1,7 @@
 //! The reader against the bodies of real producers and against an independent reader.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::Cursor;

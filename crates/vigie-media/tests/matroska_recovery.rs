@@ -1,5 +1,7 @@
 //! What a torn document still gives, at every place where it can be cut.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::Cursor;

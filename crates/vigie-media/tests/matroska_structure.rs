@@ -1,5 +1,7 @@
 //! The reader against documents built for each rule: what is kept, what is skipped, what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Read, read_pieces, read_whole};

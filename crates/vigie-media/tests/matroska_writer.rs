@@ -1,5 +1,7 @@
 //! What the writer makes, read by our reader and by an independent one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::Cursor;

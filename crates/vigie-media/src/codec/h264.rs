@@ -129,3 +129,83 @@ pub fn is_key(frame: &[u8], nal_length_size: usize) -> bool {
     let units = nal::length_prefixed(frame, nal_length_size);
     units.map_while(Result::ok).any(|unit| unit[0] & 0x1F == NAL_IDR_SLICE)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// CodecPrivate that kvssink sent: Main profile, 640x360.
+    const KVSSINK: &str = "014d401effe1001c674d401ed900a02ff97016a0c0c0d4a0000003002000000651e2\
+                           c5c901000468ebccb2";
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte =
+            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
+    }
+
+    #[test]
+    fn a_real_avcc_reads_and_writes_back() {
+        let config = AvcConfig::parse(&hex(KVSSINK)).unwrap();
+        assert_eq!((config.sps.len(), config.pps.len(), config.nal_length_size), (1, 1, 4));
+        let expect = VideoSettings { width_pixels: 640, height_pixels: 360 };
+        assert_eq!(config.dimensions(), Ok(expect));
+        assert_eq!(config.codec_string(), "avc1.4D401E");
+        assert_eq!(config.to_avcc(), Ok(hex(KVSSINK)));
+    }
+
+    #[test]
+    fn high_profile_says_its_chroma_format() {
+        // x264, 320x240, as ffmpeg wrote it into an MP4.
+        let x264 = "0164000cffe100186764000cacb30283f60220000003002000000303c1e2854d01000668e9703\
+                    92c8bfdf8f800";
+        let config = AvcConfig::parse(&hex(x264)).unwrap();
+        let avcc = config.to_avcc().unwrap();
+        assert_eq!(avcc, hex(x264));
+        assert_eq!(config.profile_level_id(), "64000C");
+    }
+
+    #[test]
+    fn a_track_carries_avcc_and_size() {
+        let config = AvcConfig::parse(&hex(KVSSINK)).unwrap();
+        let track = track(1, "video", &config).unwrap();
+        assert_eq!(track.codec_private, hex(KVSSINK));
+        assert_eq!(track.video.map(|video| video.width_pixels), Some(640));
+    }
+
+    #[test]
+    fn only_an_idr_slice_is_a_key_frame() {
+        assert!(is_key(&[0, 0, 0, 1, 0x09, 0, 0, 0, 2, 0x65, 0x88], 4));
+        assert!(!is_key(&[0, 0, 0, 2, 0x41, 0x9A], 4));
+        assert!(!is_key(&[0, 0, 0, 9, 0x65], 4));
+        assert!(!is_key(&[], 4));
+    }
+
+    #[test]
+    fn broken_configurations_are_refused() {
+        let avcc = hex(KVSSINK);
+        for end in 0..avcc.len() {
+            assert!(AvcConfig::parse(&avcc[..end]).is_err(), "cut at {end}");
+        }
+        assert!(AvcConfig::new(vec![], vec![]).is_err());
+        assert!(AvcConfig::new(vec![Bytes::from_static(&[0x67])], vec![]).is_err());
+        let long = Bytes::from(vec![0x67; 70_000]);
+        assert!(AvcConfig::new(vec![long], vec![]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_configurations_do_no_harm(at in 0usize..47, byte: u8) {
+            let mut avcc = hex(KVSSINK);
+            let at = at % avcc.len();
+            avcc[at] = byte;
+            if let Ok(config) = AvcConfig::parse(&avcc) {
+                let written = config.to_avcc();
+                prop_assert!(written.is_err() || AvcConfig::parse(&written.unwrap()) == Ok(config));
+            }
+        }
+    }
+}

@@ -235,3 +235,104 @@ pub fn is_key(frame: &[u8], nal_length_size: usize) -> bool {
 fn nal_type(first_byte: u8) -> u8 {
     first_byte >> 1 & 0x3F
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const VPS: &str = "40010c01ffff01600000030000030000030000030096ac0c000003000400000300 65 40";
+    /// Of AWS's H.265 sample: Main profile, 640x360.
+    const SPS: &str = "42010101600000030000030000030000030096a005020169636b924c9ae59c02000003000200\
+                       0003003210";
+    const PPS: &str = "4401e076b026401f";
+
+    fn hex(text: &str) -> Bytes {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte =
+            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
+    }
+
+    fn config() -> HevcConfig {
+        HevcConfig::new(vec![hex(VPS)], vec![hex(SPS)], vec![hex(PPS)]).unwrap()
+    }
+
+    #[test]
+    fn the_parameter_set_gives_size_and_profile() {
+        let expect = VideoSettings { width_pixels: 640, height_pixels: 360 };
+        assert_eq!(config().dimensions(), expect);
+        assert_eq!(config().codec_string(), "hvc1.1.6.L150");
+    }
+
+    #[test]
+    fn an_hvcc_reads_back() {
+        let hvcc = config().to_hvcc();
+        assert_eq!(HevcConfig::parse(&hvcc), Ok(config()));
+        assert_eq!(hvcc[1], 1); // Main profile
+        assert_eq!(hvcc[12], 150); // level 5.0
+        assert_eq!(hvcc[22], 3); // arrays
+    }
+
+    #[test]
+    fn the_hvcc_of_amazons_producer_reads() {
+        // Its general part is wrong; the parameter sets are right, and they are what counts.
+        let hvcc =
+            hex("01010101600000000000000000f000fcfdf8f800000f03200001002340010c01ffff01600000\
+             030000030000030000030096ac0c0000030004000003006540210001002b4201010160000003\
+             0000030000030000030096a005020169636b924c9ae59c020000030002000003003210220001\
+             00074401e076b02640");
+        assert_eq!(HevcConfig::parse(&hvcc), Ok(config()));
+    }
+
+    #[test]
+    fn an_intra_random_access_point_is_a_key_frame() {
+        let check = |nal_type: u8, expect| {
+            assert_eq!(is_key(&[0, 0, 0, 3, nal_type << 1, 1, 7], 4), expect, "type {nal_type}");
+        };
+        check(0, false);
+        check(1, false);
+        check(16, true);
+        check(19, true);
+        check(21, true);
+        check(32, false);
+    }
+
+    #[test]
+    fn broken_configurations_are_refused() {
+        let hvcc = config().to_hvcc();
+        for end in 0..hvcc.len() {
+            assert!(HevcConfig::parse(&hvcc[..end]).is_err(), "cut at {end}");
+        }
+        let sps = hex(SPS);
+        for end in 0..24 {
+            assert!(HevcConfig::new(vec![], vec![sps.slice(..end)], vec![]).is_err());
+        }
+        assert!(HevcConfig::new(vec![], vec![], vec![]).is_err());
+        assert!(HevcConfig::new(vec![], vec![hex(PPS)], vec![]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_parameter_sets_do_no_harm(changes in prop::collection::vec((0usize..41, any::<u8>()), 1..6)) {
+            let mut sps = hex(SPS).to_vec();
+            for (at, byte) in changes {
+                let at = at % sps.len();
+                sps[at] = byte;
+            }
+            if let Ok(config) = HevcConfig::new(vec![], vec![sps.into()], vec![]) {
+                let size = config.dimensions();
+                prop_assert!(size.width_pixels <= SIDE_PIXELS_MAX && size.height_pixels <= SIDE_PIXELS_MAX);
+                prop_assert_eq!(HevcConfig::parse(&config.to_hvcc()), Ok(config));
+            }
+        }
+
+        #[test]
+        fn arbitrary_configurations_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(config) = HevcConfig::parse(&bytes) {
+                prop_assert!(config.codec_string().starts_with("hvc1."));
+            }
+        }
+    }
+}
