@@ -1,1 +1,32 @@
-//! The service: HTTP API, metadata, hub link, ingest and reading.
+//! The service: the HTTP API of Kinesis Video Streams and Secrets Manager, metadata, hub link, ingest and reading.
+//!
+//! Decides how calls are answered and in which order things become durable. What is legal for an edge configuration
+//! is `vigie-engine`'s to say, what a request or an answer looks like `vigie-kvs`'s, where media lies `vigie-store`'s.
+//! It never records, never talks to a camera, and never names the real clock, chance or disk: [`Server::open`] is given
+//! them.
+//!
+//! ```text
+//! http/      listener and dispatch        auth/            signatures, sealing, access keys
+//! api/       one handler per operation    db/              the metadata seam and SQLite
+//! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
+//! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
+//! ```
+
+mod api;
+mod app;
+pub mod auth;
+mod config;
+pub mod db;
+mod failure;
+pub mod fragment_store;
+mod http;
+mod hub_wakers;
+pub mod ingest;
+mod metrics;
+pub mod private_file;
+mod reading;
+mod reconcile;
+mod server;
+
+pub use config::ServerConfig;
+pub use server::{AccessKeyInfo, Server, ServerError, list_access_keys};

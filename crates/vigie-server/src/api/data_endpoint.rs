@@ -1,0 +1,50 @@
+//! Where the data operations of a stream are: this server itself (KVS API_GetDataEndpoint).
+
+use vigie_kvs::KvsError;
+use vigie_kvs::shapes::media::{GetDataEndpointInput, GetDataEndpointOutput};
+
+use super::Call;
+use crate::failure::Answer;
+
+pub(crate) async fn get_data_endpoint(
+    call: &Call,
+    input: GetDataEndpointInput,
+) -> Answer<GetDataEndpointOutput> {
+    call.stream(&input.stream()?).await?;
+    let data_endpoint = match &call.app.config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => {
+            let host = call.host.as_deref().ok_or_else(|| {
+                KvsError::invalid_argument("the Host header must name this server")
+            })?;
+            endpoint_of_host(host, call.app.listen_port())
+        }
+    };
+    Ok(GetDataEndpointOutput { data_endpoint })
+}
+
+/// The address under which the caller reached this server. Amazon's C producers leave the port out of `Host` (seen
+/// from producer 1.6.4), so a missing one is the port that this server listens on.
+fn endpoint_of_host(host: &str, listen_port: u16) -> String {
+    let name = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    match name.contains(':') || listen_port == 80 {
+        true => format!("http://{host}"),
+        false => format!("http://{host}:{listen_port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_its_port_gets_the_port_of_the_listener() {
+        let check = |host, port, expect: &str| assert_eq!(endpoint_of_host(host, port), expect);
+        check("127.0.0.1:8440", 8440, "http://127.0.0.1:8440");
+        check("localhost", 8440, "http://localhost:8440");
+        check("video.example:81", 8440, "http://video.example:81");
+        check("[::1]:8440", 8440, "http://[::1]:8440");
+        check("[::1]", 8440, "http://[::1]:8440");
+        check("video.example", 80, "http://video.example");
+    }
+}

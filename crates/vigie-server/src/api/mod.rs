@@ -1,0 +1,67 @@
+//! One small handler per operation, named like it. A handler decides by the rows it reads and saves with the version
+//! it read; it never touches SQL, files or sockets.
+
+pub(crate) mod data_endpoint;
+pub(crate) mod edge_configuration;
+pub(crate) mod fragments;
+pub(crate) mod page_token;
+pub(crate) mod secrets;
+pub(crate) mod stream;
+pub(crate) mod sync_edge_agent;
+pub(crate) mod tag;
+
+use std::sync::Arc;
+
+use vigie_kvs::shapes::StreamIdentifier;
+use vigie_kvs::{KvsError, Operation};
+
+use crate::app::App;
+use crate::auth::{Identity, authorize};
+use crate::db::{Stream, StreamKey, StreamStatus};
+use crate::failure::Answer;
+
+/// The text of the service for a stream that is not there (seen from AWS by producers).
+const STREAM_NOT_FOUND: &str = "The requested stream is not found or not active.";
+
+/// A call whose signature has been verified.
+pub(crate) struct Call {
+    pub app: Arc<App>,
+    pub operation: &'static Operation,
+    pub identity: Identity,
+    /// The `Host` header, for answers that name this server.
+    pub host: Option<String>,
+}
+
+impl Call {
+    /// Checks that the caller may do this with `resource`.
+    pub(crate) fn authorize(&self, resource: &str) -> Result<(), KvsError> {
+        authorize(&self.identity, self.operation, resource)
+    }
+
+    /// The stream that is meant, whatever its status, if the caller may do this with it.
+    pub(crate) async fn any_stream(&self, identifier: &StreamIdentifier) -> Answer<Stream> {
+        let arn;
+        let key = match identifier {
+            StreamIdentifier::Name(name) => StreamKey::Name(name),
+            StreamIdentifier::Arn(stream_arn) => {
+                arn = stream_arn.to_string();
+                StreamKey::Arn(&arn)
+            }
+        };
+        let stream = self.app.db.stream(key).await?;
+        match &stream {
+            Some(stream) => self.authorize(&stream.arn)?,
+            None => self.authorize(&self.app.config.stream_resource(identifier.stream_name()))?,
+        }
+        stream.ok_or_else(|| KvsError::not_found(STREAM_NOT_FOUND).into())
+    }
+
+    /// The stream that is meant, unless it is being deleted.
+    pub(crate) async fn stream(&self, identifier: &StreamIdentifier) -> Answer<Stream> {
+        let stream = self.any_stream(identifier).await?;
+        match stream.status {
+            StreamStatus::Active => Ok(stream),
+            StreamStatus::Deleting => Err(KvsError::not_found(STREAM_NOT_FOUND).into()),
+        }
+    }
+}

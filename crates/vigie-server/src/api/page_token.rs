@@ -1,0 +1,24 @@
+//! Paging tokens: where the page before ended, in the alphabet that the service models allow. They grant nothing:
+//! every page is authorized and checked like the first.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vigie_kvs::KvsError;
+
+use crate::failure::{Answer, Failure};
+
+/// The token that stands for `position`.
+pub(crate) fn write<T: Serialize>(position: &T) -> Answer<String> {
+    let json =
+        serde_json::to_vec(position).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(STANDARD.encode(json))
+}
+
+/// What a token stands for.
+pub(crate) fn read<T: DeserializeOwned>(token: &str) -> Result<T, KvsError> {
+    let not_ours = || KvsError::invalid_argument("NextToken did not come from an earlier page");
+    let json = STANDARD.decode(token).map_err(|_| not_ours())?;
+    serde_json::from_slice(&json).map_err(|_| not_ours())
+}

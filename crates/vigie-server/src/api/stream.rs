@@ -1,0 +1,198 @@
+//! Streams: create, describe, list, retention, delete (KVS API_CreateStream and its kin).
+
+use vigie_kvs::arn::StreamArn;
+use vigie_kvs::shapes::stream::{
+    CreateStreamInput, CreateStreamOutput, DeleteStreamInput, DescribeStreamInput,
+    DescribeStreamOutput, ListStreamsInput, ListStreamsOutput, StreamInfo,
+    StreamStatus as WireStatus, UpdateDataRetentionInput, UpdateDataRetentionOperation,
+};
+use vigie_kvs::shapes::{Empty, StreamIdentifier};
+use vigie_kvs::{ErrorKind, KvsError};
+
+use super::tag::TAGS_MAX;
+use super::{Call, page_token};
+use crate::config::ServerConfig;
+use crate::db::{Stream, StreamStatus};
+use crate::failure::Answer;
+use crate::ingest::EndReason;
+use crate::reconcile;
+
+/// Ten years (KVS API_CreateStream).
+const RETENTION_HOURS_MAX: u32 = 87_600;
+const PAGE_MAX: usize = 10_000;
+
+pub(crate) async fn create_stream(
+    call: &Call,
+    input: CreateStreamInput,
+) -> Answer<CreateStreamOutput> {
+    let app = &call.app;
+    call.authorize(&app.config.stream_resource(&input.stream_name))?;
+    let tags = input.tags.unwrap_or_default();
+    if tags.len() > TAGS_MAX {
+        return Err(super::tag::too_many_tags().into());
+    }
+    let created_at = app.clock.now().wall;
+    let stream = Stream {
+        arn: StreamArn {
+            place: app.config.place(),
+            stream_name: input.stream_name.clone(),
+            creation_time: created_at,
+        }
+        .to_string(),
+        name: input.stream_name,
+        created_at,
+        version: app.new_version(),
+        status: StreamStatus::Active,
+        retention_hours: retention_in_range(input.data_retention_in_hours.unwrap_or(0).into())?,
+        device_name: input.device_name,
+        media_type: input.media_type,
+        kms_key_id: input.kms_key_id,
+        storage_tier: input
+            .stream_storage_configuration
+            .map(|storage| storage.default_storage_tier.as_str().to_owned()),
+    };
+    if !app.db.create_stream(&stream, &tags).await? {
+        let message = format!("The stream {} already exists.", stream.name);
+        return Err(KvsError::new(ErrorKind::ResourceInUse, message).into());
+    }
+    tracing::info!(
+        stream = stream.name,
+        retention_hours = stream.retention_hours,
+        "stream created"
+    );
+    Ok(CreateStreamOutput { stream_arn: stream.arn })
+}
+
+pub(crate) async fn describe_stream(
+    call: &Call,
+    input: DescribeStreamInput,
+) -> Answer<DescribeStreamOutput> {
+    let stream = call.any_stream(&input.stream()?).await?;
+    Ok(DescribeStreamOutput { stream_info: stream_info(&call.app.config, stream) })
+}
+
+pub(crate) async fn list_streams(
+    call: &Call,
+    input: ListStreamsInput,
+) -> Answer<ListStreamsOutput> {
+    call.authorize("*")?;
+    let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
+    let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
+    let condition = input.stream_name_condition.unwrap_or_default();
+    if condition.comparison_operator.is_some() && condition.comparison_value.is_none() {
+        return Err(KvsError::invalid_argument(
+            "StreamNameCondition.ComparisonValue must be given with ComparisonOperator",
+        )
+        .into());
+    }
+    let prefix = condition.comparison_value.unwrap_or_default();
+    let mut streams = call.app.db.list_streams(&prefix, &after, limit + 1).await?;
+    let next_token = match streams.len() > limit {
+        true => {
+            streams.truncate(limit);
+            streams.last().map(|stream| page_token::write(&stream.name)).transpose()?
+        }
+        false => None,
+    };
+    let config = &call.app.config;
+    let stream_info_list = streams.into_iter().map(|stream| stream_info(config, stream)).collect();
+    Ok(ListStreamsOutput { stream_info_list, next_token })
+}
+
+pub(crate) async fn update_data_retention(
+    call: &Call,
+    input: UpdateDataRetentionInput,
+) -> Answer<Empty> {
+    let app = &call.app;
+    let mut stream = call.stream(&input.stream()?).await?;
+    let before_hours = stream.retention_hours;
+    let change_hours = i64::from(input.data_retention_change_in_hours);
+    let retention_hours = retention_in_range(match input.operation {
+        UpdateDataRetentionOperation::Increase => i64::from(before_hours) + change_hours,
+        UpdateDataRetentionOperation::Decrease => i64::from(before_hours) - change_hours,
+    })?;
+    if retention_hours == 0 && app.db.edge_configuration(&stream.arn).await?.is_some() {
+        return Err(KvsError::invalid_argument(
+            "data retention cannot become 0 while the stream has an edge configuration; call \
+             DeleteEdgeConfiguration first",
+        )
+        .into());
+    }
+    stream.retention_hours = retention_hours;
+    stream.version = app.new_version();
+    if !app.db.save_stream(&stream, &input.current_version).await? {
+        return Err(version_mismatch().into());
+    }
+    tracing::info!(stream = stream.name, before_hours, retention_hours, "data retention changed");
+    if (before_hours == 0) != (retention_hours == 0) {
+        // Whether PERSISTED is acknowledged is settled when a connection begins; its producer comes back at once.
+        let (app, key) = (app.clone(), app.config.media_key(&stream));
+        tokio::spawn(async move { app.connections.end(&key, EndReason::StreamChanged).await });
+    }
+    if retention_hours < before_hours {
+        // What is too old goes at once (KVS API_UpdateDataRetention).
+        reconcile::delete_expired_media(app, &stream).await?;
+    }
+    Ok(Empty {})
+}
+
+pub(crate) async fn delete_stream(call: &Call, input: DeleteStreamInput) -> Answer<Empty> {
+    let app = &call.app;
+    let identifier = StreamIdentifier::of(None, Some(&input.stream_arn))?;
+    let stream = call.any_stream(&identifier).await?;
+    let expected_version = input.current_version.as_deref().unwrap_or(&stream.version);
+    for _ in 0..crate::failure::TRIES_MAX {
+        let edge = super::edge_configuration::deletion(app, &stream.arn).await?;
+        if app.db.begin_stream_deletion(&stream.arn, expected_version, edge.as_ref()).await? {
+            tracing::info!(stream = stream.name, "stream deletion begun");
+            if let Some(crate::db::EdgeChange::Save(row)) = &edge {
+                app.hub_wakers.wake(&row.hub_device_arn);
+            }
+            reconcile::erase_stream(app, stream).await;
+            return Ok(Empty {});
+        }
+        // The version is not the newest, or the edge configuration changed meanwhile.
+        let now = call.any_stream(&identifier).await?;
+        if now.version != expected_version {
+            return Err(version_mismatch().into());
+        }
+    }
+    Err(crate::failure::too_busy())
+}
+
+fn retention_in_range(hours: i64) -> Result<u32, KvsError> {
+    u32::try_from(hours).ok().filter(|hours| *hours <= RETENTION_HOURS_MAX).ok_or_else(|| {
+        KvsError::invalid_argument(format!(
+            "data retention would be {hours} hours; it must be in 0..={RETENTION_HOURS_MAX}"
+        ))
+    })
+}
+
+fn version_mismatch() -> KvsError {
+    KvsError::new(
+        ErrorKind::VersionMismatch,
+        "CurrentVersion is not the stream's newest version; DescribeStream gives it",
+    )
+}
+
+/// `MaxResults`, within what the schema has already checked.
+pub(super) fn page_size(max_results: Option<i32>, default: usize, max: usize) -> usize {
+    max_results.and_then(|results| usize::try_from(results).ok()).unwrap_or(default).clamp(1, max)
+}
+
+fn stream_info(config: &ServerConfig, stream: Stream) -> StreamInfo {
+    StreamInfo {
+        device_name: stream.device_name,
+        stream_name: Some(stream.name),
+        stream_arn: Some(stream.arn),
+        media_type: stream.media_type,
+        kms_key_id: Some(stream.kms_key_id.unwrap_or_else(|| config.default_kms_key_arn())),
+        version: Some(stream.version),
+        status: Some(match stream.status {
+            StreamStatus::Active => WireStatus::Active,
+            StreamStatus::Deleting => WireStatus::Deleting,
+        }),
+        creation_time: Some(stream.created_at),
+        data_retention_in_hours: i32::try_from(stream.retention_hours).ok(),
+    }
+}

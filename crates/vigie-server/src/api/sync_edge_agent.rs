@@ -1,0 +1,161 @@
+//! The hub link: takes a hub's report, answers at once when the hub is owed something, else waits for that.
+//!
+//! What a report changes and what is owed is decided in [`vigie_engine::hub_link`]; any instance of the server can
+//! answer.
+
+use std::pin::pin;
+
+use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
+use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput};
+
+use super::Call;
+use super::edge_configuration::{from_json, to_json};
+use crate::app::App;
+use crate::db::{EdgeChange, EdgeConfiguration, Hub};
+use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+
+/// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
+const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
+
+pub(crate) async fn sync_edge_agent(
+    call: &Call,
+    input: SyncEdgeAgentInput,
+) -> Answer<SyncEdgeAgentOutput> {
+    let app = &call.app;
+    call.authorize(&input.hub_device_arn)?;
+    note_contact(app, &input).await?;
+    let _connected = Connected::new(app);
+    let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
+    let mut stopping = app.stopping();
+    let mut give_up = None;
+    loop {
+        // Listening before reading: what changes in between is not missed.
+        let mut woken = pin!(waiter.notify.notified());
+        woken.as_mut().enable();
+        let (wait, cursor) = match take_report(app, &input).await? {
+            Reply::Now(output) => return Ok(output),
+            Reply::Hold { wait, cursor } => (wait, cursor),
+        };
+        let give_up = give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+        tokio::select! {
+            () = woken => {}
+            () = give_up => return Ok(hub_link::nothing_new(cursor)),
+            () = stopping.wait() => {
+                return Ok(hub_link::nothing_new(cursor));
+            }
+        }
+    }
+}
+
+async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
+    let now = app.clock.now().wall;
+    let known = app.db.hub(&input.hub_device_arn).await?;
+    let is_recent = |hub: &Hub| {
+        let age_ms = now.millis_since(hub.last_seen_at);
+        hub.agent_version == input.agent_version && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
+    };
+    if known.as_ref().is_some_and(is_recent) {
+        return Ok(());
+    }
+    let hub = Hub {
+        hub_device_arn: input.hub_device_arn.clone(),
+        last_seen_at: now,
+        agent_version: input.agent_version.clone(),
+    };
+    Ok(app.db.save_hub(&hub).await?)
+}
+
+/// Saves what the report changes; returns what the hub is to hear.
+async fn take_report(app: &App, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+    for _ in 0..TRIES_MAX {
+        let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
+        let configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
+        let answer = hub_link::answer(&configurations, input, app.clock.now().wall);
+        let changes = changes(&rows, &answer.transitions, &answer.reports)?;
+        if changes.is_empty() {
+            return Ok(answer.reply);
+        }
+        if app.db.save_edge_configurations(&changes).await? {
+            log_transitions(&rows, &answer.transitions);
+            return Ok(answer.reply);
+        }
+    }
+    Err(too_busy())
+}
+
+fn hub_configuration(row: &EdgeConfiguration) -> Answer<HubConfiguration> {
+    let edge_config = from_json(Some(&row.edge_config_json))?
+        .ok_or_else(|| Failure::Internal("an edge configuration is missing".to_owned()))?;
+    Ok(HubConfiguration {
+        stream_name: row.stream_name.clone(),
+        stream_arn: row.stream_arn.clone(),
+        sync: row.sync.clone(),
+        edge_config,
+    })
+}
+
+/// One change for each row whose state or job statuses are new.
+fn changes(
+    rows: &[EdgeConfiguration],
+    transitions: &[Transition],
+    reports: &[&StreamReport],
+) -> Answer<Vec<EdgeChange>> {
+    let mut changes = Vec::new();
+    for row in rows {
+        let mut after = row.clone();
+        let transition = transitions.iter().find(|one| one.stream_arn == row.stream_arn);
+        match transition.map(|transition| &transition.after) {
+            Some(None) => {
+                let (stream_arn, row_version) = (row.stream_arn.clone(), row.row_version);
+                changes.push(EdgeChange::Remove { stream_arn, row_version });
+                continue;
+            }
+            Some(Some(sync)) => after.sync = sync.clone(),
+            None => {}
+        }
+        if let Some(report) = reports.iter().find(|report| report.stream_arn == row.stream_arn) {
+            // What the hub leaves out stands as it said it before.
+            if let Some(status) = &report.recorder_status {
+                after.recorder_status_json = Some(to_json(status)?);
+            }
+            if let Some(status) = &report.uploader_status {
+                after.uploader_status_json = Some(to_json(status)?);
+            }
+            if let Some(media) = &report.local_media {
+                after.local_media_json = Some(to_json(media)?);
+            }
+        }
+        if after != *row {
+            changes.push(EdgeChange::Save(after));
+        }
+    }
+    Ok(changes)
+}
+
+fn log_transitions(rows: &[EdgeConfiguration], transitions: &[Transition]) {
+    for transition in transitions {
+        let Some(row) = rows.iter().find(|row| row.stream_arn == transition.stream_arn) else {
+            continue;
+        };
+        let from = transition.before.status().as_str();
+        let to = transition.after.as_ref().map_or("removed", |sync| sync.status().as_str());
+        let (stream, hub) = (&row.stream_name, &row.hub_device_arn);
+        tracing::info!(stream, hub, from, to, "edge configuration moved");
+    }
+}
+
+/// Counts a hub as connected while its call is under way.
+struct Connected<'a>(&'a App);
+
+impl<'a> Connected<'a> {
+    fn new(app: &'a App) -> Self {
+        app.metrics.connected_hubs.inc();
+        Self(app)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connected_hubs.dec();
+    }
+}

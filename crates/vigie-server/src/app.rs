@@ -1,0 +1,121 @@
+//! What every handler shares: the seams, the settings and the state of this process.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use vigie_engine::chance::Chance;
+use vigie_engine::clock::Clock;
+use vigie_kvs::version::version_token;
+
+use crate::auth::MasterKey;
+use crate::config::ServerConfig;
+use crate::db::MetadataDb;
+use crate::fragment_store::FragmentStore;
+use crate::hub_wakers::HubWakers;
+use crate::ingest::Connections;
+use crate::metrics::Metrics;
+
+/// See the module's documentation.
+pub(crate) struct App {
+    pub config: ServerConfig,
+    pub clock: Arc<dyn Clock>,
+    chance: Mutex<Box<dyn Chance>>,
+    pub db: Arc<dyn MetadataDb>,
+    pub fragments: Arc<dyn FragmentStore>,
+    pub master_key: MasterKey,
+    pub metrics: Metrics,
+    pub hub_wakers: Arc<HubWakers>,
+    pub connections: Arc<Connections>,
+    /// Wakes the reconciler when a deadline was set.
+    pub reconcile: Notify,
+    stopping: watch::Sender<bool>,
+    listen_port: AtomicU16,
+}
+
+impl App {
+    pub(crate) fn new(
+        config: ServerConfig,
+        clock: Arc<dyn Clock>,
+        chance: Box<dyn Chance>,
+        db: Arc<dyn MetadataDb>,
+        fragments: Arc<dyn FragmentStore>,
+        master_key: MasterKey,
+    ) -> Self {
+        Self {
+            config,
+            clock,
+            chance: Mutex::new(chance),
+            db,
+            fragments,
+            master_key,
+            metrics: Metrics::new(),
+            hub_wakers: Arc::default(),
+            connections: Arc::default(),
+            reconcile: Notify::new(),
+            stopping: watch::Sender::new(false),
+            listen_port: AtomicU16::new(0),
+        }
+    }
+
+    /// The source of chance; hold it only for a draw.
+    pub(crate) fn chance(&self) -> MutexGuard<'_, Box<dyn Chance>> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream's new version.
+    pub(crate) fn new_version(&self) -> String {
+        let mut chance = self.chance();
+        version_token([chance.next_u64(), chance.next_u64()])
+    }
+
+    /// A fresh id for a request, in the form of a UUID.
+    pub(crate) fn new_request_id(&self) -> String {
+        let (high, low) = {
+            let mut chance = self.chance();
+            (chance.next_u64(), chance.next_u64())
+        };
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | (low >> 48 & 0x3fff),
+            low & 0xffff_ffff_ffff
+        )
+    }
+
+    /// The stop of the server, to wait for.
+    pub(crate) fn stopping(&self) -> Stopping {
+        Stopping(self.stopping.subscribe())
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) fn listen_port(&self) -> u16 {
+        self.listen_port.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_listen_port(&self, port: u16) {
+        self.listen_port.store(port, Ordering::Relaxed);
+    }
+}
+
+/// The stop of the server, which comes once.
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Resolves when the server stops. Safe to drop and call again.
+    pub(crate) async fn wait(&mut self) {
+        // The other end is gone only when the server is.
+        if self.0.wait_for(|stopping| *stopping).await.is_err() {
+            tracing::debug!("the server has gone");
+        }
+    }
+
+    pub(crate) fn is_now(&self) -> bool {
+        *self.0.borrow()
+    }
+}

@@ -1,0 +1,66 @@
+//! Makes access keys and the AWS shared-credentials text that hands one to a user. Never stores one (see
+//! [`crate::db`]) and never prints the secret half.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::master_key::{SealError, fill_random};
+
+/// Letters of an access key id after its prefix: base 32, as AWS's are.
+const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// A new access key, the only moment at which its secret half is in the clear.
+#[derive(Debug)]
+pub struct NewAccessKey {
+    /// `AKIA` and 16 letters and digits.
+    pub access_key_id: String,
+    /// 40 characters.
+    pub secret_access_key: SecretString,
+}
+
+impl NewAccessKey {
+    /// Makes a key from the operating system's random bytes.
+    pub fn generate() -> Result<Self, SealError> {
+        let mut id = [0; 16];
+        fill_random(&mut id)?;
+        let id: String =
+            id.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect();
+        // 30 bytes are 40 characters of base 64 without padding.
+        let mut secret = Zeroizing::new([0; 30]);
+        fill_random(secret.as_mut())?;
+        Ok(Self {
+            access_key_id: format!("AKIA{id}"),
+            secret_access_key: SecretString::from(STANDARD.encode(secret.as_ref())),
+        })
+    }
+
+    /// The key as a file in the AWS shared-credentials format, profile `default`.
+    pub fn credentials_file(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!(
+            "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+            self.access_key_id,
+            self.secret_access_key.expose_secret()
+        ))
+    }
+}
+
+/// What a secret access key is sealed for: its own id.
+pub(crate) fn seal_purpose(access_key_id: &str) -> String {
+    format!("access-key {access_key_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_key_has_the_form_of_aws_keys_and_hides_its_secret() {
+        let key = NewAccessKey::generate().unwrap();
+        let secret = key.secret_access_key.expose_secret();
+        assert_eq!((key.access_key_id.len(), secret.len()), (20, 40));
+        assert!(!format!("{key:?}").contains(secret));
+        assert!(key.credentials_file().contains(secret));
+    }
+}

@@ -1,0 +1,86 @@
+//! The settings of a server, and the names that follow from them.
+
+use std::path::PathBuf;
+
+use vigie_kvs::arn::Place;
+
+use crate::db::Stream;
+use crate::ingest::IngestRules;
+
+/// What the composition decides about a server.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The folder of everything that the server keeps.
+    pub data_dir: PathBuf,
+    /// The region in ARNs and signatures.
+    pub region: String,
+    /// The account in ARNs, twelve digits.
+    pub account_id: String,
+    /// Where callers reach this server; by default what their `Host` header says.
+    pub public_url: Option<String>,
+    /// The limits of PutMedia connections.
+    pub ingest_rules: IngestRules,
+}
+
+impl ServerConfig {
+    /// The defaults, in a folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            public_url: None,
+            ingest_rules: IngestRules::KVS,
+        }
+    }
+
+    /// The metadata database.
+    pub fn metadata_path(&self) -> PathBuf {
+        self.data_dir.join("metadata.sqlite")
+    }
+
+    /// The index of the media files.
+    pub fn index_path(&self) -> PathBuf {
+        self.data_dir.join("index.sqlite")
+    }
+
+    /// The folder of the media files.
+    pub fn media_dir(&self) -> PathBuf {
+        self.data_dir.join("media")
+    }
+
+    /// Where the root access key is written at first start.
+    pub fn credentials_path(&self) -> PathBuf {
+        self.data_dir.join("credentials")
+    }
+
+    /// Where the master key is, unless the environment gives it.
+    pub fn master_key_path(&self) -> PathBuf {
+        self.data_dir.join("master.key")
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::new(self.region.as_str(), self.account_id.as_str())
+    }
+
+    /// A stream as IAM names it before it is known to exist.
+    pub(crate) fn stream_resource(&self, stream_name: &str) -> String {
+        let (region, account) = (&self.region, &self.account_id);
+        format!("arn:aws:kinesisvideo:{region}:{account}:stream/{stream_name}/*")
+    }
+
+    pub(crate) fn root_principal_arn(&self) -> String {
+        format!("arn:aws:iam::{}:root", self.account_id)
+    }
+
+    pub(crate) fn default_kms_key_arn(&self) -> String {
+        let (region, account) = (&self.region, &self.account_id);
+        format!("arn:aws:kms:{region}:{account}:alias/aws/kinesisvideo")
+    }
+
+    /// The key of a stream's media: its name, for people who look at the disk, and its creation time, which makes it
+    /// differ from a deleted stream of the same name.
+    pub(crate) fn media_key(&self, stream: &Stream) -> String {
+        format!("{}.{}", stream.name, stream.created_at.as_millis())
+    }
+}

@@ -1,0 +1,160 @@
+//! Rows of streams and their tags.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{limit, timestamp, unknown_text};
+use crate::db::{Stream, StreamKey, StreamStatus};
+
+const COLUMNS: &str = "arn, name, created_at_ms, version, status, retention_hours, device_name, \
+                       media_type, kms_key_id, storage_tier";
+
+fn status_text(status: StreamStatus) -> &'static str {
+    match status {
+        StreamStatus::Active => "ACTIVE",
+        StreamStatus::Deleting => "DELETING",
+    }
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Stream> {
+    let status: String = row.get(4)?;
+    Ok(Stream {
+        arn: row.get(0)?,
+        name: row.get(1)?,
+        created_at: timestamp(row.get(2)?),
+        version: row.get(3)?,
+        status: match status.as_str() {
+            "ACTIVE" => StreamStatus::Active,
+            "DELETING" => StreamStatus::Deleting,
+            other => return Err(unknown_text(4, other)),
+        },
+        retention_hours: row.get(5)?,
+        device_name: row.get(6)?,
+        media_type: row.get(7)?,
+        kms_key_id: row.get(8)?,
+        storage_tier: row.get(9)?,
+    })
+}
+
+pub(super) fn create(
+    db: &Connection,
+    stream: &Stream,
+    tags: &BTreeMap<String, String>,
+) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "INSERT INTO stream ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT DO NOTHING"
+    );
+    let added = db.prepare_cached(&sql)?.execute(params![
+        stream.arn,
+        stream.name,
+        stream.created_at.as_millis(),
+        stream.version,
+        status_text(stream.status),
+        stream.retention_hours,
+        stream.device_name,
+        stream.media_type,
+        stream.kms_key_id,
+        stream.storage_tier,
+    ])?;
+    put_tags(db, &stream.arn, tags)?;
+    Ok(added == 1)
+}
+
+pub(super) fn get(db: &Connection, key: StreamKey<'_>) -> rusqlite::Result<Option<Stream>> {
+    let (column, value) = match key {
+        StreamKey::Name(name) => ("name", name),
+        StreamKey::Arn(arn) => ("arn", arn),
+    };
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM stream WHERE {column} = ?1"))?
+        .query_row([value], from_row)
+        .optional()
+}
+
+pub(super) fn list(
+    db: &Connection,
+    prefix: &str,
+    after_name: &str,
+    limit_rows: usize,
+) -> rusqlite::Result<Vec<Stream>> {
+    // Names are ASCII letters, digits and punctuation, all of them before DEL: the prefix is a range of the index.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM stream WHERE name > ?1 AND name >= ?2 AND name < ?3 \
+         ORDER BY name LIMIT ?4"
+    );
+    let end = format!("{prefix}\u{7f}");
+    db.prepare_cached(&sql)?
+        .query_map(params![after_name, prefix, end, limit(limit_rows)], from_row)?
+        .collect()
+}
+
+pub(super) fn save(
+    db: &Connection,
+    stream: &Stream,
+    expected_version: &str,
+) -> rusqlite::Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE stream SET version = ?1, retention_hours = ?2, device_name = ?3, \
+             media_type = ?4, storage_tier = ?5 \
+             WHERE arn = ?6 AND version = ?7 AND status = 'ACTIVE'",
+        )?
+        .execute(params![
+            stream.version,
+            stream.retention_hours,
+            stream.device_name,
+            stream.media_type,
+            stream.storage_tier,
+            stream.arn,
+            expected_version,
+        ])?;
+    Ok(changed == 1)
+}
+
+pub(super) fn mark_deleting(
+    db: &Connection,
+    arn: &str,
+    expected_version: &str,
+) -> rusqlite::Result<bool> {
+    let changed = db
+        .prepare_cached("UPDATE stream SET status = 'DELETING' WHERE arn = ?1 AND version = ?2")?
+        .execute([arn, expected_version])?;
+    Ok(changed == 1)
+}
+
+pub(super) fn remove(db: &Connection, arn: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM stream_tag WHERE stream_arn = ?1")?.execute([arn])?;
+    db.prepare_cached("DELETE FROM stream WHERE arn = ?1")?.execute([arn])?;
+    Ok(true)
+}
+
+pub(super) fn put_tags(
+    db: &Connection,
+    arn: &str,
+    tags: &BTreeMap<String, String>,
+) -> rusqlite::Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO stream_tag (stream_arn, key, value) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (stream_arn, key) DO UPDATE SET value = excluded.value",
+    )?;
+    for (key, value) in tags {
+        put.execute([arn, key, value])?;
+    }
+    Ok(())
+}
+
+pub(super) fn remove_tags(db: &Connection, arn: &str, keys: &[String]) -> rusqlite::Result<bool> {
+    let mut remove =
+        db.prepare_cached("DELETE FROM stream_tag WHERE stream_arn = ?1 AND key = ?2")?;
+    for key in keys {
+        remove.execute([arn, key])?;
+    }
+    Ok(true)
+}
+
+pub(super) fn tags(db: &Connection, arn: &str) -> rusqlite::Result<BTreeMap<String, String>> {
+    db.prepare_cached("SELECT key, value FROM stream_tag WHERE stream_arn = ?1")?
+        .query_map([arn], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! One thread that writes. Changes that wait while a commit runs share the next one, so that the cost of a durable
+//! commit does not grow with the number of callers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::DbError;
+
+/// Changes that one commit takes at most; bounds the time that a caller waits for others' changes.
+const CHANGES_PER_COMMIT_MAX: usize = 256;
+/// Changes that wait at most; beyond, callers are refused rather than memory filled.
+const CHANGES_WAITING_MAX: usize = 16_384;
+
+/// What is left to do for one change once its commit is decided.
+type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+
+pub(super) struct Writer {
+    jobs: SyncSender<Job>,
+    running: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, DbError> {
+        let (jobs, waiting) = sync_channel(CHANGES_WAITING_MAX);
+        let running = Arc::new(AtomicBool::new(true));
+        let still_running = Arc::clone(&running);
+        std::thread::Builder::new()
+            .name("metadata-writer".into())
+            .spawn(move || {
+                if let Err(error) = run(&connection, &waiting) {
+                    tracing::error!(%error, "the metadata writer stopped; restart the server");
+                }
+                still_running.store(false, Ordering::Release);
+            })
+            .map_err(|error| DbError::Engine(error.to_string()))?;
+        Ok(Self { jobs, running })
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Runs `change`; it is durable when this returns `true`. A change that answers `false` or fails leaves nothing.
+    pub(super) async fn write(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> Result<bool, DbError> {
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let outcome = in_savepoint(connection, change);
+            Box::new(move |committed| {
+                let outcome = committed.and_then(|()| outcome.map_err(DbError::from));
+                if answer.send(outcome).is_err() {
+                    tracing::debug!("a caller left before its change was answered");
+                }
+            })
+        });
+        match self.jobs.try_send(job) {
+            Ok(()) => result.await.map_err(|_| DbError::Stopped)?,
+            Err(TrySendError::Full(_)) => {
+                Err(DbError::Engine("too many changes are waiting".into()))
+            }
+            Err(TrySendError::Disconnected(_)) => Err(DbError::Stopped),
+        }
+    }
+}
+
+fn run(connection: &Connection, waiting: &Receiver<Job>) -> Result<(), DbError> {
+    // Ends when the database handle is dropped.
+    while let Ok(first) = waiting.recv() {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut replies = vec![first(connection)];
+        while replies.len() < CHANGES_PER_COMMIT_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            replies.push(next(connection));
+        }
+        let committed = connection.prepare_cached("COMMIT")?.execute([]);
+        // After a failed sync nobody knows what is on disk: stop rather than go on from a guess. A full disk or a
+        // lock is known to have changed nothing.
+        let fatal = committed.as_ref().is_err_and(|error| {
+            let code = error.sqlite_error_code();
+            !matches!(code, Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
+        });
+        let outcome = committed.map(drop).map_err(DbError::from);
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        for reply in replies {
+            reply(outcome.clone());
+        }
+        if fatal {
+            return outcome;
+        }
+    }
+    Ok(())
+}
+
+fn in_savepoint(
+    connection: &Connection,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SAVEPOINT change")?.execute([])?;
+    let outcome = change(connection);
+    if !matches!(outcome, Ok(true)) {
+        connection.prepare_cached("ROLLBACK TO change")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE change")?.execute([])?;
+    outcome
+}

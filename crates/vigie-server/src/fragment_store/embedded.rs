@@ -1,0 +1,213 @@
+//! The embedded media engine: media files of this machine, written by one thread with group commits, read by anyone.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+use vigie_media::Timestamp;
+use vigie_store::thread::{Reply, StoreHandle};
+use vigie_store::{
+    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StoreReader, WholeFragment,
+};
+
+use super::{FragmentStore, FragmentStoreError, Persisting};
+
+/// See the module's documentation.
+pub struct EmbeddedFragmentStore {
+    handle: StoreHandle,
+    shared: Arc<Shared>,
+}
+
+/// What the store's thread tells back.
+#[derive(Default)]
+struct Shared {
+    watchers: Mutex<HashMap<String, watch::Sender<u64>>>,
+    failed: AtomicBool,
+}
+
+impl Shared {
+    /// Wakes the readers of a stream and forgets it when there are none.
+    fn notify(&self, stream: &str, sequence: u64) {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(watcher) = watchers.get(stream) else { return };
+        if watcher.receiver_count() == 0 {
+            watchers.remove(stream);
+        } else {
+            watcher.send_replace(sequence);
+        }
+    }
+
+    fn note(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl From<StoreError> for FragmentStoreError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::StreamDeleted { .. } => Self::StreamDeleted,
+            StoreError::MediaFileGone { .. } => Self::FragmentGone,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl EmbeddedFragmentStore {
+    /// Over a store thread, which the caller shuts down in the end.
+    pub fn new(handle: StoreHandle) -> Self {
+        Self { handle, shared: Arc::default() }
+    }
+
+    /// A reply that hands its outcome on to a task.
+    fn reply<T: Send + 'static>(
+        &self,
+    ) -> (Reply<T>, oneshot::Receiver<Result<T, FragmentStoreError>>) {
+        let (sender, receiver) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let reply: Reply<T> = Box::new(move |outcome| {
+            if let Err(error) = &outcome {
+                shared.note(error);
+            }
+            if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
+                tracing::debug!("nobody waits for an outcome of the store");
+            }
+        });
+        (reply, receiver)
+    }
+
+    /// Reads on a thread that may block: a cold disk must not hold up the connections.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, FragmentStoreError> {
+        let reader = self.handle.reader().clone();
+        let outcome = tokio::task::spawn_blocking(move || read(&reader)).await;
+        Ok(outcome.map_err(|_| FragmentStoreError::Cancelled)??)
+    }
+}
+
+async fn outcome<T>(
+    receiver: oneshot::Receiver<Result<T, FragmentStoreError>>,
+) -> Result<T, FragmentStoreError> {
+    receiver.await.map_err(|_| FragmentStoreError::Engine(StoreError::Closed))?
+}
+
+#[async_trait]
+impl FragmentStore for EmbeddedFragmentStore {
+    async fn reserve_sequences(
+        &self,
+        stream: &str,
+        count: u64,
+    ) -> Result<Range<u64>, FragmentStoreError> {
+        let (reply, receiver) = self.reply();
+        self.handle.reserve_sequences(stream.into(), count, reply);
+        outcome(receiver).await
+    }
+
+    fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting {
+        let (sender, receiver) = oneshot::channel();
+        let (shared, key) = (Arc::clone(&self.shared), stream.to_owned());
+        let reply: Reply<FragmentEntry> = Box::new(move |outcome| {
+            match &outcome {
+                Ok(entry) => shared.notify(&key, entry.sequence),
+                Err(error) => shared.note(error),
+            }
+            if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
+                tracing::debug!(stream = key, "nobody waits for a fragment to be persisted");
+            }
+        });
+        self.handle.append_fragment(stream.into(), header.clone(), fragment, reply);
+        Box::pin(outcome(receiver))
+    }
+
+    async fn list(
+        &self,
+        stream: &str,
+        query: FragmentQuery,
+    ) -> Result<Vec<Fragment>, FragmentStoreError> {
+        let key = stream.to_owned();
+        self.reading(move |reader| reader.fragments(&key, &query)).await
+    }
+
+    async fn last_at_or_before(
+        &self,
+        stream: &str,
+        order: FragmentOrder,
+        value: i64,
+    ) -> Result<Option<Fragment>, FragmentStoreError> {
+        let key = stream.to_owned();
+        self.reading(move |reader| reader.last_at_or_before(&key, order, value)).await
+    }
+
+    async fn read_header(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError> {
+        let place = Arc::clone(&fragment.media_file);
+        self.reading(move |reader| reader.read_document_header(&place)).await
+    }
+
+    async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError> {
+        let fragment = fragment.clone();
+        self.reading(move |reader| reader.read(&fragment)).await
+    }
+
+    async fn delete_stream(&self, stream: &str) -> Result<(), FragmentStoreError> {
+        let (reply, receiver) = self.reply();
+        self.handle.delete_stream(stream.into(), reply);
+        let deleted = outcome(receiver).await?;
+        self.shared.notify(stream, u64::MAX);
+        if deleted.fragment_count > 0 {
+            let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
+            tracing::info!(stream, fragments, bytes, "media of a deleted stream erased");
+        }
+        Ok(())
+    }
+
+    async fn delete_older_than(
+        &self,
+        stream: &str,
+        before: Timestamp,
+    ) -> Result<(), FragmentStoreError> {
+        let key = stream.to_owned();
+        let files = self.reading(move |reader| reader.media_files(&key)).await?;
+        let is_old = |span: vigie_store::MediaFileSpan| span.server_max < before;
+        let ids: Vec<_> =
+            files.iter().filter(|file| file.span.is_some_and(is_old)).map(|file| file.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (reply, receiver) = self.reply();
+        self.handle.delete_media_files(stream.into(), ids, reply);
+        let deleted = outcome(receiver).await?;
+        let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
+        tracing::info!(stream, fragments, bytes, "media beyond its retention deleted");
+        Ok(())
+    }
+
+    fn watch(&self, stream: &str) -> watch::Receiver<u64> {
+        let mut watchers = self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.entry(stream.to_owned()).or_default().subscribe()
+    }
+
+    async fn size_bytes(&self) -> Result<u64, FragmentStoreError> {
+        self.reading(|reader| {
+            let mut size_bytes = 0;
+            for key in reader.stream_keys()? {
+                size_bytes += reader.totals(&key)?.size_bytes;
+            }
+            Ok(size_bytes)
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), FragmentStoreError> {
+        if self.shared.failed.load(Ordering::Acquire) {
+            return Err(FragmentStoreError::Engine(StoreError::Closed));
+        }
+        self.reading(|reader| reader.stream_keys().map(drop)).await
+    }
+}

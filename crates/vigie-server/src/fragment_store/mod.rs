@@ -1,0 +1,101 @@
+//! The media seam: where fragments are kept. [`EmbeddedFragmentStore`] keeps them in media files of this machine;
+//! object storage fits the same trait.
+//!
+//! Decides nothing about who may read or how long media is kept.
+
+mod embedded;
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+use vigie_media::Timestamp;
+use vigie_store::{
+    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, WholeFragment,
+};
+
+pub use embedded::EmbeddedFragmentStore;
+
+/// Why media could not be kept or read. Its text goes to the log, never to a caller.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FragmentStoreError {
+    /// The stream was deleted meanwhile.
+    #[error("the stream was deleted")]
+    StreamDeleted,
+    /// The fragment was deleted after it was listed.
+    #[error("the fragment is gone")]
+    FragmentGone,
+    /// The engine failed.
+    #[error("media store: {}", with_sources(.0))]
+    Engine(StoreError),
+    /// The engine's reading task was cancelled.
+    #[error("media store: a read was cut off")]
+    Cancelled,
+}
+
+/// An error with its causes in one line; the store's errors keep them apart.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Resolves when the fragment is persisted, or will not be.
+pub type Persisting =
+    Pin<Box<dyn Future<Output = Result<FragmentEntry, FragmentStoreError>> + Send>>;
+
+/// The fragments of all streams. A stream's key is the caller's; it comes into being with its first fragment.
+#[async_trait]
+pub trait FragmentStore: Send + Sync {
+    /// Sequence numbers of a stream, handed out once for ever.
+    async fn reserve_sequences(
+        &self,
+        stream: &str,
+        count: u64,
+    ) -> Result<Range<u64>, FragmentStoreError>;
+    /// Takes a fragment; those of one stream are persisted in the order in which they were given.
+    fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting;
+    /// Persisted fragments that match.
+    async fn list(
+        &self,
+        stream: &str,
+        query: FragmentQuery,
+    ) -> Result<Vec<Fragment>, FragmentStoreError>;
+    /// The last fragment, in `order`, whose [`FragmentOrder::value`] is `value` or less.
+    async fn last_at_or_before(
+        &self,
+        stream: &str,
+        order: FragmentOrder,
+        value: i64,
+    ) -> Result<Option<Fragment>, FragmentStoreError>;
+    /// The fragment with the highest sequence.
+    async fn latest(&self, stream: &str) -> Result<Option<Fragment>, FragmentStoreError> {
+        self.last_at_or_before(stream, FragmentOrder::Sequence, i64::MAX).await
+    }
+    /// The document header that a fragment belongs to, verbatim.
+    async fn read_header(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
+    /// A fragment's bytes, verbatim and checked.
+    async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
+    /// Erases all media of a stream.
+    async fn delete_stream(&self, stream: &str) -> Result<(), FragmentStoreError>;
+    /// Erases media that is older than `before` as a whole, by the time at which the server received it.
+    async fn delete_older_than(
+        &self,
+        stream: &str,
+        before: Timestamp,
+    ) -> Result<(), FragmentStoreError>;
+    /// Changes whenever fragments of the stream were persisted.
+    fn watch(&self, stream: &str) -> watch::Receiver<u64>;
+    /// Bytes on disk.
+    async fn size_bytes(&self) -> Result<u64, FragmentStoreError>;
+    /// Whether the store still takes fragments.
+    async fn check(&self) -> Result<(), FragmentStoreError>;
+}

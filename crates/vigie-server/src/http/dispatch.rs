@@ -1,0 +1,216 @@
+//! From a request to its handler: finds the operation, verifies the signature, reads the input, writes the answer.
+//!
+//! Decides the order of these steps and nothing else. PutMedia is verified before its body; every other body is read
+//! whole, within bounds, because its hash is signed.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vigie_kvs::operation::{BODY_BYTES_MAX, PUT_MEDIA, by_path, by_target, parse};
+use vigie_kvs::shapes::media::PutMediaInput;
+use vigie_kvs::sigv4::{Payload, RequestHead};
+use vigie_kvs::wire::header;
+use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
+
+use super::body::ResponseBody;
+use super::{probes, response};
+use crate::api::{self, Call};
+use crate::app::App;
+use crate::auth::authenticate;
+use crate::failure::{Answer, Failure};
+use crate::metrics::RequestLabels;
+use crate::{ingest, reading};
+
+/// A caller that does not send its JSON body within this time is cut off.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What GetMedia and PutMedia answer with, as the service does on the wire.
+const MATROSKA: &str = "video/webm";
+const JSON_LINES: &str = "application/json";
+
+pub(super) async fn dispatch(
+    app: Arc<App>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let request_id = app.new_request_id();
+    if request.method() == Method::GET
+        && let Some(response) = probes::probe(&app, request.uri().path()).await
+    {
+        return Ok(response);
+    }
+    let (head, body) = request.into_parts();
+    let (operation, mut response) = match find_operation(&head) {
+        Some(operation) => {
+            let answer = answer(&app, operation, head, body).await;
+            let response = answer.unwrap_or_else(|failure| {
+                let error = failure.into_error(operation.name, &request_id);
+                tracing::debug!(operation = operation.name, request_id, %error, "call refused");
+                response::error(operation.protocol(), &error)
+            });
+            (operation.name, response)
+        }
+        None => ("unknown", unknown_operation(&head)),
+    };
+    let labels = RequestLabels { operation, status: response.status().as_u16() };
+    app.metrics.requests.get_or_create(&labels).inc();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(header::REQUEST_ID, id);
+    }
+    Ok(response)
+}
+
+fn find_operation(head: &Parts) -> Option<&'static Operation> {
+    if head.method != Method::POST {
+        return None;
+    }
+    match head.headers.get(header::TARGET) {
+        Some(target) => by_target(target.to_str().ok()?),
+        None => by_path(head.uri.path()),
+    }
+}
+
+fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
+    let protocol = match head.headers.contains_key(header::TARGET) {
+        true => Protocol::AwsJson11,
+        false => Protocol::RestJson,
+    };
+    let error = KvsError::new(ErrorKind::UnknownOperation, "no operation has this path or target");
+    response::error(protocol, &error)
+}
+
+async fn answer(
+    app: &Arc<App>,
+    operation: &'static Operation,
+    head: Parts,
+    body: Incoming,
+) -> Answer<Response<ResponseBody>> {
+    if operation.name == PUT_MEDIA.name {
+        return put_media(app, operation, &head, body).await;
+    }
+    let body = read_body(body).await?;
+    let call = verified_call(app, operation, &head, Payload::Whole(&body)).await?;
+    if operation.name == vigie_kvs::operation::GET_MEDIA.name {
+        let input = parse(operation, &body)?;
+        let pieces = reading::get_media(&call, input).await?;
+        return Ok(response::pieces(MATROSKA, pieces));
+    }
+    json_operation(&call, &body).await
+}
+
+async fn put_media(
+    app: &Arc<App>,
+    operation: &'static Operation,
+    head: &Parts,
+    body: Incoming,
+) -> Answer<Response<ResponseBody>> {
+    let call = verified_call(app, operation, head, Payload::Streaming).await?;
+    let input = PutMediaInput::from_headers(|name| text_header(&head.headers, name))?;
+    let expects_continue = head.headers.contains_key(EXPECT);
+    let pieces = ingest::put_media(&call, input, body, expects_continue).await?;
+    Ok(response::pieces(JSON_LINES, pieces))
+}
+
+async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
+    use api::{
+        data_endpoint, edge_configuration, fragments, secrets, stream, sync_edge_agent, tag,
+    };
+    match call.operation.name {
+        "CreateStream" => run(call, body, stream::create_stream).await,
+        "DescribeStream" => run(call, body, stream::describe_stream).await,
+        "ListStreams" => run(call, body, stream::list_streams).await,
+        "UpdateDataRetention" => run(call, body, stream::update_data_retention).await,
+        "DeleteStream" => run(call, body, stream::delete_stream).await,
+        "TagStream" => run(call, body, tag::tag_stream).await,
+        "GetDataEndpoint" => run(call, body, data_endpoint::get_data_endpoint).await,
+        "StartEdgeConfigurationUpdate" => {
+            run(call, body, edge_configuration::start_edge_configuration_update).await
+        }
+        "DescribeEdgeConfiguration" => {
+            run(call, body, edge_configuration::describe_edge_configuration).await
+        }
+        "DeleteEdgeConfiguration" => {
+            run(call, body, edge_configuration::delete_edge_configuration).await
+        }
+        "ListEdgeAgentConfigurations" => {
+            run(call, body, edge_configuration::list_edge_agent_configurations).await
+        }
+        "ListFragments" => run(call, body, fragments::list_fragments).await,
+        "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
+        "CreateSecret" => run(call, body, secrets::create_secret).await,
+        "GetSecretValue" => run(call, body, secrets::get_secret_value).await,
+        "PutSecretValue" => run(call, body, secrets::put_secret_value).await,
+        "DescribeSecret" => run(call, body, secrets::describe_secret).await,
+        "ListSecrets" => run(call, body, secrets::list_secrets).await,
+        "DeleteSecret" => run(call, body, secrets::delete_secret).await,
+        name => {
+            let message = format!("{name} is not carried out by this version of Vigie");
+            Err(KvsError::new(ErrorKind::UnknownOperation, message).into())
+        }
+    }
+}
+
+/// Reads the input, runs the handler, writes the output.
+async fn run<'a, I, O, F>(
+    call: &'a Call,
+    body: &[u8],
+    handler: impl FnOnce(&'a Call, I) -> F,
+) -> Answer<Response<ResponseBody>>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    F: Future<Output = Answer<O>>,
+{
+    let input = parse(call.operation, body)?;
+    let output = handler(call, input).await?;
+    response::json(call.operation.protocol(), &output)
+}
+
+async fn verified_call(
+    app: &Arc<App>,
+    operation: &'static Operation,
+    head: &Parts,
+    payload: Payload<'_>,
+) -> Answer<Call> {
+    let headers: Vec<(&str, &[u8])> =
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let signed = RequestHead {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &headers,
+    };
+    let identity = authenticate(app, operation, &signed, payload).await?;
+    Ok(Call {
+        app: Arc::clone(app),
+        operation,
+        identity,
+        host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
+    })
+}
+
+fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+async fn read_body(body: Incoming) -> Answer<Bytes> {
+    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
+    let unreadable = |message: String| Failure::from(KvsError::invalid_argument(message));
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
+            Err(KvsError::new(ErrorKind::RequestEntityTooLarge, message).into())
+        }
+        Ok(Err(_)) => Err(unreadable("the request body could not be read".to_owned())),
+        Err(_) => Err(unreadable("the request body did not come in time".to_owned())),
+    }
+}

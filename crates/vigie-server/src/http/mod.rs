@@ -1,0 +1,98 @@
+//! The HTTP/1.1 listener: accepts, bounds what a caller may hold, hands requests to [`dispatch`], and stops gracefully.
+//!
+//! Decides nothing about operations. Bare hyper, because PutMedia answers while its request is still coming.
+
+pub(crate) mod body;
+mod dispatch;
+mod probes;
+pub(crate) mod response;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+
+/// A caller that does not send its headers within this time is cut off.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Read buffer of a connection; also the largest head of a request.
+const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
+const HEADERS_MAX: usize = 64;
+/// Connections at once; more wait in the listener's backlog.
+const CONNECTIONS_MAX: usize = 16_384;
+/// After an accept failed for want of something (file descriptors), the pause before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are still busy this long after the stop are cut.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until the app stops and its connections have ended, or the grace is over.
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    let mut stopped = app.stopping();
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot.map_err(io::Error::other)?,
+            () = stopped.wait() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped.wait() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let app = Arc::clone(&app);
+                connections.spawn(async move {
+                    serve_connection(app, stream).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_GRACE, all_ended).await.is_err() {
+        tracing::warn!("connections are still busy; cutting them");
+    }
+    Ok(())
+}
+
+async fn serve_connection(app: Arc<App>, stream: TcpStream) {
+    // Acknowledgements are small and wanted at once.
+    if let Err(error) = stream.set_nodelay(true) {
+        return tracing::debug!(%error, "a connection went before it was served");
+    }
+    let mut stopped = app.stopping();
+    let service = service_fn(move |request| dispatch::dispatch(Arc::clone(&app), request));
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(READ_BUFFER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped.wait() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Callers that vanish, time out or speak something else: their affair, and not worth a louder line.
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}

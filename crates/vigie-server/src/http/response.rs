@@ -1,0 +1,53 @@
+//! Answers: a JSON body, an exception, or a body in pieces.
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use vigie_kvs::wire::header;
+use vigie_kvs::{KvsError, Protocol};
+
+use super::body::ResponseBody;
+use crate::failure::{Answer, Failure};
+
+pub(super) fn json<T: Serialize>(protocol: Protocol, output: &T) -> Answer<Response<ResponseBody>> {
+    let body = serde_json::to_vec(output).map_err(|_| {
+        // The text is left out: it may quote a value.
+        Failure::Internal("an answer could not be written as JSON".to_owned())
+    })?;
+    let mut response = Response::new(ResponseBody::whole(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(protocol.content_type()));
+    Ok(response)
+}
+
+pub(super) fn error(protocol: Protocol, error: &KvsError) -> Response<ResponseBody> {
+    let written = error.response(protocol);
+    let mut response = Response::new(ResponseBody::whole(written.body));
+    *response.status_mut() =
+        StatusCode::from_u16(written.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
+    headers.insert(header::ERROR_TYPE, HeaderValue::from_static(written.error_type));
+    response
+}
+
+pub(super) fn pieces(
+    content_type: &'static str,
+    pieces: mpsc::Receiver<Bytes>,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Pieces(pieces));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+pub(super) fn text(
+    status: StatusCode,
+    content_type: &'static str,
+    text: String,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

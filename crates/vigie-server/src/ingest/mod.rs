@@ -1,0 +1,15 @@
+//! PutMedia: takes what producers send and says what has become of it.
+//!
+//! [`session`] decides, [`put_media`] moves bytes, [`connections`] sees to it that one producer writes to a stream.
+
+mod connections;
+mod put_media;
+mod rules;
+mod session;
+
+pub(crate) use connections::{Connections, EndReason};
+pub(crate) use put_media::put_media;
+pub use rules::IngestRules;
+pub use session::{
+    AppendFailure, IngestSession, IngestedFragment, Output, SessionSettings, TimecodeBase,
+};

@@ -1,0 +1,116 @@
+//! What the server counts, in Prometheus' text form. Labels come from fixed sets: no caller can make new ones.
+
+use std::fmt::Error;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Labels of the request counter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    /// The operation's name, or `unknown`.
+    pub operation: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// The counters; cheap to clone, shared by handle.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub requests: Family<RequestLabels, Counter>,
+    pub put_media_bytes: Counter,
+    pub put_media_fragments: Counter,
+    pub put_media_errors: Counter,
+    pub put_media_connections: Gauge,
+    pub persist_seconds: Histogram,
+    pub get_media_bytes: Counter,
+    pub get_media_fragments: Counter,
+    pub get_media_connections: Gauge,
+    pub connected_hubs: Gauge,
+    pub stored_bytes: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("vigie_server");
+        // A commit takes milliseconds on an SSD and can take seconds on a busy disk.
+        let persist_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        let metrics = Self {
+            requests: Family::default(),
+            put_media_bytes: Counter::default(),
+            put_media_fragments: Counter::default(),
+            put_media_errors: Counter::default(),
+            put_media_connections: Gauge::default(),
+            persist_seconds,
+            get_media_bytes: Counter::default(),
+            get_media_fragments: Counter::default(),
+            get_media_connections: Gauge::default(),
+            connected_hubs: Gauge::default(),
+            stored_bytes: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let r = &mut registry;
+        let m = &metrics;
+        r.register("requests", "Answered requests by operation and status", m.requests.clone());
+        r.register_with_unit(
+            "put_media",
+            "Body bytes received by PutMedia",
+            Unit::Bytes,
+            m.put_media_bytes.clone(),
+        );
+        r.register("put_media_fragments", "Fragments persisted", m.put_media_fragments.clone());
+        r.register("put_media_errors", "ERROR acknowledgements sent", m.put_media_errors.clone());
+        r.register(
+            "put_media_connections",
+            "PutMedia connections open",
+            m.put_media_connections.clone(),
+        );
+        r.register_with_unit(
+            "put_media_persist",
+            "From a whole fragment to its group commit",
+            Unit::Seconds,
+            m.persist_seconds.clone(),
+        );
+        r.register_with_unit(
+            "get_media",
+            "Body bytes sent by GetMedia",
+            Unit::Bytes,
+            m.get_media_bytes.clone(),
+        );
+        r.register(
+            "get_media_fragments",
+            "Fragments sent by GetMedia",
+            m.get_media_fragments.clone(),
+        );
+        r.register(
+            "get_media_connections",
+            "GetMedia connections open",
+            m.get_media_connections.clone(),
+        );
+        r.register(
+            "connected_hubs",
+            "Hubs with a SyncEdgeAgent call under way",
+            m.connected_hubs.clone(),
+        );
+        r.register_with_unit(
+            "stored",
+            "Bytes of media files on disk",
+            Unit::Bytes,
+            m.stored_bytes.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+
+    /// The text that Prometheus scrapes.
+    pub(crate) fn text(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,80 @@
+//! Work that no call waits for: deadlines of edge configurations, retention of media and secrets, unfinished
+//! deletions. Everything is derived from what is stored, so a restart forgets nothing.
+//!
+//! Decides when to look; what a deadline means is the engine's to say.
+
+mod data_retention;
+mod sync_deadlines;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use data_retention::{delete_expired_media, erase_stream, expired_before};
+
+use crate::app::App;
+use crate::db::StreamStatus;
+
+/// How often everything is looked at. Deadlines are met earlier, when they are due.
+const PERIOD: Duration = Duration::from_secs(60);
+/// When the database fails, the time to the next try.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Runs until the server stops.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut stopping = app.stopping();
+    let mut sweep_at = Duration::ZERO;
+    loop {
+        let wait = match sync_deadlines::meet(&app).await {
+            Ok(()) => sync_deadlines::until_next(&app).await.min(PERIOD),
+            Err(error) => {
+                tracing::error!(%error, "deadlines of edge configurations could not be met");
+                RETRY
+            }
+        };
+        let now = app.clock.now();
+        if now.mono >= sweep_at {
+            sweep(&app).await;
+            sweep_at = app.clock.now().mono + PERIOD;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = app.reconcile.notified() => {}
+            () = stopping.wait() => return,
+        }
+    }
+}
+
+async fn sweep(app: &Arc<App>) {
+    match app.db.all_streams().await {
+        Ok(streams) => {
+            for stream in streams {
+                match stream.status {
+                    StreamStatus::Deleting => erase_stream(app, stream).await,
+                    StreamStatus::Active => {
+                        if let Err(error) = delete_expired_media(app, &stream).await {
+                            tracing::error!(stream = stream.name, %error, "media was not deleted");
+                        }
+                    }
+                }
+            }
+        }
+        Err(error) => tracing::error!(%error, "streams could not be read"),
+    }
+    if let Err(error) = delete_expired_secrets(app).await {
+        tracing::error!(%error, "secrets were not deleted");
+    }
+    match app.fragments.size_bytes().await {
+        Ok(size_bytes) => {
+            app.metrics.stored_bytes.set(size_bytes);
+        }
+        Err(error) => tracing::error!(%error, "the size of the media could not be read"),
+    }
+}
+
+async fn delete_expired_secrets(app: &App) -> Result<(), crate::db::DbError> {
+    for secret in app.db.secrets_to_delete(app.clock.now().wall).await? {
+        app.db.delete_secret(&secret.arn).await?;
+        tracing::info!(secret = secret.name, "secret deleted after its recovery window");
+    }
+    Ok(())
+}

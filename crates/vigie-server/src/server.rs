@@ -1,0 +1,213 @@
+//! The composition of a server: opens what it keeps, serves until it is told to stop, closes in order.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use vigie_engine::chance::Chance;
+use vigie_engine::clock::Clock;
+use vigie_media::Timestamp;
+use vigie_store::disk::Disk;
+use vigie_store::thread::{StoreThread, ThreadSettings};
+use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
+
+use crate::app::App;
+use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
+use crate::config::ServerConfig;
+use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
+use crate::fragment_store::EmbeddedFragmentStore;
+use crate::private_file::{PrivateFileError, write_private};
+use crate::{http, reconcile};
+
+/// Why a server does not start or stop as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The data folder cannot be made.
+    #[error("create {}", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The metadata cannot be opened or written.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The media cannot be opened or closed.
+    #[error("media store")]
+    Store(
+        /// Why.
+        #[from]
+        StoreError,
+    ),
+    /// The credentials cannot be written.
+    #[error(transparent)]
+    PrivateFile(#[from] PrivateFileError),
+    /// Something cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The stored secrets belong to another master key.
+    #[error(
+        "this master key is not the one that the secrets in {} were stored with; start with that one",
+        path.display()
+    )]
+    OtherMasterKey {
+        /// The metadata database.
+        path: PathBuf,
+    },
+    /// The listener or a thread failed.
+    #[error("{action}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An access key, as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKeyInfo {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// Who uses it.
+    pub principal_arn: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An opened server.
+pub struct Server {
+    app: Arc<App>,
+    store: StoreThread,
+}
+
+/// The name of the value that tells whether a master key is the one that secrets were stored with.
+const MASTER_KEY_PROOF: &str = "master-key-proof";
+
+impl Server {
+    /// Opens the data folder, or fills a new one: databases, media, and at first start the root access key, which is
+    /// written to [`ServerConfig::credentials_path`].
+    pub async fn open(
+        config: ServerConfig,
+        master_key: MasterKey,
+        clock: Arc<dyn Clock>,
+        chance: Box<dyn Chance>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, ServerError> {
+        let path = config.data_dir.clone();
+        disk.create_dir_all(&path).map_err(|source| ServerError::DataDir { path, source })?;
+        let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
+        check_master_key(db.as_ref(), &master_key, &config).await?;
+        let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;
+        let (store, recovery) =
+            Store::open(disk, config.media_dir(), Box::new(index), StoreSettings::SERVER)?;
+        tracing::info!(?recovery, "media opened");
+        for path in &recovery.missing {
+            tracing::error!(path = %path.display(), "a media file is missing; run `vigie store check`");
+        }
+        let monotonic = Arc::clone(&clock);
+        let monotonic = Box::new(move || monotonic.now().mono);
+        let store = StoreThread::spawn(store, ThreadSettings::default(), monotonic)
+            .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
+        create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
+        let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
+        let app = Arc::new(App::new(config, clock, chance, db, fragments, master_key));
+        Ok(Self { app, store })
+    }
+
+    /// Serves until `shutdown` resolves; then ends connections, finishes what was acknowledged and closes the store.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServerError> {
+        let Self { app, store } = self;
+        let io = |action| move |source| ServerError::Io { action, source };
+        let address = listener.local_addr().map_err(io("read the listener's address"))?;
+        app.set_listen_port(address.port());
+        tracing::info!(%address, "serving");
+        let reconciler = tokio::spawn(reconcile::run(Arc::clone(&app)));
+        let stopper = tokio::spawn({
+            let app = Arc::clone(&app);
+            async move {
+                shutdown.await;
+                app.stop();
+            }
+        });
+        let served = http::serve(Arc::clone(&app), listener).await;
+        app.stop();
+        stopper.abort();
+        if let Err(error) = reconciler.await {
+            tracing::error!(%error, "the reconciler did not end cleanly");
+        }
+        let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
+        served.map_err(io("serve"))?;
+        closed.map_err(io_error).map_err(io("close the store"))??;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn io_error(error: tokio::task::JoinError) -> io::Error {
+    io::Error::other(error)
+}
+
+/// The access keys of a server, which may be running.
+pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, ServerError> {
+    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    let info = |key: AccessKey| AccessKeyInfo {
+        access_key_id: key.access_key_id,
+        principal_arn: key.principal_arn,
+        created_at: key.created_at,
+    };
+    Ok(db.access_keys().await?.into_iter().map(info).collect())
+}
+
+async fn check_master_key(
+    db: &dyn MetadataDb,
+    master_key: &MasterKey,
+    config: &ServerConfig,
+) -> Result<(), ServerError> {
+    match db.setting(MASTER_KEY_PROOF).await? {
+        Some(proof) => match master_key.open(MASTER_KEY_PROOF, &proof) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ServerError::OtherMasterKey { path: config.metadata_path() }),
+        },
+        None => {
+            let proof = master_key.seal(MASTER_KEY_PROOF, b"")?;
+            Ok(db.save_setting(MASTER_KEY_PROOF, &proof).await?)
+        }
+    }
+}
+
+async fn create_root_key(
+    db: &dyn MetadataDb,
+    master_key: &MasterKey,
+    config: &ServerConfig,
+    now: Timestamp,
+) -> Result<(), ServerError> {
+    if !db.access_keys().await?.is_empty() {
+        return Ok(());
+    }
+    let key = NewAccessKey::generate()?;
+    let secret = key.secret_access_key.expose_secret().as_bytes();
+    let sealed_secret = master_key.seal(&seal_purpose(&key.access_key_id), secret)?;
+    // The file first: a crash in between makes another key at the next start, and none is lost.
+    write_private(&config.credentials_path(), key.credentials_file().as_bytes())?;
+    db.create_access_key(&AccessKey {
+        access_key_id: key.access_key_id.clone(),
+        sealed_secret,
+        principal_arn: config.root_principal_arn(),
+        created_at: now,
+    })
+    .await?;
+    let path = config.credentials_path();
+    tracing::info!(key = key.access_key_id, path = %path.display(), "root access key created");
+    Ok(())
+}
