@@ -45,7 +45,7 @@ def test_cron_prints_fire_times_for_people_in_the_zone_that_was_asked_for():
 
 @pytest.mark.parametrize(
     "expression, position",
-    [("0 0 8 * * *", None), ("0 60 8 * * ?", 2), ("0 0 8 ? * FRY", 8), ("every full hour", None)],
+    [("0 0 8 * * *", None), ("0 60 8 * * ?", 2), ("0 0 8 ? * FRY", 10), ("every full hour", None)],
 )
 def test_cron_says_what_is_invalid_and_where(expression, position):
     answer = json.loads(vigie("cron", expression, "--json", expect=1))

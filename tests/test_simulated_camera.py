@@ -7,9 +7,27 @@ import pytest
 import elementary
 import matroska
 import media
+import processes
 
 
-def play(address, path, tmp_path, transport, seconds=13, credentials=""):
+# Short files, so that the end of each is soon reached.
+SECONDS = 4
+SOURCES = [media.h264_aac_mp4, media.h265_mp4, media.h265_aac_mkv]
+
+
+@pytest.fixture(scope="module")
+def looping_cameras(tmp_path_factory):
+    """One process with two mounts for each source, all asking for a password."""
+    with processes.Site(tmp_path_factory.mktemp("cameras")) as site:
+        yield {
+            source.__name__: site.vigie_camera(
+                source(SECONDS), name=f"camera-{source.__name__}", user="viewer", password="look", mounts=2
+            )
+            for source in SOURCES
+        }
+
+
+def play(address, path, tmp_path, transport, seconds=SECONDS + 2, credentials=""):
     """Records the camera with ffmpeg and returns the document."""
     output = tmp_path / "played.mkv"
     command = [
@@ -23,25 +41,14 @@ def play(address, path, tmp_path, transport, seconds=13, credentials=""):
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-@pytest.mark.parametrize("source", [media.h264_aac_mp4, media.h265_mp4, media.h265_aac_mkv], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda f: f.__name__)
 def test_ffmpeg_gets_every_frame_of_the_looped_file(source, transport, looping_cameras, tmp_path):
     document = play(looping_cameras[source.__name__], "cam1", tmp_path, transport, credentials="viewer:look@")
     for kind in {track.kind for track in document.tracks.values()}:
         received = elementary.comparable(document, kind, trim_zeros=True)
         # ffmpeg drops or trims at its own start and end; in between nothing may be missing.
-        elementary.assert_contiguous(received, elementary.source_frames(source(), kind))
-        assert len(received) > len(elementary.source_frames(source(), kind))
-
-
-@pytest.fixture(scope="module")
-def looping_cameras(site):
-    sources = [media.h264_aac_mp4, media.h265_mp4, media.h265_aac_mkv]
-    return {
-        source.__name__: site.vigie_camera(
-            source(), name=f"camera-{source.__name__}", user="viewer", password="look", mounts=2
-        )
-        for source in sources
-    }
+        elementary.assert_contiguous(received, elementary.source_frames(source(SECONDS), kind))
+        assert len(received) > len(elementary.source_frames(source(SECONDS), kind))
 
 
 @pytest.mark.parametrize(
