@@ -298,11 +298,11 @@ impl Recorder {
         }
         if self.windows.window_at(now.wall).is_none() {
             self.rest(State::WaitingForWindow, actions);
-            self.status.set(
-                JobOutcome::Success,
-                "waiting for the next window of ScheduleConfig",
-                now.wall,
-            );
+            // What failed in the last window stays said until a window brings media.
+            if self.last_failure.is_none() {
+                let details = "waiting for the next window of ScheduleConfig";
+                self.status.set(JobOutcome::Success, details, now.wall);
+            }
             return;
         }
         if let Some(denial) = self.denied {
@@ -390,7 +390,6 @@ impl Recorder {
         if self.state != state {
             self.close(actions);
             self.backoff.reset();
-            self.last_failure = None;
             self.state = state;
         }
     }

@@ -6,6 +6,9 @@
 //! gap skips opens no window that day, and one that the autumn repeats opens a window on the second pass only (see
 //! [`crate::cron`]). It never waits and never reads a clock.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;

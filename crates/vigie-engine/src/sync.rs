@@ -10,8 +10,13 @@
 //!   owed the configuration**: when it returns, the status heals through `ACKNOWLEDGED` to `IN_SYNC`.
 //! - Deletion has the same 15 minutes; afterwards it is `DELETE_FAILED` and **still owed**: a hub that returns erases
 //!   its media and the configuration goes. Nothing is ever forgotten because a hub was silent.
+//! - Asked to delete what it does not know, a hub answers that it is erased: so a deletion always comes to an end.
 //! - What the hub itself reports as failed does not heal by being received again, only by the hub doing it after all,
 //!   or by a new call.
+
+mod stored;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -19,6 +24,8 @@ use thiserror::Error;
 use vigie_kvs::shapes::edge::SyncStatus;
 use vigie_kvs::shapes::sync_edge_agent::Action;
 use vigie_media::Timestamp;
+
+pub use stored::{StoredSync, UnreadableSync};
 
 /// How long a hub may take before the status says that it failed (API_StartEdgeConfigurationUpdate).
 pub const SYNC_DEADLINE: Duration = Duration::from_secs(15 * 60);

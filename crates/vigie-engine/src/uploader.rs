@@ -34,6 +34,10 @@ pub use failure::Failure;
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may be without progress (bytes written, acknowledgements) while fragments are in flight.
 pub const STALL_AFTER: Duration = Duration::from_secs(30);
+/// How long the service may take to end its answer once all is confirmed.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// The service may end a connection for its age (4003) at any time after this; earlier it is a failure.
+const OLD_AFTER: Duration = Duration::from_secs(60);
 /// A connection without media is ended before the service does it (30 s, API_PutMedia).
 pub const IDLE_AFTER: Duration = Duration::from_secs(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -315,6 +319,9 @@ impl<I: Copy + Ord> Uploader<I> {
             (State::Sending, Some(connection)) if connection.in_flight.is_empty() => {
                 connection.last_progress + IDLE_AFTER
             }
+            (State::Draining, Some(connection)) if connection.in_flight.is_empty() => {
+                connection.last_progress + END_TIMEOUT
+            }
             (State::Sending | State::Draining, Some(connection)) => {
                 connection.last_progress + STALL_AFTER
             }
@@ -396,10 +403,6 @@ impl<I: Copy + Ord> Uploader<I> {
                 self.wait_or_connect(due_before, backlog, now, actions)
             }
             State::BackingOff { until, .. } => {
-                if due_before.is_none() {
-                    self.backoff.reset();
-                    self.last_failure = None;
-                }
                 if due_before.is_none() || now.mono >= until {
                     self.wait_or_connect(due_before, backlog, now, actions);
                 }
@@ -413,8 +416,11 @@ impl<I: Copy + Ord> Uploader<I> {
                 }
             }
             State::Sending => match due_before {
-                Some(due_before) => self.pump(due_before, backlog, now, chance, actions),
-                None => self.drain(actions),
+                Some(due_before) => {
+                    self.pump(due_before, backlog, now, chance, actions);
+                    complete_last(actions);
+                }
+                None => self.drain(now, actions),
             },
             State::Draining => {}
         }
@@ -433,6 +439,7 @@ impl<I: Copy + Ord> Uploader<I> {
     ) {
         let Some(due_before) = due_before else {
             self.state = State::WaitingForWindow;
+            self.backoff.reset();
             self.say("waiting for the next window of ScheduleConfig", now);
             return;
         };
@@ -516,7 +523,7 @@ impl<I: Copy + Ord> Uploader<I> {
         while room > 0 {
             let batch = backlog.not_uploaded_after(connection.position, room);
             let batch_is_last = batch.len() < room;
-            for (index, pending) in batch.iter().enumerate() {
+            for pending in &batch {
                 if pending.timecode >= due_before {
                     return self.nothing_left(due_before, now, actions);
                 }
@@ -526,13 +533,8 @@ impl<I: Copy + Ord> Uploader<I> {
                     continue;
                 }
                 if pending.document != connection.document {
-                    return self.drain(actions);
+                    return self.drain(now, actions);
                 }
-                let next = batch.get(index + 1);
-                let complete = match next {
-                    Some(next) => next.document != pending.document || next.timecode >= due_before,
-                    None => batch_is_last,
-                };
                 if connection.in_flight.is_empty() {
                     connection.last_progress = now.mono;
                 }
@@ -540,10 +542,11 @@ impl<I: Copy + Ord> Uploader<I> {
                 actions.push(Action::SendFragment {
                     attempt: self.attempt,
                     id: pending.id,
-                    complete,
+                    complete: false,
                 });
             }
             if batch_is_last {
+                self.held_by_service.clear();
                 return self.nothing_left(due_before, now, actions);
             }
             room = connection.room();
@@ -557,13 +560,14 @@ impl<I: Copy + Ord> Uploader<I> {
         let is_idle =
             connection.in_flight.is_empty() && now.mono >= connection.last_progress + IDLE_AFTER;
         if run_ends || is_idle {
-            self.drain(actions);
+            self.drain(now, actions);
         }
     }
 
     /// Ends the body: the service then completes the last fragment and answers for all.
-    fn drain(&mut self, actions: &mut Vec<Action<I>>) {
+    fn drain(&mut self, now: Now, actions: &mut Vec<Action<I>>) {
         self.state = State::Draining;
+        self.progressed(now);
         actions.push(Action::FinishUpload { attempt: self.attempt });
     }
 
@@ -575,7 +579,7 @@ impl<I: Copy + Ord> Uploader<I> {
         actions: &mut Vec<Action<I>>,
     ) {
         let Some(connection) = &self.connection else { return };
-        if connection.in_flight.is_empty() {
+        if connection.in_flight.is_empty() && now.mono >= connection.last_progress + END_TIMEOUT {
             self.close(actions);
             let due_before = self.windows.due_before(now.wall);
             self.wait_or_connect(due_before, backlog, now, actions);
@@ -632,13 +636,13 @@ impl<I: Copy + Ord> Uploader<I> {
             .iter()
             .position(|sent| Some(sent.timecode.as_millis()) == timecode_ms);
         let refuse = match (Blame::of(error), index) {
-            (Blame::Connection, _) => {
+            (Blame::Connection, _) if now.mono >= connection.opened_at + OLD_AFTER => {
                 // As announced after about 45 minutes: go on at once, nothing is wrong.
                 self.close(actions);
                 self.state = State::WaitingForMedia;
                 return;
             }
-            (Blame::Service, _) => None,
+            (Blame::Service | Blame::Connection, _) => None,
             (Blame::Fragment, Some(index)) => Some(index),
             // It may have been what came before it: tried once more as the first of a connection.
             (Blame::FragmentOrPredecessor, Some(index)) => {
@@ -736,5 +740,16 @@ impl<I: Copy + Ord> Uploader<I> {
                 now.wall,
             );
         }
+    }
+}
+
+/// Nothing may follow the last fragment for long, and the service must not wait for it.
+fn complete_last<I>(actions: &mut [Action<I>]) {
+    let last = actions.iter_mut().rev().find_map(|action| match action {
+        Action::SendFragment { complete, .. } => Some(complete),
+        _ => None,
+    });
+    if let Some(complete) = last {
+        *complete = true;
     }
 }

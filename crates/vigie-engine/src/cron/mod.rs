@@ -15,6 +15,8 @@
 mod field;
 mod next;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -78,14 +78,12 @@ fn split_fields(upper: &str) -> Result<Vec<Field<'_>>, CronError> {
 }
 
 fn wrong_field_count(upper: &str, count: usize) -> CronError {
-    let missing = FieldKind::ALL.get(count).map_or("", |kind| kind.name());
-    let hint = if count == 5 {
-        "; a Quartz expression begins with the seconds, put 0 in front"
-    } else {
-        ""
+    let hint = match count {
+        5 => "a Quartz expression begins with the seconds, put 0 in front",
+        _ => "write seconds, minutes, hours, day-of-month, month, day-of-week and, if wanted, year",
     };
     CronError {
-        message: format!("there are {count} fields, the {missing} field is missing{hint}"),
+        message: format!("only {count} of six fields are there; {hint}"),
         position: upper.len(),
     }
 }
@@ -277,6 +275,11 @@ fn year_ranges(field: Field<'_>) -> Result<Vec<YearRange>, CronError> {
 }
 
 fn day_rule(days_of_month: Field<'_>, days_of_week: Field<'_>) -> Result<DayRule, CronError> {
+    for field in [days_of_month, days_of_week] {
+        if field.text.len() > 1 && field.text.contains('?') {
+            return Err(field.error("'?' must stand alone in the field"));
+        }
+    }
     match (days_of_month.text == "?", days_of_week.text == "?") {
         (false, true) => day_of_month_rule(days_of_month),
         (true, false) => day_of_week_rule(days_of_week),

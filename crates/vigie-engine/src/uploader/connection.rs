@@ -32,6 +32,7 @@ pub(super) struct Connection<I> {
     /// The last fragment that was sent or found to be there.
     pub(super) position: Option<I>,
     pub(super) in_flight: VecDeque<Sent<I>>,
+    pub(super) opened_at: Duration,
     pub(super) last_progress: Duration,
     /// The service received fragments whole that it has not confirmed as stored.
     pub(super) received_unconfirmed: bool,
@@ -44,6 +45,7 @@ impl<I: Copy> Connection<I> {
             document,
             position: None,
             in_flight: VecDeque::new(),
+            opened_at: now,
             last_progress: now,
             received_unconfirmed: false,
             sent_count: 0,

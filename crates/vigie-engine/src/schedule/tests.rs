@@ -1,0 +1,167 @@
+//! Windows: joining, merging, zones, and agreement with a brute-force reading of the definition.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::from_millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+fn show(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis()).unwrap().to_string()
+}
+
+fn windows(expression: &str, duration_seconds: u32) -> Schedule {
+    Schedule::Windows { cron: CronExpression::parse(expression).unwrap(), duration_seconds }
+}
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap()
+}
+
+/// The window that holds now, as text.
+fn check(schedule: &Schedule, now: &str, expect: &str) {
+    let window = schedule.window_at(at(now), &TimeZone::UTC);
+    let text =
+        window.map_or("none".to_owned(), |w| format!("{} to {}", show(w.from), show(w.until)));
+    assert_eq!(text, expect, "at {now}");
+}
+
+#[test]
+fn a_window_begins_with_its_fire_and_ends_before_its_end() {
+    let nine = windows("0 0 9 * * ?", 3600);
+    check(&nine, "2026-11-22T08:59:59.999Z", "none");
+    check(&nine, "2026-11-22T09:00:00Z", "2026-11-22T09:00:00Z to 2026-11-22T10:00:00Z");
+    check(&nine, "2026-11-22T09:30:00Z", "2026-11-22T09:00:00Z to 2026-11-22T10:00:00Z");
+    check(&nine, "2026-11-22T09:59:59.999Z", "2026-11-22T09:00:00Z to 2026-11-22T10:00:00Z");
+    check(&nine, "2026-11-22T10:00:00Z", "none");
+}
+
+#[test]
+fn the_window_after_is_the_one_of_the_next_fire() {
+    let nine = windows("0 0 9 * * ?", 60);
+    let next = nine.next_window_after(at("2026-11-22T09:00:00Z"), &TimeZone::UTC).unwrap();
+    assert_eq!(
+        (show(next.from), show(next.until)),
+        ("2026-11-23T09:00:00Z".into(), "2026-11-23T09:01:00Z".into())
+    );
+    let never = windows("0 0 9 30 2 ?", 60);
+    assert_eq!(never.next_window_after(at("2026-11-22T09:00:00Z"), &TimeZone::UTC), None);
+}
+
+#[test]
+fn windows_that_touch_or_overlap_are_one() {
+    let touching = windows("0 0 9-10 * * ?", 3600);
+    check(&touching, "2026-11-22T10:30:00Z", "2026-11-22T09:00:00Z to 2026-11-22T11:00:00Z");
+    let overlapping = windows("0 0/30 9 * * ?", 3600);
+    check(&overlapping, "2026-11-22T09:45:00Z", "2026-11-22T09:00:00Z to 2026-11-22T10:30:00Z");
+    let apart = windows("0 0 9-10 * * ?", 3599);
+    check(&apart, "2026-11-22T09:59:58Z", "2026-11-22T09:00:00Z to 2026-11-22T09:59:59Z");
+    check(&apart, "2026-11-22T09:59:59Z", "none");
+}
+
+#[test]
+fn a_window_that_never_closes_is_told_in_parts_that_follow_each_other() {
+    for always in
+        [windows("0 0 * * * ?", 3600), windows("* * * * * ?", 3600), windows("0 * * * * ?", 60)]
+    {
+        let mut now = at("2026-11-22T09:17:03.5Z");
+        for _ in 0..100 {
+            let window = always.window_at(now, &TimeZone::UTC).unwrap();
+            assert!(window.contains(now));
+            assert!(window.until >= now + MERGE_HORIZON);
+            assert!(window.until <= now + 3 * MERGE_HORIZON);
+            now = window.until;
+        }
+    }
+}
+
+#[test]
+fn a_window_lasts_as_long_as_it_says_across_a_clock_change() {
+    // 01:00 to 02:30 of summer time, which ends at 03:00 (01:00Z).
+    let berlin = zone("Europe/Berlin");
+    let schedule = windows("0 30 0/1 25 10 ?", 1800);
+    let window = schedule.window_at(at("2026-10-25T01:45:00Z"), &berlin).unwrap();
+    assert_eq!(show(window.from), "2026-10-25T01:30:00Z");
+    assert_eq!(show(window.until), "2026-10-25T02:00:00Z");
+    // On the first pass of 02:30 nothing fires, as Quartz has it; the next window is known from there all the same.
+    let first_pass = at("2026-10-25T00:45:00Z");
+    assert_eq!(schedule.window_at(first_pass, &berlin), None);
+    assert_eq!(
+        schedule.next_window_after(first_pass, &berlin).map(|w| show(w.from)),
+        Some("2026-10-25T01:30:00Z".into())
+    );
+}
+
+#[test]
+fn always_and_hourly_have_no_expression() {
+    assert!(Schedule::Always.window_at(Timestamp::EPOCH, &TimeZone::UTC).is_some());
+    assert_eq!(Schedule::Always.due_before(Timestamp::EPOCH, &TimeZone::UTC), Some(Timestamp::MAX));
+    let now = at("2026-11-22T09:17:00Z");
+    let due = |zone: TimeZone| Schedule::Hourly.due_before(now, &zone).map(show);
+    assert_eq!(due(TimeZone::UTC), Some("2026-11-22T09:00:00Z".into()));
+    // A full hour of India's clocks is half past one of UTC's.
+    assert_eq!(due(zone("Asia/Kolkata")), Some("2026-11-22T08:30:00Z".into()));
+}
+
+#[test]
+fn a_tracker_stays_right_when_the_clock_steps() {
+    let mut tracker = ScheduleTracker::new(windows("0 0 9 * * ?", 600), TimeZone::UTC);
+    let open = |tracker: &mut ScheduleTracker, now: &str| tracker.window_at(at(now)).is_some();
+    assert!(!open(&mut tracker, "2026-11-22T08:00:00Z"));
+    assert_eq!(show(tracker.next_change(at("2026-11-22T08:00:00Z"))), "2026-11-22T09:00:00Z");
+    assert!(open(&mut tracker, "2026-11-22T09:05:00Z"));
+    assert!(!open(&mut tracker, "2026-11-21T12:00:00Z"));
+    assert!(open(&mut tracker, "2026-11-21T09:01:00Z"));
+    assert!(!open(&mut tracker, "2030-01-01T09:10:00Z"));
+    tracker.set_schedule(Schedule::Always);
+    assert!(open(&mut tracker, "2030-01-01T09:10:00Z"));
+}
+
+/// Whether a window is open by the definition: some fire is less than a duration ago.
+fn open_by_definition(cron: &CronExpression, duration_seconds: u32, now: Timestamp) -> bool {
+    (0..i64::from(duration_seconds)).any(|ago| {
+        let second = Timestamp::from_millis(now.as_millis().div_euclid(1000) * 1000 - ago * 1000);
+        cron.is_satisfied_by(second, &TimeZone::UTC)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn windows_are_what_the_definition_says(
+        expression in prop::sample::select(&[
+            "0 0 9-16 ? * MON-FRI", "0 0/7 * * * ?", "30 5,6,40 3-5 * * ?", "* 0-5 9 * * ?", "0 0 22-2 * * ?",
+            "0 59 23 L * ?", "15/45 * * ? * SUN",
+        ][..]),
+        duration_seconds in 60u32..900,
+        offset_seconds in 0i64..(9 * 24 * 3600),
+    ) {
+        let schedule = windows(expression, duration_seconds);
+        let Schedule::Windows { cron, .. } = &schedule else { unreachable!() };
+        let now = at("2026-11-22T00:00:00Z").plus_millis(offset_seconds * 1000 + 123);
+        let open = |now| open_by_definition(cron, duration_seconds, now);
+        match schedule.window_at(now, &TimeZone::UTC) {
+            Some(window) => {
+                prop_assert!(open(now) && window.contains(now));
+                // It closes no earlier than said, and is open all the while between.
+                prop_assert!(open(window.until.plus_millis(-1)) && open(window.from));
+                prop_assert!(open(Timestamp::from_millis((now.as_millis() + window.until.as_millis()) / 2)));
+                if window.until < now + MERGE_HORIZON {
+                    prop_assert!(!open(window.until));
+                }
+                if window.from > now - MERGE_HORIZON {
+                    prop_assert!(!open(window.from.plus_millis(-1)));
+                }
+            }
+            None => {
+                prop_assert!(!open(now));
+                if let Some(next) = schedule.next_window_after(now, &TimeZone::UTC) {
+                    prop_assert!(next.from > now && open(next.from) && !open(next.from.plus_millis(-1)));
+                }
+            }
+        }
+    }
+}
