@@ -246,7 +246,7 @@ mod tests {
     /// Of AWS's H.265 sample: Main profile, 640x360.
     const SPS: &str = "42010101600000030000030000030000030096a005020169636b924c9ae59c02000003000200\
                        0003003210";
-    const PPS: &str = "4401e076b026401f";
+    const PPS: &str = "4401e076b02640";
 
     fn hex(text: &str) -> Bytes {
         let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();

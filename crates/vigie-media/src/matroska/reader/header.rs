@@ -219,7 +219,12 @@ fn audio_settings(data: &[u8]) -> Result<AudioSettings, HeaderError> {
     let mut audio = AudioSettings { sampling_frequency_hz: 8000.0, channels: 1, bit_depth: 0 };
     for child in ebml::children(data) {
         match child? {
-            (ids::SAMPLING_FREQUENCY, value) => audio.sampling_frequency_hz = ebml::float(value)?,
+            (ids::SAMPLING_FREQUENCY, value) => {
+                audio.sampling_frequency_hz = ebml::float(value)?;
+                if !(0.0..=1e9).contains(&audio.sampling_frequency_hz) {
+                    return Err(OUT_OF_RANGE);
+                }
+            }
             (ids::CHANNELS, value) => audio.channels = small(value)?,
             (ids::BIT_DEPTH, value) => audio.bit_depth = small(value)?,
             _ => {}
@@ -230,5 +235,7 @@ fn audio_settings(data: &[u8]) -> Result<AudioSettings, HeaderError> {
 
 fn small(data: &[u8]) -> Result<u32, HeaderError> {
     let value = ebml::uint(data)?;
-    u32::try_from(value).map_err(|_| HeaderError::Structure("a track setting is out of range"))
+    u32::try_from(value).map_err(|_| OUT_OF_RANGE)
 }
+
+const OUT_OF_RANGE: HeaderError = HeaderError::Structure("a track setting is out of range");
