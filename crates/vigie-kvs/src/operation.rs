@@ -153,3 +153,6 @@ pub fn parse<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<
         KvsError::new(operation.unreadable(), message)
     })
 }
+
+#[cfg(test)]
+mod tests;

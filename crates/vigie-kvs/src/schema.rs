@@ -3,12 +3,12 @@
 //! Decides what a well-formed input is; [`validate`] holds a JSON value against it. Never knows rules between members
 //! (such as "StreamName or StreamARN"): those stand at the typed shapes.
 
-pub mod archived_media;
-pub mod edge;
-pub mod kinesisvideo;
-pub mod media;
-pub mod secretsmanager;
-pub mod sync_edge_agent;
+pub(crate) mod archived_media;
+pub(crate) mod edge;
+pub(crate) mod kinesisvideo;
+pub(crate) mod media;
+pub(crate) mod secretsmanager;
+pub(crate) mod sync_edge_agent;
 mod validate;
 
 pub use validate::validate;
@@ -67,8 +67,6 @@ pub struct Bytes {
     pub length_min: usize,
     /// Most bytes.
     pub length_max: usize,
-    /// The value must not be repeated in errors or logs.
-    pub sensitive: bool,
 }
 
 /// Constraints of an array.
@@ -86,7 +84,7 @@ pub struct List {
 #[derive(Clone, Copy, Debug)]
 pub struct Map {
     /// Of each key.
-    pub key: &'static Shape,
+    pub key: Text,
     /// Of each value.
     pub value: &'static Shape,
     /// Fewest entries.
@@ -126,6 +124,11 @@ impl Text {
     const ANY: Self =
         Self { length_min: 0, length_max: None, pattern: None, values: &[], sensitive: false };
 
+    /// One of the values of an enumeration.
+    const fn one_of(values: &'static [&'static str]) -> Self {
+        Self { values, ..Self::ANY }
+    }
+
     const fn matching(mut self, pattern: &'static str) -> Self {
         self.pattern = Some(pattern);
         self
@@ -149,7 +152,7 @@ const fn pattern(length_min: usize, length_max: usize, pattern: &'static str) ->
 
 /// One of the values of an enumeration.
 const fn one_of(values: &'static [&'static str]) -> Shape {
-    Shape::String(Text { values, ..Text::ANY })
+    Shape::String(Text::one_of(values))
 }
 
 /// A 32-bit number of a range.
@@ -173,11 +176,6 @@ const fn list(element: &'static Shape, length_min: usize, length_max: usize) -> 
 }
 
 /// Free keys with `length_min..=length_max` entries.
-const fn map(
-    key: &'static Shape,
-    value: &'static Shape,
-    length_min: usize,
-    length_max: usize,
-) -> Shape {
+const fn map(key: Text, value: &'static Shape, length_min: usize, length_max: usize) -> Shape {
     Shape::Map(Map { key, value, length_min, length_max: Some(length_max) })
 }

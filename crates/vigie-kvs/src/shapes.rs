@@ -101,3 +101,6 @@ pub(crate) use identifies_stream;
 /// The answer of operations that return nothing: `{}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Empty {}
+
+#[cfg(test)]
+mod tests;

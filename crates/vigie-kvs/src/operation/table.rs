@@ -1,559 +1,204 @@
-//! The operations, as data: the rows of [`OPERATIONS`].
+//! The operations, as data.
 //!
-//! Paths, errors and shapes are those of the service models of API version 2017-09-30 (KVS) and 2017-10-17 (Secrets
-//! Manager). Signaling (WebRTC) is left out.
+//! Paths, errors and inputs are those of the service models of API version 2017-09-30 (KVS) and 2017-10-17 (Secrets
+//! Manager); a test holds them against the models. Signaling (WebRTC) is left out.
 
 use super::{Operation, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{archived_media, edge, kinesisvideo, media, secretsmanager, sync_edge_agent};
 
-/// Every operation that is known by its input.
-pub const OPERATIONS: &[&Operation] = &[
-    &CREATE_STREAM,
-    &DELETE_EDGE_CONFIGURATION,
-    &DELETE_STREAM,
-    &DESCRIBE_EDGE_CONFIGURATION,
-    &DESCRIBE_IMAGE_GENERATION_CONFIGURATION,
-    &DESCRIBE_NOTIFICATION_CONFIGURATION,
-    &DESCRIBE_STREAM,
-    &DESCRIBE_STREAM_STORAGE_CONFIGURATION,
-    &GET_DATA_ENDPOINT,
-    &LIST_EDGE_AGENT_CONFIGURATIONS,
-    &LIST_STREAMS,
-    &LIST_TAGS_FOR_STREAM,
-    &START_EDGE_CONFIGURATION_UPDATE,
-    &TAG_STREAM,
-    &UNTAG_STREAM,
-    &UPDATE_DATA_RETENTION,
-    &UPDATE_IMAGE_GENERATION_CONFIGURATION,
-    &UPDATE_NOTIFICATION_CONFIGURATION,
-    &UPDATE_STREAM,
-    &UPDATE_STREAM_STORAGE_CONFIGURATION,
-    &GET_CLIP,
-    &GET_DASH_STREAMING_SESSION_URL,
-    &GET_HLS_STREAMING_SESSION_URL,
-    &GET_IMAGES,
-    &GET_MEDIA_FOR_FRAGMENT_LIST,
-    &LIST_FRAGMENTS,
-    &GET_MEDIA,
-    &PUT_MEDIA,
-    &CREATE_SECRET,
-    &DELETE_SECRET,
-    &DESCRIBE_SECRET,
-    &GET_SECRET_VALUE,
-    &LIST_SECRETS,
-    &PUT_SECRET_VALUE,
-    &SYNC_EDGE_AGENT,
-];
+/// One row per operation: constant, name, address, input shape, errors. The IAM action is prefix and name.
+macro_rules! operations {
+    ($($service:ident $prefix:literal {
+        $($(#[$doc:meta])* $constant:ident = $name:literal $address:literal $input:path [$($error:ident)*];)+
+    })+) => {
+        $($($(#[$doc])*
+        pub const $constant: Operation = Operation {
+            service: Service::$service,
+            name: $name,
+            address: $address,
+            input: &$input,
+            errors: &[$(E::$error),*],
+            action: concat!($prefix, ":", $name),
+        };)+)+
 
-/// KVS API_CreateStream.
-pub const CREATE_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "CreateStream",
-    address: "/createStream",
-    input: &kinesisvideo::CREATE_STREAM,
-    errors: &[
-        E::AccountStreamLimitExceeded,
-        E::ClientLimitExceeded,
-        E::DeviceStreamLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidDevice,
-        E::ResourceInUse,
-        E::TagsPerResourceExceededLimit,
-    ],
-    action: "kinesisvideo:CreateStream",
-};
+        /// Every operation that is known by its input.
+        pub const OPERATIONS: &[&Operation] = &[$($(&$constant),+),+];
+    };
+}
 
-/// KVS API_DeleteEdgeConfiguration.
-pub const DELETE_EDGE_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DeleteEdgeConfiguration",
-    address: "/deleteEdgeConfiguration",
-    input: &edge::DELETE_EDGE_CONFIGURATION,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::ResourceNotFound,
-        E::StreamEdgeConfigurationNotFound,
-    ],
-    action: "kinesisvideo:DeleteEdgeConfiguration",
-};
-
-/// KVS API_DeleteStream.
-pub const DELETE_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DeleteStream",
-    address: "/deleteStream",
-    input: &kinesisvideo::DELETE_STREAM,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NotAuthorized,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-        E::VersionMismatch,
-    ],
-    action: "kinesisvideo:DeleteStream",
-};
-
-/// KVS API_DescribeEdgeConfiguration.
-pub const DESCRIBE_EDGE_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DescribeEdgeConfiguration",
-    address: "/describeEdgeConfiguration",
-    input: &edge::DESCRIBE_EDGE_CONFIGURATION,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::ResourceNotFound,
-        E::StreamEdgeConfigurationNotFound,
-    ],
-    action: "kinesisvideo:DescribeEdgeConfiguration",
-};
-
-/// KVS API_DescribeImageGenerationConfiguration.
-pub const DESCRIBE_IMAGE_GENERATION_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DescribeImageGenerationConfiguration",
-    address: "/describeImageGenerationConfiguration",
-    input: &kinesisvideo::DESCRIBE_STREAM,
-    errors: &[E::AccessDenied, E::ClientLimitExceeded, E::InvalidArgument, E::ResourceNotFound],
-    action: "kinesisvideo:DescribeImageGenerationConfiguration",
-};
-
-/// KVS API_DescribeNotificationConfiguration.
-pub const DESCRIBE_NOTIFICATION_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DescribeNotificationConfiguration",
-    address: "/describeNotificationConfiguration",
-    input: &kinesisvideo::DESCRIBE_STREAM,
-    errors: &[E::AccessDenied, E::ClientLimitExceeded, E::InvalidArgument, E::ResourceNotFound],
-    action: "kinesisvideo:DescribeNotificationConfiguration",
-};
-
-/// KVS API_DescribeStream.
-pub const DESCRIBE_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DescribeStream",
-    address: "/describeStream",
-    input: &kinesisvideo::DESCRIBE_STREAM,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument, E::NotAuthorized, E::ResourceNotFound],
-    action: "kinesisvideo:DescribeStream",
-};
-
-/// KVS API_DescribeStreamStorageConfiguration.
-pub const DESCRIBE_STREAM_STORAGE_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "DescribeStreamStorageConfiguration",
-    address: "/describeStreamStorageConfiguration",
-    input: &kinesisvideo::DESCRIBE_STREAM,
-    errors: &[E::AccessDenied, E::ClientLimitExceeded, E::InvalidArgument, E::ResourceNotFound],
-    action: "kinesisvideo:DescribeStreamStorageConfiguration",
-};
-
-/// KVS API_GetDataEndpoint.
-pub const GET_DATA_ENDPOINT: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "GetDataEndpoint",
-    address: "/getDataEndpoint",
-    input: &kinesisvideo::GET_DATA_ENDPOINT,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument, E::NotAuthorized, E::ResourceNotFound],
-    action: "kinesisvideo:GetDataEndpoint",
-};
-
-/// KVS API_ListEdgeAgentConfigurations.
-pub const LIST_EDGE_AGENT_CONFIGURATIONS: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "ListEdgeAgentConfigurations",
-    address: "/listEdgeAgentConfigurations",
-    input: &edge::LIST_EDGE_AGENT_CONFIGURATIONS,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument, E::NotAuthorized],
-    action: "kinesisvideo:ListEdgeAgentConfigurations",
-};
-
-/// KVS API_ListStreams.
-pub const LIST_STREAMS: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "ListStreams",
-    address: "/listStreams",
-    input: &kinesisvideo::LIST_STREAMS,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument],
-    action: "kinesisvideo:ListStreams",
-};
-
-/// KVS API_ListTagsForStream.
-pub const LIST_TAGS_FOR_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "ListTagsForStream",
-    address: "/listTagsForStream",
-    input: &kinesisvideo::LIST_TAGS_FOR_STREAM,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidResourceFormat,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:ListTagsForStream",
-};
-
-/// KVS API_StartEdgeConfigurationUpdate.
-pub const START_EDGE_CONFIGURATION_UPDATE: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "StartEdgeConfigurationUpdate",
-    address: "/startEdgeConfigurationUpdate",
-    input: &edge::START_EDGE_CONFIGURATION_UPDATE,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NoDataRetention,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:StartEdgeConfigurationUpdate",
-};
-
-/// KVS API_TagStream.
-pub const TAG_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "TagStream",
-    address: "/tagStream",
-    input: &kinesisvideo::TAG_STREAM,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidResourceFormat,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-        E::TagsPerResourceExceededLimit,
-    ],
-    action: "kinesisvideo:TagStream",
-};
-
-/// KVS API_UntagStream.
-pub const UNTAG_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UntagStream",
-    address: "/untagStream",
-    input: &kinesisvideo::UNTAG_STREAM,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidResourceFormat,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:UntagStream",
-};
-
-/// KVS API_UpdateDataRetention.
-pub const UPDATE_DATA_RETENTION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UpdateDataRetention",
-    address: "/updateDataRetention",
-    input: &kinesisvideo::UPDATE_DATA_RETENTION,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NotAuthorized,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-        E::VersionMismatch,
-    ],
-    action: "kinesisvideo:UpdateDataRetention",
-};
-
-/// KVS API_UpdateImageGenerationConfiguration.
-pub const UPDATE_IMAGE_GENERATION_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UpdateImageGenerationConfiguration",
-    address: "/updateImageGenerationConfiguration",
-    input: &kinesisvideo::UPDATE_IMAGE_GENERATION_CONFIGURATION,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NoDataRetention,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:UpdateImageGenerationConfiguration",
-};
-
-/// KVS API_UpdateNotificationConfiguration.
-pub const UPDATE_NOTIFICATION_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UpdateNotificationConfiguration",
-    address: "/updateNotificationConfiguration",
-    input: &kinesisvideo::UPDATE_NOTIFICATION_CONFIGURATION,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NoDataRetention,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:UpdateNotificationConfiguration",
-};
-
-/// KVS API_UpdateStream.
-pub const UPDATE_STREAM: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UpdateStream",
-    address: "/updateStream",
-    input: &kinesisvideo::UPDATE_STREAM,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NotAuthorized,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-        E::VersionMismatch,
-    ],
-    action: "kinesisvideo:UpdateStream",
-};
-
-/// KVS API_UpdateStreamStorageConfiguration.
-pub const UPDATE_STREAM_STORAGE_CONFIGURATION: Operation = Operation {
-    service: Service::KinesisVideo,
-    name: "UpdateStreamStorageConfiguration",
-    address: "/updateStreamStorageConfiguration",
-    input: &kinesisvideo::UPDATE_STREAM_STORAGE_CONFIGURATION,
-    errors: &[
-        E::AccessDenied,
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::ResourceInUse,
-        E::ResourceNotFound,
-        E::VersionMismatch,
-    ],
-    action: "kinesisvideo:UpdateStreamStorageConfiguration",
-};
-
-/// KVS API_GetClip.
-pub const GET_CLIP: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "GetClip",
-    address: "/getClip",
-    input: &archived_media::GET_CLIP,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidCodecPrivateData,
-        E::InvalidMediaFrame,
-        E::MissingCodecPrivateData,
-        E::NoDataRetention,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-        E::UnsupportedStreamMediaType,
-    ],
-    action: "kinesisvideo:GetClip",
-};
-
-/// KVS API_GetDASHStreamingSessionURL.
-pub const GET_DASH_STREAMING_SESSION_URL: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "GetDASHStreamingSessionURL",
-    address: "/getDASHStreamingSessionURL",
-    input: &archived_media::GET_DASH_STREAMING_SESSION_URL,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidCodecPrivateData,
-        E::MissingCodecPrivateData,
-        E::NoDataRetention,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-        E::UnsupportedStreamMediaType,
-    ],
-    action: "kinesisvideo:GetDASHStreamingSessionURL",
-};
-
-/// KVS API_GetHLSStreamingSessionURL.
-pub const GET_HLS_STREAMING_SESSION_URL: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "GetHLSStreamingSessionURL",
-    address: "/getHLSStreamingSessionURL",
-    input: &archived_media::GET_HLS_STREAMING_SESSION_URL,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidCodecPrivateData,
-        E::MissingCodecPrivateData,
-        E::NoDataRetention,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-        E::UnsupportedStreamMediaType,
-    ],
-    action: "kinesisvideo:GetHLSStreamingSessionURL",
-};
-
-/// KVS API_GetImages.
-pub const GET_IMAGES: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "GetImages",
-    address: "/getImages",
-    input: &archived_media::GET_IMAGES,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::InvalidArgument,
-        E::NoDataRetention,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:GetImages",
-};
-
-/// KVS API_GetMediaForFragmentList.
-pub const GET_MEDIA_FOR_FRAGMENT_LIST: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "GetMediaForFragmentList",
-    address: "/getMediaForFragmentList",
-    input: &archived_media::GET_MEDIA_FOR_FRAGMENT_LIST,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument, E::NotAuthorized, E::ResourceNotFound],
-    action: "kinesisvideo:GetMediaForFragmentList",
-};
-
-/// KVS API_ListFragments.
-pub const LIST_FRAGMENTS: Operation = Operation {
-    service: Service::KinesisVideoArchivedMedia,
-    name: "ListFragments",
-    address: "/listFragments",
-    input: &archived_media::LIST_FRAGMENTS,
-    errors: &[E::ClientLimitExceeded, E::InvalidArgument, E::NotAuthorized, E::ResourceNotFound],
-    action: "kinesisvideo:ListFragments",
-};
-
-/// KVS API_GetMedia.
-pub const GET_MEDIA: Operation = Operation {
-    service: Service::KinesisVideoMedia,
-    name: "GetMedia",
-    address: "/getMedia",
-    input: &media::GET_MEDIA,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::ConnectionLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidEndpoint,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:GetMedia",
-};
-
-/// KVS API_PutMedia. Its input comes in headers, its body is Matroska.
-pub const PUT_MEDIA: Operation = Operation {
-    service: Service::KinesisVideoMedia,
-    name: "PutMedia",
-    address: "/putMedia",
-    input: &media::PUT_MEDIA,
-    errors: &[
-        E::ClientLimitExceeded,
-        E::ConnectionLimitExceeded,
-        E::InvalidArgument,
-        E::InvalidEndpoint,
-        E::NotAuthorized,
-        E::ResourceNotFound,
-    ],
-    action: "kinesisvideo:PutMedia",
-};
-
-/// Secrets Manager API_CreateSecret.
-pub const CREATE_SECRET: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "CreateSecret",
-    address: "secretsmanager.CreateSecret",
-    input: &secretsmanager::CREATE_SECRET,
-    errors: &[
-        E::DecryptionFailure,
-        E::EncryptionFailure,
-        E::InternalServiceError,
-        E::InvalidParameter,
-        E::InvalidRequest,
-        E::LimitExceeded,
-        E::MalformedPolicyDocument,
-        E::PreconditionNotMet,
-        E::ResourceExists,
-        E::ResourceNotFound,
-    ],
-    action: "secretsmanager:CreateSecret",
-};
-
-/// Secrets Manager API_DeleteSecret.
-pub const DELETE_SECRET: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "DeleteSecret",
-    address: "secretsmanager.DeleteSecret",
-    input: &secretsmanager::DELETE_SECRET,
-    errors: &[E::InternalServiceError, E::InvalidParameter, E::InvalidRequest, E::ResourceNotFound],
-    action: "secretsmanager:DeleteSecret",
-};
-
-/// Secrets Manager API_DescribeSecret.
-pub const DESCRIBE_SECRET: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "DescribeSecret",
-    address: "secretsmanager.DescribeSecret",
-    input: &secretsmanager::DESCRIBE_SECRET,
-    errors: &[E::InternalServiceError, E::InvalidParameter, E::ResourceNotFound],
-    action: "secretsmanager:DescribeSecret",
-};
-
-/// Secrets Manager API_GetSecretValue.
-pub const GET_SECRET_VALUE: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "GetSecretValue",
-    address: "secretsmanager.GetSecretValue",
-    input: &secretsmanager::GET_SECRET_VALUE,
-    errors: &[
-        E::DecryptionFailure,
-        E::InternalServiceError,
-        E::InvalidParameter,
-        E::InvalidRequest,
-        E::ResourceNotFound,
-    ],
-    action: "secretsmanager:GetSecretValue",
-};
-
-/// Secrets Manager API_ListSecrets.
-pub const LIST_SECRETS: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "ListSecrets",
-    address: "secretsmanager.ListSecrets",
-    input: &secretsmanager::LIST_SECRETS,
-    errors: &[E::InternalServiceError, E::InvalidNextToken, E::InvalidParameter, E::InvalidRequest],
-    action: "secretsmanager:ListSecrets",
-};
-
-/// Secrets Manager API_PutSecretValue.
-pub const PUT_SECRET_VALUE: Operation = Operation {
-    service: Service::SecretsManager,
-    name: "PutSecretValue",
-    address: "secretsmanager.PutSecretValue",
-    input: &secretsmanager::PUT_SECRET_VALUE,
-    errors: &[
-        E::DecryptionFailure,
-        E::EncryptionFailure,
-        E::InternalServiceError,
-        E::InvalidParameter,
-        E::InvalidRequest,
-        E::LimitExceeded,
-        E::ResourceExists,
-        E::ResourceNotFound,
-    ],
-    action: "secretsmanager:PutSecretValue",
-};
-
-/// The hub link: a hub says what it has, and hears what it is owed.
-pub const SYNC_EDGE_AGENT: Operation = Operation {
-    service: Service::Extension,
-    name: "SyncEdgeAgent",
-    address: "/syncEdgeAgent",
-    input: &sync_edge_agent::SYNC_EDGE_AGENT,
-    errors: &[E::AccessDenied, E::InvalidArgument],
-    action: "vigie:SyncEdgeAgent",
-};
+operations! {
+    KinesisVideo "kinesisvideo" {
+        /// KVS API_CreateStream.
+        CREATE_STREAM = "CreateStream" "/createStream" kinesisvideo::CREATE_STREAM [
+            AccountStreamLimitExceeded ClientLimitExceeded DeviceStreamLimitExceeded
+            InvalidArgument InvalidDevice ResourceInUse TagsPerResourceExceededLimit
+        ];
+        /// KVS API_DeleteEdgeConfiguration.
+        DELETE_EDGE_CONFIGURATION = "DeleteEdgeConfiguration" "/deleteEdgeConfiguration" edge::DELETE_EDGE_CONFIGURATION [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+            StreamEdgeConfigurationNotFound
+        ];
+        /// KVS API_DeleteStream.
+        DELETE_STREAM = "DeleteStream" "/deleteStream" kinesisvideo::DELETE_STREAM [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceInUse ResourceNotFound
+            VersionMismatch
+        ];
+        /// KVS API_DescribeEdgeConfiguration.
+        DESCRIBE_EDGE_CONFIGURATION = "DescribeEdgeConfiguration" "/describeEdgeConfiguration" edge::DESCRIBE_EDGE_CONFIGURATION [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+            StreamEdgeConfigurationNotFound
+        ];
+        /// KVS API_DescribeImageGenerationConfiguration.
+        DESCRIBE_IMAGE_GENERATION_CONFIGURATION = "DescribeImageGenerationConfiguration" "/describeImageGenerationConfiguration" kinesisvideo::DESCRIBE_STREAM [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+        ];
+        /// KVS API_DescribeNotificationConfiguration.
+        DESCRIBE_NOTIFICATION_CONFIGURATION = "DescribeNotificationConfiguration" "/describeNotificationConfiguration" kinesisvideo::DESCRIBE_STREAM [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+        ];
+        /// KVS API_DescribeStream.
+        DESCRIBE_STREAM = "DescribeStream" "/describeStream" kinesisvideo::DESCRIBE_STREAM [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceNotFound
+        ];
+        /// KVS API_DescribeStreamStorageConfiguration.
+        DESCRIBE_STREAM_STORAGE_CONFIGURATION = "DescribeStreamStorageConfiguration" "/describeStreamStorageConfiguration" kinesisvideo::DESCRIBE_STREAM [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+        ];
+        /// KVS API_GetDataEndpoint.
+        GET_DATA_ENDPOINT = "GetDataEndpoint" "/getDataEndpoint" kinesisvideo::GET_DATA_ENDPOINT [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceNotFound
+        ];
+        /// KVS API_ListEdgeAgentConfigurations.
+        LIST_EDGE_AGENT_CONFIGURATIONS = "ListEdgeAgentConfigurations" "/listEdgeAgentConfigurations" edge::LIST_EDGE_AGENT_CONFIGURATIONS [
+            ClientLimitExceeded InvalidArgument NotAuthorized
+        ];
+        /// KVS API_ListStreams.
+        LIST_STREAMS = "ListStreams" "/listStreams" kinesisvideo::LIST_STREAMS [
+            ClientLimitExceeded InvalidArgument
+        ];
+        /// KVS API_ListTagsForStream.
+        LIST_TAGS_FOR_STREAM = "ListTagsForStream" "/listTagsForStream" kinesisvideo::LIST_TAGS_FOR_STREAM [
+            ClientLimitExceeded InvalidArgument InvalidResourceFormat NotAuthorized
+            ResourceNotFound
+        ];
+        /// KVS API_StartEdgeConfigurationUpdate.
+        START_EDGE_CONFIGURATION_UPDATE = "StartEdgeConfigurationUpdate" "/startEdgeConfigurationUpdate" edge::START_EDGE_CONFIGURATION_UPDATE [
+            AccessDenied ClientLimitExceeded InvalidArgument NoDataRetention ResourceInUse
+            ResourceNotFound
+        ];
+        /// KVS API_TagStream.
+        TAG_STREAM = "TagStream" "/tagStream" kinesisvideo::TAG_STREAM [
+            ClientLimitExceeded InvalidArgument InvalidResourceFormat NotAuthorized
+            ResourceNotFound TagsPerResourceExceededLimit
+        ];
+        /// KVS API_UntagStream.
+        UNTAG_STREAM = "UntagStream" "/untagStream" kinesisvideo::UNTAG_STREAM [
+            ClientLimitExceeded InvalidArgument InvalidResourceFormat NotAuthorized
+            ResourceNotFound
+        ];
+        /// KVS API_UpdateDataRetention.
+        UPDATE_DATA_RETENTION = "UpdateDataRetention" "/updateDataRetention" kinesisvideo::UPDATE_DATA_RETENTION [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceInUse ResourceNotFound
+            VersionMismatch
+        ];
+        /// KVS API_UpdateImageGenerationConfiguration.
+        UPDATE_IMAGE_GENERATION_CONFIGURATION = "UpdateImageGenerationConfiguration" "/updateImageGenerationConfiguration" kinesisvideo::UPDATE_IMAGE_GENERATION_CONFIGURATION [
+            AccessDenied ClientLimitExceeded InvalidArgument NoDataRetention ResourceInUse
+            ResourceNotFound
+        ];
+        /// KVS API_UpdateNotificationConfiguration.
+        UPDATE_NOTIFICATION_CONFIGURATION = "UpdateNotificationConfiguration" "/updateNotificationConfiguration" kinesisvideo::UPDATE_NOTIFICATION_CONFIGURATION [
+            AccessDenied ClientLimitExceeded InvalidArgument NoDataRetention ResourceInUse
+            ResourceNotFound
+        ];
+        /// KVS API_UpdateStream.
+        UPDATE_STREAM = "UpdateStream" "/updateStream" kinesisvideo::UPDATE_STREAM [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceInUse ResourceNotFound
+            VersionMismatch
+        ];
+        /// KVS API_UpdateStreamStorageConfiguration.
+        UPDATE_STREAM_STORAGE_CONFIGURATION = "UpdateStreamStorageConfiguration" "/updateStreamStorageConfiguration" kinesisvideo::UPDATE_STREAM_STORAGE_CONFIGURATION [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceInUse ResourceNotFound
+            VersionMismatch
+        ];
+    }
+    KinesisVideoArchivedMedia "kinesisvideo" {
+        /// KVS API_GetClip.
+        GET_CLIP = "GetClip" "/getClip" archived_media::GET_CLIP [
+            ClientLimitExceeded InvalidArgument InvalidCodecPrivateData InvalidMediaFrame
+            MissingCodecPrivateData NoDataRetention NotAuthorized ResourceNotFound
+            UnsupportedStreamMediaType
+        ];
+        /// KVS API_GetDASHStreamingSessionURL.
+        GET_DASH_STREAMING_SESSION_URL = "GetDASHStreamingSessionURL" "/getDASHStreamingSessionURL" archived_media::GET_DASH_STREAMING_SESSION_URL [
+            ClientLimitExceeded InvalidArgument InvalidCodecPrivateData MissingCodecPrivateData
+            NoDataRetention NotAuthorized ResourceNotFound UnsupportedStreamMediaType
+        ];
+        /// KVS API_GetHLSStreamingSessionURL.
+        GET_HLS_STREAMING_SESSION_URL = "GetHLSStreamingSessionURL" "/getHLSStreamingSessionURL" archived_media::GET_HLS_STREAMING_SESSION_URL [
+            ClientLimitExceeded InvalidArgument InvalidCodecPrivateData MissingCodecPrivateData
+            NoDataRetention NotAuthorized ResourceNotFound UnsupportedStreamMediaType
+        ];
+        /// KVS API_GetImages.
+        GET_IMAGES = "GetImages" "/getImages" archived_media::GET_IMAGES [
+            ClientLimitExceeded InvalidArgument NoDataRetention NotAuthorized ResourceNotFound
+        ];
+        /// KVS API_GetMediaForFragmentList.
+        GET_MEDIA_FOR_FRAGMENT_LIST = "GetMediaForFragmentList" "/getMediaForFragmentList" archived_media::GET_MEDIA_FOR_FRAGMENT_LIST [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceNotFound
+        ];
+        /// KVS API_ListFragments.
+        LIST_FRAGMENTS = "ListFragments" "/listFragments" archived_media::LIST_FRAGMENTS [
+            ClientLimitExceeded InvalidArgument NotAuthorized ResourceNotFound
+        ];
+    }
+    KinesisVideoMedia "kinesisvideo" {
+        /// KVS API_GetMedia.
+        GET_MEDIA = "GetMedia" "/getMedia" media::GET_MEDIA [
+            ClientLimitExceeded ConnectionLimitExceeded InvalidArgument InvalidEndpoint
+            NotAuthorized ResourceNotFound
+        ];
+        /// KVS API_PutMedia. Its input comes in headers, its body is Matroska.
+        PUT_MEDIA = "PutMedia" "/putMedia" media::PUT_MEDIA [
+            ClientLimitExceeded ConnectionLimitExceeded InvalidArgument InvalidEndpoint
+            NotAuthorized ResourceNotFound
+        ];
+    }
+    SecretsManager "secretsmanager" {
+        /// Secrets Manager API_CreateSecret.
+        CREATE_SECRET = "CreateSecret" "secretsmanager.CreateSecret" secretsmanager::CREATE_SECRET [
+            DecryptionFailure EncryptionFailure InternalServiceError InvalidParameter
+            InvalidRequest LimitExceeded MalformedPolicyDocument PreconditionNotMet
+            ResourceExists ResourceNotFound
+        ];
+        /// Secrets Manager API_DeleteSecret.
+        DELETE_SECRET = "DeleteSecret" "secretsmanager.DeleteSecret" secretsmanager::DELETE_SECRET [
+            InternalServiceError InvalidParameter InvalidRequest ResourceNotFound
+        ];
+        /// Secrets Manager API_DescribeSecret.
+        DESCRIBE_SECRET = "DescribeSecret" "secretsmanager.DescribeSecret" secretsmanager::DESCRIBE_SECRET [
+            InternalServiceError InvalidParameter ResourceNotFound
+        ];
+        /// Secrets Manager API_GetSecretValue.
+        GET_SECRET_VALUE = "GetSecretValue" "secretsmanager.GetSecretValue" secretsmanager::GET_SECRET_VALUE [
+            DecryptionFailure InternalServiceError InvalidParameter InvalidRequest
+            ResourceNotFound
+        ];
+        /// Secrets Manager API_ListSecrets.
+        LIST_SECRETS = "ListSecrets" "secretsmanager.ListSecrets" secretsmanager::LIST_SECRETS [
+            InternalServiceError InvalidNextToken InvalidParameter InvalidRequest
+        ];
+        /// Secrets Manager API_PutSecretValue.
+        PUT_SECRET_VALUE = "PutSecretValue" "secretsmanager.PutSecretValue" secretsmanager::PUT_SECRET_VALUE [
+            DecryptionFailure EncryptionFailure InternalServiceError InvalidParameter
+            InvalidRequest LimitExceeded ResourceExists ResourceNotFound
+        ];
+    }
+    Extension "vigie" {
+        /// The hub link: a hub says what it has, and hears what it is owed.
+        SYNC_EDGE_AGENT = "SyncEdgeAgent" "/syncEdgeAgent" sync_edge_agent::SYNC_EDGE_AGENT [
+            AccessDenied InvalidArgument
+        ];
+    }
+}

@@ -14,9 +14,9 @@ const VERSION: Shape = pattern(1, 64, "[a-zA-Z0-9]+");
 const DEVICE_NAME: Shape = pattern(1, 128, "[a-zA-Z0-9_.-]+");
 const MEDIA_TYPE: Shape = pattern(1, 128, r"[\w\-\.\+]+/[\w\-\.\+]+(,[\w\-\.\+]+/[\w\-\.\+]+)*");
 const KMS_KEY_ID: Shape = pattern(1, 2048, ".+");
-const TAG_KEY: Shape = pattern(1, 128, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$");
+const TAG_KEY: Text = Text::new(1, 128).matching(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$");
 const TAG_VALUE: Shape = pattern(0, 256, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*");
-const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 1, 50);
+const TAGS: Shape = map(TAG_KEY, &TAG_VALUE, 1, 50);
 const STREAM_STORAGE_CONFIGURATION: Shape =
     Shape::Structure(&[required("DefaultStorageTier", &one_of(DefaultStorageTier::VALUES))]);
 
@@ -82,7 +82,7 @@ pub(crate) const TAG_STREAM: Shape = Shape::Structure(&[
 pub(crate) const UNTAG_STREAM: Shape = Shape::Structure(&[
     optional("StreamARN", &RESOURCE_ARN),
     optional("StreamName", &STREAM_NAME),
-    required("TagKeyList", &list(&TAG_KEY, 1, 50)),
+    required("TagKeyList", &list(&Shape::String(TAG_KEY), 1, 50)),
 ]);
 
 pub(crate) const LIST_TAGS_FOR_STREAM: Shape = Shape::Structure(&[
@@ -102,7 +102,7 @@ const CONFIGURATION_STATUS: Shape = one_of(&["ENABLED", "DISABLED"]);
 const DESTINATION_URI: Shape = pattern(1, 255, "^[a-zA-Z_0-9]+:(//)?([^/]+)/?([^*]*)$");
 const DESTINATION_REGION: Shape = pattern(9, 14, "^[a-z]+(-[a-z]+)?-[a-z]+-[0-9]$");
 pub(super) const FORMAT_CONFIG: Shape =
-    map(&one_of(&["JPEGQuality"]), &pattern(0, 256, "^[a-zA-Z_0-9]+"), 1, 1);
+    map(Text::one_of(&["JPEGQuality"]), &pattern(0, 256, "^[a-zA-Z_0-9]+"), 1, 1);
 
 pub(crate) const UPDATE_IMAGE_GENERATION_CONFIGURATION: Shape = Shape::Structure(&[
     optional("StreamName", &STREAM_NAME),

@@ -9,8 +9,7 @@ const VERSION_STAGE: Shape = string(1, 256);
 const DESCRIPTION: Shape = string(0, 2048);
 const KMS_KEY_ID: Shape = string(0, 2048);
 const SECRET_STRING: Shape = Shape::String(Text::new(1, 65_536).secret());
-const SECRET_BINARY: Shape =
-    Shape::Blob(Bytes { length_min: 1, length_max: 65_536, sensitive: true });
+const SECRET_BINARY: Shape = Shape::Blob(Bytes { length_min: 1, length_max: 65_536 });
 const TAGS: Shape = Shape::List(List {
     element: &Shape::Structure(&[
         optional("Key", &string(1, 128)),

@@ -1,6 +1,7 @@
 //! A JSON value held against its shape.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Bytes, List, Map, Member, Range, Shape, Text};
+use super::{Bytes, List, Member, Range, Shape, Text};
 use crate::error::{ErrorKind, KvsError};
 use crate::operation::{OPERATIONS, Operation, Protocol};
 
@@ -24,7 +25,7 @@ const VIOLATIONS_MAX: usize = 10;
 /// value unless it is sensitive. Unknown members are ignored and null counts as missing, as the services do.
 pub fn validate(operation: &Operation, input: &Value) -> Result<(), KvsError> {
     let mut check = Check { violations: Vec::new(), count: 0 };
-    let checked = check.shape(operation.input, input, &Path::Root, false);
+    let checked = check.shape(operation.input, input, &Path::Root);
     if let Err(WrongType { path, expected }) = checked {
         let message = match path.as_str() {
             "" => format!("the request body must be {expected}"),
@@ -77,42 +78,7 @@ struct Check {
 }
 
 impl Check {
-    fn violation(&mut self, path: &Path<'_>, value: Option<&str>, constraint: &str) {
-        self.count += 1;
-        if self.violations.len() < VIOLATIONS_MAX {
-            let value = value.map(|value| format!(" '{}'", cut(value))).unwrap_or_default();
-            let path = path.text();
-            self.violations.push(format!(
-                "Value{value} at '{path}' failed to satisfy constraint: {constraint}"
-            ));
-        }
-    }
-
-    fn length(
-        &mut self,
-        path: &Path<'_>,
-        value: Option<&str>,
-        length: usize,
-        min: usize,
-        max: Option<usize>,
-    ) {
-        if length < min {
-            let constraint = format!("Member must have length greater than or equal to {min}");
-            self.violation(path, value, &constraint);
-        }
-        if let Some(max) = max.filter(|&max| length > max) {
-            let constraint = format!("Member must have length less than or equal to {max}");
-            self.violation(path, value, &constraint);
-        }
-    }
-
-    fn shape(
-        &mut self,
-        shape: &Shape,
-        value: &Value,
-        path: &Path<'_>,
-        _in_key: bool,
-    ) -> Result<(), WrongType> {
+    fn shape(&mut self, shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), WrongType> {
         let wrong = |expected| WrongType { path: path.text(), expected };
         match shape {
             Shape::String(text) => {
@@ -120,11 +86,11 @@ impl Check {
             }
             Shape::Integer(range) => {
                 let number = value.as_i64().filter(|number| i32::try_from(*number).is_ok());
-                self.range(*range, number.ok_or_else(|| wrong("a whole number of 32 bits"))?, path);
+                self.range(range, number.ok_or_else(|| wrong("a whole number of 32 bits"))?, path);
             }
             Shape::Long(range) => {
                 let number = value.as_i64().ok_or_else(|| wrong("a whole number of 64 bits"))?;
-                self.range(*range, number, path);
+                self.range(range, number, path);
             }
             Shape::Boolean => {
                 value.as_bool().ok_or_else(|| wrong("true or false"))?;
@@ -132,85 +98,133 @@ impl Check {
             Shape::Timestamp => {
                 value.as_f64().ok_or_else(|| wrong("a time in seconds since 1970"))?;
             }
-            Shape::Blob(bytes) => {
+            Shape::Blob(Bytes { length_min, length_max }) => {
                 let text = value.as_str().ok_or_else(|| wrong("base64 text"))?;
                 let decoded = STANDARD.decode(text).map_err(|_| wrong("base64 text"))?;
-                let Bytes { length_min, length_max, sensitive: _ } = *bytes;
-                self.length(path, None, decoded.len(), length_min, Some(length_max));
+                self.length(decoded.len(), *length_min, Some(*length_max), None, path);
             }
             Shape::Structure(members) => {
                 let object = value.as_object().ok_or_else(|| wrong("a JSON object"))?;
-                for Member { name, required, shape } in *members {
-                    let path = Path::Member(path, name);
-                    match object.get(*name) {
-                        None | Some(Value::Null) if *required => {
-                            self.count += 1;
-                            if self.violations.len() < VIOLATIONS_MAX {
-                                self.violations.push(format!(
-                                    "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                                    path.text()
-                                ));
-                            }
-                        }
-                        None | Some(Value::Null) => {}
-                        Some(value) => self.shape(shape, value, &path, false)?,
-                    }
-                }
+                self.members(members, object, path)?;
             }
             Shape::List(List { element, length_min, length_max }) => {
                 let elements = value.as_array().ok_or_else(|| wrong("a JSON array"))?;
-                self.length(path, None, elements.len(), *length_min, *length_max);
+                self.length(elements.len(), *length_min, *length_max, None, path);
                 for (index, value) in elements.iter().enumerate() {
-                    self.shape(element, value, &Path::Element(path, index), false)?;
+                    self.shape(element, value, &Path::Element(path, index))?;
                 }
             }
-            Shape::Map(Map { key, value: of_values, length_min, length_max }) => {
+            Shape::Map(map) => {
                 let object = value.as_object().ok_or_else(|| wrong("a JSON object"))?;
-                self.length(path, None, object.len(), *length_min, *length_max);
-                for (name, value) in object {
-                    let path = Path::Key(path, name);
-                    if let Shape::String(text) = key {
-                        self.text(text, name, &path);
-                    }
-                    self.shape(of_values, value, &path, false)?;
+                self.length(object.len(), map.length_min, map.length_max, None, path);
+                for (key, value) in object {
+                    let path = Path::Key(path, key);
+                    self.text(&map.key, key, &path);
+                    self.shape(map.value, value, &path)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn range(&mut self, Range { min, max }: Range, number: i64, path: &Path<'_>) {
-        let value = number.to_string();
-        if let Some(min) = min.filter(|&min| number < min) {
-            let constraint = format!("Member must have value greater than or equal to {min}");
-            self.violation(path, Some(&value), &constraint);
+    fn members(
+        &mut self,
+        members: &[Member],
+        object: &serde_json::Map<String, Value>,
+        parent: &Path<'_>,
+    ) -> Result<(), WrongType> {
+        for Member { name, required, shape } in members {
+            let path = Path::Member(parent, name);
+            match object.get(*name) {
+                None | Some(Value::Null) if *required => {
+                    self.violation(" null", &path, format_args!("Member must not be null"));
+                }
+                None | Some(Value::Null) => {}
+                Some(value) => self.shape(shape, value, &path)?,
+            }
         }
-        if let Some(max) = max.filter(|&max| number > max) {
-            let constraint = format!("Member must have value less than or equal to {max}");
-            self.violation(path, Some(&value), &constraint);
-        }
+        Ok(())
     }
 
     fn text(&mut self, text: &Text, value: &str, path: &Path<'_>) {
         let shown = (!text.sensitive).then_some(value);
         if !text.values.is_empty() && !text.values.contains(&value) {
-            let constraint =
-                format!("Member must satisfy enum value set: [{}]", text.values.join(", "));
-            self.violation(path, shown, &constraint);
+            let values = text.values.join(", ");
+            self.broken(
+                shown,
+                path,
+                format_args!("Member must satisfy enum value set: [{values}]"),
+            );
         }
-        // The services count characters, and a text within the limit in bytes is within it in characters.
-        let length_max = text.length_max;
-        if value.len() < text.length_min
-            || length_max.is_some_and(|max| value.len() > max)
-            || text.length_min > 0
-        {
-            self.length(path, shown, value.chars().count(), text.length_min, length_max);
-        }
+        let length_chars = value.chars().count();
+        self.length(length_chars, text.length_min, text.length_max, shown, path);
         if let Some(pattern) = text.pattern
             && !PATTERNS.get(pattern).is_some_and(|regex| regex.is_match(value))
         {
-            let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
-            self.violation(path, shown, &constraint);
+            self.broken(
+                shown,
+                path,
+                format_args!("Member must satisfy regular expression pattern: {pattern}"),
+            );
+        }
+    }
+
+    fn length(
+        &mut self,
+        length: usize,
+        min: usize,
+        max: Option<usize>,
+        shown: Option<&str>,
+        path: &Path<'_>,
+    ) {
+        if length < min {
+            self.broken(
+                shown,
+                path,
+                format_args!("Member must have length greater than or equal to {min}"),
+            );
+        }
+        if let Some(max) = max.filter(|&max| length > max) {
+            self.broken(
+                shown,
+                path,
+                format_args!("Member must have length less than or equal to {max}"),
+            );
+        }
+    }
+
+    fn range(&mut self, range: &Range, number: i64, path: &Path<'_>) {
+        if let Some(min) = range.min.filter(|&min| number < min) {
+            let value = format!(" '{number}'");
+            self.violation(
+                &value,
+                path,
+                format_args!("Member must have value greater than or equal to {min}"),
+            );
+        }
+        if let Some(max) = range.max.filter(|&max| number > max) {
+            let value = format!(" '{number}'");
+            self.violation(
+                &value,
+                path,
+                format_args!("Member must have value less than or equal to {max}"),
+            );
+        }
+    }
+
+    /// A broken constraint with its value, or without one that must not be shown or is too big to.
+    fn broken(&mut self, shown: Option<&str>, path: &Path<'_>, constraint: fmt::Arguments<'_>) {
+        let value = shown.map(|value| format!(" '{}'", cut(value))).unwrap_or_default();
+        self.violation(&value, path, constraint);
+    }
+
+    fn violation(&mut self, value: &str, path: &Path<'_>, constraint: fmt::Arguments<'_>) {
+        self.count += 1;
+        if self.violations.len() < VIOLATIONS_MAX {
+            let path = path.text();
+            self.violations.push(format!(
+                "Value{value} at '{path}' failed to satisfy constraint: {constraint}"
+            ));
         }
     }
 }
@@ -234,20 +248,24 @@ static PATTERNS: LazyLock<BTreeMap<&'static str, Regex>> = LazyLock::new(|| {
 
 fn collect_patterns(shape: &Shape, patterns: &mut BTreeMap<&'static str, Regex>) {
     match shape {
-        Shape::String(Text { pattern: Some(pattern), .. }) if !patterns.contains_key(pattern) => {
-            if let Ok(regex) = compile(pattern) {
-                patterns.insert(pattern, regex);
-            }
-        }
+        Shape::String(text) => collect_pattern(text, patterns),
         Shape::Structure(members) => {
             members.iter().for_each(|member| collect_patterns(member.shape, patterns));
         }
         Shape::List(list) => collect_patterns(list.element, patterns),
         Shape::Map(map) => {
-            collect_patterns(map.key, patterns);
+            collect_pattern(&map.key, patterns);
             collect_patterns(map.value, patterns);
         }
         _ => {}
+    }
+}
+
+fn collect_pattern(text: &Text, patterns: &mut BTreeMap<&'static str, Regex>) {
+    if let Some(pattern) = text.pattern
+        && let Ok(regex) = compile(pattern)
+    {
+        patterns.entry(pattern).or_insert(regex);
     }
 }
 
@@ -256,3 +274,6 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let ascii = pattern.replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]");
     Regex::new(&format!("^(?:{ascii})$"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,10 +209,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// 32 bytes of hexadecimal digits.
+/// 32 bytes of small hexadecimal digits; capitals are refused, so that a signature has one form.
 pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
-    if digits.len() != 64 {
+    if digits.len() != 64 || digits.iter().any(u8::is_ascii_uppercase) {
         return None;
     }
     let mut bytes = [0; 32];

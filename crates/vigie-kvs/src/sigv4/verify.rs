@@ -194,9 +194,12 @@ impl Claim {
         Err(SigV4Error::Mismatch)
     }
 
+    /// Amazon's Java producer scopes PutMedia to `kinesis-video` (its KinesisVideoAWS4Signer), all others to
+    /// `kinesisvideo`.
     fn check_scope(&self, expected: &Expected<'_>) -> Result<(), SigV4Error> {
         let Scope { date, region, service } = &self.scope;
-        if service != expected.service {
+        let java = service == "kinesis-video" && expected.service == "kinesisvideo";
+        if service != expected.service && !java {
             return Err(SigV4Error::Scope(format!(
                 "Credential should be scoped to correct service: '{}'.",
                 expected.service
@@ -406,7 +409,7 @@ fn claim(
     let signed_at = parse_date_time(date_time)
         .ok_or_else(|| incomplete("X-Amz-Date must be of the form YYYYMMDD'T'HHMMSS'Z'"))?;
     let signature = from_hex(signature)
-        .ok_or_else(|| incomplete("the signature must be 64 hexadecimal digits"))?;
+        .ok_or_else(|| incomplete("the signature must be 64 small hexadecimal digits"))?;
     let names: Vec<String> = signed_headers.split(';').map(str::to_owned).collect();
     let well_formed = names.len() <= SIGNED_HEADERS_MAX
         && names.iter().all(|name| {
