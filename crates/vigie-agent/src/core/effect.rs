@@ -1,0 +1,96 @@
+//! What a hub wants done in the world.
+
+use bytes::Bytes;
+use vigie_kvs::Sensitive;
+use vigie_kvs::media_uri::MediaUri;
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
+use vigie_media::Timestamp;
+use vigie_store::Fragment;
+
+use super::event::Session;
+
+/// What is to be done. Each is answered by an [`super::Event`], and every session that is opened is closed in the end,
+/// also one that has failed by itself.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Call SyncEdgeAgent. Replaces one that is still under way: each holds all that there is to say.
+    Sync {
+        /// Comes back with the answer.
+        request: u64,
+        /// The input.
+        input: SyncEdgeAgentInput,
+    },
+    /// Call GetSecretValue.
+    ResolveSecret {
+        /// Comes back with the answer.
+        session: Session,
+        /// `MediaUriSecretArn`.
+        secret_arn: Sensitive,
+    },
+    /// Open a source and deliver its frames.
+    OpenSource {
+        /// Comes back with everything that it says.
+        session: Session,
+        /// Which.
+        source: MediaSource,
+    },
+    /// End it, or the attempt to open it.
+    CloseSource {
+        /// Which.
+        session: Session,
+    },
+    /// Open a PutMedia connection for the stream and send the document header.
+    OpenUpload {
+        /// Comes back with everything that it says.
+        session: Session,
+        /// The producer timestamp of the first fragment that will follow.
+        start: Timestamp,
+        /// EBML header, Segment, Info and Tracks of the fragments that will follow.
+        document_header: Bytes,
+    },
+    /// Ask which fragments of the stream the service has.
+    ListFragments {
+        /// Comes back with the answer.
+        session: Session,
+        /// First producer timestamp, itself included.
+        from: Timestamp,
+        /// Last producer timestamp, itself included.
+        until: Timestamp,
+    },
+    /// Send this fragment on the connection, after those before.
+    SendFragment {
+        /// Which connection.
+        session: Session,
+        /// Which fragment.
+        fragment: Fragment,
+        /// None follows at once: say that it is whole, which otherwise the next one would.
+        complete: bool,
+    },
+    /// Send nothing more; the connection ends when the last acknowledgements are in.
+    FinishUpload {
+        /// Which connection.
+        session: Session,
+    },
+    /// Drop the connection.
+    CloseUpload {
+        /// Which connection.
+        session: Session,
+    },
+}
+
+/// A source of media.
+#[derive(Clone, Debug)]
+pub enum MediaSource {
+    /// `RTSP_URI`: a camera.
+    Rtsp(MediaUri),
+    /// `FILE_URI`: a file on the hub.
+    File {
+        /// Where it is.
+        uri: MediaUri,
+        /// Its media ends at this moment, or begins at `not_before` if that is later: a recording has no times in the
+        /// future unless the stream already holds the past.
+        ends_at: Timestamp,
+        /// The stream already holds media up to here.
+        not_before: Timestamp,
+    },
+}

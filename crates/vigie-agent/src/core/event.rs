@@ -1,0 +1,172 @@
+//! What can happen to a hub.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vigie_engine::clock::Now;
+use vigie_engine::recorder;
+use vigie_kvs::Sensitive;
+use vigie_kvs::acknowledgement::Acknowledgement;
+use vigie_kvs::error::{ErrorKind, RemoteError};
+use vigie_kvs::shapes::archived_media;
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
+use vigie_media::{Timestamp, Track};
+
+/// One opening of a source or one upload connection. Numbers are never used twice while a hub runs, so that what a
+/// closed session still reports moves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Session {
+    /// The stream's ARN.
+    pub stream: Arc<str>,
+    /// Which opening.
+    pub number: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Time has passed.
+    Tick,
+    /// The service has answered [`super::Effect::Sync`].
+    SyncAnswered {
+        /// Which one.
+        request: u64,
+        /// The answer.
+        output: SyncEdgeAgentOutput,
+    },
+    /// It has not.
+    SyncFailed {
+        /// Which one.
+        request: u64,
+        /// Why.
+        failure: CallFailure,
+    },
+    /// Secrets Manager has answered [`super::Effect::ResolveSecret`].
+    SecretResolved {
+        /// For which opening of a source.
+        session: Session,
+        /// `SecretString`; `None` when the secret is binary.
+        secret_string: Option<Sensitive>,
+    },
+    /// It has not.
+    SecretFailed {
+        /// For which opening of a source.
+        session: Session,
+        /// Why.
+        failure: CallFailure,
+    },
+    /// A source has something to say.
+    Source {
+        /// Which opening.
+        session: Session,
+        /// What.
+        event: SourceEvent,
+    },
+    /// An upload connection has something to say.
+    Upload {
+        /// Which connection.
+        session: Session,
+        /// What.
+        event: UploadEvent,
+    },
+    /// The program ends: seal what is open, commit, stop.
+    Shutdown,
+}
+
+/// What a source says.
+#[derive(Clone, Debug)]
+pub enum SourceEvent {
+    /// The tracks of the frames that follow. Said again when the source changes them.
+    Opened {
+        /// Video first.
+        tracks: Vec<Track>,
+    },
+    /// Frames in the order in which they came.
+    Frames(Vec<SourceFrame>),
+    /// The source ended by failing.
+    Failed(recorder::Failure),
+    /// The source ended at its end.
+    Ended,
+}
+
+/// One frame as a source gives it.
+#[derive(Clone, Debug)]
+pub struct SourceFrame {
+    /// [`Track::number`].
+    pub track_number: u64,
+    /// When it belongs.
+    pub time: FrameTime,
+    /// Whether decoding can start here.
+    pub key_frame: bool,
+    /// The coded bytes, in the form that Matroska stores.
+    pub data: Bytes,
+}
+
+/// When a frame belongs, in the source's own terms.
+#[derive(Clone, Copy, Debug)]
+pub enum FrameTime {
+    /// By the camera's clock, and when it arrived by the hub's.
+    Camera {
+        /// Microseconds on the track's own clock, from anywhere.
+        media_us: i64,
+        /// When the frame was read.
+        arrival: Now,
+    },
+    /// Already in the hub's time.
+    Wall(Timestamp),
+}
+
+/// What an upload connection says.
+#[derive(Clone, Debug)]
+pub enum UploadEvent {
+    /// The service has taken the request; fragments may come.
+    Connected,
+    /// What the service already has of the range that [`super::Effect::ListFragments`] asked for.
+    Listed(Vec<archived_media::Fragment>),
+    /// The service could not say.
+    ListFailed(CallFailure),
+    /// An acknowledgement.
+    Acknowledged(Acknowledgement),
+    /// Bytes went out since this was last said.
+    Progress,
+    /// A fragment could not be read from the hub's disk, or was deleted by policy, and was not sent.
+    FragmentGone {
+        /// Which one.
+        sequence: u64,
+    },
+    /// The connection has ended; `None` when it ended in order.
+    Closed {
+        /// Why.
+        failure: Option<CallFailure>,
+    },
+}
+
+/// Why a call got no answer that says yes. Kinds, not texts: what the other side wrote goes to the log alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFailure {
+    /// There are no access keys.
+    NoCredentials,
+    /// No connection could be made.
+    Unreachable,
+    /// The other side's certificate is not trusted.
+    CertificateUntrusted,
+    /// No answer in time.
+    TimedOut,
+    /// The connection ended early.
+    Disconnected,
+    /// The answer is not what the operation answers.
+    UnreadableAnswer,
+    /// The service said no.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The exception, when it is known.
+        kind: Option<ErrorKind>,
+    },
+}
+
+impl From<&RemoteError> for CallFailure {
+    fn from(error: &RemoteError) -> Self {
+        Self::Refused { status: error.status, kind: error.kind }
+    }
+}

@@ -1,0 +1,23 @@
+//! The hub's core: a deterministic state machine from events to effects.
+//!
+//! Every decision comes from `vigie-engine`; the core applies it to the store and to the streams' jobs. It never opens
+//! a socket, never reads a clock, never sleeps, never starts a thread: time comes with each event, and what has to be
+//! done in the world goes out as [`Effect`]s. The same events at the same times give the same effects.
+
+mod effect;
+mod event;
+mod hub;
+mod job;
+mod link;
+mod record;
+mod saved;
+mod snapshot;
+mod space;
+mod upload;
+mod world;
+
+pub use effect::{Effect, MediaSource};
+pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame, UploadEvent};
+pub use hub::{Hub, HubError, HubSettings};
+pub use saved::SavedError;
+pub use snapshot::{HubSnapshot, StreamSnapshot};

@@ -1,0 +1,49 @@
+//! What the hub is doing, as numbers: the source of `/metrics` and `/readyz`.
+
+use vigie_media::Timestamp;
+
+/// One reading of everything the hub counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HubSnapshot {
+    /// Whether the service has answered the last call of the hub link.
+    pub in_contact: bool,
+    /// One entry a stream, in the order of their ARNs.
+    pub streams: Vec<StreamSnapshot>,
+}
+
+/// One stream of a [`HubSnapshot`]. Counters start at zero with the process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamSnapshot {
+    /// The stream's name.
+    pub stream_name: String,
+    /// Frames are being written now.
+    pub recording: bool,
+    /// A PutMedia connection is open now.
+    pub uploading: bool,
+    /// Frames written.
+    pub frames: u64,
+    /// Bytes of frames written.
+    pub frame_bytes: u64,
+    /// Frames that could not be written, each with a reason in the log.
+    pub frames_dropped: u64,
+    /// The newest frame written.
+    pub last_frame: Option<Timestamp>,
+    /// How often the source was opened after the first time.
+    pub reconnects: u64,
+    /// Fragments that the service has said it persisted.
+    pub fragments_uploaded: u64,
+    /// Bytes of those fragments.
+    pub bytes_uploaded: u64,
+    /// Bytes that the service does not have yet.
+    pub upload_lag_bytes: u64,
+    /// From the oldest frame that the service does not have yet to now.
+    pub upload_lag_seconds: f64,
+    /// Media on the hub's disk.
+    pub local_bytes: u64,
+    /// Fragments on the hub's disk.
+    pub local_fragments: u64,
+    /// Fragments deleted by policy before they were uploaded.
+    pub lost_fragments: u64,
+    /// Bytes of those fragments.
+    pub lost_bytes: u64,
+}

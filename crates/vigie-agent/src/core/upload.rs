@@ -1,0 +1,324 @@
+//! Uploading: what the uploader decides, applied to connections and store.
+//!
+//! A fragment counts as uploaded from the moment the service says that it is persisted; the mark becomes durable with
+//! the next commit, and only then may the fragment's media file go for being uploaded.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use vigie_engine::clock::Now;
+use vigie_engine::schedule::Schedule;
+use vigie_engine::uploader::{Action, Backlog, Event, Failure, Pending, Uploader};
+use vigie_kvs::error::ErrorKind;
+use vigie_media::Timestamp;
+use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreReader};
+
+use super::effect::Effect;
+use super::event::{CallFailure, Session, UploadEvent};
+use super::job::Job;
+use super::world::{World, describe};
+
+/// The uploader of one stream and what it works with. Fragments are named by their sequence in the store.
+pub(super) struct UploadJob {
+    pub(super) uploader: Uploader<u64>,
+    connection: Option<(Session, u64)>,
+    is_connected: bool,
+    /// Uploaded, the mark not yet durable.
+    marked: BTreeSet<u64>,
+    /// The service will not take them; the fragment that the hub cannot read is never sent either.
+    refused: BTreeSet<u64>,
+    /// Where the document headers are that the uploader was told of.
+    documents: RefCell<BTreeMap<u64, Arc<MediaFilePlace>>>,
+    /// Fragments in flight, so that what they held is known when they are acknowledged.
+    sizes: BTreeMap<u64, u64>,
+}
+
+/// The stream's backlog as the store has it.
+struct StoreBacklog<'a> {
+    reader: &'a StoreReader,
+    key: &'a str,
+    marked: &'a BTreeSet<u64>,
+    refused: &'a BTreeSet<u64>,
+    documents: &'a RefCell<BTreeMap<u64, Arc<MediaFilePlace>>>,
+}
+
+impl StoreBacklog<'_> {
+    fn read(&self, query: FragmentQuery) -> Vec<Fragment> {
+        self.reader.fragments(self.key, &query).unwrap_or_else(|error| {
+            tracing::error!(
+                stream = self.key,
+                error = describe(&error),
+                "the backlog cannot be read"
+            );
+            Vec::new()
+        })
+    }
+
+    fn is_pending(&self, sequence: u64) -> bool {
+        !self.marked.contains(&sequence) && !self.refused.contains(&sequence)
+    }
+}
+
+/// Two media files with the same document header hold fragments of one document.
+fn document_of(place: &MediaFilePlace) -> u64 {
+    (place.header_size_bytes << 32) | u64::from(place.header_crc32c)
+}
+
+impl Backlog<u64> for StoreBacklog<'_> {
+    fn not_uploaded_after(&self, after: Option<u64>, limit: usize) -> Vec<Pending<u64>> {
+        let mut pending = Vec::new();
+        let mut after = after.unwrap_or(0);
+        while pending.len() < limit {
+            let wanted = limit - pending.len();
+            let page = self.read(FragmentQuery::not_uploaded(after, wanted));
+            let is_last = page.len() < wanted;
+            for fragment in page {
+                let entry = fragment.entry;
+                after = entry.sequence;
+                if self.is_pending(entry.sequence) {
+                    let document = document_of(&fragment.media_file);
+                    self.documents.borrow_mut().insert(document, fragment.media_file);
+                    pending.push(Pending {
+                        id: entry.sequence,
+                        timecode: entry.producer_timestamp,
+                        size_bytes: entry.size_bytes,
+                        document,
+                    });
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        pending
+    }
+
+    fn newest_not_uploaded(&self) -> Option<Timestamp> {
+        let newest = self.reader.newest(self.key, vigie_store::FragmentOrder::Sequence).ok()??;
+        Some(newest.entry.producer_timestamp)
+    }
+}
+
+impl UploadJob {
+    pub(super) fn new(schedule: Schedule, zone: TimeZone, now: Timestamp) -> Self {
+        Self {
+            uploader: Uploader::new(schedule, zone, now),
+            connection: None,
+            is_connected: false,
+            marked: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            documents: RefCell::default(),
+            sizes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// The begin of the oldest media that the service does not have.
+    pub(super) fn oldest_not_uploaded(&self, reader: &StoreReader, key: &str) -> Option<Timestamp> {
+        let backlog = self.backlog(reader, key);
+        backlog.not_uploaded_after(None, 1).first().map(|pending| pending.timecode)
+    }
+
+    fn backlog<'a>(&'a self, reader: &'a StoreReader, key: &'a str) -> StoreBacklog<'a> {
+        let Self { marked, refused, documents, .. } = self;
+        StoreBacklog { reader, key, marked, refused, documents }
+    }
+
+    /// What was marked is durable; whether there was any.
+    pub(super) fn marks_committed(&mut self) -> bool {
+        !std::mem::take(&mut self.marked).is_empty()
+    }
+}
+
+impl Job {
+    /// Hands `event` to the uploader and does what it says.
+    pub(super) fn uploader_event(&mut self, event: Event<u64>, world: &mut World, now: Now) {
+        let upload = &mut self.upload;
+        let backlog = StoreBacklog {
+            reader: &world.reader,
+            key: &self.key,
+            marked: &upload.marked,
+            refused: &upload.refused,
+            documents: &upload.documents,
+        };
+        let actions = upload.uploader.handle(event, &backlog, now, world.chance.as_mut());
+        for action in actions {
+            self.perform(action, world, now);
+        }
+    }
+
+    /// A configuration was applied.
+    pub(super) fn uploader_configured(&mut self, world: &mut World, now: Now) {
+        let schedule = self.plan.uploader_schedule.clone();
+        self.uploader_event(Event::ConfigChanged { schedule }, world, now);
+    }
+
+    fn perform(&mut self, action: Action<u64>, world: &mut World, now: Now) {
+        match action {
+            Action::Connect { attempt, document, start } => {
+                self.connect(attempt, document, start, world, now);
+            }
+            Action::ListFragments { from, until, .. } => {
+                if let Some((session, _)) = &self.upload.connection {
+                    let session = session.clone();
+                    world.effects.push(Effect::ListFragments { session, from, until });
+                }
+            }
+            Action::SendFragment { attempt, id, complete } => {
+                self.send(attempt, id, complete, world, now);
+            }
+            Action::MarkUploaded { id } => {
+                self.upload.marked.insert(id);
+                self.counters.fragments_uploaded += 1;
+                self.counters.bytes_uploaded += self.upload.sizes.remove(&id).unwrap_or(0);
+                match world.store.mark_uploaded(&self.key, &[id]) {
+                    Ok(()) => world.touch(now),
+                    Err(error) => world.store_failed(&self.stream_name, &error),
+                }
+            }
+            Action::MarkRefused { id, error } => {
+                let (stream, code) = (&self.stream_name, error.code());
+                tracing::warn!(
+                    stream,
+                    sequence = id,
+                    code,
+                    "the service refuses a fragment; it stays on this hub"
+                );
+                self.upload.refused.insert(id);
+            }
+            Action::FinishUpload { .. } => {
+                if let Some((session, _)) = &self.upload.connection {
+                    world.effects.push(Effect::FinishUpload { session: session.clone() });
+                }
+            }
+            Action::CloseUpload { .. } => {
+                self.upload.is_connected = false;
+                self.upload.sizes.clear();
+                if let Some((session, _)) = self.upload.connection.take() {
+                    world.effects.push(Effect::CloseUpload { session });
+                }
+            }
+        }
+    }
+
+    fn connect(
+        &mut self,
+        attempt: u64,
+        document: u64,
+        start: Timestamp,
+        world: &mut World,
+        now: Now,
+    ) {
+        let place = self.upload.documents.borrow().get(&document).cloned();
+        // Only the latest answers of the backlog can be meant: what else was known has done its work.
+        self.upload.documents.borrow_mut().retain(|known, _| *known == document);
+        let header = match place {
+            Some(place) => world.reader.read_document_header(&place),
+            None => Err(StoreError::Closed),
+        };
+        let session = world.new_session(&self.arn);
+        self.upload.connection = Some((session.clone(), attempt));
+        match header {
+            Ok(document_header) => {
+                world.effects.push(Effect::OpenUpload { session, start, document_header });
+            }
+            Err(error) => {
+                tracing::warn!(
+                    stream = self.stream_name,
+                    error = describe(&error),
+                    "the header of a media file cannot be read"
+                );
+                let failure = Failure::DiskError;
+                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+            }
+        }
+    }
+
+    fn send(&mut self, attempt: u64, sequence: u64, complete: bool, world: &mut World, now: Now) {
+        let Some((session, _)) = &self.upload.connection else { return };
+        match world.reader.fragment(&self.key, sequence) {
+            Ok(Some(fragment)) => {
+                self.upload.sizes.insert(sequence, fragment.entry.size_bytes);
+                let session = session.clone();
+                world.effects.push(Effect::SendFragment { session, fragment, complete });
+            }
+            Ok(None) => {
+                self.uploader_event(Event::FragmentGone { attempt, id: sequence }, world, now);
+            }
+            Err(error) => {
+                world.store_failed(&self.stream_name, &error);
+                let failure = Failure::DiskError;
+                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+            }
+        }
+    }
+
+    /// An upload connection has something to say.
+    pub(super) fn upload_event(
+        &mut self,
+        session: &Session,
+        event: UploadEvent,
+        world: &mut World,
+        now: Now,
+    ) {
+        let Some(attempt) = self
+            .upload
+            .connection
+            .as_ref()
+            .and_then(|(current, attempt)| (current == session).then_some(*attempt))
+        else {
+            return;
+        };
+        let event = match event {
+            UploadEvent::Connected => {
+                self.upload.is_connected = true;
+                Event::Connected { attempt }
+            }
+            UploadEvent::Listed(fragments) => Event::Listed {
+                attempt,
+                producer_timestamps: fragments
+                    .iter()
+                    .map(|found| found.producer_timestamp)
+                    .collect(),
+            },
+            UploadEvent::ListFailed(CallFailure::Refused { status: 401 | 403, .. }) => {
+                Event::ListDenied { attempt }
+            }
+            UploadEvent::ListFailed(failure) => {
+                Event::Failed { attempt, failure: upload_failure(failure) }
+            }
+            UploadEvent::Acknowledged(acknowledgement) => {
+                Event::Acknowledged { attempt, acknowledgement }
+            }
+            UploadEvent::Progress => Event::Progress { attempt },
+            UploadEvent::FragmentGone { sequence } => {
+                // Should it be there nevertheless, it is damaged: another attempt would end the same way.
+                self.upload.refused.insert(sequence);
+                Event::FragmentGone { attempt, id: sequence }
+            }
+            UploadEvent::Closed { failure: None } => Event::Ended { attempt },
+            UploadEvent::Closed { failure: Some(failure) } => {
+                Event::Failed { attempt, failure: upload_failure(failure) }
+            }
+        };
+        self.uploader_event(event, world, now);
+    }
+}
+
+/// What a call that failed means for the uploader.
+fn upload_failure(failure: CallFailure) -> Failure {
+    match failure {
+        CallFailure::NoCredentials => Failure::AccessDenied,
+        CallFailure::Unreachable | CallFailure::TimedOut => Failure::Unreachable,
+        CallFailure::CertificateUntrusted => Failure::TlsUntrusted,
+        CallFailure::Disconnected | CallFailure::UnreadableAnswer => Failure::Closed,
+        CallFailure::Refused { status, kind } => {
+            Failure::from_http(status, kind.map_or("", ErrorKind::name))
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Puts the agent together, and ends it in order.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use thiserror::Error;
+use vigie_engine::chance::Chance;
+use vigie_engine::clock::Clock;
+use vigie_kvs::arn::ThingArn;
+use vigie_store::disk::Disk;
+use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
+
+use crate::core::{Event, Hub, HubError, HubSettings};
+use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
+use crate::shell::credentials::CredentialsChain;
+use crate::shell::executor::Executor;
+use crate::shell::{core_thread, source_runtime, status_server};
+
+/// Everything that an operator says about a hub.
+pub struct AgentConfig {
+    /// This hub: the `HubDeviceArn` of the edge configurations it takes.
+    pub hub_device_arn: String,
+    /// The service.
+    pub endpoint_url: String,
+    /// Where the cameras' secrets are; the service itself when `None`.
+    pub secrets_endpoint_url: Option<String>,
+    /// Region of the signatures.
+    pub region: String,
+    /// Folder for configuration and media; created when it does not exist.
+    pub data_dir: PathBuf,
+    /// The zone of the schedules.
+    pub time_zone: TimeZone,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the access keys come from.
+    pub credentials: CredentialsChain,
+}
+
+/// Why the agent did not start, or ended.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// Not the ARN of an IoT thing.
+    #[error("the hub device ARN is not of the form arn:aws:iot:REGION:ACCOUNT:thing/NAME")]
+    HubDeviceArn,
+    /// Not an `http://` or `https://` URL.
+    #[error("{option} is not an http:// or https:// URL")]
+    EndpointUrl {
+        /// Which option.
+        option: &'static str,
+    },
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {address}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The data folder cannot be made.
+    #[error("cannot create the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The media store in the data folder cannot be opened.
+    #[error("cannot open the media store in {path}")]
+    Store {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The configuration in the data folder cannot be read.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The machine refuses a thread or a runtime.
+    #[error("cannot start the agent's threads")]
+    Threads(#[source] io::Error),
+    /// The core gave up: its disk cannot be trusted any more.
+    #[error("the agent stopped because its disk failed; its log says how")]
+    DiskFailed,
+}
+
+/// An agent that is open but does not run yet.
+pub struct Agent {
+    hub: Hub,
+    reader: StoreReader,
+    api: ApiClient,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    listener: TcpListener,
+}
+
+/// How often what was recorded is made durable: a power cut costs at most so much.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Agent {
+    /// Opens the hub's folder, recovers what a crash left there, and takes the port.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is unusable or the folder or the port cannot be had.
+    pub fn open(
+        config: AgentConfig,
+        clock: Arc<dyn Clock>,
+        chance: Box<dyn Chance>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, AgentError> {
+        if config.hub_device_arn.parse::<ThingArn>().is_err() {
+            return Err(AgentError::HubDeviceArn);
+        }
+        let url = |text: &str, option| endpoint_url(text).ok_or(AgentError::EndpointUrl { option });
+        let kinesisvideo = url(&config.endpoint_url, "--endpoint-url")?;
+        let secrets = match &config.secrets_endpoint_url {
+            Some(text) => url(text, "--secrets-endpoint-url")?,
+            None => kinesisvideo.clone(),
+        };
+        let endpoints = Endpoints { kinesisvideo, secrets, region: config.region };
+        let listen = |address| {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        };
+        let address = config.listen;
+        let listener = listen(address).map_err(|source| AgentError::Listen { address, source })?;
+
+        let data_dir = &config.data_dir;
+        let store_error = |source| AgentError::Store { path: data_dir.clone(), source };
+        disk.create_dir_all(data_dir)
+            .map_err(|source| AgentError::Folder { path: data_dir.clone(), source })?;
+        let index = SqliteIndex::open(data_dir.join("index.sqlite"))
+            .map_err(|error| store_error(error.into()))?;
+        let (store, recovered) =
+            Store::open(disk.clone(), data_dir.join("media"), Box::new(index), StoreSettings::HUB)
+                .map_err(store_error)?;
+        tracing::info!(?recovered, "media store open");
+        let reader = store.reader();
+        let settings = HubSettings {
+            hub_device_arn: config.hub_device_arn,
+            time_zone: config.time_zone,
+            commit_interval: COMMIT_INTERVAL,
+        };
+        let hub = Hub::open(settings, store, disk.clone(), data_dir, chance, clock.now())?;
+        let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
+            .map_err(AgentError::Threads)?;
+        Ok(Self { hub, reader, api, clock, disk, listener })
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are served.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub fn listen_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Runs until `shutdown` is ready, then ends in order: what is open is sealed and made durable.
+    ///
+    /// # Errors
+    ///
+    /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
+        let Self { hub, reader, api, clock, disk, listener } = self;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
+        let sources = source_runtime::start().map_err(AgentError::Threads)?;
+        let (core, effects, thread) =
+            core_thread::start(hub, clock.clone()).map_err(AgentError::Threads)?;
+        let status = tokio::spawn(status_server::serve(listener, core.clone()));
+        let executor = Executor {
+            api,
+            core: core.clone(),
+            clock,
+            reader,
+            disk,
+            source_runtime: sources.handle.clone(),
+        };
+        let mut executing = tokio::spawn(executor.run(effects));
+
+        tokio::select! {
+            () = shutdown => {
+                core.send(Event::Shutdown).await;
+                tracing::info!("stopping");
+                joined((&mut executing).await);
+            }
+            ended = &mut executing => joined(ended),
+        }
+        status.abort();
+        match tokio::task::spawn_blocking(move || thread.join()).await {
+            Ok(Ok(false)) => Ok(()),
+            _ => Err(AgentError::DiskFailed),
+        }
+    }
+}
+
+/// The executor ends with the core; it can end otherwise only by a mistake in it.
+fn joined(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the agent's executor ended early");
+    }
+}

@@ -1,0 +1,89 @@
+//! The camera's URI, taken apart once: where to connect, and who to be there.
+//!
+//! The URI comes from a secret. Nothing here prints it, and its errors do not repeat it.
+
+use url::Url;
+use vigie_kvs::Sensitive;
+
+/// An `rtsp://` URI without its user information, and that user information decoded.
+pub(crate) struct CameraUri {
+    pub(crate) url: Url,
+    pub(crate) login: Option<Login>,
+}
+
+/// User and password as the camera knows them, percent-decoded (RFC 3986 section 2.1).
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: Sensitive,
+}
+
+impl CameraUri {
+    /// Takes `text` apart; `None` when it is not an `rtsp://` URI with a host.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut url = Url::parse(text.trim()).ok()?;
+        if url.scheme() != "rtsp" || url.host().is_none() {
+            return None;
+        }
+        let user = percent_decode(url.username());
+        let password = url.password().map(percent_decode);
+        url.set_password(None).ok()?;
+        url.set_username("").ok()?;
+        let login = (!user.is_empty() || password.is_some())
+            .then(|| Login { user, password: Sensitive::new(password.unwrap_or_default()) });
+        Some(Self { url, login })
+    }
+}
+
+/// `%41` to `A`; what is not a percent sign with two hexadecimal digits stays as it is.
+fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let code = bytes
+            .get(at + 1..at + 3)
+            .filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: Option<(&str, Option<(&str, &str)>)>) {
+        let found = CameraUri::parse(text);
+        let found = found.as_ref().map(|uri| {
+            let login = uri.login.as_ref();
+            let login = login.map(|login| (login.user.as_str(), login.password.expose()));
+            (uri.url.as_str(), login)
+        });
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn user_and_password_leave_the_uri_decoded() {
+        check("rtsp://10.0.0.7/live", Some(("rtsp://10.0.0.7/live", None)));
+        check(
+            " rtsp://bob:p%40ss%2Fw%3Ard@cam.local:8554/h264?ch=1\n",
+            Some(("rtsp://cam.local:8554/h264?ch=1", Some(("bob", "p@ss/w:rd")))),
+        );
+        check("rtsp://bob@cam/1", Some(("rtsp://cam/1", Some(("bob", "")))));
+        check("rtsp://b:100%25%zz@cam/1", Some(("rtsp://cam/1", Some(("b", "100%%zz")))));
+    }
+
+    #[test]
+    fn what_is_not_an_rtsp_uri_is_none() {
+        check("http://cam/1", None);
+        check("rtsps://cam/1", None);
+        check("cam/1", None);
+        check("rtsp:///path", None);
+        check("", None);
+    }
+}

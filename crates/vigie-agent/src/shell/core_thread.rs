@@ -1,0 +1,112 @@
+//! The one thread that owns the hub's core: it takes what happened, batch by batch, and hands out what is to be done.
+//!
+//! Everything that arrived while it worked is handled in one go, so that hundreds of cameras cost few wake-ups.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+use vigie_engine::clock::Clock;
+
+use crate::core::{Effect, Event, Hub, HubSnapshot};
+
+/// Messages that may wait for the core. Sources and uploads wait for room, so slow storage slows the cameras' sockets
+/// down instead of filling the memory.
+const WAITING_MAX: usize = 64;
+
+pub(crate) enum Message {
+    Event(Event),
+    Snapshot(oneshot::Sender<HubSnapshot>),
+}
+
+/// Where sources, uploads and calls report to.
+#[derive(Clone)]
+pub(crate) struct CoreHandle {
+    sender: mpsc::Sender<Message>,
+}
+
+impl CoreHandle {
+    /// Reports `event`, waiting for room. `false` when the core has ended.
+    pub(crate) async fn send(&self, event: Event) -> bool {
+        self.sender.send(Message::Event(event)).await.is_ok()
+    }
+
+    /// Like [`CoreHandle::send`], from a thread that may block.
+    pub(crate) fn blocking_send(&self, event: Event) -> bool {
+        self.sender.blocking_send(Message::Event(event)).is_ok()
+    }
+
+    /// The numbers of this moment; `None` when the core has ended.
+    pub(crate) async fn snapshot(&self) -> Option<HubSnapshot> {
+        let (sender, receiver) = oneshot::channel();
+        self.sender.send(Message::Snapshot(sender)).await.ok()?;
+        receiver.await.ok()
+    }
+
+    /// A handle whose messages a test reads itself.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        (Self { sender }, receiver)
+    }
+}
+
+/// Starts the thread. It ends, and its effects with it, when the hub has stopped; it returns whether its disk failed.
+pub(crate) fn start(
+    hub: Hub,
+    clock: Arc<dyn Clock>,
+) -> io::Result<(CoreHandle, mpsc::UnboundedReceiver<Effect>, JoinHandle<bool>)> {
+    let (sender, messages) = mpsc::channel(WAITING_MAX);
+    // Unbounded without risk: the core itself bounds what is under way (one call of each kind, a window of fragments).
+    let (effect_sender, effects) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::Builder::new()
+        .name("vigie-hub".to_owned())
+        .spawn(move || run(hub, &runtime, clock.as_ref(), messages, &effect_sender))?;
+    Ok((CoreHandle { sender }, effects, thread))
+}
+
+fn run(
+    mut hub: Hub,
+    runtime: &tokio::runtime::Handle,
+    clock: &dyn Clock,
+    mut messages: mpsc::Receiver<Message>,
+    effects: &mpsc::UnboundedSender<Effect>,
+) -> bool {
+    let mut batch = Vec::with_capacity(WAITING_MAX);
+    loop {
+        let now = clock.now();
+        for effect in hub.handle(Event::Tick, now) {
+            if effects.send(effect).is_err() {
+                return hub.has_failed();
+            }
+        }
+        if hub.has_stopped() {
+            return hub.has_failed();
+        }
+        let wait = hub.next_deadline().saturating_sub(now.mono);
+        let received = runtime.block_on(async {
+            tokio::time::timeout(wait, messages.recv_many(&mut batch, WAITING_MAX)).await
+        });
+        if received == Ok(0) {
+            return hub.has_failed();
+        }
+        let now = clock.now();
+        for message in batch.drain(..) {
+            match message {
+                Message::Event(event) => {
+                    for effect in hub.handle(event, now) {
+                        if effects.send(effect).is_err() {
+                            return hub.has_failed();
+                        }
+                    }
+                }
+                Message::Snapshot(sender) => {
+                    // The asker may have gone away; then nobody misses the answer.
+                    drop(sender.send(hub.snapshot(now)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Does what the core asks for: opens and closes sources and uploads, makes calls, and reports what came of it.
+//!
+//! Decides nothing; every choice came with the effect.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use vigie_engine::clock::Clock;
+use vigie_store::StoreReader;
+use vigie_store::disk::Disk;
+
+use crate::core::{Effect, Event, MediaSource, Session, UploadEvent};
+use crate::shell::api_client::ApiClient;
+use crate::shell::core_thread::CoreHandle;
+use crate::shell::file_source::FileSource;
+use crate::shell::put_media::{Order, PutMedia};
+use crate::shell::rtsp_source;
+
+/// A source that runs.
+enum RunningSource {
+    Rtsp(AbortHandle),
+    /// Asked to stop between two batches.
+    File(Arc<AtomicBool>),
+}
+
+/// What runs on behalf of the core.
+pub(crate) struct Executor {
+    pub(crate) api: ApiClient,
+    pub(crate) core: CoreHandle,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reader: StoreReader,
+    pub(crate) disk: Arc<dyn Disk>,
+    /// Where cameras are read, see [`crate::shell::source_runtime`].
+    pub(crate) source_runtime: tokio::runtime::Handle,
+}
+
+impl Executor {
+    /// Runs until the core has ended; what still runs then is dropped.
+    pub(crate) async fn run(self, mut effects: mpsc::UnboundedReceiver<Effect>) {
+        let mut running = Running::default();
+        while let Some(effect) = effects.recv().await {
+            self.execute(effect, &mut running);
+        }
+    }
+
+    fn execute(&self, effect: Effect, running: &mut Running) {
+        match effect {
+            Effect::Sync { request, input } => {
+                let (api, core) = (self.api.clone(), self.core.clone());
+                let task = tokio::spawn(async move {
+                    let event = match api.sync_edge_agent(&input).await {
+                        Ok(output) => Event::SyncAnswered { request, output },
+                        Err(failure) => Event::SyncFailed { request, failure },
+                    };
+                    core.send(event).await;
+                });
+                // Every report holds all there is to say: an older one under way has become pointless.
+                if let Some(older) = running.sync.replace(task.abort_handle()) {
+                    older.abort();
+                }
+            }
+            Effect::ResolveSecret { session, secret_arn } => {
+                let (api, core) = (self.api.clone(), self.core.clone());
+                tokio::spawn(async move {
+                    let event = match api.get_secret_string(&secret_arn).await {
+                        Ok(secret_string) => Event::SecretResolved { session, secret_string },
+                        Err(failure) => Event::SecretFailed { session, failure },
+                    };
+                    core.send(event).await;
+                });
+            }
+            Effect::OpenSource { session, source } => {
+                running.sources.insert(session.number, self.open_source(session, source));
+            }
+            Effect::CloseSource { session } => match running.sources.remove(&session.number) {
+                Some(RunningSource::Rtsp(task)) => task.abort(),
+                Some(RunningSource::File(stop)) => stop.store(true, Ordering::Relaxed),
+                None => {}
+            },
+            Effect::OpenUpload { session, start, document_header } => {
+                let (sender, orders) = mpsc::unbounded_channel();
+                let number = session.number;
+                let upload = PutMedia { session, start, document_header, orders };
+                let (api, reader, core) =
+                    (self.api.clone(), self.reader.clone(), self.core.clone());
+                let task = tokio::spawn(upload.run(api, reader, core, self.clock.clone()));
+                running.uploads.insert(number, (sender, task.abort_handle()));
+            }
+            Effect::SendFragment { session, fragment, complete } => {
+                if let Some((orders, _)) = running.uploads.get(&session.number) {
+                    // The connection may have ended on its own; its end is reported by itself.
+                    drop(orders.send(Order { fragment, complete }));
+                }
+            }
+            Effect::FinishUpload { session } => {
+                if let Some((_, task)) = running.uploads.remove(&session.number) {
+                    running.finishing.insert(session.number, task);
+                }
+            }
+            Effect::CloseUpload { session } => {
+                let upload = running.uploads.remove(&session.number).map(|(_, task)| task);
+                if let Some(task) = upload.or_else(|| running.finishing.remove(&session.number)) {
+                    task.abort();
+                }
+            }
+            Effect::ListFragments { session, from, until } => {
+                let (api, core) = (self.api.clone(), self.core.clone());
+                tokio::spawn(async move {
+                    let event = match api.list_fragments(&session.stream, from, until).await {
+                        Ok(fragments) => UploadEvent::Listed(fragments),
+                        Err(failure) => UploadEvent::ListFailed(failure),
+                    };
+                    core.send(Event::Upload { session, event }).await;
+                });
+            }
+        }
+    }
+
+    fn open_source(&self, session: Session, source: MediaSource) -> RunningSource {
+        let (core, clock) = (self.core.clone(), self.clock.clone());
+        match source {
+            MediaSource::Rtsp(uri) => {
+                let task = self.source_runtime.spawn(rtsp_source::run(session, uri, core, clock));
+                RunningSource::Rtsp(task.abort_handle())
+            }
+            MediaSource::File { uri, ends_at, not_before } => {
+                let stopped = Arc::new(AtomicBool::new(false));
+                let uri = uri.expose().to_owned();
+                let file =
+                    FileSource { session, uri, ends_at, not_before, stopped: stopped.clone() };
+                let disk = self.disk.clone();
+                tokio::task::spawn_blocking(move || file.run(&core, disk.as_ref()));
+                RunningSource::File(stopped)
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Running {
+    sync: Option<AbortHandle>,
+    sources: BTreeMap<u64, RunningSource>,
+    uploads: BTreeMap<u64, (mpsc::UnboundedSender<Order>, AbortHandle)>,
+    /// Uploads whose body has ended and whose last acknowledgements are still to come.
+    finishing: BTreeMap<u64, AbortHandle>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.sync {
+            task.abort();
+        }
+        for source in self.sources.values() {
+            match source {
+                RunningSource::Rtsp(task) => task.abort(),
+                RunningSource::File(stop) => stop.store(true, Ordering::Relaxed),
+            }
+        }
+        for task in self.uploads.values().map(|(_, task)| task).chain(self.finishing.values()) {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Frames on their way to the core: handed over many at a time, never one wake-up a frame.
+
+use crate::core::{Event, Session, SourceEvent, SourceFrame};
+use crate::shell::core_thread::CoreHandle;
+
+/// A batch is handed over when it holds this much, or earlier by time.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Room for a second of a camera's frames without growing.
+const FRAMES: usize = 64;
+
+/// The core has ended; the source ends too.
+pub(crate) struct CoreGone;
+
+/// One source's way to the core.
+pub(crate) struct FrameBatch {
+    session: Session,
+    core: CoreHandle,
+    frames: Vec<SourceFrame>,
+    bytes: usize,
+}
+
+impl FrameBatch {
+    pub(crate) fn new(session: Session, core: CoreHandle) -> Self {
+        Self { session, core, frames: Vec::new(), bytes: 0 }
+    }
+
+    /// Adds a frame; `true` when the batch is full and wants [`FrameBatch::flush`].
+    pub(crate) fn push(&mut self, frame: SourceFrame) -> bool {
+        if self.frames.is_empty() {
+            self.frames.reserve(FRAMES);
+        }
+        self.bytes += frame.data.len();
+        self.frames.push(frame);
+        self.bytes >= BATCH_BYTES
+    }
+
+    /// Hands over what is there, waiting until the core has room.
+    pub(crate) async fn flush(&mut self) -> Result<(), CoreGone> {
+        match self.take() {
+            Some(event) => self.deliver(event).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Hands over what is there and then `event`.
+    pub(crate) async fn send(&mut self, event: SourceEvent) -> Result<(), CoreGone> {
+        self.flush().await?;
+        self.deliver(event).await
+    }
+
+    /// [`FrameBatch::flush`] from a thread that may block.
+    pub(crate) fn blocking_flush(&mut self) -> Result<(), CoreGone> {
+        match self.take() {
+            Some(event) => self.blocking_deliver(event),
+            None => Ok(()),
+        }
+    }
+
+    /// [`FrameBatch::send`] from a thread that may block.
+    pub(crate) fn blocking_send(&mut self, event: SourceEvent) -> Result<(), CoreGone> {
+        self.blocking_flush()?;
+        self.blocking_deliver(event)
+    }
+
+    fn take(&mut self) -> Option<SourceEvent> {
+        self.bytes = 0;
+        let frames = std::mem::take(&mut self.frames);
+        (!frames.is_empty()).then_some(SourceEvent::Frames(frames))
+    }
+
+    async fn deliver(&self, event: SourceEvent) -> Result<(), CoreGone> {
+        let event = Event::Source { session: self.session.clone(), event };
+        if self.core.send(event).await { Ok(()) } else { Err(CoreGone) }
+    }
+
+    fn blocking_deliver(&self, event: SourceEvent) -> Result<(), CoreGone> {
+        let event = Event::Source { session: self.session.clone(), event };
+        if self.core.blocking_send(event) { Ok(()) } else { Err(CoreGone) }
+    }
+}

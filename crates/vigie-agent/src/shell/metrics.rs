@@ -1,0 +1,136 @@
+//! The hub's snapshot in the text form that Prometheus scrapes.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::core::{HubSnapshot, StreamSnapshot};
+
+/// Renders one scrape.
+pub(crate) fn render(snapshot: HubSnapshot) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("vigie_agent");
+    registry.register_collector(Box::new(SnapshotCollector(snapshot)));
+    let mut text = String::new();
+    text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct SnapshotCollector(HubSnapshot);
+
+/// One metric of every stream: name, help, type, value.
+type StreamMetric = (&'static str, &'static str, MetricType, fn(&StreamSnapshot) -> f64);
+
+const STREAM_METRICS: &[StreamMetric] = &[
+    ("recording", "1 while frames are written", MetricType::Gauge, |s| f64::from(s.recording)),
+    ("uploading", "1 while a PutMedia connection is open", MetricType::Gauge, |s| {
+        f64::from(s.uploading)
+    }),
+    ("frames", "Frames written", MetricType::Counter, |s| s.frames as f64),
+    ("frame_bytes", "Bytes of frames written", MetricType::Counter, |s| s.frame_bytes as f64),
+    ("frames_dropped", "Frames that could not be written", MetricType::Counter, |s| {
+        s.frames_dropped as f64
+    }),
+    ("last_frame_timestamp_seconds", "Newest frame written", MetricType::Gauge, |s| {
+        s.last_frame.map_or(0.0, |timestamp| timestamp.as_seconds_f64())
+    }),
+    ("reconnects", "Times the source was opened again", MetricType::Counter, |s| {
+        s.reconnects as f64
+    }),
+    ("uploaded_fragments", "Fragments persisted by the service", MetricType::Counter, |s| {
+        s.fragments_uploaded as f64
+    }),
+    ("uploaded_bytes", "Bytes persisted by the service", MetricType::Counter, |s| {
+        s.bytes_uploaded as f64
+    }),
+    ("upload_lag_bytes", "Bytes the service does not have yet", MetricType::Gauge, |s| {
+        s.upload_lag_bytes as f64
+    }),
+    ("upload_lag_seconds", "Age of the oldest media not uploaded", MetricType::Gauge, |s| {
+        s.upload_lag_seconds
+    }),
+    ("local_bytes", "Media on the hub's disk", MetricType::Gauge, |s| s.local_bytes as f64),
+    ("local_fragments", "Fragments on the hub's disk", MetricType::Gauge, |s| {
+        s.local_fragments as f64
+    }),
+    ("lost_fragments", "Fragments deleted before upload", MetricType::Counter, |s| {
+        s.lost_fragments as f64
+    }),
+    ("lost_bytes", "Bytes deleted before upload", MetricType::Counter, |s| s.lost_bytes as f64),
+];
+
+impl Collector for SnapshotCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let hub_gauges = [
+            ("in_contact", "1 while the service answers", f64::from(self.0.in_contact)),
+            ("streams", "Streams configured on this hub", self.0.streams.len() as f64),
+        ];
+        for (name, help, value) in hub_gauges {
+            Value(MetricType::Gauge, value).encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                MetricType::Gauge,
+            )?)?;
+        }
+        for (name, help, metric_type, value) in STREAM_METRICS {
+            let mut family = encoder.encode_descriptor(name, help, None, *metric_type)?;
+            for stream in &self.0.streams {
+                let labels = [("stream", stream.stream_name.as_str())];
+                Value(*metric_type, value(stream)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number that is a counter or a gauge by its descriptor.
+struct Value(MetricType, f64);
+
+impl EncodeMetric for Value {
+    fn encode(
+        &self,
+        mut encoder: prometheus_client::encoding::MetricEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        match self.0 {
+            MetricType::Counter => encoder
+                .encode_counter::<prometheus_client::encoding::NoLabelSet, _, f64>(&self.1, None),
+            _ => encoder.encode_gauge(&self.1),
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_media::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_names_every_stream() {
+        let stream = StreamSnapshot {
+            stream_name: "gate".to_owned(),
+            recording: true,
+            frames: 7,
+            last_frame: Some(Timestamp::from_millis(1_700_000_000_250)),
+            lost_bytes: 3,
+            ..StreamSnapshot::default()
+        };
+        let text = render(HubSnapshot { in_contact: true, streams: vec![stream] }).unwrap();
+        for line in [
+            "vigie_agent_in_contact 1.0",
+            "vigie_agent_recording{stream=\"gate\"} 1.0",
+            "vigie_agent_frames_total{stream=\"gate\"} 7.0",
+            "vigie_agent_last_frame_timestamp_seconds{stream=\"gate\"} 1700000000.25",
+            "vigie_agent_lost_bytes_total{stream=\"gate\"} 3.0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

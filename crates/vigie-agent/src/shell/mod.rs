@@ -1,0 +1,17 @@
+//! Everything of the agent that touches the world: sockets, threads, the runtime. It executes effects, reports events,
+//! and decides nothing.
+
+pub mod agent;
+mod api_client;
+mod camera_uri;
+mod core_thread;
+pub mod credentials;
+mod executor;
+mod file_source;
+mod frame_batch;
+mod http;
+mod metrics;
+mod put_media;
+mod rtsp_source;
+mod source_runtime;
+mod status_server;
