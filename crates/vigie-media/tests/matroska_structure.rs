@@ -74,22 +74,31 @@ fn what_is_written_reads_back() {
 
 #[test]
 fn tags_after_a_marked_end_are_the_next_fragments() {
-    let user = writer::tags(&[("door", "open")]);
     let body = [
         header(),
         cluster(0),
         block(1, 0, b"a"),
         end_of_fragment(),
-        user.clone(),
+        end_of_fragment(),
+        writer::tags(&[("door", "open")]),
         cluster(1000),
         block(1, 0, b"b"),
+        writer::tags(&[("door", "shut")]),
+        end_of_fragment(),
     ];
     let read = read(&body);
     let fragments = read.fragments();
     assert_eq!(fragments[0].bytes, body[1..4].concat());
     assert_eq!(fragments[0].tags, []);
-    assert_eq!(fragments[1].bytes, body[4..].concat());
-    assert_eq!(fragments[1].tags[0].value, "open");
+    let values: Vec<_> = fragments[1].tags.iter().map(|tag| tag.value.as_str()).collect();
+    assert_eq!(values, ["open", "shut"]);
+    let expect = [&body[6], &body[7], &body[5], &body[8], &body[9]].map(|part| part.as_slice());
+    assert_eq!(fragments[1].bytes, expect.concat());
+    // What is kept gives the same fragments when it is read again.
+    let kept = [&body[0], &fragments[0].bytes[..], &fragments[1].bytes[..]].concat();
+    let again = read_whole(&kept);
+    assert_eq!(again.fragments()[1].bytes, fragments[1].bytes);
+    assert_eq!(again.fragments()[1].tags, fragments[1].tags);
     let order: Vec<_> = read
         .events
         .iter()
@@ -101,7 +110,7 @@ fn tags_after_a_marked_end_are_the_next_fragments() {
             Event::FragmentEnd(_) => "end",
         })
         .collect();
-    assert_eq!(order, ["header", "start", "frame", "end", "start", "tag", "frame", "end"]);
+    assert_eq!(order, ["header", "start", "frame", "end", "start", "tag", "frame", "tag", "end"]);
 }
 
 #[test]

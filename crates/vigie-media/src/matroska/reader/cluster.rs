@@ -11,21 +11,18 @@ impl FragmentReader {
     pub(super) fn step_cluster(&mut self) -> Result<Step, ReadError> {
         let cluster_end = self.open.as_ref().and_then(|open| open.cluster_end);
         if cluster_end.is_some_and(|end| self.cursor >= end) {
-            self.state = State::Segment;
-            return Ok(Step::Again);
+            return Ok(self.leave_cluster());
         }
         let segment_ended = self.segment_end.is_some_and(|end| self.offset() >= end);
         if segment_ended && cluster_end.is_none() {
-            self.state = State::Segment;
-            return Ok(Step::Again);
+            return Ok(self.leave_cluster());
         }
         let Some(head) = self.head()? else { return Ok(Step::NeedMore) };
         if ids::ends_cluster(head.id) {
             if cluster_end.is_some() {
                 return Err(self.structure("a Cluster holds an element that cannot stand in one"));
             }
-            self.state = State::Segment;
-            return Ok(Step::Again);
+            return Ok(self.leave_cluster());
         }
         let Some(total) = self.fragment_element(head)? else { return Ok(Step::NeedMore) };
         let end = self.cursor + total;
@@ -39,6 +36,14 @@ impl FragmentReader {
         }
         self.advance_in_fragment(total);
         Ok(Step::Again)
+    }
+
+    fn leave_cluster(&mut self) -> Step {
+        if let Some(open) = &mut self.open {
+            open.tags_start = Some(self.cursor);
+        }
+        self.state = State::Segment;
+        Step::Again
     }
 
     fn read_timestamp(&mut self, head: ElementHead, end: usize) -> Result<(), ReadError> {

@@ -61,11 +61,10 @@ impl FragmentReader {
     /// Moves the first `total` bytes of the buffer to the header.
     pub(super) fn move_to_header(&mut self, total: usize) {
         self.parts.raw.extend_from_slice(&self.buffer[..total]);
-        self.buffer.advance(total);
-        self.buffer_offset += total as u64;
+        self.drop_bytes(total);
     }
 
-    /// Goes on after an element that belongs to the open (or the next) fragment.
+    /// Goes on after an element that belongs to the open fragment.
     pub(super) fn advance_in_fragment(&mut self, total: usize) {
         self.cursor += total;
         if let Some(open) = &mut self.open {
@@ -73,18 +72,19 @@ impl FragmentReader {
         }
     }
 
-    /// Drops the next element as it comes. What fragments keep is contiguous, so it ends the open fragment; tags
-    /// that no fragment has claimed yet were the document's, not a fragment's.
+    /// Drops the next element as it comes. What fragments keep is contiguous, so it ends the open fragment.
     pub(super) fn skip_element(&mut self, head: ElementHead) -> Result<(), ReadError> {
         let size = head.size_bytes.ok_or_else(|| self.ebml(EbmlError::UnknownSize))?;
         self.close_fragment()?;
-        self.pending_tags.clear();
-        let dropped = self.cursor + head.head_bytes;
-        self.buffer.advance(dropped);
-        self.buffer_offset += dropped as u64;
-        self.cursor = 0;
+        self.drop_bytes(head.head_bytes);
         self.skip_bytes = size;
         Ok(())
+    }
+
+    /// Drops bytes at the start of the buffer, while no fragment is open.
+    pub(super) fn drop_bytes(&mut self, count: usize) {
+        self.buffer.advance(count);
+        self.buffer_offset += count as u64;
     }
 
     /// Drops an element that RFC 9559 does not list, unless it is so large that it must be garbage.

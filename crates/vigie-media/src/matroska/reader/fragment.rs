@@ -12,10 +12,11 @@ use crate::TrackKind;
 /// A whole fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// Where `bytes` begin in the input.
+    /// Where its Cluster begins in the input.
     pub offset: u64,
-    /// The Cluster and the Tags elements that belong to it, as they came. Tags that came after the end of the
-    /// former fragment had been marked stand before the Cluster.
+    /// The Cluster and the Tags elements that belong to it, as they came. Tags that came before the Cluster,
+    /// after the end of the former fragment had been marked, stand right after the Cluster: the bytes always
+    /// begin with a Cluster, and read again they give the same fragment.
     pub bytes: Bytes,
     /// The Cluster's timestamp in the document's own time base.
     pub timecode_ms: i64,
@@ -57,7 +58,19 @@ pub(super) struct OpenFragment {
     pub(super) whole_end: usize,
     pub(super) frame_count: u32,
     pub(super) tags: Vec<Tag>,
+    /// Where the Cluster ended in the buffer, once it has.
+    pub(super) tags_start: Option<usize>,
+    /// Tags elements that came before the Cluster.
+    early_bytes: Vec<u8>,
     tracks: Vec<TrackSpan>,
+}
+
+/// Tags that came while no fragment was open.
+#[derive(Debug, Default)]
+pub(super) struct EarlyTags {
+    pub(super) tags: Vec<Tag>,
+    /// The elements they came in.
+    pub(super) bytes: Vec<u8>,
 }
 
 /// A Cluster's timestamp as it is written and as it counts.
@@ -79,8 +92,17 @@ struct TrackSpan {
 }
 
 impl OpenFragment {
-    pub(super) fn new(cluster_end: Option<usize>, whole_end: usize, tags: Vec<Tag>) -> Self {
-        Self { timestamp: None, cluster_end, whole_end, frame_count: 0, tags, tracks: Vec::new() }
+    pub(super) fn new(cluster_end: Option<usize>, whole_end: usize, early: EarlyTags) -> Self {
+        Self {
+            timestamp: None,
+            cluster_end,
+            whole_end,
+            frame_count: 0,
+            tags: early.tags,
+            tags_start: None,
+            early_bytes: early.bytes,
+            tracks: Vec::new(),
+        }
     }
 
     pub(super) fn note_frame(
@@ -112,12 +134,12 @@ impl OpenFragment {
         }
     }
 
-    /// The fragment, once `bytes` are cut. `intervals_ms` remembers each track's frame interval for a later
+    /// The fragment, once its `input` is cut off the buffer. `intervals_ms` remembers each track's frame interval for a later
     /// fragment of a single frame.
     pub(super) fn finish(
         self,
         offset: u64,
-        bytes: Bytes,
+        input: Bytes,
         header: &DocumentHeader,
         intervals_ms: &mut BTreeMap<u64, i64>,
     ) -> Fragment {
@@ -130,7 +152,7 @@ impl OpenFragment {
         let numbers = header.tracks.iter().map(|track| track.number);
         Fragment {
             offset,
-            bytes,
+            bytes: self.with_early_tags(input),
             // Both callers know that it is there; frames cannot precede it.
             timecode_ms: self.timestamp.map_or(0, |timestamp| timestamp.timecode_ms),
             duration_ms: self.duration_ms(header, intervals_ms),
@@ -138,6 +160,15 @@ impl OpenFragment {
             tracks_without_frames: numbers.filter(|&number| !has_frames(number)).collect(),
             tags: self.tags,
         }
+    }
+
+    /// The only case in which a fragment is copied, and a rare one.
+    fn with_early_tags(&self, input: Bytes) -> Bytes {
+        if self.early_bytes.is_empty() {
+            return input;
+        }
+        let (cluster, tags) = input.split_at(self.tags_start.unwrap_or(input.len()));
+        Bytes::from([cluster, &self.early_bytes, tags].concat())
     }
 
     /// Video decides where the next fragment begins, so its span is the fragment's; other tracks count only

@@ -42,7 +42,7 @@ use bytes::{Buf, BytesMut};
 
 use self::elements::mark_size_unknown;
 pub use self::error::ReadError;
-use self::fragment::OpenFragment;
+use self::fragment::{EarlyTags, OpenFragment};
 pub use self::fragment::{Fragment, FrameEntry};
 pub use self::frames::{FragmentFrame, FragmentFrames, fragment_frames};
 pub use self::header::DocumentHeader;
@@ -84,7 +84,7 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct FragmentReader {
     limits: Limits,
-    /// Unread input. While a fragment is read it begins with that fragment.
+    /// Unread input. While a fragment is read it begins with that fragment's Cluster.
     buffer: BytesMut,
     /// Where `buffer` begins in the input.
     buffer_offset: u64,
@@ -98,7 +98,7 @@ pub struct FragmentReader {
     header: Option<Arc<DocumentHeader>>,
     open: Option<OpenFragment>,
     /// Tags that came after a marked end: they are the next fragment's.
-    pending_tags: Vec<Tag>,
+    early: EarlyTags,
     intervals_ms: BTreeMap<u64, i64>,
     last_fragment_bytes: usize,
     events: VecDeque<Event>,
@@ -140,7 +140,7 @@ impl FragmentReader {
             parts: HeaderParts::default(),
             header: None,
             open: None,
-            pending_tags: Vec::new(),
+            early: EarlyTags::default(),
             intervals_ms: BTreeMap::new(),
             last_fragment_bytes: 0,
             events: VecDeque::new(),
@@ -212,9 +212,9 @@ impl FragmentReader {
         if open.frame_count == 0 || torn_sized {
             return Recovered { fragment: None, end_offset };
         }
-        let bytes = self.buffer.split_to(open.whole_end).freeze();
-        let whole_bytes = bytes.len() as u64;
-        let fragment = open.finish(end_offset, bytes, &header, &mut self.intervals_ms);
+        let input = self.buffer.split_to(open.whole_end).freeze();
+        let whole_bytes = input.len() as u64;
+        let fragment = open.finish(end_offset, input, &header, &mut self.intervals_ms);
         Recovered { fragment: Some(fragment), end_offset: end_offset + whole_bytes }
     }
 
@@ -299,8 +299,8 @@ impl FragmentReader {
             ids::INFO | ids::TRACKS => {
                 return Err(self.structure("Info or Tracks appears after the first Cluster"));
             }
-            // Where a fragment has begun, padding is part of its bytes.
-            ids::VOID | ids::CRC_32 if self.cursor > 0 => {
+            // Inside a fragment padding is part of its bytes.
+            ids::VOID | ids::CRC_32 if self.open.is_some() => {
                 let Some(total) = self.fragment_element(head)? else { return Ok(Step::NeedMore) };
                 self.advance_in_fragment(total);
             }
@@ -348,8 +348,8 @@ impl FragmentReader {
             Some(size) => Some(self.end_within_fragment(data_start, size)?),
             None => None,
         };
-        let tags = std::mem::take(&mut self.pending_tags);
-        self.open = Some(OpenFragment::new(cluster_end, data_start, tags));
+        let early = std::mem::take(&mut self.early);
+        self.open = Some(OpenFragment::new(cluster_end, data_start, early));
         self.cursor = data_start;
         self.state = State::Cluster;
         Ok(())
@@ -369,15 +369,24 @@ impl FragmentReader {
                 self.events.extend(tags.iter().cloned().map(Event::Tag));
                 &mut open.tags
             }
-            None => &mut self.pending_tags,
+            None => &mut self.early.tags,
         };
+        let of_use = !tags.is_empty();
         kept.extend(tags);
         if kept.iter().filter(|tag| !tag.is_reserved()).count() > self.limits.tags_per_fragment_max
             || kept.len() > self.limits.tags_per_fragment_max.saturating_add(RESERVED_TAGS_MAX)
         {
             return Err(ReadError::TagLimit { offset, reason: "a fragment has too many tags" });
         }
-        self.advance_in_fragment(total);
+        if self.open.is_some() {
+            self.advance_in_fragment(total);
+        } else {
+            // A repeated mark of an end says nothing.
+            if of_use {
+                self.early.bytes.extend_from_slice(&self.buffer[..total]);
+            }
+            self.drop_bytes(total);
+        }
         if end_of_fragment {
             self.close_fragment()?;
         }
@@ -400,11 +409,11 @@ impl FragmentReader {
         if open.timestamp.is_none() {
             return Err(ReadError::Structure { offset, reason: "Cluster has no Timestamp" });
         }
-        let bytes = self.buffer.split_to(self.cursor).freeze();
-        self.buffer_offset += bytes.len() as u64;
+        let input = self.buffer.split_to(self.cursor).freeze();
+        self.buffer_offset += input.len() as u64;
         self.cursor = 0;
-        self.last_fragment_bytes = bytes.len();
-        let fragment = open.finish(offset, bytes, header, &mut self.intervals_ms);
+        self.last_fragment_bytes = input.len();
+        let fragment = open.finish(offset, input, header, &mut self.intervals_ms);
         self.events.push_back(Event::FragmentEnd(fragment));
         Ok(())
     }
