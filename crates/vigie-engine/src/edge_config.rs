@@ -6,6 +6,9 @@
 //! Defaults: record always; upload at each full hour; keep 720 hours; delete after upload; `DELETE_OLDEST_MEDIA` when a
 //! size is given without a strategy.
 
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
 use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::{
@@ -123,17 +126,8 @@ fn deletion(config: Option<&DeletionConfig>) -> Result<DeletionPolicy, EdgeConfi
 }
 
 fn local_size_limit(config: &LocalSizeConfig) -> Result<Option<LocalSizeLimit>, EdgeConfigError> {
-    let Some(size_mb) = config.max_local_media_size_in_mb else {
-        return match config.strategy_on_full_size {
-            None => Ok(None),
-            Some(_) => Err(EdgeConfigError {
-                member: "EdgeConfig.DeletionConfig.LocalSizeConfig.StrategyOnFullSize",
-                problem:
-                    "a strategy without MaxLocalMediaSizeInMB has no meaning; give the size too"
-                        .to_owned(),
-            }),
-        };
-    };
+    // A strategy alone limits nothing, with AWS as here.
+    let Some(size_mb) = config.max_local_media_size_in_mb else { return Ok(None) };
     let member = "EdgeConfig.DeletionConfig.LocalSizeConfig.MaxLocalMediaSizeInMB";
     let size_mb = in_range(size_mb, 64..=2_000_000, member)?;
     Ok(Some(LocalSizeLimit {

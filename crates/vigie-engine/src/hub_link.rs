@@ -5,6 +5,9 @@
 //! lost, repeated or reordered message does no harm. The cursor is computed from the desired set alone, so any server
 //! instance over the same metadata computes the same. It never stores and never waits.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use vigie_kvs::shapes::edge::EdgeConfig;

@@ -28,18 +28,21 @@ struct Case {
 impl Case {
     /// What is wrong with our answer, if anything.
     fn complaint(&self) -> Option<String> {
-        let parsed = CronExpression::parse(&self.expr);
-        let expected = match (self.valid && !self.junk, &parsed) {
+        let cron = match (self.valid && !self.junk, CronExpression::parse(&self.expr)) {
+            (true, Ok(cron)) => cron,
+            (true, Err(error)) => return Some(format!("refused: {error} at {}", error.position)),
             (false, Ok(_)) => return Some("accepted".to_owned()),
             (false, Err(error)) => {
-                return (error.position > self.expr.len() || error.message.is_empty())
-                    .then(|| format!("unhelpful: {error:?}"));
+                let is_helpful = error.position <= self.expr.len() && !error.message.is_empty();
+                return (!is_helpful).then(|| format!("unhelpful: {error:?}"));
             }
-            (true, Err(error)) => return Some(format!("refused: {error} at {}", error.position)),
-            (true, Ok(_)) => self.definition.as_ref().unwrap_or(&self.fires),
         };
-        let zone = TimeZone::get(&self.tz).unwrap();
-        let (fires, ended) = fires(&parsed.unwrap(), self.from, self.n, &zone);
+        let zone = match TimeZone::get(&self.tz) {
+            Ok(zone) => zone,
+            Err(error) => return Some(format!("unknown zone: {error}")),
+        };
+        let expected = self.definition.as_ref().unwrap_or(&self.fires);
+        let (fires, ended) = fires(&cron, self.from, self.n, &zone);
         if fires != *expected {
             return Some(format!("fires {fires:?}, expected {expected:?}"));
         }

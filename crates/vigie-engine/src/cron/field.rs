@@ -78,7 +78,7 @@ pub(crate) struct YearRange {
 impl YearRange {
     pub(crate) fn contains(self, year: i16) -> bool {
         let Ok(year) = u32::try_from(year) else { return false };
-        year >= self.first && year <= self.last && (year - self.first) % self.step == 0
+        year >= self.first && year <= self.last && (year - self.first).is_multiple_of(self.step)
     }
 }
 

@@ -154,12 +154,9 @@ impl Failure {
                 );
             }
             Self::UnsupportedCodec { codec } => {
-                // The name comes from the camera: only its plain characters are repeated, and not many.
-                let codec: String = codec
-                    .chars()
-                    .filter(|c| c.is_ascii_alphanumeric() || "-._/".contains(*c))
-                    .take(24)
-                    .collect();
+                // The name comes from the camera: only its first plain characters are repeated.
+                let is_plain = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
+                let codec: String = codec.chars().take_while(is_plain).take(24).collect();
                 return format!(
                     "the camera's video codec {codec} is not supported; set the camera to H.264 or H.265"
                 );

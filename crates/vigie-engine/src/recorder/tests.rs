@@ -1,1 +1,418 @@
 //! Behaviours of the recorder job.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cron::CronExpression;
+
+/// No jitter: every wait is the shortest.
+struct NoChance;
+
+impl Chance for NoChance {
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+/// A job with a clock of its own.
+struct Bench {
+    job: Recorder,
+    elapsed: Duration,
+    start: Timestamp,
+}
+
+impl Bench {
+    fn new(schedule: Schedule, source: SourceKind) -> Self {
+        // 2026-11-22T08:00:00Z
+        let start = Timestamp::from_millis(1_795_334_400_000);
+        Self {
+            job: Recorder::new(schedule, source, TimeZone::UTC, start),
+            elapsed: Duration::ZERO,
+            start,
+        }
+    }
+
+    /// A camera that is to be recorded always.
+    fn camera() -> Self {
+        Self::new(Schedule::Always, SourceKind::Rtsp)
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.start + self.elapsed, mono: self.elapsed }
+    }
+
+    /// The actions as text.
+    fn send(&mut self, event: Event) -> String {
+        let actions = self.job.handle(event, self.now(), &mut NoChance);
+        let words = actions.iter().map(|action| match action {
+            Action::ResolveSecret { .. } => "resolve",
+            Action::OpenSource { .. } => "open",
+            Action::CloseSource => "close",
+            Action::SealFragment => "seal",
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn wait(&mut self, seconds: f64) -> String {
+        self.elapsed += Duration::from_secs_f64(seconds);
+        self.send(Event::Tick)
+    }
+
+    fn fail(&mut self, failure: Failure) -> String {
+        let attempt = self.job.attempt();
+        self.send(Event::Failed { attempt, failure })
+    }
+
+    /// From the first tick to the first frame.
+    fn record(&mut self) {
+        assert_eq!(self.send(Event::Tick), "resolve");
+        self.connect();
+    }
+
+    fn connect(&mut self) {
+        let attempt = self.job.attempt();
+        assert_eq!(self.send(Event::SecretResolved { attempt }), "open");
+        assert_eq!(self.send(Event::SourceOpened { attempt }), "");
+        assert_eq!(self.send(Event::FramesStored { attempt }), "");
+        assert_eq!(self.status(), "SUCCESS recording");
+    }
+
+    fn frames(&mut self) {
+        let attempt = self.job.attempt();
+        assert_eq!(self.send(Event::FramesStored { attempt }), "");
+    }
+
+    fn status(&self) -> String {
+        format!("{} {}", self.job.status().outcome, self.job.status().details)
+    }
+
+    fn is_backing_off(&self) -> bool {
+        matches!(self.job.state(), State::BackingOff { .. })
+    }
+}
+
+fn windows(expression: &str, duration_seconds: u32) -> Schedule {
+    Schedule::Windows { cron: CronExpression::parse(expression).unwrap(), duration_seconds }
+}
+
+#[test]
+fn it_resolves_opens_and_records() {
+    let mut bench = Bench::camera();
+    bench.record();
+    assert_eq!(bench.job.status().last_collected, Some(bench.start));
+}
+
+#[test]
+fn it_waits_for_its_window_and_stops_when_the_window_closes() {
+    let mut bench = Bench::new(windows("0 30 8 * * ?", 600), SourceKind::Rtsp);
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(bench.status(), "SUCCESS waiting for the next window of ScheduleConfig");
+    assert_eq!(bench.wait(1799.0), "");
+    let now = bench.now();
+    assert_eq!(bench.job.next_deadline(now), now.mono + Duration::from_secs(1));
+    assert_eq!(bench.wait(1.0), "resolve");
+    bench.connect();
+    for _ in 0..75 {
+        bench.elapsed += Duration::from_secs(8);
+        bench.frames_or_close();
+    }
+    assert_eq!(bench.status(), "SUCCESS waiting for the next window of ScheduleConfig");
+}
+
+impl Bench {
+    /// Frames until the window closes under them.
+    fn frames_or_close(&mut self) {
+        let attempt = self.job.attempt();
+        let actions = self.send(Event::FramesStored { attempt });
+        let closed = self.job.state() == &State::WaitingForWindow;
+        assert_eq!(actions, if closed { "close seal" } else { "" });
+    }
+}
+
+#[test]
+fn it_joins_a_window_that_is_open_when_it_starts() {
+    let mut bench = Bench::new(windows("0 50 7 * * ?", 3600), SourceKind::Rtsp);
+    bench.record();
+}
+
+#[test]
+fn a_camera_without_frames_for_ten_seconds_is_opened_anew() {
+    let mut bench = Bench::camera();
+    bench.record();
+    assert_eq!(bench.wait(9.9), "");
+    bench.frames();
+    assert_eq!(bench.wait(9.9), "");
+    assert_eq!(bench.wait(0.2), "close seal");
+    assert_eq!(
+        bench.status(),
+        "SYSTEM_ERROR the camera stopped sending frames for 10 s; connecting again"
+    );
+    assert_eq!(bench.wait(0.5), "resolve");
+}
+
+#[test]
+fn a_camera_that_is_away_is_tried_every_two_seconds_for_ever() {
+    let mut bench = Bench::camera();
+    bench.send(Event::Tick);
+    for _ in 0..100 {
+        let attempt = bench.job.attempt();
+        assert_eq!(bench.send(Event::SecretResolved { attempt }), "open");
+        assert_eq!(bench.fail(Failure::Unreachable), "close");
+        assert!(bench.is_backing_off());
+        assert_eq!(bench.wait(2.0), "resolve");
+    }
+    bench.connect();
+}
+
+#[test]
+fn a_wrong_password_is_tried_ever_more_slowly_and_with_the_secret_read_anew() {
+    let mut bench = Bench::camera();
+    bench.send(Event::Tick);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        let attempt = bench.job.attempt();
+        bench.send(Event::SecretResolved { attempt });
+        assert_eq!(bench.fail(Failure::WrongPassword), "close");
+        assert!(
+            bench.status().starts_with("USER_ERROR the camera refuses the user name or password")
+        );
+        let now = bench.now();
+        let wait = bench.job.next_deadline(now) - now.mono;
+        waits.push(wait.as_secs_f64());
+        assert_eq!(bench.wait(wait.as_secs_f64()), "resolve");
+    }
+    assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
+    // A failure of another kind begins with short waits again.
+    bench.fail(Failure::Unreachable);
+    assert_eq!(bench.wait(0.5), "resolve");
+}
+
+#[test]
+fn a_stable_recording_ends_the_row_of_failures() {
+    let mut bench = Bench::camera();
+    bench.send(Event::Tick);
+    let fail_at_once = |bench: &mut Bench| {
+        bench.fail(Failure::CameraRefused { status: 503 });
+        let now = bench.now();
+        let wait = bench.job.next_deadline(now) - now.mono;
+        assert_eq!(bench.wait(wait.as_secs_f64()), "resolve");
+        wait.as_secs_f64()
+    };
+    assert_eq!(
+        [fail_at_once(&mut bench), fail_at_once(&mut bench), fail_at_once(&mut bench)],
+        [0.5, 1.0, 2.0]
+    );
+    // One frame and gone: not stable.
+    bench.connect();
+    assert_eq!(fail_at_once(&mut bench), 4.0);
+    bench.connect();
+    for _ in 0..3 {
+        bench.elapsed += Duration::from_secs(5);
+        bench.frames();
+    }
+    assert_eq!(fail_at_once(&mut bench), 0.5);
+}
+
+#[test]
+fn what_does_not_answer_is_given_up() {
+    let mut bench = Bench::camera();
+    assert_eq!(bench.send(Event::Tick), "resolve");
+    assert_eq!(bench.wait(30.0), "");
+    assert!(bench.status().contains("Secrets Manager did not answer"));
+    assert_eq!(bench.wait(1.0), "resolve");
+    let attempt = bench.job.attempt();
+    assert_eq!(bench.send(Event::SecretResolved { attempt }), "open");
+    assert_eq!(bench.wait(10.0), "close");
+    assert!(bench.status().contains("the camera does not answer"));
+}
+
+#[test]
+fn late_answers_of_a_closed_session_move_nothing() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let old = bench.job.attempt();
+    assert_eq!(bench.fail(Failure::Ended), "close seal");
+    let state = bench.job.state().clone();
+    for event in [
+        Event::FramesStored { attempt: old },
+        Event::SourceOpened { attempt: old },
+        Event::Failed { attempt: old, failure: Failure::DiskFull },
+        Event::SourceEnded { attempt: old },
+        Event::SecretResolved { attempt: old },
+    ] {
+        assert_eq!(bench.send(event), "");
+        assert_eq!(bench.job.state(), &state);
+    }
+}
+
+#[test]
+fn without_space_it_pauses_and_with_space_it_goes_on() {
+    let mut bench = Bench::camera();
+    bench.record();
+    assert_eq!(bench.send(Event::SpaceDenied(SpaceDenial::LocalSizeReached)), "close seal");
+    assert!(bench.status().starts_with("USER_ERROR paused"));
+    assert_eq!(bench.wait(1000.0), "");
+    assert_eq!(bench.send(Event::SpaceFree), "resolve");
+    bench.connect();
+}
+
+#[test]
+fn a_configuration_for_the_same_source_does_not_interrupt_and_another_does() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let change = |same_source| Event::ConfigChanged {
+        schedule: Schedule::Always,
+        source: SourceKind::Rtsp,
+        same_source,
+    };
+    assert_eq!(bench.send(change(true)), "");
+    assert_eq!(bench.send(change(false)), "close seal resolve");
+    // Sent again, it restarts a job that waits.
+    bench.fail(Failure::WrongPassword);
+    assert_eq!(bench.send(change(true)), "resolve");
+}
+
+#[test]
+fn a_file_is_recorded_once_and_silence_is_no_failure() {
+    let mut bench = Bench::new(Schedule::Always, SourceKind::File);
+    bench.record();
+    assert_eq!(bench.wait(3600.0), "");
+    let attempt = bench.job.attempt();
+    assert_eq!(bench.send(Event::SourceEnded { attempt }), "close seal");
+    assert_eq!(bench.status(), "SUCCESS the file is recorded to its end");
+    assert_eq!(bench.wait(3600.0), "");
+}
+
+#[test]
+fn a_camera_with_rare_key_frames_is_said_to_have_them() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let attempt = bench.job.attempt();
+    bench.send(Event::LongGroupOfPictures { attempt });
+    bench.frames();
+    assert!(
+        bench
+            .status()
+            .starts_with("SUCCESS recording, but the camera sends key frames more than 20 s apart")
+    );
+}
+
+#[test]
+fn a_failed_window_stays_said_after_it_closed() {
+    let mut bench = Bench::new(windows("0 0 8 * * ?", 60), SourceKind::Rtsp);
+    bench.send(Event::Tick);
+    bench.fail(Failure::SecretNotFound);
+    bench.wait(60.0);
+    assert_eq!(bench.job.state(), &State::WaitingForWindow);
+    assert!(
+        bench.status().starts_with("USER_ERROR the secret of MediaUriSecretArn does not exist")
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_opens_and_closes_windows() {
+    let mut bench = Bench::new(windows("0 0 8 * * ?", 60), SourceKind::Rtsp);
+    bench.record();
+    bench.start = bench.start.plus_millis(7_200_000);
+    assert_eq!(bench.send(Event::Tick), "close seal");
+    bench.start = bench.start.plus_millis(-7_200_000);
+    assert_eq!(bench.send(Event::Tick), "resolve");
+}
+
+#[test]
+fn a_stopped_job_stays_stopped() {
+    let mut bench = Bench::camera();
+    bench.record();
+    assert_eq!(bench.send(Event::Stop), "close seal");
+    assert_eq!(bench.wait(100.0), "");
+    assert_eq!(bench.send(Event::SpaceFree), "");
+}
+
+#[test]
+fn a_status_repeats_only_plain_characters_of_a_camera() {
+    let codec = "JPEG\n\u{1b}[31m and so on".to_owned();
+    let details = Failure::UnsupportedCodec { codec }.details();
+    assert_eq!(
+        details,
+        "the camera's video codec JPEG is not supported; set the camera to H.264 or H.265"
+    );
+}
+
+fn any_event() -> impl Strategy<Value = (Event, bool)> {
+    let failure =
+        prop::sample::select(vec![Failure::Unreachable, Failure::WrongPassword, Failure::DiskFull]);
+    // Attempts are filled in with the current one, or an old one.
+    let event = prop_oneof![
+        6 => Just(Event::Tick),
+        4 => Just(Event::SecretResolved { attempt: 0 }),
+        4 => Just(Event::SourceOpened { attempt: 0 }),
+        6 => Just(Event::FramesStored { attempt: 0 }),
+        2 => failure.prop_map(|failure| Event::Failed { attempt: 0, failure }),
+        1 => Just(Event::SourceEnded { attempt: 0 }),
+        1 => Just(Event::SpaceDenied(SpaceDenial::DiskReserveReached)),
+        2 => Just(Event::SpaceFree),
+        1 => any::<bool>().prop_map(|same_source| Event::ConfigChanged {
+            schedule: Schedule::Always, source: SourceKind::Rtsp, same_source,
+        }),
+    ];
+    (event, prop::bool::weighted(0.9))
+}
+
+fn with_attempt(event: Event, of: u64) -> Event {
+    match event {
+        Event::SecretResolved { .. } => Event::SecretResolved { attempt: of },
+        Event::SourceOpened { .. } => Event::SourceOpened { attempt: of },
+        Event::FramesStored { .. } => Event::FramesStored { attempt: of },
+        Event::Failed { failure, .. } => Event::Failed { attempt: of, failure },
+        Event::SourceEnded { .. } => Event::SourceEnded { attempt: of },
+        event => event,
+    }
+}
+
+proptest! {
+    #[test]
+    fn sources_are_opened_and_closed_in_turn_and_recording_always_comes_back(
+        events in prop::collection::vec((any_event(), 0u64..8000), 0..120),
+    ) {
+        let mut bench = Bench::new(windows("0 0/2 * * * ?", 60), SourceKind::Rtsp);
+        let mut is_open = false;
+        let check = |actions: &str, is_open: &mut bool| {
+            for action in actions.split(' ') {
+                match action {
+                    "open" => assert!(!std::mem::replace(is_open, true)),
+                    "close" => assert!(std::mem::replace(is_open, false)),
+                    _ => {}
+                }
+            }
+        };
+        for ((event, is_current), wait_ms) in events {
+            bench.elapsed += Duration::from_millis(wait_ms);
+            let of = bench.job.attempt().saturating_sub(u64::from(!is_current));
+            let actions = bench.send(with_attempt(event, of));
+            check(&actions, &mut is_open);
+            let is_active = matches!(bench.job.state(), State::Connecting { .. } | State::Recording { .. });
+            prop_assert_eq!(is_open, is_active);
+        }
+
+        // With space and a camera that works, the job records within two minutes, driven by its own deadlines alone.
+        let actions = bench.send(Event::SpaceFree);
+        check(&actions, &mut is_open);
+        let end = bench.elapsed + Duration::from_secs(185);
+        while bench.elapsed < end && !matches!(bench.job.state(), State::Recording { .. }) {
+            let attempt = bench.job.attempt();
+            match bench.job.state() {
+                State::Resolving { .. } => bench.send(Event::SecretResolved { attempt }),
+                State::Connecting { .. } => bench.send(Event::SourceOpened { attempt }),
+                _ => {
+                    let now = bench.now();
+                    let deadline = bench.job.next_deadline(now);
+                    prop_assert!(deadline > now.mono);
+                    bench.elapsed = deadline;
+                    bench.send(Event::Tick)
+                }
+            };
+        }
+        let is_recording = matches!(bench.job.state(), State::Recording { .. });
+        prop_assert!(is_recording, "{:?}", bench.job.state());
+    }
+}

@@ -1,1 +1,654 @@
-//! Behaviours of the uploader job.
+//! Behaviours of the uploader job, and the promise that nothing is lost and nothing uploaded twice.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use proptest::prelude::*;
+use vigie_kvs::FragmentNumber;
+
+use super::*;
+use crate::cron::CronExpression;
+
+/// No jitter: every wait is the shortest.
+struct NoChance;
+
+impl Chance for NoChance {
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+/// A hub's store: fragments by id, with what is marked.
+#[derive(Clone, Default)]
+struct Store {
+    fragments: BTreeMap<u32, (Pending<u32>, bool)>,
+}
+
+impl Backlog<u32> for Store {
+    fn not_uploaded_after(&self, after: Option<u32>, limit: usize) -> Vec<Pending<u32>> {
+        let from = after.map_or(0, |after| after + 1);
+        self.fragments
+            .range(from..)
+            .filter(|(_, (_, marked))| !marked)
+            .map(|(_, (p, _))| *p)
+            .take(limit)
+            .collect()
+    }
+
+    fn newest_not_uploaded(&self) -> Option<Timestamp> {
+        self.fragments.values().rev().find(|(_, marked)| !marked).map(|(p, _)| p.timecode)
+    }
+}
+
+impl Store {
+    /// A fragment of 2 s, 1 MB; its id counts from 0 and its timecode is `START` and two seconds each.
+    fn add(&mut self, document: u64) {
+        let id = self.fragments.len() as u32;
+        let pending = Pending { id, timecode: timecode(id), size_bytes: 1_000_000, document };
+        self.fragments.insert(id, (pending, false));
+    }
+
+    fn mark(&mut self, id: u32) {
+        if let Some((_, marked)) = self.fragments.get_mut(&id) {
+            *marked = true;
+        }
+    }
+
+    fn not_uploaded(&self) -> usize {
+        self.fragments.values().filter(|(_, marked)| !marked).count()
+    }
+}
+
+// 2026-11-22T08:00:00Z
+const START: Timestamp = Timestamp::from_millis(1_795_334_400_000);
+
+fn timecode(id: u32) -> Timestamp {
+    START.plus_millis(i64::from(id) * 2000)
+}
+
+/// A job with a store and a clock of its own.
+struct Bench {
+    job: Uploader<u32>,
+    store: Store,
+    elapsed: Duration,
+}
+
+impl Bench {
+    fn new(schedule: Schedule, fragments: u32) -> Self {
+        let mut store = Store::default();
+        (0..fragments).for_each(|_| store.add(1));
+        Self { job: Uploader::new(schedule, TimeZone::UTC, START), store, elapsed: Duration::ZERO }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: START + self.elapsed, mono: self.elapsed }
+    }
+
+    /// The actions as text, with their marks made.
+    fn send(&mut self, event: Event<u32>) -> String {
+        let now = self.now();
+        let actions = self.job.handle(event, &self.store, now, &mut NoChance);
+        let words = actions.iter().map(|action| match *action {
+            Action::Connect { document, start, .. } => {
+                format!("connect({document} from {})", start.millis_since(START) / 2000)
+            }
+            Action::ListFragments { from, until, .. } => {
+                format!(
+                    "list({}..{})",
+                    from.millis_since(START) / 2000,
+                    until.millis_since(START) / 2000
+                )
+            }
+            Action::SendFragment { id, complete, .. } => {
+                format!("{id}{}", if complete { "." } else { "" })
+            }
+            Action::MarkUploaded { id } => {
+                self.store.mark(id);
+                format!("uploaded({id})")
+            }
+            Action::MarkRefused { id, error } => {
+                self.store.mark(id);
+                format!("refused({id} {})", error.id())
+            }
+            Action::FinishUpload { .. } => "finish".to_owned(),
+            Action::CloseUpload { .. } => "close".to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn wait(&mut self, seconds: u64) -> String {
+        self.elapsed += Duration::from_secs(seconds);
+        self.send(Event::Tick)
+    }
+
+    fn attempt(&self) -> u64 {
+        self.job.attempt
+    }
+
+    fn connected(&mut self) -> String {
+        let attempt = self.attempt();
+        self.send(Event::Connected { attempt })
+    }
+
+    fn listed(&mut self, ids: &[u32]) -> String {
+        let producer_timestamps = ids.iter().map(|id| timecode(*id)).collect();
+        let attempt = self.attempt();
+        self.send(Event::Listed { attempt, producer_timestamps })
+    }
+
+    fn acknowledged(&mut self, event: AcknowledgementEvent, id: u32) -> String {
+        let attempt = self.attempt();
+        let number = number();
+        let acknowledgement = Acknowledgement::of(event, timecode(id).as_millis(), number);
+        self.send(Event::Acknowledged { attempt, acknowledgement })
+    }
+
+    fn persisted(&mut self, id: u32) -> String {
+        self.acknowledged(AcknowledgementEvent::Persisted, id)
+    }
+
+    fn error(&mut self, error: ErrorId, id: u32) -> String {
+        self.acknowledged(AcknowledgementEvent::Error(error), id)
+    }
+
+    fn fail(&mut self, failure: Failure) -> String {
+        let attempt = self.attempt();
+        self.send(Event::Failed { attempt, failure })
+    }
+
+    fn status(&self) -> String {
+        format!("{} {}", self.job.status().outcome, self.job.status().details)
+    }
+
+    /// From the first tick to what is sent first.
+    fn start(&mut self) -> String {
+        self.send(Event::Tick);
+        self.connected();
+        self.listed(&[])
+    }
+}
+
+/// The job does not look at fragment numbers.
+fn number() -> FragmentNumber {
+    FragmentNumber::new(1, START, 0)
+}
+
+fn windows(expression: &str, duration_seconds: u32) -> Schedule {
+    Schedule::Windows { cron: CronExpression::parse(expression).unwrap(), duration_seconds }
+}
+
+#[test]
+fn it_connects_asks_what_is_there_sends_the_oldest_first_and_marks_what_is_persisted() {
+    let mut bench = Bench::new(Schedule::Always, 3);
+    assert_eq!(bench.send(Event::Tick), "connect(1 from 0)");
+    assert_eq!(bench.connected(), "list(0..2)");
+    assert_eq!(bench.listed(&[]), "0 1 2.");
+    assert_eq!(bench.acknowledged(AcknowledgementEvent::Buffering, 0), "");
+    assert_eq!(bench.acknowledged(AcknowledgementEvent::Received, 0), "");
+    assert_eq!(bench.persisted(0), "uploaded(0)");
+    assert_eq!(bench.status(), "SUCCESS uploading");
+    assert_eq!(bench.job.status().last_collected, Some(START));
+    bench.store.add(1);
+    assert_eq!(bench.send(Event::MediaAdded), "3.");
+}
+
+#[test]
+fn without_media_it_waits_and_ends_the_connection_before_the_service_does() {
+    let mut bench = Bench::new(Schedule::Always, 0);
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(bench.status(), "SUCCESS everything that is due is uploaded");
+    bench.store.add(1);
+    assert_eq!(bench.send(Event::MediaAdded), "connect(1 from 0)");
+    bench.connected();
+    bench.listed(&[]);
+    assert_eq!(bench.persisted(0), "uploaded(0)");
+    assert_eq!(bench.wait(19), "");
+    assert_eq!(bench.wait(1), "finish");
+    let attempt = bench.attempt();
+    assert_eq!(bench.send(Event::Ended { attempt }), "close");
+    assert_eq!(bench.job.state(), &State::WaitingForMedia);
+    // No doubt is left, so the next connection need not ask.
+    bench.store.add(1);
+    assert_eq!(bench.send(Event::MediaAdded), "connect(1 from 1)");
+    assert_eq!(bench.connected(), "1.");
+}
+
+#[test]
+fn what_the_service_holds_already_is_marked_and_not_sent() {
+    let mut bench = Bench::new(Schedule::Always, 4);
+    bench.send(Event::Tick);
+    bench.connected();
+    assert_eq!(bench.listed(&[0, 2]), "uploaded(0) 1 uploaded(2) 3.");
+}
+
+#[test]
+fn what_was_in_flight_when_the_connection_was_cut_is_asked_for() {
+    let mut bench = Bench::new(Schedule::Always, 4);
+    assert_eq!(bench.start(), "0 1 2 3.");
+    bench.persisted(0);
+    assert_eq!(bench.fail(Failure::Closed), "close");
+    assert_eq!(
+        bench.status(),
+        "SYSTEM_ERROR the connection to the service was cut; connecting again"
+    );
+    bench.store.add(1);
+    assert_eq!(bench.wait(1), "connect(1 from 1)");
+    assert_eq!(bench.connected(), "list(1..3)");
+    assert_eq!(bench.listed(&[1, 2]), "uploaded(1) uploaded(2) 3 4.");
+}
+
+#[test]
+fn a_key_that_may_not_list_uploads_all_the_same_and_says_so() {
+    let mut bench = Bench::new(Schedule::Always, 1);
+    bench.send(Event::Tick);
+    bench.connected();
+    let attempt = bench.attempt();
+    assert_eq!(bench.send(Event::ListDenied { attempt }), "0.");
+    bench.persisted(0);
+    assert!(bench.status().starts_with("SUCCESS uploading; allow kinesisvideo:ListFragments"));
+}
+
+#[test]
+fn fragments_in_flight_are_bounded_by_number_and_by_bytes() {
+    let mut bench = Bench::new(Schedule::Always, 100);
+    bench.start();
+    assert_eq!(bench.job.in_flight().count(), 32);
+    // The store is asked again when half of the room is free.
+    for id in 0..15 {
+        assert_eq!(bench.persisted(id), format!("uploaded({id})"));
+    }
+    assert!(bench.persisted(15).starts_with("uploaded(15) 32 33"));
+
+    let mut bench = Bench::new(Schedule::Always, 100);
+    bench.store.fragments.values_mut().for_each(|(pending, _)| pending.size_bytes = 40_000_000);
+    assert_eq!(bench.start(), "0.");
+    assert_eq!(bench.persisted(0), "uploaded(0) 1.");
+}
+
+#[test]
+fn another_document_needs_another_connection() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.store.add(2);
+    assert_eq!(bench.start(), "0 1. finish");
+    bench.persisted(0);
+    assert_eq!(bench.persisted(1), "uploaded(1)");
+    let attempt = bench.attempt();
+    assert_eq!(bench.send(Event::Ended { attempt }), "close connect(2 from 2)");
+    assert_eq!(bench.connected(), "2.");
+}
+
+#[test]
+fn when_the_window_closes_what_is_in_flight_is_awaited_and_nothing_new_sent() {
+    let mut bench = Bench::new(windows("0 0 8 * * ?", 60), 2);
+    assert_eq!(bench.start(), "0 1.");
+    bench.elapsed = Duration::from_secs(60);
+    bench.store.add(1);
+    assert_eq!(bench.send(Event::MediaAdded), "finish");
+    bench.persisted(0);
+    assert_eq!(bench.persisted(1), "uploaded(1)");
+    assert_eq!(bench.status(), "SUCCESS uploading");
+    // A service that does not end its answer is not waited for.
+    assert_eq!(bench.wait(5), "close");
+    assert_eq!(bench.job.state(), &State::WaitingForWindow);
+    assert_eq!(bench.status(), "SUCCESS waiting for the next window of ScheduleConfig");
+    assert_eq!(bench.wait(24 * 3600 - 66), "");
+    assert_eq!(bench.wait(1), "connect(1 from 2)");
+}
+
+#[test]
+fn hourly_uploads_what_began_before_the_full_hour_and_then_rests() {
+    let mut bench = Bench::new(Schedule::Hourly, 0);
+    // The first half hour of media, from 08:00 on.
+    (0..900).for_each(|_| bench.store.add(1));
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(bench.wait(3599), "");
+    assert_eq!(bench.wait(1), "connect(1 from 0)");
+    bench.connected();
+    let mut sent = bench.listed(&[]);
+    let mut next = 0;
+    while !sent.ends_with("finish") {
+        sent = bench.persisted(next);
+        next += 1;
+    }
+    while bench.store.not_uploaded() > 0 {
+        bench.persisted(next);
+        next += 1;
+    }
+    let attempt = bench.attempt();
+    assert_eq!(bench.send(Event::Ended { attempt }), "close");
+    bench.store.fragments.insert(
+        900,
+        (Pending { id: 900, timecode: timecode(1800), size_bytes: 1, document: 1 }, false),
+    );
+    assert_eq!(bench.send(Event::MediaAdded), "");
+    assert_eq!(bench.wait(3600), "connect(1 from 1800)");
+}
+
+#[test]
+fn failures_back_off_and_say_what_to_do() {
+    let mut bench = Bench::new(Schedule::Always, 1);
+    bench.send(Event::Tick);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        assert_eq!(bench.fail(Failure::AccessDenied), "close");
+        let now = bench.now();
+        let wait = bench.job.next_deadline(now) - now.mono;
+        waits.push(wait.as_secs_f64());
+        bench.elapsed += wait;
+        assert_eq!(bench.send(Event::Tick), "connect(1 from 0)");
+    }
+    assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]);
+    assert!(bench.status().starts_with("USER_ERROR the service denies the hub"));
+}
+
+#[test]
+fn silence_is_noticed_and_progress_is_not_silence() {
+    let mut bench = Bench::new(Schedule::Always, 1);
+    bench.start();
+    for _ in 0..10 {
+        assert_eq!(bench.wait(20), "");
+        let attempt = bench.attempt();
+        bench.send(Event::Progress { attempt });
+    }
+    assert_eq!(bench.wait(30), "close");
+    assert!(bench.status().starts_with("SYSTEM_ERROR the service or the network to it stopped"));
+}
+
+#[test]
+fn a_stream_without_retention_is_recognised() {
+    let mut bench = Bench::new(Schedule::Always, 1);
+    bench.start();
+    bench.acknowledged(AcknowledgementEvent::Received, 0);
+    assert_eq!(bench.wait(30), "close");
+    assert!(bench.status().contains("DataRetentionInHours of the stream is greater than 0"));
+}
+
+#[test]
+fn a_connection_that_ends_for_its_age_is_followed_by_another_at_once() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    bench.persisted(0);
+    bench.elapsed = Duration::from_secs(45 * 60);
+    assert_eq!(bench.error(ErrorId::MaxConnectionDurationReached, 1), "close connect(1 from 1)");
+    assert_eq!(bench.status(), "SUCCESS uploading");
+    assert_eq!(bench.connected(), "list(1..1)");
+}
+
+#[test]
+fn a_service_that_ends_every_connection_for_its_age_is_not_hammered() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    assert_eq!(bench.error(ErrorId::MaxConnectionDurationReached, 0), "close");
+    assert!(matches!(bench.job.state(), State::BackingOff { .. }));
+}
+
+#[test]
+fn a_fragment_that_can_never_be_taken_is_refused_said_and_passed_by() {
+    let mut bench = Bench::new(Schedule::Always, 3);
+    bench.start();
+    bench.persisted(0);
+    assert_eq!(bench.error(ErrorId::MaxFragmentSizeReached, 1), "refused(1 4001) close");
+    assert_eq!(
+        bench.status(),
+        "USER_ERROR the service reports 4001 MAX_FRAGMENT_SIZE_REACHED; the fragment is too large: lower the camera's \
+         bit rate"
+    );
+    assert_eq!(bench.wait(1), "connect(1 from 2)");
+    assert_eq!(bench.connected(), "list(2..2)");
+    assert_eq!(bench.listed(&[]), "2.");
+    bench.persisted(2);
+    assert!(
+        bench
+            .status()
+            .starts_with("SUCCESS uploading; the service refused 1 fragments, the last with 4001")
+    );
+}
+
+#[test]
+fn a_fragment_blamed_for_its_predecessor_gets_a_second_chance_as_the_first_of_a_connection() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    bench.persisted(0);
+    assert_eq!(bench.error(ErrorId::FragmentTimecodeLesserThanPrevious, 1), "close");
+    bench.wait(1);
+    bench.connected();
+    assert_eq!(bench.listed(&[]), "1.");
+    assert_eq!(
+        bench.error(ErrorId::FragmentTimecodeLesserThanPrevious, 1),
+        "refused(1 4004) close"
+    );
+}
+
+#[test]
+fn errors_that_name_no_fragment_are_not_repeated_for_ever() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    let nameless = |bench: &mut Bench| {
+        let attempt = bench.attempt();
+        let acknowledgement = Acknowledgement::error_before_any_fragment(ErrorId::InvalidMkvData);
+        bench.send(Event::Acknowledged { attempt, acknowledgement })
+    };
+    for _ in 0..2 {
+        assert_eq!(nameless(&mut bench), "close");
+        bench.wait(60);
+        bench.connected();
+        bench.listed(&[]);
+    }
+    assert_eq!(nameless(&mut bench), "refused(0 4006) close");
+}
+
+#[test]
+fn a_fragment_that_policy_deleted_before_it_was_sent_is_not_awaited() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    bench.store.fragments.remove(&1);
+    let attempt = bench.attempt();
+    assert_eq!(bench.send(Event::FragmentGone { attempt, id: 1 }), "");
+    assert_eq!(bench.persisted(0), "uploaded(0)");
+    assert_eq!(bench.wait(20), "finish");
+}
+
+#[test]
+fn late_answers_of_a_closed_connection_move_nothing() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    let old = bench.attempt();
+    bench.fail(Failure::Closed);
+    bench.wait(1);
+    let number = number();
+    let acknowledgement =
+        Acknowledgement::of(AcknowledgementEvent::Persisted, START.as_millis(), number);
+    assert_eq!(bench.send(Event::Acknowledged { attempt: old, acknowledgement }), "");
+    assert_eq!(bench.send(Event::Failed { attempt: old, failure: Failure::Closed }), "");
+    assert_eq!(bench.send(Event::Ended { attempt: old }), "");
+    assert!(matches!(bench.job.state(), State::Connecting { .. }));
+}
+
+#[test]
+fn a_stopped_job_stays_stopped() {
+    let mut bench = Bench::new(Schedule::Always, 2);
+    bench.start();
+    assert_eq!(bench.send(Event::Stop), "close");
+    assert_eq!(bench.send(Event::MediaAdded), "");
+}
+
+#[test]
+fn http_answers_are_told_apart() {
+    let kind = |status, exception: &str| Failure::from_http(status, exception);
+    assert_eq!(kind(403, "NotAuthorizedException"), Failure::AccessDenied);
+    assert_eq!(kind(404, "ResourceNotFoundException"), Failure::StreamNotFound);
+    assert_eq!(kind(400, "ConnectionLimitExceededException"), Failure::ConnectionLimit);
+    assert_eq!(kind(400, "ClientLimitExceededException"), Failure::ClientLimit);
+    assert_eq!(kind(503, ""), Failure::ServiceFailed { status: 503 });
+    let refused = kind(400, "InvalidArgument\nException");
+    assert!(refused.details().contains("HTTP status 400 InvalidArgumentException; check"));
+}
+
+/// A service that takes one connection at a time, may lose any of them, and keeps what it has taken whole.
+#[derive(Default)]
+struct Service {
+    held: BTreeMap<i64, u32>,
+    /// Sent on the open connection and not yet dealt with.
+    arriving: VecDeque<u32>,
+    attempt: Option<u64>,
+}
+
+impl Service {
+    fn persist_next(&mut self) -> Option<u32> {
+        let id = self.arriving.pop_front()?;
+        *self.held.entry(timecode(id).as_millis()).or_default() += 1;
+        Some(id)
+    }
+}
+
+/// One move of the network, the hub or time.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    /// The service takes some fragments and its acknowledgements arrive.
+    Persist(u8),
+    /// The service takes some fragments and the connection is cut before it can say so.
+    Cut(u8),
+    /// A new fragment is recorded.
+    Record,
+    /// The agent is killed: marks since the last commit are gone, and so is the job.
+    Kill {
+        taken: u8,
+    },
+    /// The hub's store commits.
+    Commit,
+    Wait(u16),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    prop::collection::vec(
+        prop_oneof![
+            5 => (1u8..6).prop_map(Move::Persist),
+            1 => (0u8..6).prop_map(Move::Cut),
+            4 => Just(Move::Record),
+            1 => (0u8..6).prop_map(|taken| Move::Kill { taken }),
+            2 => Just(Move::Commit),
+            3 => (0u16..3000).prop_map(Move::Wait),
+        ],
+        0..150,
+    )
+}
+
+/// Job, store and service together.
+struct Link {
+    bench: Bench,
+    committed: Store,
+    service: Service,
+}
+
+impl Link {
+    /// Lets the job and the service answer each other until both are quiet.
+    fn run(&mut self, event: Event<u32>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.bench.now();
+            let actions = self.bench.job.handle(event, &self.bench.store, now, &mut NoChance);
+            for action in actions {
+                match action {
+                    Action::Connect { attempt, .. } => {
+                        self.service.arriving.clear();
+                        self.service.attempt = Some(attempt);
+                        events.push_back(Event::Connected { attempt });
+                    }
+                    Action::ListFragments { attempt, from, until } => {
+                        let range = from.as_millis()..=until.as_millis();
+                        let producer_timestamps = self
+                            .service
+                            .held
+                            .range(range)
+                            .map(|(at, _)| Timestamp::from_millis(*at))
+                            .collect();
+                        events.push_back(Event::Listed { attempt, producer_timestamps });
+                    }
+                    Action::SendFragment { attempt, id, .. } => {
+                        assert_eq!(self.service.attempt, Some(attempt));
+                        self.service.arriving.push_back(id);
+                    }
+                    Action::MarkUploaded { id } => {
+                        assert!(self.service.held.contains_key(&timecode(id).as_millis()));
+                        self.bench.store.mark(id);
+                    }
+                    Action::MarkRefused { .. } => panic!("nothing was refused"),
+                    Action::FinishUpload { .. } => {}
+                    Action::CloseUpload { .. } => {
+                        self.service.attempt = None;
+                        self.service.arriving.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, one: Move) {
+        match one {
+            Move::Persist(count) => {
+                for _ in 0..count {
+                    let Some(attempt) = self.service.attempt else { break };
+                    let Some(id) = self.service.persist_next() else { break };
+                    let number = number();
+                    let acknowledgement = Acknowledgement::of(
+                        AcknowledgementEvent::Persisted,
+                        timecode(id).as_millis(),
+                        number,
+                    );
+                    self.run(Event::Acknowledged { attempt, acknowledgement });
+                }
+            }
+            Move::Cut(taken) => {
+                for _ in 0..taken {
+                    self.service.persist_next();
+                }
+                if let Some(attempt) = self.service.attempt.take() {
+                    self.run(Event::Failed { attempt, failure: Failure::Closed });
+                }
+            }
+            Move::Record => {
+                self.bench.store.add(1);
+                // What is recorded is durable; only marks wait for a commit.
+                let id = self.bench.store.fragments.len() as u32 - 1;
+                self.committed.fragments.insert(id, self.bench.store.fragments[&id]);
+                self.run(Event::MediaAdded);
+            }
+            Move::Kill { taken } => {
+                for _ in 0..taken {
+                    self.service.persist_next();
+                }
+                self.service.attempt = None;
+                self.bench.store = self.committed.clone();
+                self.bench.job =
+                    Uploader::new(Schedule::Always, TimeZone::UTC, self.bench.now().wall);
+                self.run(Event::Tick);
+            }
+            Move::Commit => self.committed = self.bench.store.clone(),
+            Move::Wait(millis) => {
+                self.bench.elapsed += Duration::from_millis(millis.into());
+                self.run(Event::Tick);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn through_cuts_and_crashes_nothing_is_lost_and_nothing_uploaded_twice(moves in moves()) {
+        let mut link = Link {
+            bench: Bench::new(Schedule::Always, 0),
+            committed: Store::default(),
+            service: Service::default(),
+        };
+        for one in moves {
+            link.step(one);
+        }
+        // The network heals: all is uploaded.
+        for _ in 0..200 {
+            link.step(Move::Wait(1000));
+            link.step(Move::Persist(32));
+        }
+        prop_assert_eq!(link.bench.store.not_uploaded(), 0);
+        prop_assert_eq!(link.service.held.len(), link.bench.store.fragments.len());
+        prop_assert!(link.service.held.values().all(|count| *count == 1), "{:?}", link.service.held);
+    }
+}
