@@ -131,6 +131,24 @@ pub struct DeletionPlan<I> {
 
 /// Plans one pass over a stream's media files (in any order), so that afterwards `headroom_bytes` more may be written
 /// without exceeding the policy's size. Headroom is what may be written before the next plan is executed.
+///
+/// ```
+/// use vigie_engine::deletion::{DeletionPolicy, MediaFile, NotUploaded, Reason, plan};
+/// use vigie_media::Timestamp;
+///
+/// let file = MediaFile {
+///     id: 7,
+///     starts_at: Timestamp::EPOCH,
+///     ends_at: Timestamp::from_millis(60_000),
+///     size_bytes: 1_000,
+///     not_uploaded: NotUploaded { fragment_count: 3, size_bytes: 900 },
+///     is_open: false,
+/// };
+/// let policy = DeletionPolicy { retention_hours: 1, local_size: None, delete_after_upload: true };
+/// let plan = plan(&[file], &policy, 0, Timestamp::from_millis(3_660_000));
+/// assert_eq!(plan.delete, [(7, Reason::Expired)]);
+/// assert_eq!(plan.losses[0].not_uploaded.fragment_count, 3);
+/// ```
 pub fn plan<I: Copy>(
     files: &[MediaFile<I>],
     policy: &DeletionPolicy,

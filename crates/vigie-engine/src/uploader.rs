@@ -11,8 +11,11 @@
 
 mod connection;
 mod failure;
+mod message;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_link;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,6 +32,7 @@ use crate::schedule::{Schedule, ScheduleTracker};
 use connection::{Blame, Connection, Sent};
 
 pub use failure::Failure;
+pub use message::{Action, Backlog, Event, Pending, State};
 
 /// How long opening a connection, or asking what the service holds, may take without progress.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,180 +49,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const TICK_AT_LEAST: Duration = Duration::from_secs(60);
 /// Errors that name no fragment, in a row and without progress, after which the oldest in flight is held to be the cause.
 const UNEXPLAINED_ERRORS_MAX: u32 = 3;
-
-/// A whole fragment that the store holds and the service has not confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pending<I> {
-    /// The store's name for it; later fragments have greater ones.
-    pub id: I,
-    /// The fragment's timecode: its producer timestamp.
-    pub timecode: Timestamp,
-    /// Its bytes.
-    pub size_bytes: u64,
-    /// Which document header it needs: one connection carries fragments of one header.
-    pub document: u64,
-}
-
-/// The not uploaded fragments of the stream, as the store has them at this moment. Marks count at once, durable or not.
-pub trait Backlog<I> {
-    /// At most `limit` whole fragments behind `after` (from the oldest, without it) that are neither uploaded nor
-    /// refused, oldest first.
-    fn not_uploaded_after(&self, after: Option<I>, limit: usize) -> Vec<Pending<I>>;
-
-    /// The timecode of the newest of them.
-    fn newest_not_uploaded(&self) -> Option<Timestamp>;
-}
-
-/// What happens to the job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<I> {
-    /// Time has passed.
-    Tick,
-    /// The store has a new whole fragment.
-    MediaAdded,
-    /// A configuration was applied. Ends every wait, so that sending a configuration again restarts a failing job.
-    ConfigChanged {
-        /// When to upload now.
-        schedule: Schedule,
-    },
-    /// PutMedia answered 200.
-    Connected {
-        /// The attempt that asked.
-        attempt: u64,
-    },
-    /// What the service holds of the range that was asked for, all pages.
-    Listed {
-        /// The attempt that asked.
-        attempt: u64,
-        /// The producer timestamps of the fragments.
-        producer_timestamps: Vec<Timestamp>,
-    },
-    /// ListFragments is not allowed to this hub's key, as in AWS's own policy for edge agents.
-    ListDenied {
-        /// The attempt that asked.
-        attempt: u64,
-    },
-    /// An acknowledgement came.
-    Acknowledged {
-        /// The attempt it belongs to.
-        attempt: u64,
-        /// What it says.
-        acknowledgement: Acknowledgement,
-    },
-    /// Bytes went out. Meant to be said about once a second.
-    Progress {
-        /// The attempt it belongs to.
-        attempt: u64,
-    },
-    /// The fragment was deleted by policy before its first byte was sent.
-    FragmentGone {
-        /// The attempt it was to be sent in.
-        attempt: u64,
-        /// The fragment.
-        id: I,
-    },
-    /// The service ended its answer.
-    Ended {
-        /// The attempt it belongs to.
-        attempt: u64,
-    },
-    /// The connection or a request failed.
-    Failed {
-        /// The attempt that failed.
-        attempt: u64,
-        /// How.
-        failure: Failure,
-    },
-    /// The configuration is being deleted or the agent ends.
-    Stop,
-}
-
-/// What the shell has to do, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action<I> {
-    /// GetDataEndpoint, PutMedia with ABSOLUTE timecodes, and the document's header; answer [`Event::Connected`].
-    Connect {
-        /// To be sent back.
-        attempt: u64,
-        /// Whose header begins the body.
-        document: u64,
-        /// `x-amzn-producer-start-timestamp`.
-        start: Timestamp,
-    },
-    /// List the fragments with producer timestamps in this range, both ends included; answer [`Event::Listed`].
-    ListFragments {
-        /// To be sent back.
-        attempt: u64,
-        /// Oldest producer timestamp.
-        from: Timestamp,
-        /// Newest producer timestamp.
-        until: Timestamp,
-    },
-    /// Send the fragment's bytes behind what is being sent.
-    SendFragment {
-        /// The connection.
-        attempt: u64,
-        /// The fragment.
-        id: I,
-        /// None follows at once: tell the service that the fragment is whole (`AWS_KINESISVIDEO_END_OF_FRAGMENT`),
-        /// which otherwise learns it from the next one.
-        complete: bool,
-    },
-    /// Record that the service holds the fragment.
-    MarkUploaded {
-        /// The fragment.
-        id: I,
-    },
-    /// Record that the service will not take the fragment: it is not offered again.
-    MarkRefused {
-        /// The fragment.
-        id: I,
-        /// Why.
-        error: ErrorId,
-    },
-    /// End the body and go on reading acknowledgements; answer [`Event::Ended`].
-    FinishUpload {
-        /// The connection.
-        attempt: u64,
-    },
-    /// Drop the connection. Its later events carry an old attempt and are ignored.
-    CloseUpload {
-        /// The connection.
-        attempt: u64,
-    },
-}
-
-/// Where the job stands. The `since` and `until` are monotonic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Outside every window.
-    WaitingForWindow,
-    /// Everything that is due is uploaded.
-    WaitingForMedia,
-    /// The shell connects.
-    Connecting {
-        /// When it was asked, or last said that it progresses.
-        since: Duration,
-    },
-    /// The shell asks what the service holds.
-    Reconciling {
-        /// When it was asked, or last said that it progresses.
-        since: Duration,
-    },
-    /// Fragments go out.
-    Sending,
-    /// Nothing new goes out; what is in flight is awaited.
-    Draining,
-    /// Waiting to try again.
-    BackingOff {
-        /// When.
-        until: Duration,
-        /// What failed.
-        reason: Failure,
-    },
-    /// For ever.
-    Stopped,
-}
 
 /// What may have been sent without an acknowledgement being seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

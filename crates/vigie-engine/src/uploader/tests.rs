@@ -1,15 +1,14 @@
-//! Behaviours of the uploader job, and the promise that nothing is lost and nothing uploaded twice.
+//! Behaviours of the uploader job.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use proptest::prelude::*;
 use vigie_kvs::FragmentNumber;
 
 use super::*;
 use crate::cron::CronExpression;
 
 /// No jitter: every wait is the shortest.
-struct NoChance;
+pub(super) struct NoChance;
 
 impl Chance for NoChance {
     fn next_u64(&mut self) -> u64 {
@@ -19,8 +18,8 @@ impl Chance for NoChance {
 
 /// A hub's store: fragments by id, with what is marked.
 #[derive(Clone, Default)]
-struct Store {
-    fragments: BTreeMap<u32, (Pending<u32>, bool)>,
+pub(super) struct Store {
+    pub(super) fragments: BTreeMap<u32, (Pending<u32>, bool)>,
 }
 
 impl Backlog<u32> for Store {
@@ -41,19 +40,19 @@ impl Backlog<u32> for Store {
 
 impl Store {
     /// A fragment of 2 s, 1 MB; its id counts from 0 and its timecode is `START` and two seconds each.
-    fn add(&mut self, document: u64) {
+    pub(super) fn add(&mut self, document: u64) {
         let id = self.fragments.len() as u32;
         let pending = Pending { id, timecode: timecode(id), size_bytes: 1_000_000, document };
         self.fragments.insert(id, (pending, false));
     }
 
-    fn mark(&mut self, id: u32) {
+    pub(super) fn mark(&mut self, id: u32) {
         if let Some((_, marked)) = self.fragments.get_mut(&id) {
             *marked = true;
         }
     }
 
-    fn not_uploaded(&self) -> usize {
+    pub(super) fn not_uploaded(&self) -> usize {
         self.fragments.values().filter(|(_, marked)| !marked).count()
     }
 }
@@ -61,25 +60,25 @@ impl Store {
 // 2026-11-22T08:00:00Z
 const START: Timestamp = Timestamp::from_millis(1_795_334_400_000);
 
-fn timecode(id: u32) -> Timestamp {
+pub(super) fn timecode(id: u32) -> Timestamp {
     START.plus_millis(i64::from(id) * 2000)
 }
 
 /// A job with a store and a clock of its own.
-struct Bench {
-    job: Uploader<u32>,
-    store: Store,
-    elapsed: Duration,
+pub(super) struct Bench {
+    pub(super) job: Uploader<u32>,
+    pub(super) store: Store,
+    pub(super) elapsed: Duration,
 }
 
 impl Bench {
-    fn new(schedule: Schedule, fragments: u32) -> Self {
+    pub(super) fn new(schedule: Schedule, fragments: u32) -> Self {
         let mut store = Store::default();
         (0..fragments).for_each(|_| store.add(1));
         Self { job: Uploader::new(schedule, TimeZone::UTC, START), store, elapsed: Duration::ZERO }
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         Now { wall: START + self.elapsed, mono: self.elapsed }
     }
 
@@ -168,7 +167,7 @@ impl Bench {
 }
 
 /// The job does not look at fragment numbers.
-fn number() -> FragmentNumber {
+pub(super) fn number() -> FragmentNumber {
     FragmentNumber::new(1, START, 0)
 }
 
@@ -481,174 +480,4 @@ fn http_answers_are_told_apart() {
     assert_eq!(kind(503, ""), Failure::ServiceFailed { status: 503 });
     let refused = kind(400, "InvalidArgument\nException");
     assert!(refused.details().contains("HTTP status 400 InvalidArgumentException; check"));
-}
-
-/// A service that takes one connection at a time, may lose any of them, and keeps what it has taken whole.
-#[derive(Default)]
-struct Service {
-    held: BTreeMap<i64, u32>,
-    /// Sent on the open connection and not yet dealt with.
-    arriving: VecDeque<u32>,
-    attempt: Option<u64>,
-}
-
-impl Service {
-    fn persist_next(&mut self) -> Option<u32> {
-        let id = self.arriving.pop_front()?;
-        *self.held.entry(timecode(id).as_millis()).or_default() += 1;
-        Some(id)
-    }
-}
-
-/// One move of the network, the hub or time.
-#[derive(Clone, Copy, Debug)]
-enum Move {
-    /// The service takes some fragments and its acknowledgements arrive.
-    Persist(u8),
-    /// The service takes some fragments and the connection is cut before it can say so.
-    Cut(u8),
-    /// A new fragment is recorded.
-    Record,
-    /// The agent is killed: marks since the last commit are gone, and so is the job.
-    Kill {
-        taken: u8,
-    },
-    /// The hub's store commits.
-    Commit,
-    Wait(u16),
-}
-
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    prop::collection::vec(
-        prop_oneof![
-            5 => (1u8..6).prop_map(Move::Persist),
-            1 => (0u8..6).prop_map(Move::Cut),
-            4 => Just(Move::Record),
-            1 => (0u8..6).prop_map(|taken| Move::Kill { taken }),
-            2 => Just(Move::Commit),
-            3 => (0u16..3000).prop_map(Move::Wait),
-        ],
-        0..150,
-    )
-}
-
-/// Job, store and service together.
-struct Link {
-    bench: Bench,
-    committed: Store,
-    service: Service,
-}
-
-impl Link {
-    /// Lets the job and the service answer each other until both are quiet.
-    fn run(&mut self, event: Event<u32>) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let now = self.bench.now();
-            let actions = self.bench.job.handle(event, &self.bench.store, now, &mut NoChance);
-            for action in actions {
-                match action {
-                    Action::Connect { attempt, .. } => {
-                        self.service.arriving.clear();
-                        self.service.attempt = Some(attempt);
-                        events.push_back(Event::Connected { attempt });
-                    }
-                    Action::ListFragments { attempt, from, until } => {
-                        let range = from.as_millis()..=until.as_millis();
-                        let producer_timestamps = self
-                            .service
-                            .held
-                            .range(range)
-                            .map(|(at, _)| Timestamp::from_millis(*at))
-                            .collect();
-                        events.push_back(Event::Listed { attempt, producer_timestamps });
-                    }
-                    Action::SendFragment { attempt, id, .. } => {
-                        assert_eq!(self.service.attempt, Some(attempt));
-                        self.service.arriving.push_back(id);
-                    }
-                    Action::MarkUploaded { id } => {
-                        assert!(self.service.held.contains_key(&timecode(id).as_millis()));
-                        self.bench.store.mark(id);
-                    }
-                    Action::MarkRefused { .. } => panic!("nothing was refused"),
-                    Action::FinishUpload { .. } => {}
-                    Action::CloseUpload { .. } => {
-                        self.service.attempt = None;
-                        self.service.arriving.clear();
-                    }
-                }
-            }
-        }
-    }
-
-    fn step(&mut self, one: Move) {
-        match one {
-            Move::Persist(count) => {
-                for _ in 0..count {
-                    let Some(attempt) = self.service.attempt else { break };
-                    let Some(id) = self.service.persist_next() else { break };
-                    let number = number();
-                    let acknowledgement = Acknowledgement::of(
-                        AcknowledgementEvent::Persisted,
-                        timecode(id).as_millis(),
-                        number,
-                    );
-                    self.run(Event::Acknowledged { attempt, acknowledgement });
-                }
-            }
-            Move::Cut(taken) => {
-                for _ in 0..taken {
-                    self.service.persist_next();
-                }
-                if let Some(attempt) = self.service.attempt.take() {
-                    self.run(Event::Failed { attempt, failure: Failure::Closed });
-                }
-            }
-            Move::Record => {
-                self.bench.store.add(1);
-                // What is recorded is durable; only marks wait for a commit.
-                let id = self.bench.store.fragments.len() as u32 - 1;
-                self.committed.fragments.insert(id, self.bench.store.fragments[&id]);
-                self.run(Event::MediaAdded);
-            }
-            Move::Kill { taken } => {
-                for _ in 0..taken {
-                    self.service.persist_next();
-                }
-                self.service.attempt = None;
-                self.bench.store = self.committed.clone();
-                self.bench.job =
-                    Uploader::new(Schedule::Always, TimeZone::UTC, self.bench.now().wall);
-                self.run(Event::Tick);
-            }
-            Move::Commit => self.committed = self.bench.store.clone(),
-            Move::Wait(millis) => {
-                self.bench.elapsed += Duration::from_millis(millis.into());
-                self.run(Event::Tick);
-            }
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn through_cuts_and_crashes_nothing_is_lost_and_nothing_uploaded_twice(moves in moves()) {
-        let mut link = Link {
-            bench: Bench::new(Schedule::Always, 0),
-            committed: Store::default(),
-            service: Service::default(),
-        };
-        for one in moves {
-            link.step(one);
-        }
-        // The network heals: all is uploaded.
-        for _ in 0..200 {
-            link.step(Move::Wait(1000));
-            link.step(Move::Persist(32));
-        }
-        prop_assert_eq!(link.bench.store.not_uploaded(), 0);
-        prop_assert_eq!(link.service.held.len(), link.bench.store.fragments.len());
-        prop_assert!(link.service.held.values().all(|count| *count == 1), "{:?}", link.service.held);
-    }
 }

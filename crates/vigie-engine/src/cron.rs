@@ -53,6 +53,15 @@ pub struct CronError {
 
 impl CronExpression {
     /// Parses six or seven fields separated by spaces or tabs, in any letter case.
+    ///
+    /// ```
+    /// use vigie_engine::cron::CronExpression;
+    ///
+    /// assert!(CronExpression::parse("0 0 9-16 ? * MON-FRI").is_ok());
+    /// let error = CronExpression::parse("0 0 9-16 ? * MON-FRI/2").unwrap_err();
+    /// assert_eq!(error.position, 20);
+    /// assert!(error.message.starts_with("day-of-week field: names take no step"));
+    /// ```
     pub fn parse(text: &str) -> Result<Self, CronError> {
         parse::parse(text)
     }
