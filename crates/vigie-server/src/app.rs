@@ -1,9 +1,12 @@
 //! What every handler shares: the seams, the settings and the state of this process.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
+use tokio::task::JoinHandle;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_kvs::version::version_token;
@@ -30,6 +33,9 @@ pub(crate) struct App {
     /// Wakes the reconciler when a deadline was set.
     pub reconcile: Notify,
     stopping: watch::Sender<bool>,
+    /// Held by every background task; taken when the server stops, see [`App::tasks_ended`].
+    alive: Mutex<Option<mpsc::Sender<Infallible>>>,
+    ended: AsyncMutex<mpsc::Receiver<Infallible>>,
     listen_port: AtomicU16,
 }
 
@@ -42,6 +48,7 @@ impl App {
         fragments: Arc<dyn FragmentStore>,
         master_key: MasterKey,
     ) -> Self {
+        let (alive, ended) = mpsc::channel(1);
         Self {
             config,
             clock,
@@ -54,6 +61,8 @@ impl App {
             connections: Arc::default(),
             reconcile: Notify::new(),
             stopping: watch::Sender::new(false),
+            alive: Mutex::new(Some(alive)),
+            ended: AsyncMutex::new(ended),
             listen_port: AtomicU16::new(0),
         }
     }
@@ -92,6 +101,27 @@ impl App {
 
     pub(crate) fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// Runs a task that outlives the call it belongs to; the server's end waits for it.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::spawn(async move {
+            let output = task.await;
+            drop(alive);
+            output
+        })
+    }
+
+    /// Resolves when all tasks of [`App::spawn`] have ended. Stop first.
+    pub(crate) async fn tasks_ended(&self) {
+        drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Nothing is ever sent: the channel closes with its last sender.
+        let closed: Option<Infallible> = self.ended.lock().await.recv().await;
+        debug_assert!(closed.is_none());
     }
 
     pub(crate) fn listen_port(&self) -> u16 {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -81,6 +82,9 @@ pub struct AccessKeyInfo {
     pub created_at: Timestamp,
 }
 
+/// Tasks that are still busy this long after the connections have ended are left.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 /// An opened server.
 pub struct Server {
     app: Arc<App>,
@@ -132,7 +136,7 @@ impl Server {
         let address = listener.local_addr().map_err(io("read the listener's address"))?;
         app.set_listen_port(address.port());
         tracing::info!(%address, "serving");
-        let reconciler = tokio::spawn(reconcile::run(Arc::clone(&app)));
+        app.spawn(reconcile::run(Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
@@ -143,12 +147,14 @@ impl Server {
         let served = http::serve(Arc::clone(&app), listener).await;
         app.stop();
         stopper.abort();
-        if let Err(error) = reconciler.await {
-            tracing::error!(%error, "the reconciler did not end cleanly");
+        if tokio::time::timeout(STOP_GRACE, app.tasks_ended()).await.is_err() {
+            tracing::warn!("tasks are still busy; leaving them");
         }
         let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
         served.map_err(io("serve"))?;
         closed.map_err(io_error).map_err(io("close the store"))??;
+        // The last one, unless a task was left: closes the metadata.
+        drop(app);
         tracing::info!("stopped");
         Ok(())
     }

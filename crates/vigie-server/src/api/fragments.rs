@@ -10,6 +10,7 @@ use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery}
 
 use super::{Call, page_token};
 use crate::failure::Answer;
+use crate::reconcile::expired_before;
 
 /// The reference gives no default that holds everywhere; the AWS CLI's page is 100.
 const PAGE_DEFAULT: usize = 100;
@@ -48,7 +49,13 @@ pub(crate) async fn list_fragments(
         }
         false => None,
     };
-    let fragments = fragments.iter().map(|fragment| wire_fragment(&fragment.entry)).collect();
+    // Expired media waits for the rest of its media file to expire; it is not seen any more.
+    let expired_before = expired_before(&stream, call.app.clock.now().wall);
+    let fragments = fragments
+        .iter()
+        .filter(|fragment| fragment.entry.server_timestamp >= expired_before)
+        .map(|fragment| wire_fragment(&fragment.entry))
+        .collect();
     Ok(ListFragmentsOutput { fragments, next_token })
 }
 

@@ -1,5 +1,7 @@
 //! Streams: create, describe, list, retention, delete (KVS API_CreateStream and its kin).
 
+use std::sync::Arc;
+
 use vigie_kvs::arn::StreamArn;
 use vigie_kvs::shapes::stream::{
     CreateStreamInput, CreateStreamOutput, DeleteStreamInput, DescribeStreamInput,
@@ -126,8 +128,8 @@ pub(crate) async fn update_data_retention(
     tracing::info!(stream = stream.name, before_hours, retention_hours, "data retention changed");
     if (before_hours == 0) != (retention_hours == 0) {
         // Whether PERSISTED is acknowledged is settled when a connection begins; its producer comes back at once.
-        let (app, key) = (app.clone(), app.config.media_key(&stream));
-        tokio::spawn(async move { app.connections.end(&key, EndReason::StreamChanged).await });
+        let (connections, key) = (Arc::clone(&app.connections), app.config.media_key(&stream));
+        app.spawn(async move { connections.end(&key, EndReason::StreamChanged).await });
     }
     if retention_hours < before_hours {
         // What is too old goes at once (KVS API_UpdateDataRetention).

@@ -89,10 +89,10 @@ pub(crate) async fn put_media(
     };
     tracing::info!(stream = stream.name, "PutMedia connection begun");
     app.metrics.put_media_connections.inc();
-    let app = Arc::clone(app);
-    tokio::spawn(async move {
+    let counted = Arc::clone(app);
+    app.spawn(async move {
         let received_bytes = connection.run(turn, body, first).await;
-        app.metrics.put_media_connections.dec();
+        counted.metrics.put_media_connections.dec();
         tracing::info!(stream = stream.name, received_bytes, "PutMedia connection ended");
     });
     Ok(pieces)

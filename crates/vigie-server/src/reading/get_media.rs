@@ -41,7 +41,7 @@ pub(crate) async fn get_media(call: &Call, input: GetMediaInput) -> Answer<mpsc:
     let after = after_sequence(&app, &key, start).await?;
     let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
     let reading = Reading { app, stream, key, after, header: None, pieces };
-    tokio::spawn(reading.run(persisted));
+    call.app.spawn(reading.run(persisted));
     Ok(answer)
 }
 

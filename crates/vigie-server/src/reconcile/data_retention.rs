@@ -34,9 +34,10 @@ pub(crate) async fn delete_expired_media(
 /// Finishes the deletion of a stream: ends its connections, erases its media, then forgets it. What fails is tried
 /// again by the next sweep.
 pub(crate) async fn erase_stream(app: &Arc<App>, stream: Stream) {
-    let app = Arc::clone(app);
+    let shared = Arc::clone(app);
     // On a task of its own: a caller that hangs up must not leave it half done until the next sweep.
-    let erasing = tokio::spawn(async move {
+    let erasing = app.spawn(async move {
+        let app = shared;
         let key = app.config.media_key(&stream);
         app.connections.end(&key, EndReason::StreamDeleted).await;
         let erased: Result<(), String> = async {

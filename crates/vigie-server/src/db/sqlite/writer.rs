@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -20,8 +21,22 @@ type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
 
 pub(super) struct Writer {
-    jobs: SyncSender<Job>,
+    /// Taken at the end, which ends the thread.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     running: Arc<AtomicBool>,
+}
+
+impl Drop for Writer {
+    /// Waits until what was given is written: whoever opens the file next finds it closed.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the metadata writer panicked");
+        }
+    }
 }
 
 impl Writer {
@@ -29,7 +44,7 @@ impl Writer {
         let (jobs, waiting) = sync_channel(CHANGES_WAITING_MAX);
         let running = Arc::new(AtomicBool::new(true));
         let still_running = Arc::clone(&running);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("metadata-writer".into())
             .spawn(move || {
                 if let Err(error) = run(&connection, &waiting) {
@@ -38,7 +53,7 @@ impl Writer {
                 still_running.store(false, Ordering::Release);
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(Self { jobs, running })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), running })
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -60,7 +75,8 @@ impl Writer {
                 }
             })
         });
-        match self.jobs.try_send(job) {
+        let Some(jobs) = &self.jobs else { return Err(DbError::Stopped) };
+        match jobs.try_send(job) {
             Ok(()) => result.await.map_err(|_| DbError::Stopped)?,
             Err(TrySendError::Full(_)) => {
                 Err(DbError::Engine("too many changes are waiting".into()))

@@ -1,0 +1,196 @@
+//! Bodies of PutMedia, and one connection to send them on.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming};
+use hyper::{Request, Response};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementReader};
+use vigie_media::matroska::writer;
+use vigie_media::{Timestamp, Track, TrackKind, VideoSettings, codec_id};
+
+use super::{TestServer, soon};
+
+pub(crate) fn track(number: u64) -> Track {
+    Track {
+        number,
+        kind: TrackKind::Video,
+        name: "video".into(),
+        codec_id: codec_id::H264.into(),
+        codec_private: Bytes::from_static(&[1, 66, 0, 30, 255, 224, 0]),
+        video: Some(VideoSettings { width_pixels: 640, height_pixels: 360 }),
+        audio: None,
+    }
+}
+
+pub(crate) fn header() -> Vec<u8> {
+    writer::document_header(&[track(1)])
+}
+
+/// A fragment of 4 frames 250 ms apart; `fill` makes its bytes its own.
+pub(crate) fn fragment(timecode_ms: i64, fill: u8) -> Vec<u8> {
+    let mut bytes = writer::cluster_start(Timestamp::from_millis(timecode_ms)).to_vec();
+    for frame in 0..4i16 {
+        let data = vec![fill.wrapping_add(frame as u8); 1000];
+        bytes.extend(&*writer::simple_block_header(1, frame * 250, frame == 0, data.len()));
+        bytes.extend(data);
+    }
+    bytes
+}
+
+pub(crate) fn end_of_fragment() -> Vec<u8> {
+    writer::tags(&[("AWS_KINESISVIDEO_END_OF_FRAGMENT", "")])
+}
+
+/// One PutMedia connection.
+pub(crate) struct PutMedia {
+    body: Option<mpsc::Sender<Bytes>>,
+    answer: Incoming,
+    reader: AcknowledgementReader,
+    /// Every HTTP chunk of the answer.
+    pub(crate) chunks: Vec<Bytes>,
+}
+
+/// A body that comes from a channel.
+pub(crate) struct ReceiverStream(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for ReceiverStream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+impl TestServer {
+    pub(crate) fn put_media_request(&self, stream: &str, extra: &[(&str, &str)]) -> Request<()> {
+        let mut headers = vec![
+            ("x-amzn-stream-name", stream.to_owned()),
+            ("x-amzn-fragment-timecode-type", "ABSOLUTE".to_owned()),
+            ("x-amzn-producer-start-timestamp", "1795000000.000".to_owned()),
+        ];
+        for (name, value) in extra {
+            headers.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                headers.push((name, (*value).to_owned()));
+            }
+        }
+        let now = self.clock.wall();
+        self.signed(&self.credentials, "/putMedia", "kinesisvideo", &headers, None, now)
+    }
+
+    /// Sends the head; the answer's head comes before any of the body.
+    pub(crate) async fn put_media_answer(
+        &self,
+        request: Request<()>,
+    ) -> (mpsc::Sender<Bytes>, Response<Incoming>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let response = soon(self.send(request.map(|()| ReceiverStream(receiver)))).await;
+        (sender, response)
+    }
+
+    pub(crate) async fn put_media_with(&self, stream: &str, extra: &[(&str, &str)]) -> PutMedia {
+        let (body, response) = self.put_media_answer(self.put_media_request(stream, extra)).await;
+        assert_eq!(response.status(), 200);
+        PutMedia {
+            body: Some(body),
+            answer: response.into_body(),
+            reader: AcknowledgementReader::default(),
+            chunks: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn put_media(&self, stream: &str) -> PutMedia {
+        self.put_media_with(stream, &[]).await
+    }
+
+    /// Uploads fragments in one connection and waits until it has ended.
+    pub(crate) async fn upload(&self, stream: &str, fragments: &[Vec<u8>]) -> Vec<String> {
+        let mut connection = self.put_media(stream).await;
+        connection.send(header()).await;
+        for fragment in fragments {
+            connection.send(fragment.clone()).await;
+        }
+        connection.finish();
+        connection.rest().await
+    }
+
+    pub(crate) async fn list_fragments(&self, stream: &str) -> Vec<Value> {
+        let input = json!({
+            "StreamName": stream, "MaxResults": 1000,
+            "FragmentSelector": {
+                "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+                "TimestampRange": { "StartTimestamp": 0, "EndTimestamp": 4_000_000_000u32 },
+            },
+        });
+        let output = self.call("/listFragments", input).await.ok();
+        output["Fragments"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn get_media(&self, stream: &str, selector: Value) -> Response<Incoming> {
+        let input = json!({ "StreamName": stream, "StartSelector": selector });
+        let body = Bytes::from(input.to_string());
+        let headers = [("content-type", "application/json".to_owned())];
+        let now = self.clock.wall();
+        let request =
+            self.signed(&self.credentials, "/getMedia", "kinesisvideo", &headers, Some(&body), now);
+        self.send(request.map(|()| http_body_util::Full::new(body))).await
+    }
+}
+
+impl PutMedia {
+    pub(crate) async fn send(&self, bytes: impl Into<Bytes>) {
+        self.body.as_ref().unwrap().send(bytes.into()).await.unwrap();
+    }
+
+    /// Ends the body properly.
+    pub(crate) fn finish(&mut self) {
+        self.body = None;
+    }
+
+    /// The next acknowledgements; `None` when the answer has ended.
+    async fn chunk(&mut self) -> Option<Vec<Acknowledgement>> {
+        let frame = soon(self.answer.frame()).await?.ok()?;
+        let bytes = frame.into_data().unwrap();
+        self.chunks.push(bytes.clone());
+        Some(self.reader.push(&bytes).unwrap())
+    }
+
+    /// Reads acknowledgements up to the first of a kind, in short form.
+    pub(crate) async fn until(&mut self, event: &str) -> Vec<String> {
+        let mut read = Vec::new();
+        while read.last().is_none_or(|last: &String| !last.starts_with(event)) {
+            let acknowledgements = self.chunk().await.expect("the answer ended");
+            read.extend(acknowledgements.iter().map(short));
+        }
+        read
+    }
+
+    /// Reads acknowledgements to the end of the answer, in short form.
+    pub(crate) async fn rest(&mut self) -> Vec<String> {
+        let mut read = Vec::new();
+        while let Some(acknowledgements) = self.chunk().await {
+            read.extend(acknowledgements.iter().map(short));
+        }
+        read
+    }
+}
+
+/// `BUFFERING 1000`, `ERROR 1000 4006`.
+fn short(acknowledgement: &Acknowledgement) -> String {
+    let line: Value = serde_json::from_str(&acknowledgement.to_line()).unwrap();
+    let mut text = line["EventType"].as_str().unwrap().to_owned();
+    for member in ["FragmentTimecode", "ErrorId"] {
+        if let Some(number) = line[member].as_i64() {
+            text.push_str(&format!(" {number}"));
+        }
+    }
+    text
+}
