@@ -197,8 +197,8 @@ impl Delivery for ClientDelivery<'_> {
         };
         if !self.out.is_playing() {
             self.out.play_from(join);
-            if !self.out.paced {
-                self.out.paced = true;
+            if self.out.paced != Some(mount) {
+                self.out.paced = Some(mount);
                 self.shared.join(mount, self.client.clone());
             }
         }

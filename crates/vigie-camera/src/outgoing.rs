@@ -118,8 +118,8 @@ pub(crate) struct Outgoing {
     pub(crate) senders: Vec<Option<Sender>>,
     cursor: Option<Cursor>,
     next_report: Option<Instant>,
-    /// Whether the pacing task knows this client.
-    pub(crate) paced: bool,
+    /// The mount whose clients the pacing task counts this one among.
+    pub(crate) paced: Option<usize>,
 }
 
 impl Outgoing {
@@ -387,3 +387,6 @@ fn write_batch(wire: &impl Wire, data: &[u8], scratch: &Scratch) -> io::Result<u
     }
     wire.try_write(&slices[..2 * scratch.batch.len()])
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,9 @@ fn send_round(
         let Some(stats) = stats.get_mut(mount) else { return false };
         clients.retain(|client| {
             let mut out = lock(&client.out);
+            if out.paced != Some(mount) {
+                return false; // It plays another mount by now.
+            }
             if let Some(join) = join.filter(|_| out.is_playing()) {
                 out.play_from(join);
             }
@@ -96,7 +99,7 @@ fn send_round(
                 out.stop();
                 client.end();
             }
-            out.paced = false;
+            out.paced = None;
             false
         });
         stats.clients = clients.len();
@@ -147,8 +150,10 @@ fn leave_out_the_gone(shared: &Shared, playing: &mut Playing) {
     playing.retain(|&mount, clients| {
         clients.retain(|client| {
             let mut out = lock(&client.out);
-            out.paced = out.is_playing();
-            out.paced
+            if out.paced == Some(mount) && !out.is_playing() {
+                out.paced = None;
+            }
+            out.paced == Some(mount)
         });
         if let Some(stats) = shared.stats().get_mut(mount) {
             stats.clients = clients.len();
