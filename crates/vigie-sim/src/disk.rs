@@ -16,7 +16,7 @@ use bytes::Bytes;
 use vigie_engine::chance::Chance;
 use vigie_store::disk::{Disk, DiskFile};
 
-use self::content::{Content, Fate};
+use self::content::Content;
 use self::names::{FileId, Names};
 use crate::chance::SimChance;
 
@@ -101,6 +101,11 @@ impl SimDisk {
     /// Counts as one change; false when the power is off. For what commits beside the disk: an index.
     pub fn tick(&self) -> bool {
         self.lock().burn()
+    }
+
+    /// Whether the power went.
+    pub fn is_off(&self) -> bool {
+        self.lock().off
     }
 
     /// Power was lost, and is back: what was not synced survives by chance.
@@ -242,11 +247,12 @@ impl DiskFile for SimFile {
         let per_mille = inner.faults.sync_per_mille;
         let result = inner.fails(per_mille, "sync failed");
         let result = if inner.burn() { result } else { Err(power_cut()) };
-        let Some(content) = inner.contents.get_mut(&self.file) else { return Err(not_found()) };
+        let Inner { contents, chance, .. } = &mut *inner;
+        let content = contents.get_mut(&self.file).ok_or_else(not_found)?;
         match &result {
-            Ok(()) => content.settle(Fate::Durable),
+            Ok(()) => content.sync(),
             // The kernel reports the loss once and forgets: what was to be synced counts as clean.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => content.settle(Fate::Limbo),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => content.fail_sync(chance),
             // The power went while it ran: the writes are as unsure as before.
             Err(_) => {}
         }

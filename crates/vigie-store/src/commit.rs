@@ -62,7 +62,7 @@ impl Store {
         let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
         for stream in self.streams.values_mut() {
             for writer in stream.closing.iter().chain(&stream.writer) {
-                if writer.in_index || writer.sync_error.is_some() || writer.length_bytes == 0 {
+                if writer.in_index || writer.sync_error.is_some() || !writer.has_fragments() {
                     continue;
                 }
                 directories.insert(writer.directory.clone());
@@ -191,25 +191,25 @@ fn plan(
 fn settle(disk: &dyn Disk, stream: &mut StreamState) {
     stream.uploaded.clear();
     for writer in std::mem::take(&mut stream.closing) {
-        let in_index = writer.in_index || (writer.sync_error.is_none() && writer.length_bytes > 0);
-        if in_index {
+        if writer.in_index || (writer.sync_error.is_none() && writer.has_fragments()) {
             continue;
         }
-        // No entry refers to it. When it cannot be removed now, the next start reclaims it.
+        // No entry refers to it. When it cannot be removed now, a later deletion or the next start does.
         match disk.unlink(&writer.path) {
             Ok(()) => stream.size_bytes -= writer.length_bytes,
             Err(error) => {
                 tracing::warn!(path = %writer.path.display(), %error, "remove an empty media file");
+                stream.leftovers.push((writer.path, writer.length_bytes));
             }
         }
     }
     if let Some(writer) = &mut stream.writer {
+        writer.in_index = writer.has_fragments();
         if let Some(last) = writer.uncommitted.last() {
             writer.committed_end = marked_end(last);
             writer.committed_open = None;
         }
         writer.uncommitted.clear();
-        writer.in_index |= writer.length_bytes > 0;
         if let Some(open) = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0) {
             writer.committed_open = Some(open.entry());
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
 use crate::index::{Change, StreamId};
@@ -55,25 +56,40 @@ impl Store {
         }
         self.apply(&changes)?;
 
+        for (stream, path, size_bytes) in files {
+            let state = self.streams.values_mut().find(|state| state.id == stream);
+            if let Some(state) = state {
+                state.leftovers.push((path, size_bytes));
+            }
+        }
+        let removed = self.remove_leftovers();
+        self.remeasure();
+        removed.map(|()| deleted)
+    }
+
+    /// Removes the files that no entry refers to. What cannot be removed stays a leftover, for the next time.
+    fn remove_leftovers(&mut self) -> Result<(), StoreError> {
         let mut first_error = None;
         let mut directories = BTreeSet::new();
-        for (stream, path, size_bytes) in files {
-            match self.unlink(&path) {
+        let disk = self.disk.as_ref();
+        for state in self.streams.values_mut() {
+            let size_bytes = &mut state.size_bytes;
+            state.leftovers.retain(|(path, file_size_bytes)| match unlink(disk, path) {
                 Ok(()) => {
-                    let state = self.streams.values_mut().find(|state| state.id == stream);
-                    if let Some(state) = state {
-                        state.size_bytes = state.size_bytes.saturating_sub(size_bytes);
-                    }
+                    *size_bytes = size_bytes.saturating_sub(*file_size_bytes);
                     directories.extend(path.parent().map(Path::to_owned));
+                    false
                 }
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    true
+                }
+            });
         }
         for directory in directories {
             self.sync_directory(directory)?;
         }
-        self.remeasure();
-        first_error.map_or(Ok(deleted), Err)
+        first_error.map_or(Ok(()), Err)
     }
 
     /// Erases a stream: every fragment, every file and its place in the index. A stream that is not there is
@@ -93,6 +109,7 @@ impl Store {
             .into_iter()
             .map(|file| self.root.join(&file.place.path))
             .collect();
+        paths.extend(state.leftovers.iter().map(|(path, _)| path.clone()));
         for writer in state.closing.iter().chain(&state.writer) {
             paths.insert(writer.path.clone());
             let open = writer.open.as_ref().map(|open| open.meta.sequence);
@@ -110,7 +127,7 @@ impl Store {
 
         let mut first_error = None;
         for path in paths {
-            if let Err(error) = self.unlink(&path) {
+            if let Err(error) = unlink(self.disk.as_ref(), &path) {
                 first_error = first_error.or(Some(error));
             }
         }
@@ -140,17 +157,17 @@ impl Store {
             .any(|writer| writer.place.id == id)
     }
 
-    fn unlink(&self, path: &Path) -> Result<(), StoreError> {
-        match self.disk.unlink(path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(StoreError::io("remove", path, error)),
-        }
-    }
-
     fn remeasure(&mut self) {
         if let Err(error) = self.measure_free_bytes() {
             tracing::warn!(%error, "measure free space");
         }
+    }
+}
+
+fn unlink(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    match disk.unlink(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StoreError::io("remove", path, error)),
     }
 }

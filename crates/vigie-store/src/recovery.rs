@@ -1,19 +1,19 @@
 //! Opening a store: what the last process left half done is finished or undone, whatever moment it ended at.
 
+mod scan;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits};
-
+use self::scan::Scan;
 use crate::check::list_media_files;
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
-use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFileState};
+use crate::fragment::{FragmentEntry, MediaFileState};
 use crate::index::{Change, Index, UnsealedMediaFile};
-use crate::mark::{FRAGMENT_MARK_BYTES, end_mark, marked_end, parse_begin_mark, parse_end_mark};
-use crate::settings::{StoreSettings, Uncommitted};
+use crate::mark::{end_mark, marked_end};
+use crate::settings::StoreSettings;
 use crate::store::Store;
 
 /// What opening a store found and did.
@@ -42,12 +42,23 @@ impl Store {
         let root = root.into();
         disk.create_dir_all(&root)
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
+        sync_parent(disk.as_ref(), &root)?;
         let mut report = RecoveryReport::default();
         let on_disk = check_belongs(disk.as_ref(), &root, index.as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
         reclaim(disk.as_ref(), &root, index.as_ref(), on_disk, &mut report)?;
         Ok((Self::new(disk, root, index, settings)?, report))
     }
+}
+
+/// The media directory itself may be new.
+fn sync_parent(disk: &dyn Disk, root: &Path) -> Result<(), StoreError> {
+    let Some(parent) = root.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    disk.sync_dir(parent).map_err(|error| StoreError::DirectorySyncFailed {
+        path: parent.to_owned(),
+        source: Arc::new(error),
+    })
 }
 
 /// The media files on the disk. An index that never had one does not belong to them: reclaiming would erase all.
@@ -63,6 +74,7 @@ fn check_belongs(
     Ok(on_disk)
 }
 
+/// Seals every file that was being written, cut to what is whole.
 fn seal_open_files(
     disk: &dyn Disk,
     root: &Path,
@@ -76,41 +88,86 @@ fn seal_open_files(
     let mut changes = Vec::new();
     for unsealed in reader.unsealed_media_files()? {
         let path = root.join(&unsealed.media_file.place.path);
-        let id = unsealed.media_file.id;
-        let file = match disk.open(&path) {
-            Ok(file) => file,
+        match disk.open(&path) {
+            Ok(file) => {
+                let scan = Scan { file: file.as_ref(), settings, same_boot };
+                changes.extend(seal_file(&scan, &unsealed, report));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 tracing::error!(path = %path.display(), "media file is missing");
                 report.missing.push(path);
-                continue;
             }
             Err(error) => return Err(StoreError::io("open", path, error)),
-        };
-        let io = |action| move |error| StoreError::io(action, path.clone(), error);
-        let scan = Scan { file: file.as_ref(), settings, same_boot };
-        let recovered = scan.recover(&unsealed).map_err(io.clone()("read"))?;
-        report.recovered_fragment_count += recovered.len() as u64;
-        report.sealed_media_file_count += 1;
-        let Some(last) = recovered.last().or(unsealed.entries.last()) else {
-            // Its file is an orphan now, and goes with the others.
-            changes.push(Change::DeleteMediaFile { id });
-            continue;
-        };
-        let end = marked_end(last);
-        let length_bytes = file.length_bytes().map_err(io.clone()("measure"))?;
-        report.cut_bytes += length_bytes.saturating_sub(end);
-        file.truncate(end).map_err(io.clone()("cut"))?;
-        file.write_all_at(&[&end_mark(last)], last.end()).map_err(io.clone()("write"))?;
-        file.sync().map_err(io("sync"))?;
-        if !recovered.is_empty() {
-            changes.push(Change::AppendFragments { id, entries: recovered });
         }
-        let state = MediaFileState::Sealed;
-        changes.push(Change::CloseMediaFile { id, state, size_bytes: end });
     }
     changes.extend(boot_id.map(|boot_id| Change::SetBootId { boot_id }));
     index.apply(&changes)?;
     Ok(())
+}
+
+/// Cuts and seals one file. A disk that fails here costs what no commit had made durable, never the rest, and the
+/// next start tries again.
+fn seal_file(
+    scan: &Scan<'_>,
+    unsealed: &UnsealedMediaFile,
+    report: &mut RecoveryReport,
+) -> Vec<Change> {
+    let id = unsealed.media_file.id;
+    let path = unsealed.media_file.place.path.display();
+    let recovered = scan.recover(unsealed).unwrap_or_else(|error| {
+        tracing::error!(%path, %error, "read behind the last commit");
+        Vec::from_iter(unsealed.open_fragment)
+    });
+    let Some(last) = recovered.last().or(unsealed.entries.last()).copied() else {
+        // Its file is an orphan now, and goes with the others.
+        return vec![Change::DeleteMediaFile { id }];
+    };
+    let length_bytes = scan.file.length_bytes().unwrap_or(0);
+    let (entries, state, size_bytes) = match make_durable(scan.file, durable_end(unsealed), &last) {
+        Ok(()) => {
+            report.sealed_media_file_count += 1;
+            report.cut_bytes += length_bytes.saturating_sub(marked_end(&last));
+            (recovered, MediaFileState::Sealed, marked_end(&last))
+        }
+        Err(error) => {
+            tracing::error!(%path, %error, "seal after a crash; media file abandoned");
+            let size_bytes = scan.file.length_bytes().unwrap_or(length_bytes);
+            (Vec::from_iter(unsealed.open_fragment), MediaFileState::Abandoned, size_bytes)
+        }
+    };
+    if entries.is_empty() && unsealed.entries.is_empty() {
+        return vec![Change::DeleteMediaFile { id }];
+    }
+    report.recovered_fragment_count += entries.len() as u64;
+    let close = Change::CloseMediaFile { id, state, size_bytes };
+    if entries.is_empty() {
+        return vec![close];
+    }
+    vec![Change::AppendFragments { id, entries }, close]
+}
+
+/// Up to where commits made a file durable.
+fn durable_end(unsealed: &UnsealedMediaFile) -> u64 {
+    let last = unsealed.open_fragment.as_ref().or(unsealed.entries.last());
+    last.map_or(0, FragmentEntry::end)
+}
+
+/// Ends a file behind `last` with its mark, durably.
+///
+/// What no commit had made durable is written again: a sync may have failed on it before the crash, and then the
+/// kernel holds it as clean and would never write it, however often it is synced.
+fn make_durable(
+    file: &dyn DiskFile,
+    durable_end: u64,
+    last: &FragmentEntry,
+) -> std::io::Result<()> {
+    let from = durable_end.min(last.end());
+    let again = usize::try_from(last.end() - from).map_err(std::io::Error::other)?;
+    let again = file.read_exact_at(from, again)?;
+    // To the fragment's end, not the mark's: a cut that made the file longer would leave what looks like a mark.
+    file.truncate(last.end())?;
+    file.write_all_at(&[&again, &end_mark(last)], from)?;
+    file.sync()
 }
 
 /// Removes media files that no entry refers to, then the directories that are empty.
@@ -144,111 +201,4 @@ fn reclaim(
         }
     }
     Ok(())
-}
-
-/// Looks for whole fragments behind the last commit of one file.
-struct Scan<'a> {
-    file: &'a dyn DiskFile,
-    settings: StoreSettings,
-    /// No power was lost: every byte that was written is as it was written.
-    same_boot: bool,
-}
-
-impl Scan<'_> {
-    fn recover(&self, unsealed: &UnsealedMediaFile) -> std::io::Result<Vec<FragmentEntry>> {
-        let mut recovered = Vec::new();
-        if self.settings.uncommitted == Uncommitted::Drop
-            || unsealed.media_file.state == MediaFileState::Abandoned
-        {
-            return Ok(recovered);
-        }
-        let length_bytes = self.file.length_bytes()?;
-        let mut begin = match (&unsealed.open_fragment, unsealed.entries.last()) {
-            (Some(open), _) => open.offset.saturating_sub(FRAGMENT_MARK_BYTES as u64),
-            (None, Some(last)) => marked_end(last),
-            // Without a fragment or the begin of one there is nothing to know it by.
-            (None, None) => return Ok(recovered),
-        };
-        let tail = usize::try_from(length_bytes.saturating_sub(begin)).unwrap_or(usize::MAX);
-        let mut tail = self.file.read_exact_at(begin, tail)?;
-        let mut open_fragment = unsealed.open_fragment;
-        while let Some(meta) = parse_begin_mark(&tail) {
-            let body = tail.slice(FRAGMENT_MARK_BYTES..);
-            let offset = begin + FRAGMENT_MARK_BYTES as u64;
-            let whole = find_whole(&meta, &body);
-            let Some(extent) = whole.or_else(|| self.whole_frames(unsealed, &body)) else { break };
-            let entry = FragmentEntry::new(&meta, Extent { offset, ..extent });
-            // What a commit made durable is kept at the least.
-            let shorter = open_fragment.is_some_and(|open| open.size_bytes > entry.size_bytes);
-            if shorter {
-                break;
-            }
-            open_fragment = None;
-            recovered.push(entry);
-            if whole.is_none() {
-                return Ok(recovered);
-            }
-            let passed = FRAGMENT_MARK_BYTES + body_bytes(&extent) + FRAGMENT_MARK_BYTES;
-            tail = tail.slice(passed.min(tail.len())..);
-            begin += passed as u64;
-        }
-        recovered.extend(open_fragment);
-        Ok(recovered)
-    }
-
-    /// The open fragment up to its last whole frame. Only where no power was lost: a frame has no checksum of its
-    /// own, and a disk that lost power may hold half of one with the next one whole behind it.
-    fn whole_frames(&self, unsealed: &UnsealedMediaFile, body: &Bytes) -> Option<Extent> {
-        if !self.same_boot {
-            return None;
-        }
-        let place = &unsealed.media_file.place;
-        let header_bytes = usize::try_from(place.header_size_bytes).ok()?;
-        let raw = self.file.read_exact_at(0, header_bytes).ok()?;
-        // What is on this disk the store wrote itself: its own limits were kept when it was taken in.
-        let limits = Limits { fragment_bytes_max: body.len().saturating_add(1), ..Limits::FILE };
-        let header = Arc::new(DocumentHeader::parse(&raw, limits).ok()?);
-        let mut reader = FragmentReader::resume(header, 0, limits);
-        reader.push(body);
-        while let Ok(Some(_)) = reader.next_event() {}
-        let fragment = reader.recover().fragment?;
-        Some(Extent {
-            offset: 0,
-            size_bytes: fragment.bytes.len() as u64,
-            duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(u32::MAX),
-            frame_count: fragment.frame_count,
-            crc32c: crc32c::crc32c(&fragment.bytes),
-        })
-    }
-}
-
-/// A fragment that has its end mark behind it and the checksum that the mark says.
-fn find_whole(meta: &FragmentMeta, body: &Bytes) -> Option<Extent> {
-    let mut from = 0;
-    while let Some(found) = body.get(from..)?.iter().position(|&byte| byte == end_mark_start()) {
-        let at = from + found;
-        if let Some(entry) = parse_end_mark(&body[at..])
-            && entry.meta() == *meta
-            && entry.size_bytes == at as u64
-            && crc32c::crc32c(&body[..at]) == entry.crc32c
-        {
-            return Some(Extent {
-                offset: 0,
-                size_bytes: entry.size_bytes,
-                duration_ms: entry.duration_ms,
-                frame_count: entry.frame_count,
-                crc32c: entry.crc32c,
-            });
-        }
-        from = at + 1;
-    }
-    None
-}
-
-const fn end_mark_start() -> u8 {
-    0xEC
-}
-
-fn body_bytes(extent: &Extent) -> usize {
-    usize::try_from(extent.size_bytes).unwrap_or(usize::MAX)
 }

@@ -74,6 +74,8 @@ pub(crate) struct StreamState {
     pub(crate) closing: Vec<MediaFileWriter>,
     /// To be marked by the next commit.
     pub(crate) uploaded: Vec<u64>,
+    /// Files without an entry that could not be removed yet, and their bytes, which still count.
+    pub(crate) leftovers: Vec<(PathBuf, u64)>,
     /// Its directory's own name was made durable in this run.
     pub(crate) directory_synced: bool,
 }
@@ -90,6 +92,7 @@ impl StreamState {
             writer: None,
             closing: Vec::new(),
             uploaded: Vec::new(),
+            leftovers: Vec::new(),
             directory_synced: false,
         }
     }

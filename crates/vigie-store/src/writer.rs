@@ -97,6 +97,12 @@ impl MediaFileWriter {
         })
     }
 
+    /// Whether an index entry refers to it, or will with the next commit.
+    pub(crate) fn has_fragments(&self) -> bool {
+        let open = self.open.as_ref().is_some_and(|open| open.extent.size_bytes > 0);
+        self.in_index || open || !self.uncommitted.is_empty()
+    }
+
     /// Bytes that the next write puts in front of what it is given.
     pub(crate) fn preamble_bytes(&self) -> u64 {
         self.preamble.len() as u64
@@ -199,6 +205,8 @@ impl MediaFileWriter {
                 if let Err(error) = self.file.truncate(self.length_bytes) {
                     tracing::error!(path = %self.path.display(), %error, "cut off a failed write");
                     self.broken = true;
+                    // What cannot be cut takes space: nothing is written any more, so it may count as length.
+                    self.length_bytes = self.file.length_bytes().unwrap_or(self.length_bytes);
                 }
                 Err(StoreError::io("write", self.path.clone(), error))
             }

@@ -10,16 +10,6 @@ use crate::chance::SimChance;
 /// Writes are lost or kept in pieces of this size.
 const SECTOR_BYTES: usize = 512;
 
-/// What becomes of the writes since the last sync.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// They are safe.
-    Durable,
-    /// A sync failed: no later one covers them.
-    Limbo,
-}
-
-#[derive(Clone)]
 enum Change {
     Write { offset: u64, data: Vec<u8> },
     Truncate { length_bytes: u64 },
@@ -29,8 +19,8 @@ enum Change {
 pub(super) struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
-    /// Changes that are not durable, oldest first, and whether a later sync makes them so.
-    unsure: Vec<(Change, bool)>,
+    /// Changes that the next sync makes durable, oldest first.
+    unsure: Vec<Change>,
 }
 
 impl Content {
@@ -41,13 +31,13 @@ impl Content {
     pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
         let change = Change::Write { offset, data: data.to_vec() };
         change.apply(&mut self.now);
-        self.unsure.push((change, true));
+        self.unsure.push(change);
     }
 
     pub(super) fn truncate(&mut self, length_bytes: u64) {
         let change = Change::Truncate { length_bytes };
         change.apply(&mut self.now);
-        self.unsure.push((change, true));
+        self.unsure.push(change);
     }
 
     pub(super) fn read(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
@@ -60,35 +50,22 @@ impl Content {
         )
     }
 
-    pub(super) fn settle(&mut self, fate: Fate) {
-        if fate == Fate::Limbo {
-            self.unsure.iter_mut().for_each(|(_, syncable)| *syncable = false);
-            return;
-        }
-        for (change, _) in self.unsure.extract_if(.., |(_, syncable)| *syncable) {
+    pub(super) fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsure) {
             change.apply(&mut self.durable);
+        }
+    }
+
+    /// A sync failed: some changes reached the disk, the others never will. Programs still see them all.
+    pub(super) fn fail_sync(&mut self, chance: &mut SimChance) {
+        for change in std::mem::take(&mut self.unsure) {
+            change.apply_by_chance(&mut self.durable, chance);
         }
     }
 
     /// Each unsure change is kept, lost or, if it is a write, kept in part.
     pub(super) fn lose_power(&mut self, chance: &mut SimChance) {
-        for (change, _) in std::mem::take(&mut self.unsure) {
-            match (chance.below(4), change) {
-                (0 | 1, change) => change.apply(&mut self.durable),
-                (2, Change::Write { offset, data }) => {
-                    // Any sectors of it may have reached the disk.
-                    for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
-                        if chance.happens(500) {
-                            let keep = chance.below(sector.len() as u64) as usize + 1;
-                            let offset = offset + (number * SECTOR_BYTES) as u64;
-                            let data = sector[..keep].to_vec();
-                            Change::Write { offset, data }.apply(&mut self.durable);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
+        self.fail_sync(chance);
         self.now.clone_from(&self.durable);
     }
 
@@ -102,6 +79,23 @@ impl Content {
 }
 
 impl Change {
+    fn apply_by_chance(self, durable: &mut Vec<u8>, chance: &mut SimChance) {
+        match (chance.below(4), self) {
+            (0 | 1, change) => change.apply(durable),
+            (2, Self::Write { offset, data }) => {
+                // Any sectors of it may have reached the disk.
+                for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
+                    if chance.happens(500) {
+                        let keep = chance.below(sector.len() as u64) as usize + 1;
+                        let offset = offset + (number * SECTOR_BYTES) as u64;
+                        Self::Write { offset, data: sector[..keep].to_vec() }.apply(durable);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Write { offset, data } => {

@@ -116,7 +116,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::CreateStream { id, key } => {
             let sql = "INSERT INTO stream (id, key, next_sequence) VALUES (?1, ?2, 1)";
             transaction.prepare_cached(sql)?.execute(params![id.0, key])?;
-            set_meta(transaction, "next_stream_id", id.0 + 1)
+            raise_meta(transaction, "next_stream_id", id.0 + 1)
         }
         Change::ReserveSequences { id, next_sequence } => {
             let sql = "UPDATE stream SET next_sequence = max(next_sequence, ?2) WHERE id = ?1";
@@ -158,16 +158,18 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             transaction.execute("DELETE FROM stream WHERE id = ?1", [id.0])?;
             Ok(())
         }
-        Change::SetBootId { boot_id } => set_meta(transaction, "boot_id", boot_id),
+        Change::SetBootId { boot_id } => {
+            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('boot_id', ?1)";
+            transaction.prepare_cached(sql)?.execute([boot_id])?;
+            Ok(())
+        }
     }
 }
 
-fn set_meta(
-    transaction: &Transaction<'_>,
-    name: &str,
-    value: impl rusqlite::ToSql,
-) -> Result<(), IndexError> {
-    let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+/// Numbers may come in any order within a transaction.
+fn raise_meta(transaction: &Transaction<'_>, name: &str, value: u64) -> Result<(), IndexError> {
+    let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+               ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)";
     transaction.prepare_cached(sql)?.execute(params![name, value])?;
     Ok(())
 }
@@ -189,7 +191,7 @@ fn create_media_file(
         place.header_size_bytes,
         place.header_crc32c,
     ])?;
-    set_meta(transaction, "next_media_file_id", place.id.0 + 1)
+    raise_meta(transaction, "next_media_file_id", place.id.0 + 1)
 }
 
 fn put_entry(

@@ -1,0 +1,605 @@
+//! One store on one simulated disk, driven at random and crashed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use vigie_engine::chance::Chance;
+use vigie_media::matroska::writer;
+use vigie_media::{Timestamp, Track, TrackKind, codec_id};
+use vigie_sim::chance::SimChance;
+use vigie_sim::disk::{Faults, SimDisk};
+use vigie_store::index::{Change, Index, IndexRead};
+use vigie_store::{
+    CommitReport, FragmentMeta, FragmentOrder, FragmentQuery, IndexError, MediaFileState,
+    SqliteIndex, Store, StoreError, StoreReader, StoreSettings, Uncommitted, WholeFragment, check,
+};
+
+use crate::model::{FragmentModel, State, StreamModel, Uploaded};
+
+const ROOT: &str = "/media";
+const KEYS: [&str; 3] = ["gate", "yard", "door"];
+const ROOMY: u64 = 1 << 30;
+
+/// The index on a disk that can be cut before and after a transaction, and be full.
+struct CutIndex {
+    index: Arc<Mutex<SqliteIndex>>,
+    disk: SimDisk,
+    chance: SimChance,
+    full_per_mille: u64,
+}
+
+impl Index for CutIndex {
+    fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError> {
+        if self.chance.happens(self.full_per_mille) {
+            return Err(IndexError::Full);
+        }
+        if !self.disk.tick() {
+            return Err(IndexError::PowerCut);
+        }
+        self.index.lock().unwrap().apply(changes)?;
+        if self.disk.tick() { Ok(()) } else { Err(IndexError::PowerCut) }
+    }
+
+    fn reader(&self) -> Arc<dyn IndexRead> {
+        self.index.lock().unwrap().reader()
+    }
+}
+
+pub(crate) struct World {
+    chance: SimChance,
+    mode: Uncommitted,
+    disk: SimDisk,
+    index: Arc<Mutex<SqliteIndex>>,
+    store: Option<Store>,
+    streams: BTreeMap<&'static str, StreamModel>,
+    now: Timestamp,
+    headers: Vec<Bytes>,
+    /// A fatal error was met.
+    must_restart: bool,
+    /// Syncs may have failed since the store was opened: then what was not committed is given up.
+    syncs_failed: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, mode: Uncommitted) -> Self {
+        let mut chance = SimChance::new(seed);
+        let disk = SimDisk::new(chance.next_u64(), ROOMY);
+        let index = Arc::new(Mutex::new(SqliteIndex::in_memory().unwrap()));
+        let headers = (1..=3).map(header).collect();
+        let now = Timestamp::from_millis(1_763_829_180_000);
+        let streams = KEYS.iter().map(|key| (*key, StreamModel::default())).collect();
+        let store = None;
+        let must_restart = false;
+        let mut world = Self {
+            chance,
+            mode,
+            disk,
+            index,
+            store,
+            streams,
+            now,
+            headers,
+            must_restart,
+            syncs_failed: false,
+        };
+        world.reopen(false);
+        world
+    }
+
+    /// One random thing, and what must hold after it.
+    pub(crate) fn step(&mut self) {
+        self.now = self.now.plus_millis(self.chance.below(3000) as i64);
+        let key = KEYS[self.chance.below(KEYS.len() as u64) as usize];
+        match self.chance.below(100) {
+            0..=39 if self.mode == Uncommitted::KeepWholeFrames => self.record(key),
+            0..=39 => self.append_whole(key),
+            40..=44 => self.append_whole(key),
+            45..=69 => self.commit(),
+            70..=72 => self.seal(key),
+            73..=79 => self.mark_uploaded(key),
+            80..=84 => self.delete_media_file(key),
+            85 => self.delete_stream(key),
+            86..=88 => self.set_faults(),
+            89 => self.fill_up(),
+            90..=91 => self.now = self.now.plus_millis(self.chance.below(60_000) as i64 - 30_000),
+            92..=93 => self.disk.cut_after(self.chance.below(25) + 1),
+            94..=95 => self.crash(),
+            _ => self.read(key),
+        }
+        if self.disk.is_off() || self.must_restart {
+            self.crash();
+        }
+        self.assert_accounts();
+    }
+
+    /// The machine stops, or the process does, and starts again.
+    pub(crate) fn crash(&mut self) {
+        self.store = None;
+        self.must_restart = false;
+        let mut killed = self.stop();
+        self.disk.set_faults(Faults::default());
+        self.disk.set_capacity_bytes(ROOMY);
+        // Recovery can be cut off as well, any number of times.
+        while self.chance.happens(200) {
+            self.disk.cut_after(self.chance.below(20) + 1);
+            match self.open() {
+                Ok(_) => {}
+                Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
+                Err(error) => assert!(self.disk.is_off(), "open: {error:?}"),
+            }
+            killed &= self.stop();
+        }
+        let all_kept = killed && !std::mem::take(&mut self.syncs_failed);
+        self.reopen(all_kept);
+    }
+
+    /// Whether only the process was killed.
+    fn stop(&mut self) -> bool {
+        let killed = self.chance.happens(500);
+        if killed {
+            self.disk.kill_process();
+        } else {
+            self.disk.lose_power();
+        }
+        killed
+    }
+
+    fn open(&mut self) -> Result<Store, StoreError> {
+        let index = CutIndex {
+            index: Arc::clone(&self.index),
+            disk: self.disk.clone(),
+            chance: SimChance::new(self.chance.next_u64()),
+            full_per_mille: 20,
+        };
+        let settings = StoreSettings {
+            media_file_size_bytes_max: 20_000,
+            media_file_age_ms_max: 20_000,
+            free_bytes_reserve: 1000,
+            uncommitted: self.mode,
+        };
+        let disk = Arc::new(self.disk.clone());
+        let (store, report) = Store::open(disk, ROOT, Box::new(index), settings)?;
+        assert_eq!(report.missing, Vec::<PathBuf>::new());
+        Ok(store)
+    }
+
+    fn reopen(&mut self, all_kept: bool) {
+        self.store = Some(loop {
+            match self.open() {
+                Ok(store) => break store,
+                Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
+                Err(error) => panic!("open: {error:?}"),
+            }
+        });
+        let reader = self.store().reader();
+        assert_eq!(check(&reader).unwrap(), [], "index and files");
+        for key in KEYS {
+            self.assert_recovered(key, &reader, all_kept);
+        }
+        self.assert_accounts();
+    }
+
+    /// Compares one stream with its model after a crash, then lets the model follow what was open.
+    fn assert_recovered(&mut self, key: &'static str, reader: &StoreReader, all_kept: bool) {
+        let mode = self.mode;
+        let model = self.streams.get_mut(key).unwrap();
+        model.open = None;
+        if std::mem::take(&mut model.maybe_deleted)
+            && !reader.stream_keys().unwrap().contains(&key.to_owned())
+        {
+            *model = StreamModel::default();
+        }
+        let query = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
+        let found: BTreeMap<u64, _> = reader
+            .fragments(key, &query)
+            .unwrap()
+            .into_iter()
+            .map(|fragment| (fragment.entry.sequence, fragment))
+            .collect();
+        for sequence in found.keys() {
+            assert!(model.fragments.contains_key(sequence), "{key} {sequence} was never written");
+        }
+        for (sequence, fragment) in &mut model.fragments {
+            let Some(found) = found.get(sequence) else {
+                let may_go = match fragment.state {
+                    State::Persisted => false,
+                    State::Pending => fragment.committed == 0,
+                    State::Lost | State::MaybeDeleted | State::Deleted => true,
+                };
+                assert!(may_go, "{key} {sequence} was lost: {:?}", fragment.state);
+                if fragment.state != State::Deleted {
+                    fragment.state = State::Lost;
+                }
+                continue;
+            };
+            fragment.assert_is(&found.entry, Some(&reader.read(found).unwrap()));
+            match fragment.state {
+                State::Lost | State::Deleted => panic!("{key} {sequence} came back"),
+                State::Persisted | State::MaybeDeleted => {}
+                State::Pending => {
+                    let kept_by_mode = mode == Uncommitted::KeepWholeFrames;
+                    assert!(
+                        kept_by_mode || fragment.in_flight,
+                        "{key} {sequence} was not committed"
+                    );
+                    if all_kept && fragment.committed > 0 {
+                        assert!(
+                            found.entry.size_bytes as usize >= fragment.written,
+                            "a kill loses"
+                        );
+                    }
+                }
+            }
+            match fragment.uploaded {
+                Uploaded::Yes => assert!(found.entry.uploaded, "{key} {sequence} not uploaded"),
+                Uploaded::No => assert!(!found.entry.uploaded, "{key} {sequence} uploaded"),
+                Uploaded::Asked if found.entry.uploaded => fragment.uploaded = Uploaded::Yes,
+                Uploaded::Asked => fragment.uploaded = Uploaded::No,
+            }
+            fragment.state = State::Persisted;
+            fragment.in_flight = false;
+            // From now on it is what was found.
+            fragment.written = found.entry.size_bytes as usize;
+            fragment.committed = fragment.written;
+            fragment.bytes.truncate(fragment.written);
+        }
+    }
+
+    fn assert_accounts(&self) {
+        let Some(store) = &self.store else { return };
+        for key in KEYS {
+            let on_disk = self.disk.size_bytes_under(&Path::new(ROOT).join(key));
+            assert_eq!(store.size_bytes(key), on_disk, "bytes of {key}");
+        }
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.as_mut().unwrap()
+    }
+
+    /// Reserves a sequence and makes up the fragment of it.
+    fn new_fragment(&mut self, key: &'static str) -> Option<FragmentMeta> {
+        let sequence = match self.store().reserve_sequences(key, 1) {
+            Ok(sequences) => sequences.start,
+            Err(error) => {
+                self.expect_error(&error);
+                return None;
+            }
+        };
+        let model = self.streams.get_mut(key).unwrap();
+        assert!(sequence > model.handed_out, "{key} {sequence} was handed out before");
+        model.handed_out = sequence;
+        let meta = FragmentMeta {
+            sequence,
+            producer_timestamp: self.now.plus_millis(self.chance.below(5) as i64 - 2),
+            server_timestamp: self.now,
+            timecode_ms: self.now.as_millis(),
+            number_tail: self.chance.below(1 << 28) as u32,
+            key: self.chance.happens(900),
+        };
+        model.fragments.insert(sequence, FragmentModel::new(meta));
+        Some(meta)
+    }
+
+    fn header(&mut self) -> Bytes {
+        // Mostly the same, as a camera's is.
+        let number = if self.chance.happens(900) { 0 } else { self.chance.below(3) };
+        self.headers[number as usize].clone()
+    }
+
+    fn blocks(&mut self, meta: &FragmentMeta, first: bool) -> Vec<Vec<u8>> {
+        let count = self.chance.below(4) + 1;
+        (0..count)
+            .map(|number| {
+                let size = self.chance.below(1500) as usize + 1;
+                let fill = self.chance.next_u64() as u8;
+                let mut block = Vec::new();
+                if first && number == 0 {
+                    block.extend(writer::cluster_start(Timestamp::from_millis(meta.timecode_ms)));
+                }
+                block.extend_from_slice(&writer::simple_block_header(1, number as i16, true, size));
+                block.extend((0..size).map(|at| fill.wrapping_mul(31).wrapping_add(at as u8)));
+                block
+            })
+            .collect()
+    }
+
+    fn append_whole(&mut self, key: &'static str) {
+        if self.streams[key].open.is_some() {
+            return self.record(key);
+        }
+        let Some(meta) = self.new_fragment(key) else { return };
+        let blocks = self.blocks(&meta, true);
+        let header = self.header();
+        let fragment =
+            self.streams.get_mut(key).unwrap().fragments.get_mut(&meta.sequence).unwrap();
+        fragment.hand_over(&blocks);
+        let (duration_ms, frame_count) = (2000, blocks.len() as u32);
+        let bytes = Bytes::from(fragment.bytes.clone());
+        let whole = WholeFragment { meta, duration_ms, frame_count, bytes };
+        match self.store().append_fragment(key, &header, &whole) {
+            Ok(entry) => {
+                let model = self.streams.get_mut(key).unwrap();
+                let fragment = model.fragments.get_mut(&meta.sequence).unwrap();
+                fragment.written = fragment.bytes.len();
+                fragment.boundaries = vec![fragment.written];
+                fragment.whole = true;
+                fragment.assert_is(&entry, None);
+            }
+            Err(error) => self.expect_error(&error),
+        }
+    }
+
+    /// The next step of a fragment that is written as it grows.
+    fn record(&mut self, key: &'static str) {
+        let Some(sequence) = self.streams[key].open else {
+            let Some(meta) = self.new_fragment(key) else { return };
+            let header = self.header();
+            match self.store().begin_fragment(key, &header, meta) {
+                Ok(()) => self.streams.get_mut(key).unwrap().open = Some(meta.sequence),
+                Err(error) => self.expect_error(&error),
+            }
+            return;
+        };
+        let before = self.streams[key].fragments[&sequence].clone();
+        let (meta, written) = (before.meta, before.written);
+        let end = written > 0 && self.chance.happens(300);
+        let result = if end {
+            self.store().end_fragment(key, 2000).map(|_| ())
+        } else {
+            let blocks = self.blocks(&meta, written == 0);
+            let model = self.streams.get_mut(key).unwrap();
+            model.fragments.get_mut(&sequence).unwrap().hand_over(&blocks);
+            let parts: Vec<&[u8]> = blocks.iter().map(Vec::as_slice).collect();
+            self.store().append_frames(key, &parts, blocks.len() as u32, 100)
+        };
+        let model = self.streams.get_mut(key).unwrap();
+        let fragment = model.fragments.get_mut(&sequence).unwrap();
+        match result {
+            Ok(()) if end => {
+                fragment.whole = true;
+                model.open = None;
+            }
+            Ok(()) => fragment.written = fragment.bytes.len(),
+            Err(StoreError::NoOpenFragment { .. }) => {
+                // Nothing was written now; of a call that failed before, whole blocks may be there.
+                *fragment = before;
+                model.open = None;
+            }
+            Err(error) => self.expect_error(&error),
+        }
+    }
+
+    fn commit(&mut self) {
+        match self.store().commit() {
+            Ok(report) => self.committed(&report),
+            Err(error) => {
+                for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
+                    fragment.in_flight |= fragment.state == State::Pending && self.disk.is_off();
+                }
+                self.expect_error(&error);
+            }
+        }
+    }
+
+    fn committed(&mut self, report: &CommitReport) {
+        for model in self.streams.values_mut() {
+            for fragment in model.fragments.values_mut() {
+                if fragment.uploaded == Uploaded::Asked {
+                    fragment.uploaded = Uploaded::Yes;
+                }
+            }
+        }
+        for failed in &report.failed {
+            assert!(matches!(failed.error, StoreError::MediaFileAbandoned { .. }), "{failed:?}");
+            let model = self.streams.get_mut(&*failed.key).unwrap();
+            let fragment = model.fragments.get_mut(&failed.sequence).unwrap();
+            assert_eq!(fragment.state, State::Pending);
+            fragment.state = State::Lost;
+            if model.open == Some(failed.sequence) {
+                model.open = None;
+            }
+        }
+        for persisted in &report.persisted {
+            let model = self.streams.get_mut(&*persisted.key).unwrap();
+            let entry = persisted.entry;
+            let fragment = model.fragments.get_mut(&entry.sequence).unwrap();
+            fragment.assert_is(&entry, None);
+            if fragment.state == State::Lost {
+                assert_eq!(entry.size_bytes as usize, fragment.committed, "what was durable of it");
+            } else {
+                assert_eq!(entry.size_bytes as usize, fragment.written, "{entry:?}");
+            }
+            fragment.state = State::Persisted;
+            fragment.written = entry.size_bytes as usize;
+            fragment.committed = fragment.written;
+            fragment.bytes.truncate(fragment.written);
+        }
+        for model in self.streams.values_mut() {
+            for fragment in model.fragments.values_mut() {
+                if fragment.state == State::Pending {
+                    assert!(!fragment.whole, "a commit leaves no whole fragment out: {fragment:?}");
+                    fragment.committed = fragment.written;
+                }
+            }
+        }
+        for failed in &report.failed {
+            let fragment = &self.streams[&*failed.key].fragments[&failed.sequence];
+            assert!(fragment.committed == 0 || fragment.state == State::Persisted, "{fragment:?}");
+        }
+    }
+
+    fn seal(&mut self, key: &'static str) {
+        match self.store().seal(key) {
+            Ok(()) => {
+                let model = self.streams.get_mut(key).unwrap();
+                model.open = None;
+            }
+            Err(error) => self.expect_error(&error),
+        }
+    }
+
+    fn mark_uploaded(&mut self, key: &'static str) {
+        let visible = self.streams[key].visible();
+        let some: Vec<u64> = visible.into_iter().filter(|_| self.chance.happens(400)).collect();
+        self.store().mark_uploaded(key, &some).unwrap();
+        let model = self.streams.get_mut(key).unwrap();
+        for sequence in some {
+            let fragment = model.fragments.get_mut(&sequence).unwrap();
+            if fragment.uploaded == Uploaded::No {
+                fragment.uploaded = Uploaded::Asked;
+            }
+        }
+    }
+
+    fn delete_media_file(&mut self, key: &'static str) {
+        let reader = self.store().reader();
+        let files = reader.media_files(key).unwrap();
+        if files.is_empty() {
+            return;
+        }
+        let file = &files[self.chance.below(files.len() as u64) as usize];
+        let sequences = reader.fragments_of(file.id).unwrap();
+        let result = self.store().delete_media_files(&[file.id]);
+        let state = match result {
+            Ok(deleted) => {
+                assert_eq!(deleted.size_bytes, file.size_bytes);
+                State::Deleted
+            }
+            // The index entries are gone; the file is reclaimed at the next start.
+            Err(StoreError::Io { action: "remove", .. }) if !self.disk.is_off() => State::Deleted,
+            Err(StoreError::MediaFileOpen { .. }) => {
+                assert_eq!(file.state, MediaFileState::Open);
+                return;
+            }
+            Err(error) => {
+                self.expect_error(&error);
+                if !self.disk.is_off() && !error.is_fatal() {
+                    return;
+                }
+                State::MaybeDeleted
+            }
+        };
+        let model = self.streams.get_mut(key).unwrap();
+        for entry in sequences {
+            model.fragments.get_mut(&entry.sequence).unwrap().state = state;
+        }
+    }
+
+    fn delete_stream(&mut self, key: &'static str) {
+        // What cannot be removed now is reclaimed at the next start, and belongs to no stream until then.
+        self.disk.set_faults(Faults::default());
+        match self.store().delete_stream(key) {
+            Ok(deleted) => {
+                let model = &self.streams[key];
+                let pending = model.fragments.values().filter(|f| f.state == State::Pending);
+                assert!(deleted.failed.len() <= pending.count());
+                self.streams.insert(key, StreamModel::default());
+            }
+            Err(error) => {
+                self.expect_error(&error);
+                if self.disk.is_off() {
+                    let model = self.streams.get_mut(key).unwrap();
+                    model.maybe_deleted = true;
+                }
+            }
+        }
+    }
+
+    fn set_faults(&mut self) {
+        let mut rate = |often: u64| if self.chance.happens(300) { often } else { 0 };
+        let faults = Faults {
+            sync_per_mille: rate(300),
+            sync_dir_per_mille: rate(100),
+            write_per_mille: rate(200),
+            truncate_per_mille: rate(500),
+            unlink_per_mille: rate(300),
+            read_per_mille: 0,
+        };
+        self.syncs_failed |= faults.sync_per_mille > 0;
+        self.disk.set_faults(faults);
+    }
+
+    fn fill_up(&mut self) {
+        let room = if self.chance.happens(500) { self.chance.below(8000) } else { ROOMY };
+        let used = self.disk.size_bytes_under(Path::new("/"));
+        self.disk.set_capacity_bytes(used + room);
+    }
+
+    /// Every kind of reading agrees with the model and with one another.
+    fn read(&mut self, key: &'static str) {
+        let reader = self.store().reader();
+        let model = &self.streams[key];
+        let pages = [
+            FragmentOrder::Sequence,
+            FragmentOrder::ProducerTimestamp,
+            FragmentOrder::ServerTimestamp,
+        ]
+        .map(|order| {
+            let mut all = Vec::new();
+            let mut query = FragmentQuery::all(order, 3);
+            loop {
+                let page = reader.fragments(key, &query).unwrap();
+                let Some(last) = page.last() else { break };
+                query = query.after(order.position(&last.entry));
+                all.extend(page.iter().map(|fragment| fragment.entry));
+            }
+            assert!(all.is_sorted_by_key(|entry| order.position(entry)), "{order:?}");
+            assert_eq!(
+                reader.newest(key, order).unwrap().map(|fragment| fragment.entry),
+                all.last().copied()
+            );
+            let mut sequences: Vec<u64> = all.iter().map(|entry| entry.sequence).collect();
+            sequences.sort_unstable();
+            sequences
+        });
+        for page in &pages {
+            assert_eq!(*page, model.visible(), "{key}");
+        }
+        let query = FragmentQuery::not_uploaded(0, usize::MAX);
+        let left = reader.fragments(key, &query).unwrap();
+        let expected = |sequence: &u64| model.fragments[sequence].uploaded != Uploaded::Yes;
+        let expected: Vec<u64> = model.visible().into_iter().filter(expected).collect();
+        let found: Vec<u64> = left.iter().map(|fragment| fragment.entry.sequence).collect();
+        assert_eq!(found, expected, "not uploaded of {key}");
+        let totals = reader.totals(key).unwrap();
+        assert_eq!(totals.fragment_count as usize, model.visible().len());
+        assert_eq!(totals.not_uploaded_count as usize, found.len());
+        for fragment in left {
+            let bytes = reader.read(&fragment).unwrap();
+            model.fragments[&fragment.entry.sequence].assert_is(&fragment.entry, Some(&bytes));
+            let header = reader.read_document_header(&fragment.media_file).unwrap();
+            assert!(self.headers.contains(&header));
+        }
+    }
+
+    /// An error that faults explain. A fatal one ends the process.
+    fn expect_error(&mut self, error: &StoreError) {
+        if self.disk.is_off() {
+            return;
+        }
+        match error {
+            StoreError::DirectorySyncFailed { .. } => {
+                assert!(error.is_fatal());
+                self.must_restart = true;
+            }
+            StoreError::DiskFull { .. } | StoreError::Io { .. } => {}
+            StoreError::Index(error) if matches!(**error, IndexError::Full) => {}
+            error => panic!("unexpected {error:?}"),
+        }
+    }
+}
+
+fn header(number: u64) -> Bytes {
+    Bytes::from(writer::document_header(&[Track {
+        number: 1,
+        kind: TrackKind::Video,
+        name: format!("camera {number}"),
+        codec_id: codec_id::H264.to_owned(),
+        codec_private: Bytes::from_static(&[1, 2, 3]),
+        video: None,
+        audio: None,
+    }]))
+}
