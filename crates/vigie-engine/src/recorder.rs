@@ -396,8 +396,6 @@ impl Recorder {
 
     fn close(&mut self, actions: &mut Vec<Action>) {
         match self.state {
-            // Nothing to close; the late answer carries an old attempt.
-            State::Resolving { .. } => self.attempt += 1,
             State::Connecting { .. } => actions.push(Action::CloseSource),
             State::Recording { .. } => actions.extend([Action::CloseSource, Action::SealFragment]),
             _ => {}

@@ -281,6 +281,13 @@ fn a_file_is_recorded_once_and_silence_is_no_failure() {
     assert_eq!(bench.send(Event::SourceEnded { attempt }), "close seal");
     assert_eq!(bench.status(), "SUCCESS the file is recorded to its end");
     assert_eq!(bench.wait(3600.0), "");
+    let change = |same_source| Event::ConfigChanged {
+        schedule: Schedule::Always,
+        source: SourceKind::File,
+        same_source,
+    };
+    assert_eq!(bench.send(change(true)), "");
+    assert_eq!(bench.send(change(false)), "resolve");
 }
 
 #[test]

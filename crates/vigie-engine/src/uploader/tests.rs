@@ -249,6 +249,7 @@ fn a_key_that_may_not_list_uploads_all_the_same_and_says_so() {
 #[test]
 fn fragments_in_flight_are_bounded_by_number_and_by_bytes() {
     let mut bench = Bench::new(Schedule::Always, 100);
+    bench.store.fragments.values_mut().for_each(|(pending, _)| pending.size_bytes = 1000);
     bench.start();
     assert_eq!(bench.job.in_flight().count(), 32);
     // The store is asked again when half of the room is free.
