@@ -11,4 +11,5 @@ pub mod core;
 pub mod shell;
 
 pub use shell::agent::{Agent, AgentConfig, AgentError};
+pub use shell::api_client::{ApiClient, Endpoints};
 pub use shell::credentials::CredentialsChain;

@@ -14,7 +14,10 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
     let mut command = Cli::command();
     if let Some(path) = config_path(&arguments) {
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::usage(format!("cannot read the configuration file {}: {error}", path.display()))
+            Failure::usage(format!(
+                "cannot read the configuration file {}: {error}",
+                path.display()
+            ))
         })?;
         command = with_defaults(command, &text)
             .map_err(|message| Failure::usage(format!("{}: {message}", path.display())))?;
@@ -73,14 +76,14 @@ mod tests {
 
     fn parse_with(file: &str, arguments: &[&str]) -> Result<Cli, String> {
         let command = with_defaults(Cli::command(), file)?;
-        let matches =
-            command.try_get_matches_from(arguments).map_err(|error| error.to_string())?;
+        let matches = command.try_get_matches_from(arguments).map_err(|error| error.to_string())?;
         Cli::from_arg_matches(&matches).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_file_gives_defaults_and_the_command_line_wins() {
-        let file = "log = \"debug\"\n[server]\nlisten = \"127.0.0.1:9000\"\nregion = \"eu-west-3\"\n";
+        let file =
+            "log = \"debug\"\n[server]\nlisten = \"127.0.0.1:9000\"\nregion = \"eu-west-3\"\n";
         let cli = parse_with(file, &["vigie", "server", "--region", "eu-north-1"]).unwrap();
         assert_eq!(cli.log.log, "debug");
         let Parsed::Server(server) = cli.command else { panic!("not the server command") };

@@ -1,2 +1,39 @@
-//! The program.
-fn main() {}
+//! The program: command line, configuration, logging and composition.
+//!
+//! The only place where the real clock, chance, disk and network are named; everything else is told. It makes no
+//! decision about media, schedules or deletion.
+
+mod cli;
+mod cmd;
+mod config;
+mod failure;
+mod logging;
+mod output;
+mod stop;
+mod system;
+mod zone;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, KeysCommand, StoreCommand};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    match config::parse(std::env::args_os().collect()).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    logging::start(&cli.log)?;
+    match cli.command {
+        Command::Server(options) => cmd::server::run(options),
+        Command::Agent(options) => cmd::agent::run(options),
+        Command::Demo(options) => cmd::demo::run(options),
+        Command::Camera(options) => cmd::camera::run(options),
+        Command::Keys(KeysCommand::List(options)) => cmd::keys::list(&options),
+        Command::Store(StoreCommand::List(options)) => cmd::store::list(&options),
+        Command::Cron(options) => cmd::cron::run(&options),
+    }
+}

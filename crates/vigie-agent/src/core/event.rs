@@ -142,21 +142,28 @@ pub enum UploadEvent {
 }
 
 /// Why a call got no answer that says yes. Kinds, not texts: what the other side wrote goes to the log alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CallFailure {
     /// There are no access keys.
+    #[error("there are no access keys")]
     NoCredentials,
     /// No connection could be made.
+    #[error("the service cannot be reached")]
     Unreachable,
     /// The other side's certificate is not trusted.
+    #[error("the service's certificate is not trusted")]
     CertificateUntrusted,
     /// No answer in time.
+    #[error("the service did not answer in time")]
     TimedOut,
     /// The connection ended early.
+    #[error("the connection to the service ended early")]
     Disconnected,
     /// The answer is not what the operation answers.
+    #[error("the service's answer cannot be read")]
     UnreadableAnswer,
     /// The service said no.
+    #[error("the service refused with status {status}")]
     Refused {
         /// HTTP status.
         status: u16,

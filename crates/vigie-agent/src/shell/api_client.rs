@@ -44,15 +44,18 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const PAGE_FRAGMENTS: i64 = 1000;
 
 /// Where the services are.
-pub(crate) struct Endpoints {
-    pub(crate) kinesisvideo: Url,
-    pub(crate) secrets: Url,
-    pub(crate) region: String,
+pub struct Endpoints {
+    /// Kinesis Video Streams.
+    pub kinesisvideo: Url,
+    /// Secrets Manager.
+    pub secrets: Url,
+    /// Region of the signatures.
+    pub region: String,
 }
 
 /// Calls the services. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct ApiClient {
+pub struct ApiClient {
     shared: Arc<Shared>,
 }
 
@@ -81,7 +84,12 @@ struct Call<'a> {
 }
 
 impl ApiClient {
-    pub(crate) fn new(
+    /// A client that looks the access keys up for each call.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS library cannot start.
+    pub fn new(
         endpoints: Endpoints,
         credentials: CredentialsChain,
         disk: Arc<dyn Disk>,
@@ -91,6 +99,23 @@ impl ApiClient {
         let data_endpoints = Mutex::new(BTreeMap::new());
         let shared = Shared { http, endpoints, credentials, disk, clock, data_endpoints };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Any operation of the control plane or of Secrets Manager that is answered at once with JSON.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallFailure`]; what the service wrote goes to the log.
+    pub async fn invoke<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        input: &impl Serialize,
+    ) -> Result<T, CallFailure> {
+        let base = match operation.service {
+            Service::SecretsManager => &self.shared.endpoints.secrets,
+            _ => &self.shared.endpoints.kinesisvideo,
+        };
+        self.call(base, operation, input, CALL_TIMEOUT).await
     }
 
     /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`.
@@ -117,7 +142,11 @@ impl ApiClient {
     }
 
     /// ListFragments by producer timestamps, all pages.
-    pub(crate) async fn list_fragments(
+    ///
+    /// # Errors
+    ///
+    /// A [`CallFailure`].
+    pub async fn list_fragments(
         &self,
         stream_arn: &str,
         from: Timestamp,

@@ -2,7 +2,7 @@
 //! and decides nothing.
 
 pub mod agent;
-mod api_client;
+pub mod api_client;
 mod camera_uri;
 mod core_thread;
 pub mod credentials;

@@ -1,0 +1,32 @@
+//! `vigie agent`: the edge agent with the real clock, disk and chance.
+
+use std::sync::Arc;
+
+use vigie_agent::{Agent, AgentConfig, CredentialsChain};
+use vigie_store::OsDisk;
+
+use crate::cli::AgentOptions;
+use crate::failure::{Doing, Failure};
+use crate::stop;
+use crate::system::{SystemChance, SystemClock};
+use crate::zone;
+
+pub fn run(options: AgentOptions) -> Result<(), Failure> {
+    let config = AgentConfig {
+        hub_device_arn: options.hub_device_arn,
+        endpoint_url: options.endpoint_url,
+        secrets_endpoint_url: options.secrets_endpoint_url,
+        region: options.region,
+        data_dir: options.data_dir,
+        time_zone: zone::find(options.timezone.as_deref())?,
+        listen: options.listen,
+        credentials: CredentialsChain::from_environment(|name| std::env::var(name).ok()),
+    };
+    let clock = Arc::new(SystemClock::new());
+    stop::runtime()?.block_on(async {
+        let stop = stop::requested()?;
+        let agent = Agent::open(config, clock, Box::new(SystemChance), Arc::new(OsDisk))
+            .doing("start the agent")?;
+        agent.run(stop).await.doing("go on")
+    })
+}

@@ -1,0 +1,9 @@
+//! One module a command: options in, composition, and nothing else.
+
+pub mod agent;
+pub mod camera;
+pub mod cron;
+pub mod demo;
+pub mod keys;
+pub mod server;
+pub mod store;

@@ -1,0 +1,65 @@
+//! `vigie server`: the service with the real clock, disk, chance and network.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use vigie_server::auth::MasterKey;
+use vigie_server::private_file::read_or_create_master_key;
+use vigie_server::{Server, ServerConfig};
+use vigie_store::OsDisk;
+
+use crate::cli::ServerOptions;
+use crate::failure::{Doing, Failure};
+use crate::stop;
+use crate::system::{SystemChance, SystemClock};
+
+/// The master key as 64 hexadecimal digits, for those who keep it elsewhere than in the data folder.
+const MASTER_KEY_VARIABLE: &str = "VIGIE_MASTER_KEY";
+
+pub fn run(options: ServerOptions) -> Result<(), Failure> {
+    check_account_id(&options.account_id)?;
+    let config = ServerConfig {
+        region: options.region,
+        account_id: options.account_id,
+        public_url: options.public_url,
+        ..ServerConfig::new(options.data_dir)
+    };
+    stop::runtime()?.block_on(async {
+        let stop = stop::requested()?;
+        // The port first: a second server on the same folder stops here and touches nothing.
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .doing(format!("listen on {}", options.listen))?;
+        let server = open(config).await?;
+        server.serve(listener, stop).await.doing("serve")
+    })
+}
+
+/// Opens a server with everything real.
+pub async fn open(config: ServerConfig) -> Result<Server, Failure> {
+    let master_key = master_key(&config)?;
+    let clock = Arc::new(SystemClock::new());
+    let disk = Arc::new(OsDisk);
+    Server::open(config, master_key, clock, Box::new(SystemChance), disk)
+        .await
+        .doing("start the server")
+}
+
+fn master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
+    match std::env::var(MASTER_KEY_VARIABLE) {
+        Ok(hex) => MasterKey::from_hex(hex.trim()).doing(format!("use {MASTER_KEY_VARIABLE}")),
+        Err(std::env::VarError::NotPresent) => {
+            std::fs::create_dir_all(&config.data_dir)
+                .doing(format!("create {}", config.data_dir.display()))?;
+            read_or_create_master_key(&config.master_key_path()).doing("read the master key")
+        }
+        Err(error) => Err(Failure::usage(format!("{MASTER_KEY_VARIABLE}: {error}"))),
+    }
+}
+
+fn check_account_id(account_id: &str) -> Result<(), Failure> {
+    if account_id.len() == 12 && account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("--account-id {account_id:?} is not twelve digits")))
+}
