@@ -319,17 +319,19 @@ impl Hub {
         self.save_at = now.mono;
         self.save(now);
         if self.world.news {
-            // RECEIVED is said before the work begins; the next tick begins it.
+            // RECEIVED is said before the work begins.
             let streams = self.reports();
             self.world.news = false;
             let effect = self.link.request(&self.hub_device_arn, streams, now);
             self.world.effects.push(effect);
         }
+        self.apply_received(now);
     }
 
     /// Works by what was taken, once that is durable.
     fn apply_received(&mut self, now: Now) {
-        if self.world.unsaved && now.mono < self.save_at {
+        if self.world.unsaved {
+            // Not yet durable: the next save is waited for.
             return;
         }
         let received = self.streams.iter().filter(|(_, stream)| stream.phase == Phase::Received);

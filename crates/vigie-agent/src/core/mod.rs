@@ -13,6 +13,8 @@ mod record;
 mod saved;
 mod snapshot;
 mod space;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod world;
 

@@ -1,0 +1,238 @@
+//! From a camera's frames to fragments in the store.
+
+use vigie_engine::recorder::Failure;
+use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
+
+use super::*;
+
+#[test]
+fn frames_become_fragments_that_read_back_byte_for_byte() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 4);
+    bench.seconds(1);
+
+    let fragments = bench.fragments();
+    assert_eq!(fragments.len(), 3, "the fourth is still open");
+    let reader = bench.hub().store().reader();
+    let header = reader.read_document_header(&fragments[0].media_file).unwrap();
+    let header = DocumentHeader::parse(&header, Limits::KVS).unwrap();
+    assert_eq!(header.tracks, tracks());
+    for fragment in &fragments {
+        assert_eq!(fragment.entry.duration_ms, 1000);
+        let frames: Vec<_> =
+            fragment_frames(&header, reader.read(fragment).unwrap()).map(Result::unwrap).collect();
+        let times: Vec<i64> =
+            frames.iter().map(|frame| frame.timecode_ms - fragment.entry.timecode_ms).collect();
+        assert_eq!(times, [0, 250, 500, 750]);
+        assert_eq!(
+            frames.iter().map(|f| f.key_frame).collect::<Vec<_>>(),
+            [true, false, false, false]
+        );
+        assert!(frames[0].data.iter().all(|byte| *byte == 2) && frames[0].data.len() == 1000);
+    }
+    let first = fragments[0].entry.producer_timestamp;
+    assert!(first >= START && first < START.plus_millis(2000), "{first} is not the hub's time");
+}
+
+#[test]
+fn what_a_killed_hub_had_committed_is_there_up_to_its_last_frame() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 3);
+    let whole = bench.fragments().len();
+    bench.kill_and_open();
+    let fragments = bench.fragments();
+    assert_eq!(fragments.len(), 3);
+    assert!(fragments.len() > whole);
+    assert_eq!(fragments[2].entry.frame_count, 4, "all frames of the fragment that was open");
+}
+
+#[test]
+fn new_parameter_sets_begin_a_new_document() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 2);
+    let mut other = tracks();
+    other[0].codec_private = Bytes::from_static(&[1, 0x4D, 0, 0x1E, 0xFF, 0xE0, 0]);
+    bench.source(&session, SourceEvent::Opened { tracks: other });
+    bench.play(&session, 2);
+    bench.seconds(1);
+    let fragments = bench.fragments();
+    let headers: Vec<u32> = fragments.iter().map(|f| f.media_file.header_crc32c).collect();
+    assert_eq!(fragments.len(), 3, "the third document's second fragment is open");
+    assert_eq!(headers[0], headers[1], "the open fragment ended under its own header");
+    assert_ne!(headers[1], headers[2]);
+}
+
+#[test]
+fn media_exists_inside_the_window_and_nowhere_else() {
+    let mut bench = Bench::new();
+    let mut config = edge_config();
+    // Opens for one minute, five minutes from the start.
+    config.recorder_config.schedule_config = schedule("0 55 * * * ?", 60);
+    bench.configure(vec![configuration(1, config)]);
+    bench.seconds(290);
+    assert!(!bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })));
+    bench.seconds(10);
+    let opens_at = START.plus_millis(300_000);
+    let session = bench.camera_opens();
+    bench.play(&session, 70);
+    let closed = bench.take("CloseSource", |effect| match effect {
+        Effect::CloseSource { session } => Some(session.clone()),
+        _ => None,
+    });
+    assert_eq!(closed, session);
+    let fragments = bench.fragments();
+    assert!(fragments.len() >= 55, "{} fragments", fragments.len());
+    for fragment in &fragments {
+        assert!(fragment.entry.producer_timestamp >= opens_at);
+        assert!(fragment.entry.producer_until() <= opens_at.plus_millis(60_250));
+    }
+    let (status, details) = bench.recorder_says();
+    assert_eq!(status, "SUCCESS");
+    assert!(details.contains("waiting for the next window"), "{details}");
+}
+
+#[track_caller]
+fn check_failure(failure: Failure, status: &str, words: &str) {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.resolve(secret());
+    bench.take("OpenSource", |effect| matches!(effect, Effect::OpenSource { .. }).then_some(()));
+    bench.source(&session, SourceEvent::Failed(failure));
+    bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
+    let (said, details) = bench.recorder_says();
+    assert_eq!(said, status);
+    assert!(details.contains(words) && !details.contains("hunter2"), "{details}");
+    // It keeps trying, and a success mends the status.
+    bench.seconds(60);
+    let session = if bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })) {
+        bench.resolve(secret())
+    } else {
+        session
+    };
+    let session = bench
+        .effects
+        .iter()
+        .rev()
+        .find_map(|effect| match effect {
+            Effect::OpenSource { session, .. } => Some(session.clone()),
+            _ => None,
+        })
+        .unwrap_or(session);
+    bench.source(&session, SourceEvent::Opened { tracks: tracks() });
+    bench.play(&session, 2);
+    assert_eq!(bench.recorder_says().0, "SUCCESS");
+}
+
+#[test]
+fn failures_of_the_camera_are_said_in_a_sentence_and_tried_again() {
+    check_failure(Failure::WrongPassword, "USER_ERROR", "password");
+    check_failure(Failure::NotACamera, "USER_ERROR", "RTSP");
+    check_failure(Failure::PathNotFound, "USER_ERROR", "path");
+    check_failure(
+        Failure::UnsupportedCodec { codec: "JPEG".to_owned() },
+        "USER_ERROR",
+        "H.264 or H.265",
+    );
+    check_failure(Failure::Unreachable, "SYSTEM_ERROR", "does not answer");
+}
+
+#[test]
+fn a_secret_that_holds_no_camera_is_a_user_error() {
+    for (secret_string, words) in [
+        (r#"{"Camera":"rtsp://c"}"#, "MediaURI"),
+        ("rtsp://c", "MediaURI"),
+        (r#"{"MediaURI":"http://c/video"}"#, "rtsp://"),
+    ] {
+        let mut bench = Bench::new();
+        bench.configure(vec![configuration(1, edge_config())]);
+        bench.resolve(Some(Sensitive::new(secret_string)));
+        let (status, details) = bench.recorder_says();
+        assert_eq!(status, "USER_ERROR");
+        assert!(details.contains(words), "{details}");
+    }
+}
+
+#[test]
+fn a_stalled_camera_is_closed_after_ten_seconds_and_opened_again() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 3);
+    bench.effects.clear();
+    bench.seconds(9);
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
+    bench.seconds(3);
+    bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
+    // With what it knows: the service need not be asked first.
+    let again = bench.take("OpenSource", |effect| match effect {
+        Effect::OpenSource { session, .. } => Some(session.clone()),
+        _ => None,
+    });
+    assert_ne!(again, session);
+    // What the first session still says moves nothing.
+    let before = bench.fragments().len();
+    bench.source(&session, SourceEvent::Opened { tracks: tracks() });
+    bench.play(&session, 2);
+    assert_eq!(bench.fragments().len(), before);
+    bench.source(&again, SourceEvent::Opened { tracks: tracks() });
+    bench.play(&again, 4);
+    let fragments = bench.fragments();
+    assert!(fragments.len() >= before + 2);
+    assert!(fragments.is_sorted_by_key(|fragment| fragment.entry.producer_timestamp));
+}
+
+#[test]
+fn a_file_is_recorded_once_and_not_again_after_a_restart_but_by_a_new_revision() {
+    let mut bench = Bench::new();
+    let mut config = edge_config();
+    config.recorder_config.media_source_config.media_uri_type = MediaUriType::FileUri;
+    bench.configure(vec![configuration(1, config.clone())]);
+    let file = Some(Sensitive::new(r#"{"MediaURI":"file:///a.mp4"}"#));
+    let session = bench.resolve(file.clone());
+    let ends_at = bench.take("OpenSource", |effect| match effect {
+        Effect::OpenSource { source: MediaSource::File { ends_at, .. }, .. } => Some(*ends_at),
+        _ => None,
+    });
+    bench.source(&session, SourceEvent::Opened { tracks: tracks() });
+    let frames = (0..12).map(|n| SourceFrame {
+        track_number: 1,
+        time: FrameTime::Wall(ends_at.plus_millis(-3000 + 250 * n)),
+        key_frame: n % 4 == 0,
+        data: Bytes::from_static(b"picture"),
+    });
+    bench.source(&session, SourceEvent::Frames(frames.collect()));
+    bench.source(&session, SourceEvent::Ended);
+    bench.seconds(1);
+    assert_eq!(bench.fragments().len(), 3);
+    assert!(bench.fragments()[2].entry.producer_until() <= ends_at);
+    assert!(bench.recorder_says().1.contains("recorded to its end"));
+
+    bench.kill_and_open();
+    bench.seconds(30);
+    assert!(
+        !bench.has(|effect| matches!(
+            effect,
+            Effect::OpenSource { .. } | Effect::ResolveSecret { .. }
+        ))
+    );
+    assert!(
+        bench.report().recorder_status.unwrap().job_status_details.unwrap().contains("to its end")
+    );
+
+    bench.seconds(20);
+    bench.configure(vec![configuration(2, config)]);
+    bench.resolve(file);
+    let not_before = bench.take("OpenSource", |effect| match effect {
+        Effect::OpenSource { source: MediaSource::File { not_before, .. }, .. } => {
+            Some(*not_before)
+        }
+        _ => None,
+    });
+    assert!(not_before > bench.fragments()[2].entry.producer_timestamp);
+}
