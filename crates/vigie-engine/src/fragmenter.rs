@@ -1,6 +1,6 @@
 //! Where a fragment begins and ends: frames in, commands to write out.
 //!
-//! Decides by KVS's rules (dg:limits, API_PutMedia): a fragment begins with a key frame of the video track, lasts at
+//! Decides by KVS's rules (KVS developer guide, limits; API_PutMedia): a fragment begins with a key frame of the video track, lasts at
 //! least one second and at most twenty, and has at most 50 MB. Of audio alone fragments of two seconds are made. A group
 //! of pictures that is longer than a fragment may be is cut, and that is said. It never copies a frame's bytes and never
 //! changes their order.
