@@ -11,6 +11,9 @@ use vigie_media::mp4::{self, Mp4Error, Mp4Reader};
 
 use crate::error::MediaError;
 
+/// Frames of one track. A day of audio has fewer; an index of empty samples must not fill the memory.
+const FRAMES_MAX: usize = 8_000_000;
+const TOO_MANY_FRAMES: MediaError = MediaError::UnusableTimes("it has more than 8 million frames");
 const OUTSIDE: &str = "it refers to bytes outside of the file";
 
 /// One track of a file.
@@ -21,6 +24,16 @@ pub(crate) struct SourceTrack {
     pub(crate) ticks_per_second: u32,
     /// In decode order.
     pub(crate) samples: Vec<Sample>,
+}
+
+impl SourceTrack {
+    fn push(&mut self, sample: Sample) -> Result<(), MediaError> {
+        if self.samples.len() == FRAMES_MAX {
+            return Err(TOO_MANY_FRAMES);
+        }
+        self.samples.push(sample);
+        Ok(())
+    }
 }
 
 /// One frame in the file.
@@ -64,7 +77,7 @@ fn read_mp4(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
         source.ticks_per_second = found.timescale;
         let start = found.offset as usize;
         let data = start..start + found.size_bytes as usize;
-        source.samples.push(Sample { pts: found.pts, key_frame: found.key_frame, data });
+        source.push(Sample { pts: found.pts, key_frame: found.key_frame, data })?;
     }
     Ok(tracks)
 }
@@ -89,7 +102,7 @@ fn read_matroska(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
                 let sample = Sample { pts: frame.timecode_ms, key_frame: frame.key_frame, data };
                 let of = |source: &&mut SourceTrack| source.track.number == frame.track_number;
                 if let Some(source) = tracks.iter_mut().find(of) {
-                    source.samples.push(sample);
+                    source.push(sample)?;
                 }
             }
             Some(Event::FragmentStart { .. } | Event::Tag(_) | Event::FragmentEnd(_)) => {}
@@ -98,6 +111,11 @@ fn read_matroska(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
                 None => break,
             },
         }
+    }
+    // A file that is torn at its end is looped up to there; one without any frame is refused for it.
+    if tracks.iter().all(|track| track.samples.is_empty()) {
+        reader.finish();
+        reader.next_event().map_err(|error| container(&error))?;
     }
     Ok(tracks)
 }

@@ -143,3 +143,72 @@ impl Span {
         Ok(Self { begin_90k, duration_90k })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MP4: &[u8] = include_bytes!("../../vigie-media/tests/fixtures/h264_bframes_aac.mp4");
+    const FRAGMENTED: &[u8] =
+        include_bytes!("../../vigie-media/tests/fixtures/h264_aac_fragmented.mp4");
+    const MKV: &[u8] = include_bytes!("../tests/fixtures/h265_mulaw.mkv");
+    const MOV: &[u8] = include_bytes!("../../vigie-media/tests/fixtures/h264_alaw.mov");
+    const KVSSINK: &[u8] = include_bytes!("../../vigie-media/tests/fixtures/kvssink_http.mkv");
+
+    fn parse(file: &'static [u8]) -> Media {
+        Media::parse(Bytes::from_static(file)).unwrap()
+    }
+
+    #[test]
+    fn a_loop_lasts_from_the_first_frame_to_the_end_of_the_last() {
+        for (file, millis) in [(MKV, 2000), (MOV, 3000)] {
+            assert_eq!(parse(file).loop_duration().as_millis(), millis);
+        }
+        // AAC begins one priming frame earlier and ends in a whole frame.
+        assert_eq!(parse(MP4).loop_duration().as_millis(), 3072);
+        assert_eq!(parse(FRAGMENTED).loop_duration().as_millis(), 3072);
+    }
+
+    #[test]
+    fn a_real_producers_file_can_be_served() {
+        let media = parse(KVSSINK);
+        let names: Vec<_> = media.0.tracks.iter().map(|track| &*track.rtpmap).collect();
+        assert_eq!(names, ["H264/90000", "MPEG4-GENERIC/44100/1"]);
+    }
+
+    #[test]
+    fn what_cannot_be_looped_says_why() {
+        let check =
+            |file: &[u8]| Media::parse(Bytes::copy_from_slice(file)).err().unwrap().to_string();
+        assert_eq!(check(b""), "not an MP4, MOV or Matroska file");
+        assert_eq!(check(b"RIFF....AVI "), "not an MP4, MOV or Matroska file");
+        assert!(check(&MP4[..1000]).starts_with("the MP4 file cannot be read: "));
+        assert!(check(&MKV[..1000]).starts_with("the Matroska file cannot be read: "));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_files_are_read_or_refused_but_never_panic(
+            file in prop::sample::select(vec![MP4, FRAGMENTED, MKV, MOV]),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+            cut in any::<prop::sample::Index>(),
+            is_cut in any::<bool>(),
+        ) {
+            let mut bytes = file.to_vec();
+            for (at, byte) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if is_cut {
+                bytes.truncate(cut.index(file.len()));
+            }
+            if let Ok(media) = Media::parse(Bytes::from(bytes)) {
+                let timeline = &media.0.timeline;
+                let join = timeline.next_join(timeline.live_at(123_456_789));
+                prop_assert!(timeline.frame(join).key_frame);
+            }
+        }
+    }
+}

@@ -31,8 +31,10 @@ enum Outcome {
     Behind,
     /// Plays no more.
     Left,
-    /// Did not read for too long, or its socket failed.
+    /// Did not read for too long.
     Dropped,
+    /// Its socket failed: it has gone.
+    Lost,
 }
 
 /// Runs until it is dropped.
@@ -94,8 +96,8 @@ fn send_round(
             if matches!(outcome, Outcome::UpToDate | Outcome::Behind) {
                 return true;
             }
-            if outcome == Outcome::Dropped {
-                stats.clients_dropped += 1;
+            stats.clients_dropped += u64::from(outcome == Outcome::Dropped);
+            if outcome != Outcome::Left {
                 out.stop();
                 client.end();
             }
@@ -131,7 +133,7 @@ fn send_to(
     let tracks = &mut stats.tracks;
     if let Err(error) = out.send_due(&client.socket, &shared.presentation, live, scratch, tracks) {
         tracing::debug!(%error, mount, "camera client lost");
-        return Outcome::Dropped;
+        return Outcome::Lost;
     }
     match out.next_frame() {
         Some(next) if next < live => {
