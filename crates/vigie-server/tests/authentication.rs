@@ -1,5 +1,7 @@
 //! Who is not known gets 403 and nothing is done.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

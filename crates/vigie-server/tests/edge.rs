@@ -1,5 +1,7 @@
 //! Edge configurations and the hub link: a hub that is played by the test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

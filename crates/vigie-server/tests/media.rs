@@ -1,5 +1,7 @@
 //! PutMedia and GetMedia over the wire.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Secrets Manager over the wire: the six operations, their rules and their silence.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

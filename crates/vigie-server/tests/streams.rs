@@ -1,5 +1,7 @@
 //! Streams over the wire: create, describe, list, retention, tags, data endpoints, delete.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

@@ -369,3 +369,6 @@ fn error_id(error: &ReadError) -> ErrorId {
         | ReadError::HeaderTooLarge { .. } => ErrorId::InvalidMkvData,
     }
 }
+
+#[cfg(test)]
+mod tests;

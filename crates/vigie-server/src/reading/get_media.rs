@@ -84,21 +84,30 @@ impl Reading {
         mut persisted: tokio::sync::watch::Receiver<u64>,
     ) -> Result<(), End> {
         let mut stopping = self.app.stopping();
+        let mut quiet = Duration::ZERO;
         loop {
             persisted.mark_unchanged();
             let fragments = self.next_fragments().await?;
             if fragments.is_empty() {
                 let consumer = self.pieces.clone();
-                let changed = tokio::select! {
-                    changed = persisted.changed() => changed.is_ok(),
-                    () = tokio::time::sleep(self.patience()) => false,
-                    () = consumer.closed() => false,
-                    () = stopping.wait() => false,
-                };
-                if !changed || !self.stream_exists().await {
-                    return Ok(());
+                tokio::select! {
+                    changed = persisted.changed() => {
+                        if changed.is_err() || !self.stream_exists().await {
+                            return Ok(());
+                        }
+                    }
+                    () = tokio::time::sleep(NOTHING_TO_SEND) => {
+                        quiet += NOTHING_TO_SEND;
+                        if quiet >= self.patience() {
+                            return Ok(());
+                        }
+                    }
+                    () = consumer.closed() => return Ok(()),
+                    () = stopping.wait() => return Ok(()),
                 }
+                continue;
             }
+            quiet = Duration::ZERO;
             for fragment in fragments {
                 self.send_fragment(&fragment).await?;
                 self.after = fragment.entry.sequence;
@@ -109,6 +118,7 @@ impl Reading {
         }
     }
 
+    /// How long an answer with nothing to send goes on; looked at anew all the time, for producers come and go.
     fn patience(&self) -> Duration {
         match self.app.connections.has_connection(&self.key) {
             true => NOTHING_TO_SEND_LIVE,

@@ -1,6 +1,7 @@
 //! A real server on a loopback port in a folder of its own, a clock that tests move, and a client that signs.
 
-#![allow(dead_code)] // Each test program uses its part.
+// Each test program uses its part; what goes wrong here fails a test loudly.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 pub(crate) mod media;
 

@@ -6,6 +6,8 @@ mod access_key;
 mod edge_configuration;
 mod secret;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::BTreeMap;

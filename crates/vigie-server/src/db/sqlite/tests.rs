@@ -1,0 +1,199 @@
+//! What the handlers rely on: transactions that are all or nothing, and saves that a newer save refuses.
+
+use std::sync::Arc;
+
+use vigie_engine::sync::{EdgeSync, FailureCause, SyncState};
+
+use super::*;
+use crate::db::{SecretVersion, StreamStatus};
+
+fn open() -> (tempfile::TempDir, Arc<SqliteMetadataDb>) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = SqliteMetadataDb::open(&folder.path().join("metadata.sqlite")).unwrap();
+    (folder, Arc::new(db))
+}
+
+fn stream(name: &str) -> Stream {
+    Stream {
+        arn: format!("arn:{name}"),
+        name: name.into(),
+        created_at: timestamp(5),
+        version: "v1".into(),
+        status: StreamStatus::Active,
+        retention_hours: 24,
+        device_name: None,
+        media_type: Some("video/h264".into()),
+        kms_key_id: None,
+        storage_tier: None,
+    }
+}
+
+fn edge(stream: &str, state: SyncState) -> EdgeConfiguration {
+    EdgeConfiguration {
+        stream_arn: format!("arn:{stream}"),
+        stream_name: stream.into(),
+        hub_device_arn: "arn:hub".into(),
+        edge_config_json: "{}".into(),
+        created_at: timestamp(1),
+        updated_at: timestamp(2),
+        sync: EdgeSync { revision: 1_795_000_000_000, state },
+        recorder_status_json: Some("{}".into()),
+        uploader_status_json: None,
+        local_media_json: None,
+        row_version: 0,
+    }
+}
+
+fn save(row: &EdgeConfiguration) -> EdgeChange {
+    EdgeChange::Save(row.clone())
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once() {
+    let (_folder, db) = open();
+    let tags = BTreeMap::from([("a".to_owned(), "1".to_owned())]);
+    assert!(db.create_stream(&stream("gate"), &tags).await.unwrap());
+    let other = Stream { arn: "arn:other".into(), ..stream("gate") };
+    let more = BTreeMap::from([("b".to_owned(), "2".to_owned())]);
+    assert!(!db.create_stream(&other, &more).await.unwrap());
+    assert_eq!(db.stream(StreamKey::Name("gate")).await.unwrap(), Some(stream("gate")));
+    assert_eq!(db.tags("arn:gate").await.unwrap(), tags);
+    assert!(db.tags("arn:other").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn too_many_tags_leave_those_that_were_there() {
+    let (_folder, db) = open();
+    let tags = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), String::new())).collect();
+    assert!(db.put_tags("arn:gate", &tags(&["a", "b"]), 3).await.unwrap());
+    assert!(!db.put_tags("arn:gate", &tags(&["c", "d"]), 3).await.unwrap());
+    assert_eq!(db.tags("arn:gate").await.unwrap(), tags(&["a", "b"]));
+}
+
+#[tokio::test]
+async fn every_sync_state_reads_back() {
+    let (_folder, db) = open();
+    let give_up_at = timestamp(99);
+    let details = || "no".to_owned();
+    let states = [
+        SyncState::Syncing { give_up_at },
+        SyncState::Acknowledged { give_up_at },
+        SyncState::InSync,
+        SyncState::SyncFailed { cause: FailureCause::Silence, details: details() },
+        SyncState::SyncFailed { cause: FailureCause::Hub, details: details() },
+        SyncState::Deleting { give_up_at },
+        SyncState::DeletingAcknowledged { give_up_at },
+        SyncState::DeleteFailed { cause: FailureCause::Silence, details: details() },
+        SyncState::DeleteFailed { cause: FailureCause::Hub, details: details() },
+    ];
+    for (number, state) in states.into_iter().enumerate() {
+        let row = edge(&number.to_string(), state);
+        assert!(db.save_edge_configurations(&[save(&row)]).await.unwrap());
+        let read = db.edge_configuration(&row.stream_arn).await.unwrap();
+        assert_eq!(read, Some(EdgeConfiguration { row_version: 1, ..row }));
+    }
+    assert_eq!(db.next_edge_deadline().await.unwrap(), Some(give_up_at));
+    assert_eq!(db.edge_configurations_due(timestamp(98)).await.unwrap().len(), 0);
+    assert_eq!(db.edge_configurations_due(give_up_at).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn changes_are_saved_all_or_none() {
+    let (_folder, db) = open();
+    let gate = edge("gate", SyncState::InSync);
+    assert!(db.save_edge_configurations(&[save(&gate)]).await.unwrap());
+    // The second one was decided on a row that is not there any more.
+    let stale = EdgeConfiguration { row_version: 7, ..edge("yard", SyncState::InSync) };
+    let changed = EdgeConfiguration { edge_config_json: "1".into(), row_version: 1, ..gate };
+    assert!(!db.save_edge_configurations(&[save(&changed), save(&stale)]).await.unwrap());
+    let read = db.edge_configuration("arn:gate").await.unwrap().unwrap();
+    assert_eq!((read.edge_config_json.as_str(), read.row_version), ("{}", 1));
+    assert!(db.save_edge_configurations(&[save(&changed)]).await.unwrap());
+    assert!(!db.save_edge_configurations(&[save(&changed)]).await.unwrap());
+    let stream_arn = changed.stream_arn;
+    let remove = |row_version| EdgeChange::Remove { stream_arn: stream_arn.clone(), row_version };
+    assert!(!db.save_edge_configurations(&[remove(1)]).await.unwrap());
+    assert!(db.save_edge_configurations(&[remove(2)]).await.unwrap());
+}
+
+#[tokio::test]
+async fn deletion_of_a_stream_and_of_its_edge_configuration_is_one_step() {
+    let (_folder, db) = open();
+    db.create_stream(&stream("gate"), &BTreeMap::new()).await.unwrap();
+    let stale = EdgeConfiguration { row_version: 7, ..edge("gate", SyncState::InSync) };
+    let begun = db.begin_stream_deletion("arn:gate", "v1", Some(&save(&stale))).await.unwrap();
+    assert!(!begun);
+    let read = db.stream(StreamKey::Arn("arn:gate")).await.unwrap().unwrap();
+    assert_eq!(read.status, StreamStatus::Active);
+    let fresh = edge("gate", SyncState::Deleting { give_up_at: timestamp(9) });
+    assert!(db.begin_stream_deletion("arn:gate", "v1", Some(&save(&fresh))).await.unwrap());
+    // A stream that is going takes no more changes.
+    assert!(!db.save_stream(&stream("gate"), "v1").await.unwrap());
+    db.finish_stream_deletion("arn:gate").await.unwrap();
+    assert_eq!(db.stream(StreamKey::Arn("arn:gate")).await.unwrap(), None);
+    assert!(db.edge_configuration("arn:gate").await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_callers_that_change_one_row_at_once_one_wins() {
+    let (_folder, db) = open();
+    db.save_edge_configurations(&[save(&edge("gate", SyncState::InSync))]).await.unwrap();
+    let row = db.edge_configuration("arn:gate").await.unwrap().unwrap();
+    let callers: Vec<_> = (0..50)
+        .map(|_| {
+            let (db, row) = (Arc::clone(&db), row.clone());
+            tokio::spawn(async move { db.save_edge_configurations(&[save(&row)]).await.unwrap() })
+        })
+        .collect();
+    let mut winners = 0;
+    for caller in callers {
+        winners += usize::from(caller.await.unwrap());
+    }
+    assert_eq!(winners, 1);
+}
+
+#[tokio::test]
+async fn versions_that_a_secret_no_longer_has_are_gone_with_their_values() {
+    let (_folder, db) = open();
+    let version = |id: &str| SecretVersion {
+        version_id: id.into(),
+        created_at: timestamp(1),
+        stages: vec!["S".into()],
+    };
+    let mut secret = Secret {
+        arn: "arn:aws:secretsmanager:r:0:secret:cam-AbCdEf".into(),
+        name: "cam".into(),
+        description: None,
+        kms_key_id: None,
+        tags: BTreeMap::new(),
+        created_at: timestamp(1),
+        changed_at: timestamp(1),
+        accessed_on: None,
+        deleted_at: None,
+        delete_after: None,
+        versions: vec![version("one")],
+        row_version: 0,
+    };
+    assert!(db.create_secret(&secret, Some(("one", b"1"))).await.unwrap());
+    secret.row_version = 1;
+    secret.versions = vec![version("two")];
+    assert!(db.save_secret(&secret, Some(("two", b"2"))).await.unwrap());
+    assert!(!db.save_secret(&secret, None).await.unwrap());
+    assert_eq!(db.secret_value(&secret.arn, "one").await.unwrap(), None);
+    assert_eq!(db.secret_value(&secret.arn, "two").await.unwrap(), Some(b"2".to_vec()));
+    db.delete_secret(&secret.arn).await.unwrap();
+    assert_eq!(db.secret_value(&secret.arn, "two").await.unwrap(), None);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metadata.sqlite");
+    drop(SqliteMetadataDb::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+    assert!(matches!(SqliteMetadataDb::open(&path), Err(DbError::TooNew { found: 2, known: 1 })));
+    let missing = folder.path().join("missing.sqlite");
+    assert!(SqliteMetadataDb::open_existing(&missing).is_err());
+    assert!(!missing.exists());
+}
