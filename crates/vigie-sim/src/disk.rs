@@ -53,6 +53,7 @@ struct Inner {
     /// Operations until the power goes.
     fuse: Option<u64>,
     off: bool,
+    file_syncs: u64,
     /// Counts starts of the process: a file opened before is not open after.
     process: u64,
     boot: u64,
@@ -77,6 +78,7 @@ impl SimDisk {
                 faults: Faults::default(),
                 fuse: None,
                 off: false,
+                file_syncs: 0,
                 process: 0,
                 boot: 0,
             })),
@@ -101,6 +103,11 @@ impl SimDisk {
     /// Counts as one change; false when the power is off. For what commits beside the disk: an index.
     pub fn tick(&self) -> bool {
         self.lock().burn()
+    }
+
+    /// Syncs of files that were tried, in all.
+    pub fn file_sync_count(&self) -> u64 {
+        self.lock().file_syncs
     }
 
     /// Whether the power went.
@@ -244,6 +251,7 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.disk.lock();
         inner.content(self.file, self.process)?;
+        inner.file_syncs += 1;
         let per_mille = inner.faults.sync_per_mille;
         let result = inner.fails(per_mille, "sync failed");
         let result = if inner.burn() { result } else { Err(power_cut()) };

@@ -2,6 +2,10 @@
 //! operation by a kill or a loss of power. After every crash the five invariants of `docs/design/store.md` are
 //! asserted. A failure prints its seed; `replay` runs one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "store_crash/checks.rs"]
+mod checks;
 #[path = "store_crash/model.rs"]
 mod model;
 #[path = "store_crash/world.rs"]

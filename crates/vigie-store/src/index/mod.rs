@@ -21,6 +21,9 @@ use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileState, StreamTotals,
 };
 
+/// How long a connection waits for a lock. Only the recovery of SQLite's log after a crash makes one wait.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The number of a stream in the index; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
@@ -249,3 +252,6 @@ pub trait IndexRead: Send + Sync {
     /// The boot in which the store was last opened.
     fn boot_id(&self) -> Result<Option<String>, IndexError>;
 }
+
+#[cfg(test)]
+mod tests;

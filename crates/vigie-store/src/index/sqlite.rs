@@ -35,6 +35,7 @@ impl SqliteIndex {
         let lock = lock(&path)?;
         let connection = Connection::open(&path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.busy_timeout(super::BUSY_TIMEOUT)?;
         // FULL syncs the log in every transaction: what the store calls persisted depends on it.
         connection.pragma_update(None, "synchronous", "full")?;
         Self::new(connection, Some(path), Some(lock))

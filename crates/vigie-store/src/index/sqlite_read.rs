@@ -20,9 +20,6 @@ use crate::fragment::{
 /// Idle connections that are kept; more are opened when more threads read at once.
 const IDLE_CONNECTIONS_MAX: usize = 8;
 
-/// How long a reader waits for a lock. Only the recovery of a log after a crash makes one wait.
-const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-
 /// Columns of a media file's row, as [`media_file`] reads them.
 const MEDIA_FILE: &str = "id, path, header_size_bytes, header_crc32c, state, size_bytes,
     fragment_count, not_uploaded_count, not_uploaded_size_bytes, sequence_min, sequence_max,
@@ -82,7 +79,7 @@ impl SqliteReader {
 fn open_reader(path: &Path) -> Result<Connection, IndexError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(super::BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

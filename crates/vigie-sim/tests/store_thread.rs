@@ -1,0 +1,201 @@
+//! The store's thread on a simulated disk and under a clock that stands until it is moved.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use vigie_media::Timestamp;
+use vigie_sim::disk::{Faults, SimDisk};
+use vigie_store::thread::{Reply, StoreHandle, StoreThread, ThreadSettings};
+use vigie_store::{
+    FragmentEntry, FragmentMeta, MediaFileState, SqliteIndex, Store, StoreError, StoreSettings,
+    WholeFragment, check,
+};
+
+const HEADER: Bytes = Bytes::from_static(b"header");
+
+struct Bench {
+    disk: SimDisk,
+    clock: Arc<AtomicU64>,
+    thread: StoreThread,
+}
+
+impl Bench {
+    fn new(settings: ThreadSettings) -> Self {
+        let disk = SimDisk::new(1, 1 << 30);
+        let index = Box::new(SqliteIndex::in_memory().unwrap());
+        let (store, _) =
+            Store::open(Arc::new(disk.clone()), "/media", index, StoreSettings::SERVER).unwrap();
+        let clock = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&clock);
+        let monotonic = Box::new(move || Duration::from_millis(read.load(Ordering::SeqCst)));
+        let thread = StoreThread::spawn(store, settings, monotonic).unwrap();
+        Self { disk, clock, thread }
+    }
+
+    fn advance(&self) {
+        self.clock.fetch_add(1000, Ordering::SeqCst);
+    }
+
+    /// Everything sent before has been handled when this returns.
+    fn settle(&self) {
+        reserve(&self.thread.handle(), "other").unwrap();
+    }
+}
+
+/// A reply that can be waited for.
+fn reply<T: Send + 'static>() -> (Reply<T>, Receiver<Result<T, StoreError>>) {
+    let (sender, receiver) = channel();
+    (Box::new(move |result| sender.send(result).unwrap()), receiver)
+}
+
+fn reserve(handle: &StoreHandle, key: &str) -> Result<u64, StoreError> {
+    let (reply, outcome) = reply();
+    handle.reserve_sequences(key.into(), 1, reply);
+    outcome.recv().unwrap().map(|sequences| sequences.start)
+}
+
+fn append(handle: &StoreHandle, key: &str) -> Receiver<Result<FragmentEntry, StoreError>> {
+    let at = Timestamp::from_millis(1_763_829_180_000);
+    let meta = FragmentMeta {
+        sequence: reserve(handle, key).unwrap(),
+        producer_timestamp: at,
+        server_timestamp: at,
+        timecode_ms: 0,
+        number_tail: 7,
+        key: true,
+    };
+    let bytes = Bytes::from(vec![meta.sequence as u8; 3000]);
+    let fragment = WholeFragment { meta, duration_ms: 2000, frame_count: 50, bytes };
+    let (reply, outcome) = reply();
+    handle.append_fragment(key.into(), HEADER, fragment, reply);
+    outcome
+}
+
+#[test]
+fn many_connections_share_one_commit_that_syncs_each_file_once() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let mut outcomes = Vec::new();
+    for number in 0..30 {
+        outcomes.push(append(&handle, &format!("camera-{}", number % 10)));
+    }
+    bench.settle();
+    assert!(outcomes.iter().all(|outcome| outcome.try_recv().is_err()), "none is persisted yet");
+    assert_eq!(bench.disk.file_sync_count(), 0);
+    bench.advance();
+    for outcome in outcomes {
+        outcome.recv().unwrap().unwrap();
+    }
+    assert_eq!(bench.disk.file_sync_count(), 10);
+    assert_eq!(handle.reader().totals("camera-3").unwrap().fragment_count, 3);
+}
+
+#[test]
+fn many_bytes_do_not_wait_for_the_clock() {
+    let settings = ThreadSettings { commit_bytes: 6000, ..ThreadSettings::default() };
+    let bench = Bench::new(settings);
+    let first = append(&bench.thread.handle(), "gate");
+    let second = append(&bench.thread.handle(), "gate");
+    second.recv().unwrap().unwrap();
+    first.try_recv().unwrap().unwrap();
+}
+
+#[test]
+fn a_failed_sync_answers_its_fragments_and_the_next_go_elsewhere() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let lost = append(&handle, "gate");
+    bench.settle();
+    bench.disk.set_faults(Faults { sync_per_mille: 1000, ..Faults::default() });
+    bench.advance();
+    let error = lost.recv().unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::MediaFileAbandoned { .. }), "{error}");
+    assert!(!error.is_fatal());
+    bench.disk.set_faults(Faults::default());
+    let kept = append(&handle, "gate");
+    bench.settle();
+    bench.advance();
+    kept.recv().unwrap().unwrap();
+    bench.thread.shutdown().unwrap();
+    assert_eq!(check(handle.reader()).unwrap(), []);
+}
+
+#[test]
+fn a_failed_directory_sync_ends_the_thread_and_answers_everyone() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let waiting = append(&handle, "gate");
+    bench.settle();
+    bench.disk.set_faults(Faults { sync_dir_per_mille: 1000, ..Faults::default() });
+    bench.advance();
+    let error = waiting.recv().unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::DirectorySyncFailed { .. }), "{error}");
+    let error = bench.thread.shutdown().unwrap_err();
+    assert!(matches!(error, StoreError::DirectorySyncFailed { .. }), "{error}");
+    assert!(matches!(reserve(&handle, "gate"), Err(StoreError::Closed)));
+}
+
+#[test]
+fn shutting_down_persists_what_waits_and_seals() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let outcome = append(&handle, "gate");
+    bench.thread.shutdown().unwrap();
+    outcome.try_recv().unwrap().unwrap();
+    let files = handle.reader().media_files("gate").unwrap();
+    assert_eq!(files[0].state, MediaFileState::Sealed);
+    let refused = reserve(&handle, "gate").unwrap_err();
+    assert!(matches!(refused, StoreError::Closed));
+}
+
+#[test]
+fn more_requests_than_it_takes_are_refused() {
+    let settings = ThreadSettings { requests_max: 1, ..ThreadSettings::default() };
+    let bench = Bench::new(settings);
+    let handle = bench.thread.handle();
+    // The thread stands in this reply until it is let go.
+    let (release, released) = channel::<()>();
+    let (entered, inside) = channel();
+    let released = Mutex::new(released);
+    let block: Reply<_> = Box::new(move |_| {
+        entered.send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+    });
+    handle.reserve_sequences("gate".into(), 1, block);
+    inside.recv().unwrap();
+    let (waits, waiting) = reply();
+    handle.reserve_sequences("gate".into(), 1, waits);
+    let error = reserve(&handle, "gate").unwrap_err();
+    assert!(matches!(error, StoreError::Busy), "{error}");
+    release.send(()).unwrap();
+    assert_eq!(waiting.recv().unwrap().unwrap(), 2..3);
+}
+
+#[test]
+fn deleting_answers_what_waits_and_seals_what_is_open() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let kept = append(&handle, "gate");
+    bench.settle();
+    bench.advance();
+    kept.recv().unwrap().unwrap();
+    let waiting = append(&handle, "gate");
+    let file = handle.reader().media_files("gate").unwrap()[0].id;
+    let (delete, deleted) = reply();
+    handle.delete_media_files("gate".into(), vec![file], delete);
+    assert_eq!(deleted.recv().unwrap().unwrap().fragment_count, 2);
+    waiting.recv().unwrap().unwrap();
+
+    let waiting = append(&handle, "gate");
+    let (delete, deleted) = reply();
+    handle.delete_stream("gate".into(), delete);
+    let error = waiting.recv().unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::StreamDeleted { .. }), "{error}");
+    assert_eq!(deleted.recv().unwrap().unwrap().failed.len(), 1);
+    assert_eq!(bench.disk.size_bytes_under("/media/gate".as_ref()), 0);
+}

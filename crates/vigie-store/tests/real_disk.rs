@@ -1,0 +1,347 @@
+//! The store on the machine's own disk and a SQLite file. Crashes are simulated elsewhere (`vigie-sim`); here a
+//! process that ends without closing stands for a kill.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vigie_media::matroska::{Event, FragmentReader, Limits, writer};
+use vigie_media::{Timestamp, Track, TrackKind, codec_id};
+use vigie_store::disk::Disk;
+use vigie_store::{
+    Disagreement, FragmentMeta, FragmentOrder, FragmentQuery, MediaFileState, OsDisk, SqliteIndex,
+    Store, StoreError, StoreReader, StoreSettings, WholeFragment, check,
+};
+
+const BEGIN: Timestamp = Timestamp::from_millis(1_763_829_180_000);
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn media(&self) -> PathBuf {
+        self.0.path().join("media")
+    }
+
+    fn index(&self) -> PathBuf {
+        self.0.path().join("index.sqlite")
+    }
+
+    fn open(&self, settings: StoreSettings) -> Result<Store, StoreError> {
+        let index = SqliteIndex::open(self.index())?;
+        Ok(Store::open(Arc::new(OsDisk), self.media(), Box::new(index), settings)?.0)
+    }
+
+    fn read_only(&self) -> StoreReader {
+        StoreReader::open(Arc::new(OsDisk), self.media(), self.index()).unwrap()
+    }
+}
+
+fn header(name: &str) -> Bytes {
+    Bytes::from(writer::document_header(&[Track {
+        number: 1,
+        kind: TrackKind::Video,
+        name: name.to_owned(),
+        codec_id: codec_id::H264.to_owned(),
+        codec_private: Bytes::from_static(&[1, 2, 3]),
+        video: None,
+        audio: None,
+    }]))
+}
+
+fn block(relative_ms: i16, size: usize) -> Vec<u8> {
+    let mut block = writer::simple_block_header(1, relative_ms, relative_ms == 0, size).to_vec();
+    block.extend((0..size).map(|at| (at as u8).wrapping_mul(7).wrapping_add(relative_ms as u8)));
+    block
+}
+
+fn meta(store: &mut Store, key: &str, offset_ms: i64) -> FragmentMeta {
+    let at = BEGIN.plus_millis(offset_ms);
+    FragmentMeta {
+        sequence: store.reserve_sequences(key, 1).unwrap().start,
+        producer_timestamp: at,
+        server_timestamp: at.plus_millis(50),
+        timecode_ms: at.as_millis(),
+        number_tail: 0x0ABC_DEF1,
+        key: true,
+    }
+}
+
+/// A fragment of two frames.
+fn whole(store: &mut Store, key: &str, offset_ms: i64) -> WholeFragment {
+    let meta = meta(store, key, offset_ms);
+    let mut bytes = writer::cluster_start(meta.producer_timestamp).to_vec();
+    bytes.extend(block(0, 5000));
+    bytes.extend(block(40, 700));
+    WholeFragment { meta, duration_ms: 2000, frame_count: 2, bytes: bytes.into() }
+}
+
+fn record(store: &mut Store, key: &str, offset_ms: i64, frames: i16) -> FragmentMeta {
+    let meta = meta(store, key, offset_ms);
+    store.begin_fragment(key, &header("camera"), meta).unwrap();
+    let first = [&writer::cluster_start(meta.producer_timestamp)[..], &block(0, 900)];
+    store.append_frames(key, &first, 1, 40).unwrap();
+    for number in 1..frames {
+        store.append_frames(key, &[&block(40 * number, 300)], 1, 40 * number as u32 + 40).unwrap();
+    }
+    meta
+}
+
+#[test]
+fn a_media_file_is_one_matroska_document_and_its_fragments_read_back_verbatim() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragments: Vec<WholeFragment> =
+        (0..5).map(|number| whole(&mut store, "gate", number * 2000)).collect();
+    for fragment in &fragments {
+        store.append_fragment("gate", &header("camera"), fragment).unwrap();
+    }
+    let recorded = record(&mut store, "gate", 10_000, 3);
+    store.end_fragment("gate", 120).unwrap();
+    let persisted = store.close().unwrap().persisted;
+    assert_eq!(persisted.len(), 6);
+
+    let reader = folder.read_only();
+    let found = reader.fragments("gate", &FragmentQuery::all(FragmentOrder::Sequence, 10)).unwrap();
+    for (fragment, found) in fragments.iter().zip(&found) {
+        assert_eq!(reader.read(found).unwrap(), fragment.bytes);
+        assert_eq!(reader.read_document_header(&found.media_file).unwrap(), header("camera"));
+    }
+    assert_eq!(found[5].entry.sequence, recorded.sequence);
+
+    let files = reader.media_files("gate").unwrap();
+    assert_eq!((files.len(), files[0].state), (1, MediaFileState::Sealed));
+    let bytes = std::fs::read(folder.media().join(&files[0].place.path)).unwrap();
+    assert_eq!(bytes.len() as u64, files[0].size_bytes);
+    let mut document = FragmentReader::new(Limits::FILE);
+    document.push(&bytes);
+    document.finish();
+    let (mut ends, mut frames) = (0, 0);
+    while let Some(event) = document.next_event().unwrap() {
+        ends += usize::from(matches!(event, Event::FragmentEnd(_)));
+        frames += usize::from(matches!(event, Event::Frame(_)));
+    }
+    assert_eq!((ends, frames), (6, 13));
+    assert_eq!(check(&reader).unwrap(), []);
+}
+
+#[test]
+fn a_media_file_is_rolled_by_header_size_and_age() {
+    let folder = Folder::new();
+    let settings = StoreSettings {
+        media_file_size_bytes_max: 20_000,
+        media_file_age_ms_max: 60_000,
+        ..StoreSettings::SERVER
+    };
+    let mut store = folder.open(settings).unwrap();
+    let mut append = |name: &str, offset_ms| {
+        let fragment = whole(&mut store, "gate", offset_ms);
+        store.append_fragment("gate", &header(name), &fragment).unwrap();
+    };
+    append("first", 0);
+    append("first", 2000);
+    append("first", 4000);
+    append("first", 6000); // The fourth would be more than 20,000 bytes.
+    append("second", 8000);
+    append("second", 8000 + 60_000);
+    store.commit().unwrap();
+    let files = store.reader().media_files("gate").unwrap();
+    let counts: Vec<u64> = files.iter().map(|file| file.fragment_count).collect();
+    assert_eq!(counts, [3, 1, 1, 1]);
+    assert!(files.iter().all(|file| file.size_bytes <= 20_000));
+    let open: Vec<bool> = files.iter().map(|file| file.state == MediaFileState::Open).collect();
+    assert_eq!(open, [false, false, false, true]);
+}
+
+#[test]
+fn a_killed_hub_loses_no_whole_frame_of_a_committed_fragment() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::HUB).unwrap();
+    let meta = record(&mut store, "gate", 0, 5);
+    store.commit().unwrap();
+    store.append_frames("gate", &[&block(200, 300)], 1, 240).unwrap();
+    let torn = block(240, 1000);
+    store.append_frames("gate", &[&torn[..400]], 0, 240).unwrap();
+    drop(store);
+
+    let index = SqliteIndex::open(folder.index()).unwrap();
+    let (store, report) =
+        Store::open(Arc::new(OsDisk), folder.media(), Box::new(index), StoreSettings::HUB).unwrap();
+    assert_eq!((report.sealed_media_file_count, report.recovered_fragment_count), (1, 1));
+    let reader = store.reader();
+    let found = reader.newest("gate", FragmentOrder::Sequence).unwrap().unwrap();
+    assert_eq!(found.entry.frame_count, 6);
+    let mut expected = writer::cluster_start(meta.producer_timestamp).to_vec();
+    expected.extend(block(0, 900));
+    (1..5).for_each(|number| expected.extend(block(40 * number, 300)));
+    expected.extend(block(200, 300));
+    assert_eq!(reader.read(&found).unwrap(), expected);
+    assert_eq!(check(&reader).unwrap(), []);
+}
+
+#[test]
+fn a_killed_server_drops_what_was_not_committed() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let kept = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &kept).unwrap();
+    store.commit().unwrap();
+    let dropped = whole(&mut store, "gate", 2000);
+    store.append_fragment("gate", &header("camera"), &dropped).unwrap();
+    drop(store);
+
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let reader = store.reader();
+    assert_eq!(reader.totals("gate").unwrap().fragment_count, 1);
+    assert!(reader.fragment("gate", dropped.meta.sequence).unwrap().is_none());
+    assert_eq!(check(&reader).unwrap(), []);
+    // What was handed out before is not handed out again, though nothing of it is left.
+    assert!(meta(&mut store, "gate", 4000).sequence > dropped.meta.sequence);
+}
+
+#[test]
+fn another_process_may_read_and_not_write() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    assert_eq!(folder.read_only().totals("gate").unwrap().fragment_count, 0);
+    store.commit().unwrap();
+    let reader = folder.read_only();
+    assert_eq!(reader.stream_keys().unwrap(), ["gate"]);
+    assert_eq!(reader.totals("gate").unwrap().fragment_count, 1);
+    let error = folder.open(StoreSettings::SERVER).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("index"), "{error}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.ends_with("is in use by another process"), "{source}");
+    drop((reader, store));
+    assert_eq!(folder.read_only().totals("gate").unwrap().fragment_count, 1);
+}
+
+#[test]
+fn media_without_its_index_is_not_reclaimed() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    store.close().unwrap();
+    std::fs::rename(folder.index(), folder.index().with_extension("lost")).unwrap();
+    let error = folder.open(StoreSettings::SERVER).map(|_| ()).unwrap_err();
+    assert!(matches!(error, StoreError::IndexMissing { .. }), "{error}");
+    assert_eq!(OsDisk.list(&folder.media().join("gate")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_by_reading_and_by_the_check() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    let entry = store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    store.close().unwrap();
+    let reader = folder.read_only();
+    let found = reader.newest("gate", FragmentOrder::Sequence).unwrap().unwrap();
+    let path = folder.media().join(&found.media_file.path);
+    let file = OsDisk.open(&path).unwrap();
+    file.write_all_at(&[&[0xFF]], entry.offset + 1000).unwrap();
+    let error = reader.read(&found).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { sequence: 1, .. }), "{error}");
+    let damaged = Disagreement::Damaged { path: path.clone(), sequence: 1 };
+    assert_eq!(check(&reader).unwrap(), [damaged]);
+
+    file.truncate(entry.offset + 10).unwrap();
+    let beyond = Disagreement::Beyond { path: path.clone(), sequence: 1 };
+    assert!(check(&reader).unwrap().contains(&beyond));
+    std::fs::rename(&path, path.with_extension("elsewhere")).unwrap();
+    assert_eq!(check(&reader).unwrap(), [Disagreement::Missing { path: path.clone() }]);
+    assert!(matches!(reader.read(&found), Err(StoreError::MediaFileGone { .. })));
+    std::fs::copy(path.with_extension("elsewhere"), path.with_file_name("x-0000000009.mkv"))
+        .unwrap();
+    let orphan = Disagreement::Orphan { path: path.with_file_name("x-0000000009.mkv") };
+    assert!(check(&reader).unwrap().contains(&orphan));
+}
+
+#[test]
+fn the_free_space_reserve_refuses_and_harms_nothing() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    store.close().unwrap();
+    let greedy = StoreSettings { free_bytes_reserve: u64::MAX / 2, ..StoreSettings::SERVER };
+    let mut store = folder.open(greedy).unwrap();
+    let before = store.size_bytes("gate");
+    let refused = whole(&mut store, "gate", 2000);
+    let error = store.append_fragment("gate", &header("camera"), &refused).unwrap_err();
+    assert!(error.is_disk_full() && !error.is_fatal(), "{error}");
+    store.commit().unwrap();
+    assert_eq!(store.size_bytes("gate"), before);
+    assert_eq!(check(&store.reader()).unwrap(), []);
+}
+
+#[test]
+fn a_deleted_stream_leaves_nothing() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    for key in ["gate", "yard/../../gate"] {
+        let fragment = whole(&mut store, key, 0);
+        store.append_fragment(key, &header("camera"), &fragment).unwrap();
+    }
+    store.commit().unwrap();
+    let waiting = whole(&mut store, "gate", 2000);
+    store.append_fragment("gate", &header("camera"), &waiting).unwrap();
+    let deleted = store.delete_stream("gate").unwrap();
+    assert_eq!((deleted.media_file_count, deleted.fragment_count), (1, 1));
+    assert_eq!(deleted.failed[0].sequence, waiting.meta.sequence);
+    assert_eq!(store.size_bytes("gate"), 0);
+    assert_eq!(store.reader().stream_keys().unwrap(), ["yard/../../gate"]);
+    let left = OsDisk.list(&folder.media()).unwrap();
+    assert_eq!(left, [folder.media().join(Path::new("yard%2F..%2F..%2Fgate"))]);
+    assert_eq!(store.delete_stream("gate").unwrap().media_file_count, 0);
+    // A new stream of that name begins anew.
+    assert_eq!(meta(&mut store, "gate", 0).sequence, 1);
+}
+
+#[test]
+fn deleting_a_media_file_frees_its_bytes_and_an_open_one_is_refused() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::HUB).unwrap();
+    record(&mut store, "gate", 0, 2);
+    store.seal("gate").unwrap();
+    record(&mut store, "gate", 2000, 2);
+    store.commit().unwrap();
+    let files = store.reader().media_files("gate").unwrap();
+    let refused = store.delete_media_files(&[files[0].id, files[1].id]).unwrap_err();
+    assert!(matches!(refused, StoreError::MediaFileOpen { id } if id == files[1].id));
+    let before = store.size_bytes("gate");
+    let deleted = store.delete_media_files(&[files[0].id]).unwrap();
+    assert_eq!((deleted.fragment_count, deleted.not_uploaded_count), (1, 1));
+    assert_eq!(store.size_bytes("gate"), before - files[0].size_bytes);
+    assert_eq!(store.delete_media_files(&[files[0].id]).unwrap().media_file_count, 0);
+    assert_eq!(check(&store.reader()).unwrap(), []);
+}
+
+#[test]
+fn misuse_is_a_typed_error() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::HUB).unwrap();
+    let first = meta(&mut store, "gate", 0);
+    let camera = header("camera");
+    store.begin_fragment("gate", &camera, first).unwrap();
+    let second = meta(&mut store, "gate", 0);
+    let open = store.begin_fragment("gate", &camera, second).unwrap_err();
+    assert!(matches!(open, StoreError::FragmentOpen { .. }));
+    let none = store.append_frames("yard", &[b"frame"], 1, 0).unwrap_err();
+    assert!(matches!(none, StoreError::NoOpenFragment { .. }));
+    let unreserved = FragmentMeta { sequence: 999, ..first };
+    let unreserved = store.begin_fragment("yard", &camera, unreserved).unwrap_err();
+    assert!(matches!(unreserved, StoreError::SequenceNotReserved { .. }));
+    for key in [String::new(), "k".repeat(1025)] {
+        let invalid = store.reserve_sequences(&key, 1).unwrap_err();
+        assert!(matches!(invalid, StoreError::InvalidKey { .. }));
+    }
+}
