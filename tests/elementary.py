@@ -14,16 +14,31 @@ import matroska
 
 
 @functools.lru_cache(maxsize=16)
-def source_frames(path, kind):
-    """The frames of a media file's first track of `kind`, in file order, as compared; each occurs once."""
+def _remuxed(path):
+    """The media file as a Matroska document, its frames untouched."""
     with tempfile.NamedTemporaryFile(suffix=".mkv") as remuxed:
-        arguments = ["-map", f"0:{kind[0]}:0", "-c", "copy", "-f", "matroska", remuxed.name]
-        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path), *arguments], check=True, timeout=60)
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path), "-map", "0", "-c", "copy", remuxed.name]
+        subprocess.run(command, check=True, timeout=60)
         with open(remuxed.name, "rb") as file:
             (document,) = matroska.documents(file.read())
-    frames = comparable(document, kind)
+    return document
+
+
+@functools.lru_cache(maxsize=16)
+def source_frames(path, kind):
+    """The frames of a media file's only track of `kind`, in file order, as compared; each occurs once."""
+    frames = comparable(_remuxed(path), kind)
     assert len(set(frames)) == len(frames) > 0, f"the frames of {path} are not all different"
     return frames
+
+
+def frames_before_first_picture(path):
+    """How many of a file's audio frames begin before its first picture."""
+    document = _remuxed(path)
+    kinds = {number: track.kind for number, track in document.tracks.items()}
+    frames = [(kinds[frame.track], frame.timestamp_ms) for frame in document.frames()]
+    first_picture = min(at for kind, at in frames if kind == "video")
+    return sum(kind == "audio" and at < first_picture for kind, at in frames)
 
 
 def comparable(document, kind, trim_zeros=False):

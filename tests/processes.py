@@ -176,11 +176,11 @@ class Server(Daemon):
             region_name=REGION,
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
-            config=botocore.config.Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20, proxies={}),
+            config=botocore.config.Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=40, proxies={}),
         )
 
-    def aws(self, *arguments, expect=0):
-        """Runs the AWS CLI against this server; returns its JSON output, or its error text when `expect` is not 0."""
+    def aws(self, *arguments, fails=False):
+        """Runs the AWS CLI against this server; returns its JSON output, or its complaint when `fails` is set."""
         environment = clean_environment(
             AWS_SHARED_CREDENTIALS_FILE=str(self.credentials_path), AWS_PAGER="", AWS_MAX_ATTEMPTS="1"
         )
@@ -188,8 +188,8 @@ class Server(Daemon):
         done = subprocess.run(
             [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=60
         )
-        assert done.returncode == expect, f"aws {' '.join(map(str, arguments))}: {done.returncode} {done.stderr}"
-        if expect:
+        assert bool(done.returncode) == fails, f"aws {' '.join(map(str, arguments))}: {done.returncode} {done.stderr}"
+        if fails:
             return done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 

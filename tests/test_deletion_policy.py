@@ -8,6 +8,7 @@ import pytest
 import elementary
 import media
 from streams import (
+    EACH_MINUTE,
     NEVER,
     agent_status,
     configure,
@@ -40,25 +41,35 @@ def test_uploaded_media_leaves_the_hub_and_stays_on_the_server(own_site):
 
     eventually(all_there, 60, "all of the file is uploaded")
     eventually(lambda: agent.media_files() == [], 60, "the hub keeps nothing that is uploaded")
-    pictures = elementary.comparable_run(get_media(own_site.server, "passes"), "video")
+    count = len(list_fragments(own_site.server, "passes"))
+    pictures = elementary.comparable_run(get_media(own_site.server, "passes", count=count), "video")
     elementary.assert_whole(pictures, source)
 
 
-def test_media_that_is_not_uploaded_is_not_deleted_after_upload(own_site):
+def test_media_waits_on_the_hub_until_it_is_uploaded(own_site):
     agent = own_site.agent()
     agent.start()
-    uri = media.h264_mp4().resolve().as_uri()
-    configure(own_site.server, agent, "stays", uri, uri_type="FILE_URI", upload=NEVER)
-    eventually(lambda: agent.media_size_bytes() > 900_000, 40, "the file is recorded")
-    # The uploader's window opens by a new configuration: all that waited is still there and goes up.
-    config = edge_config(agent, create_camera_secret(own_site.server, "again", uri), "FILE_URI")
-    wait_in_sync(own_site.server, "stays")
-    assert list_fragments(own_site.server, "stays") == []
-    own_site.server.client("kinesisvideo").start_edge_configuration_update(StreamName="stays", EdgeConfig=config)
-    fragments = wait_for_fragments(own_site.server, "stays", 10, deadline_seconds=60)
-    source = elementary.source_frames(media.h264_mp4(), "video")
-    received = elementary.comparable_run(get_media(own_site.server, "stays", count=len(fragments)), "video")
-    assert elementary.runs(received, source)[0] == elementary.Run(0, min(len(received), len(source)))
+    address = own_site.vigie_camera(media.h264_mp4())
+    configure(own_site.server, agent, "waits", f"rtsp://{address}/cam0", upload=NEVER)
+    eventually(lambda: agent.media_size_bytes() > 500_000, 40, "some seconds are recorded")
+    wait_in_sync(own_site.server, "waits")
+    assert list_fragments(own_site.server, "waits") == []
+
+    # A new upload schedule: all that waited is still there and goes up, and the recording has not been disturbed.
+    kinesisvideo = own_site.server.client("kinesisvideo")
+    config = kinesisvideo.describe_edge_configuration(StreamName="waits")["EdgeConfig"]
+    config["UploaderConfig"]["ScheduleConfig"] = EACH_MINUTE
+    changed_at = time.time()
+    kinesisvideo.start_edge_configuration_update(StreamName="waits", EdgeConfig=config)
+
+    def both_sides_of_the_change():
+        listed = list_fragments(own_site.server, "waits")
+        return listed and start_ms(listed[-1]) > changed_at * 1000 + 2000 and listed
+
+    listed = eventually(both_sides_of_the_change, 60, "media from before and after the change is uploaded")
+    assert start_ms(listed[0]) < changed_at * 1000 - 3000
+    pictures = elementary.comparable_run(get_media(own_site.server, "waits", count=len(listed)), "video")
+    elementary.assert_contiguous(pictures, elementary.source_frames(media.h264_mp4(), "video"))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def start_two(site):
 
 
 def gone(server, stream):
-    answer = server.aws("kinesisvideo", "describe-edge-configuration", "--stream-name", stream, expect=254)
+    answer = server.aws("kinesisvideo", "describe-edge-configuration", "--stream-name", stream, fails=True)
     return "StreamEdgeConfigurationNotFoundException" in answer
 
 

@@ -67,7 +67,7 @@ def test_media_is_recorded_and_uploaded_inside_the_window_and_nowhere_else(sched
     # The camera is reached within the first seconds and its first key frame is at most one second away.
     assert start_ms(recorded[0]) <= (opens_at + 4) * 1000
     assert end_ms(recorded[-1]) >= (closes_at - 2) * 1000
-    pictures = elementary.comparable_run(get_media(server, "records"), "video")
+    pictures = elementary.comparable_run(get_media(server, "records", count=len(recorded)), "video")
     elementary.assert_contiguous(pictures, elementary.source_frames(media.h264_mp4(), "video"))
 
     # The uploader's window: what was recorded before it opened went up in it, and nothing after it closed.
@@ -76,5 +76,5 @@ def test_media_is_recorded_and_uploaded_inside_the_window_and_nowhere_else(sched
     assert end_ms(uploaded[-1]) >= (closes_at - 5) * 1000
     received_at = [fragment["ServerTimestamp"].timestamp() for fragment in uploaded]
     assert min(received_at) >= opens_at and max(received_at) <= closes_at + 1.5
-    pictures = elementary.comparable_run(get_media(server, "uploads"), "video")
+    pictures = elementary.comparable_run(get_media(server, "uploads", count=len(uploaded)), "video")
     elementary.assert_contiguous(pictures, elementary.source_frames(media.h264_mp4(), "video"))
