@@ -117,7 +117,9 @@ impl Server {
         }
         let monotonic = Arc::clone(&clock);
         let monotonic = Box::new(move || monotonic.now().mono);
-        let store = StoreThread::spawn(store, ThreadSettings::default(), monotonic)
+        // What waits is bounded by its bytes (see the fragment store), not by its number.
+        let settings = ThreadSettings { requests_max: 16_384, ..ThreadSettings::default() };
+        let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
         create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));

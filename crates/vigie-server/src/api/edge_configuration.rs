@@ -27,16 +27,17 @@ pub(crate) async fn start_edge_configuration_update(
     input: StartEdgeConfigurationUpdateInput,
 ) -> Answer<EdgeConfigurationOutput> {
     let app = &call.app;
-    let stream = call.stream(&input.stream()?).await?;
+    let identifier = input.stream()?;
     // Refused here rather than by a hub that nobody looks at.
     edge_config::check(&input.edge_config)
         .map_err(|error| KvsError::invalid_argument(error.to_string()))?;
-    if stream.retention_hours == 0 {
-        let message = "the stream keeps nothing (DataRetentionInHours is 0), so nothing can be \
-                       uploaded to it; call UpdateDataRetention first";
-        return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
-    }
     for _ in 0..TRIES_MAX {
+        let stream = call.stream(&identifier).await?;
+        if stream.retention_hours == 0 {
+            let message = "the stream keeps nothing (DataRetentionInHours is 0), so nothing can \
+                           be uploaded to it; call UpdateDataRetention first";
+            return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
+        }
         let before = app.db.edge_configuration(&stream.arn).await?;
         let row = started(app, &stream, before, &input.edge_config)?;
         if app.db.save_edge_configurations(&[EdgeChange::Save(row.clone())]).await? {

@@ -113,17 +113,18 @@ pub(crate) async fn update_data_retention(
         UpdateDataRetentionOperation::Increase => i64::from(before_hours) + change_hours,
         UpdateDataRetentionOperation::Decrease => i64::from(before_hours) - change_hours,
     })?;
-    if retention_hours == 0 && app.db.edge_configuration(&stream.arn).await?.is_some() {
-        return Err(KvsError::invalid_argument(
-            "data retention cannot become 0 while the stream has an edge configuration; call \
-             DeleteEdgeConfiguration first",
-        )
-        .into());
-    }
     stream.retention_hours = retention_hours;
     stream.version = app.new_version();
     if !app.db.save_stream(&stream, &input.current_version).await? {
-        return Err(version_mismatch().into());
+        let is_configured = app.db.edge_configuration(&stream.arn).await?.is_some();
+        return Err(match retention_hours == 0 && is_configured {
+            true => KvsError::invalid_argument(
+                "data retention cannot become 0 while the stream has an edge configuration; call \
+                 DeleteEdgeConfiguration first",
+            ),
+            false => version_mismatch(),
+        }
+        .into());
     }
     tracing::info!(stream = stream.name, before_hours, retention_hours, "data retention changed");
     if (before_hours == 0) != (retention_hours == 0) {

@@ -61,7 +61,7 @@ pub trait MetadataDb: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Stream>, DbError>;
     /// Saves a changed stream (its ARN, name and creation time stay); `false` when `expected_version` is not the
-    /// newest.
+    /// newest, or when its retention would be 0 under an edge configuration.
     async fn save_stream(&self, stream: &Stream, expected_version: &str) -> Result<bool, DbError>;
     /// Marks a stream as DELETING and, in the same transaction, saves its edge configuration.
     async fn begin_stream_deletion(
@@ -100,7 +100,7 @@ pub trait MetadataDb: Send + Sync {
         limit: usize,
     ) -> Result<Vec<EdgeConfiguration>, DbError>;
     /// Saves, adds or removes edge configurations: all of them, or none and `false` when one was changed since it
-    /// was read.
+    /// was read, or when one that is to be applied has no active stream with retention any more.
     async fn save_edge_configurations(&self, changes: &[EdgeChange]) -> Result<bool, DbError>;
     /// Edge configurations whose deadline is at or before `now`.
     async fn edge_configurations_due(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
@@ -16,9 +16,15 @@ use vigie_store::{
 
 use super::{FragmentStore, FragmentStoreError, Persisting};
 
+/// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
+/// filling the memory.
+const WAITING_KIBIBYTES_MAX: u32 = 512 << 10;
+
 /// See the module's documentation.
 pub struct EmbeddedFragmentStore {
     handle: StoreHandle,
+    /// Kibibytes of fragments that may still be given to the store's thread.
+    room: Arc<Semaphore>,
     shared: Arc<Shared>,
 }
 
@@ -61,7 +67,8 @@ impl From<StoreError> for FragmentStoreError {
 impl EmbeddedFragmentStore {
     /// Over a store thread, which the caller shuts down in the end.
     pub fn new(handle: StoreHandle) -> Self {
-        Self { handle, shared: Arc::default() }
+        let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES_MAX as usize));
+        Self { handle, room, shared: Arc::default() }
     }
 
     /// A reply that hands its outcome on to a task.
@@ -110,10 +117,15 @@ impl FragmentStore for EmbeddedFragmentStore {
         outcome(receiver).await
     }
 
-    fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting {
+    async fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting {
+        let kibibytes = u32::try_from(fragment.bytes.len() / 1024 + 1).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(WAITING_KIBIBYTES_MAX));
+        let room = room.await;
         let (sender, receiver) = oneshot::channel();
         let (shared, key) = (Arc::clone(&self.shared), stream.to_owned());
         let reply: Reply<FragmentEntry> = Box::new(move |outcome| {
+            // Given back here rather than where the outcome is read: that one may be waiting for room itself.
+            drop(room);
             match &outcome {
                 Ok(entry) => shared.notify(&key, entry.sequence),
                 Err(error) => shared.note(error),

@@ -61,8 +61,9 @@ pub trait FragmentStore: Send + Sync {
         stream: &str,
         count: u64,
     ) -> Result<Range<u64>, FragmentStoreError>;
-    /// Takes a fragment; those of one stream are persisted in the order in which they were given.
-    fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting;
+    /// Takes a fragment as soon as there is room for it, and gives what to wait for; those of one stream are
+    /// persisted in the order in which they were taken.
+    async fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting;
     /// Persisted fragments that match.
     async fn list(
         &self,

@@ -21,8 +21,9 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 
-/// A caller that does not send its headers within this time is cut off.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A caller that does not send the head of its next request within this time is cut off; also how long a connection
+/// is kept without one.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Read buffer of a connection; also the largest head of a request.
 const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 64;

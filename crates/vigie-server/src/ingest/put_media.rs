@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -144,11 +144,12 @@ impl Connection {
         let mut received_bytes = 0;
         let mut next = first.map(Next::Body);
         let mut stopping = self.app.stopping();
+        // Bytes move the deadline; the timer is set anew only when it fires, not for every piece of a body.
+        let mut timer = pin!(tokio::time::sleep(self.until_deadline()));
         loop {
             let event = match next.take() {
                 Some(event) => event,
                 None => {
-                    let sleep = self.until_deadline();
                     let reading = self.pending_bytes < PENDING_BYTES_MAX;
                     tokio::select! {
                         biased;
@@ -157,7 +158,7 @@ impl Connection {
                         result = first_persisted(&mut self.pending) => Next::Persisted(result),
                         frame = body.frame(), if reading => Next::Body(frame),
                         () = self.answer.closed() => Next::ProducerGone,
-                        () = tokio::time::sleep(sleep) => Next::Deadline,
+                        () = timer.as_mut() => Next::Deadline,
                     }
                 }
             };
@@ -171,7 +172,10 @@ impl Connection {
                 }
                 // What it sent as whole is stored all the same.
                 Next::ProducerGone => self.session.end(),
-                Next::Deadline => self.session.tick(now),
+                Next::Deadline => {
+                    self.session.tick(now);
+                    timer.set(tokio::time::sleep(self.until_deadline()));
+                }
             }
             if self.take_outputs(now).await == Flow::Close {
                 break;
@@ -233,7 +237,7 @@ impl Connection {
                         return Flow::Close;
                     }
                 }
-                Output::Append(fragment) => self.append(*fragment, now),
+                Output::Append(fragment) => self.append(*fragment, now).await,
                 Output::NeedSequences => self.reserve_sequences().await,
                 Output::Close => return Flow::Close,
             }
@@ -256,7 +260,7 @@ impl Connection {
         }
     }
 
-    fn append(&mut self, ingested: IngestedFragment, now: Now) {
+    async fn append(&mut self, ingested: IngestedFragment, now: Now) {
         let IngestedFragment { number, header, fragment, .. } = ingested;
         let size_bytes = fragment.bytes.len();
         let timecode_ms = fragment.timecode_ms;
@@ -273,7 +277,7 @@ impl Connection {
             frame_count: fragment.frame_count,
             bytes: fragment.bytes,
         };
-        let persisting = self.app.fragments.append(&self.key, &header.raw, whole);
+        let persisting = self.app.fragments.append(&self.key, &header.raw, whole).await;
         self.pending_bytes += size_bytes;
         self.pending.push_back(Pending {
             number,

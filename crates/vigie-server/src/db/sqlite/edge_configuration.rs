@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use vigie_engine::sync::{EdgeSync, StoredSync};
 use vigie_kvs::shapes::edge::SyncStatus;
+use vigie_kvs::shapes::sync_edge_agent::Action;
 use vigie_media::Timestamp;
 
 use super::{limit, timestamp, unknown_text};
@@ -80,9 +81,10 @@ pub(super) fn next_deadline(db: &Connection) -> rusqlite::Result<Option<Timestam
     Ok(earliest.map(timestamp))
 }
 
-/// `false` when the row was changed since it was read.
+/// `false` when the row was changed since it was read, or what it needs of its stream is not there any more.
 pub(super) fn change(db: &Connection, change: &EdgeChange) -> rusqlite::Result<bool> {
     match change {
+        EdgeChange::Save(row) if !may_be(db, row)? => Ok(false),
         EdgeChange::Save(row) if row.row_version == 0 => add(db, row),
         EdgeChange::Save(row) => update(db, row),
         EdgeChange::Remove { stream_arn, row_version } => {
@@ -92,6 +94,17 @@ pub(super) fn change(db: &Connection, change: &EdgeChange) -> rusqlite::Result<b
             Ok(removed == 1)
         }
     }
+}
+
+/// A hub works only for a stream that is there and keeps media; what it is to erase needs no stream.
+fn may_be(db: &Connection, row: &EdgeConfiguration) -> rusqlite::Result<bool> {
+    if row.sync.desired_action() == Action::Delete {
+        return Ok(true);
+    }
+    db.prepare_cached(
+        "SELECT 1 FROM stream WHERE arn = ?1 AND status = 'ACTIVE' AND retention_hours > 0",
+    )?
+    .exists([&row.stream_arn])
 }
 
 fn add(db: &Connection, row: &EdgeConfiguration) -> rusqlite::Result<bool> {

@@ -98,7 +98,8 @@ pub(super) fn save(
         .prepare_cached(
             "UPDATE stream SET version = ?1, retention_hours = ?2, device_name = ?3, \
              media_type = ?4, storage_tier = ?5 \
-             WHERE arn = ?6 AND version = ?7 AND status = 'ACTIVE'",
+             WHERE arn = ?6 AND version = ?7 AND status = 'ACTIVE' AND (?2 > 0 OR NOT EXISTS \
+             (SELECT 1 FROM edge_configuration WHERE stream_arn = ?6))",
         )?
         .execute(params![
             stream.version,

@@ -88,6 +88,7 @@ async fn every_sync_state_reads_back() {
     ];
     for (number, state) in states.into_iter().enumerate() {
         let row = edge(&number.to_string(), state);
+        db.create_stream(&stream(&row.stream_name), &BTreeMap::new()).await.unwrap();
         assert!(db.save_edge_configurations(&[save(&row)]).await.unwrap());
         let read = db.edge_configuration(&row.stream_arn).await.unwrap();
         assert_eq!(read, Some(EdgeConfiguration { row_version: 1, ..row }));
@@ -100,6 +101,8 @@ async fn every_sync_state_reads_back() {
 #[tokio::test]
 async fn changes_are_saved_all_or_none() {
     let (_folder, db) = open();
+    db.create_stream(&stream("gate"), &BTreeMap::new()).await.unwrap();
+    db.create_stream(&stream("yard"), &BTreeMap::new()).await.unwrap();
     let gate = edge("gate", SyncState::InSync);
     assert!(db.save_edge_configurations(&[save(&gate)]).await.unwrap());
     // The second one was decided on a row that is not there any more.
@@ -134,9 +137,23 @@ async fn deletion_of_a_stream_and_of_its_edge_configuration_is_one_step() {
     assert!(db.edge_configuration("arn:gate").await.unwrap().is_some());
 }
 
+#[tokio::test]
+async fn a_configuration_to_apply_needs_an_active_stream_with_retention_and_keeps_it_so() {
+    let (_folder, db) = open();
+    let syncing = edge("gate", SyncState::Syncing { give_up_at: timestamp(9) });
+    assert!(!db.save_edge_configurations(&[save(&syncing)]).await.unwrap());
+    let nothing_kept = Stream { retention_hours: 0, ..stream("gate") };
+    db.create_stream(&nothing_kept, &BTreeMap::new()).await.unwrap();
+    assert!(!db.save_edge_configurations(&[save(&syncing)]).await.unwrap());
+    assert!(db.save_stream(&stream("gate"), "v1").await.unwrap());
+    assert!(db.save_edge_configurations(&[save(&syncing)]).await.unwrap());
+    assert!(!db.save_stream(&nothing_kept, "v1").await.unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_callers_that_change_one_row_at_once_one_wins() {
     let (_folder, db) = open();
+    db.create_stream(&stream("gate"), &BTreeMap::new()).await.unwrap();
     db.save_edge_configurations(&[save(&edge("gate", SyncState::InSync))]).await.unwrap();
     let row = db.edge_configuration("arn:gate").await.unwrap().unwrap();
     let callers: Vec<_> = (0..50)
