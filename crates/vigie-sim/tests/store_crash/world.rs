@@ -12,8 +12,8 @@ use vigie_sim::chance::SimChance;
 use vigie_sim::disk::{Faults, SimDisk};
 use vigie_store::index::{Change, Index, IndexRead};
 use vigie_store::{
-    CommitReport, FragmentMeta, FragmentOrder, FragmentQuery, IndexError, MediaFileState,
-    SqliteIndex, Store, StoreError, StoreReader, StoreSettings, Uncommitted, WholeFragment, check,
+    CommitReport, FragmentMeta, IndexError, MediaFileState, SqliteIndex, Store, StoreError,
+    StoreSettings, Uncommitted, WholeFragment, check,
 };
 
 use crate::model::{FragmentModel, State, StreamModel, Uploaded};
