@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_media::Timestamp;
-use vigie_store::disk::Disk;
+use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
 
@@ -105,7 +105,7 @@ impl Server {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, ServerError> {
         let path = config.data_dir.clone();
-        disk.create_dir_all(&path).map_err(|source| ServerError::DataDir { path, source })?;
+        create_dir_durably(disk.as_ref(), &path).map_err(|source| ServerError::DataDir { path, source })?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
         check_master_key(db.as_ref(), &master_key, &config).await?;
         let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;

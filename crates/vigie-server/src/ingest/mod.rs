@@ -1,6 +1,6 @@
 //! PutMedia: takes what producers send and says what has become of it.
 //!
-//! [`session`] decides, [`put_media`] moves bytes, [`connections`] sees to it that one producer writes to a stream.
+//! `session` decides, `put_media` moves bytes, `connections` sees to it that one producer writes to a stream.
 
 mod connections;
 mod put_media;

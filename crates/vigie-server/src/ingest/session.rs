@@ -2,7 +2,7 @@
 //!
 //! Decides when a fragment begins and is whole, what its number and times are, which acknowledgement is due and when
 //! the connection has to end (KVS API_PutMedia). Never reads a socket or a clock and never stores: the shell around
-//! it ([`super::put_media`]) and the simulator do.
+//! it (`put_media`) and the simulator do.
 
 use std::collections::VecDeque;
 use std::ops::Range;
