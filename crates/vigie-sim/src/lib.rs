@@ -1,7 +1,14 @@
-//! A world to test Vigie in: simulated clock, chance, disk, link and camera.
+//! A world to test Vigie in: simulated clock, chance, disk, link and camera around the product's own decisions.
 //!
-//! Everything here is deterministic: one seed reproduces a run to the last byte. Nothing here is part of the product.
+//! Everything here is deterministic: one seed reproduces a run to the last byte. Nothing here is part of the product,
+//! and a simulation that cannot go on panics: that is how a test fails.
 
+pub mod camera;
 pub mod chance;
+pub mod checkers;
 pub mod clock;
 pub mod disk;
+pub mod hub;
+pub mod index;
+pub mod server;
+pub mod world;

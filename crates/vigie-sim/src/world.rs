@@ -1,0 +1,560 @@
+//! One camera, one hub, one server, and the link between hub and server; time moves from delivery to delivery.
+//!
+//! Everything that passes between the parts is a delivery with a time. The link can be cut: what is under way on it is
+//! lost, and both ends learn of it only later, as with TCP.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use vigie_agent::core::{CallFailure, Effect, Event, Session, SourceEvent, UploadEvent};
+use vigie_engine::chance::Chance;
+use vigie_engine::clock::{Clock, Now};
+use vigie_engine::recorder;
+use vigie_kvs::Sensitive;
+use vigie_kvs::shapes::edge::{
+    DeletionConfig, EdgeConfig, MediaSourceConfig, MediaUriType, RecorderConfig, ScheduleConfig,
+    UploaderConfig,
+};
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
+use vigie_media::Timestamp;
+use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
+use vigie_store::Fragment;
+
+use crate::camera::{FRAME_INTERVAL, FRAMES_PER_BATCH, SimCamera};
+use crate::chance::SimChance;
+use crate::clock::SimClock;
+use crate::disk::SimDisk;
+use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
+use crate::server::{Said, SimServer};
+
+/// The stream of every world.
+pub const STREAM_ARN: &str =
+    "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
+
+/// 2026-03-02T09:00:00Z, a Monday.
+const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
+const DISK_BYTES: u64 = 1 << 30;
+/// Messages take this long, and up to as long again.
+const DELAY: Duration = Duration::from_millis(15);
+/// After so long an end notices that the link is cut.
+const CUT_NOTICED_AFTER: Duration = Duration::from_secs(3);
+/// The server's group commit.
+const SERVER_TICK: Duration = Duration::from_millis(20);
+const SECRET: &str = r#"{"MediaURI":"rtsp://user:password@camera/cam0"}"#;
+
+/// Something that arrives.
+enum Delivery {
+    /// An event of this life of the hub.
+    Hub {
+        life: u64,
+        event: Box<Event>,
+        crosses_link: bool,
+    },
+    /// A message for the server, from this life of the hub.
+    Server {
+        life: u64,
+        message: Message,
+    },
+    /// The camera's next batch for this session.
+    CameraBatch {
+        life: u64,
+        session: Session,
+    },
+    HubTick,
+    ServerTick,
+}
+
+/// What a hub sends to the server.
+enum Message {
+    Sync { request: u64, input: Box<SyncEdgeAgentInput> },
+    GetSecret { session: Session },
+    OpenUpload { session: Session, header: Bytes },
+    Body { session: Session, bytes: Bytes },
+    EndOfBody { session: Session },
+    List { session: Session, from: Timestamp, until: Timestamp },
+}
+
+/// A call that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outstanding {
+    Sync(u64),
+    Secret(Session),
+    Upload(Session),
+    List(Session),
+}
+
+/// See the module's documentation.
+pub struct World {
+    /// The hub's and the server's time.
+    pub clock: SimClock,
+    chance: SimChance,
+    /// The camera.
+    pub camera: SimCamera,
+    /// The hub.
+    pub hub: SimHub,
+    /// The server.
+    pub server: SimServer,
+    link_is_up: bool,
+    deliveries: BTreeMap<(Duration, u64), Delivery>,
+    next_delivery: u64,
+    outstanding: BTreeSet<Outstanding>,
+    sources: BTreeSet<Session>,
+    /// Nothing on the link overtakes what was sent before it.
+    last_to_server: Duration,
+    last_to_hub: Duration,
+}
+
+impl World {
+    /// A world at rest: the hub is on and has no configuration.
+    pub fn new(seed: u64) -> Self {
+        let mut chance = SimChance::new(seed);
+        let clock = SimClock::new(START);
+        let hub_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
+        let server_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
+        let hub = SimHub::new(hub_disk, SimChance::new(chance.next_u64()))
+            .unwrap_or_else(|error| panic!("the hub's index: {error}"));
+        let server = SimServer::new(server_disk, SimChance::new(chance.next_u64()))
+            .unwrap_or_else(|error| panic!("the server: {error}"));
+        let mut world = Self {
+            clock,
+            chance,
+            camera: SimCamera::default(),
+            hub,
+            server,
+            link_is_up: true,
+            deliveries: BTreeMap::new(),
+            next_delivery: 0,
+            outstanding: BTreeSet::new(),
+            sources: BTreeSet::new(),
+            last_to_server: Duration::ZERO,
+            last_to_hub: Duration::ZERO,
+        };
+        world.start_hub();
+        world.deliver_after(SERVER_TICK, Delivery::ServerTick);
+        world
+    }
+
+    /// The present.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Records and uploads always, keeps what is uploaded.
+    pub fn edge_config() -> EdgeConfig {
+        EdgeConfig {
+            hub_device_arn: HUB_DEVICE_ARN.to_owned(),
+            recorder_config: RecorderConfig {
+                media_source_config: MediaSourceConfig {
+                    media_uri_secret_arn:
+                        "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-AbCdEf".into(),
+                    media_uri_type: MediaUriType::RtspUri,
+                },
+                schedule_config: None,
+            },
+            uploader_config: Some(UploaderConfig {
+                schedule_config: Some(ScheduleConfig {
+                    schedule_expression: "0 0 * * * ?".to_owned(),
+                    duration_in_seconds: 3600,
+                }),
+            }),
+            deletion_config: Some(DeletionConfig {
+                delete_after_upload: Some(false),
+                ..DeletionConfig::default()
+            }),
+        }
+    }
+
+    /// StartEdgeConfigurationUpdate at the server.
+    pub fn configure(&mut self, edge_config: EdgeConfig) {
+        let now = self.now();
+        self.server
+            .start_update(STREAM_ARN, edge_config, now)
+            .unwrap_or_else(|refusal| panic!("the update was refused: {refusal}"));
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        let until = self.now().mono + time;
+        while let Some((&(at, number), _)) = self.deliveries.first_key_value() {
+            if at > until {
+                break;
+            }
+            self.advance_to(at);
+            if let Some(delivery) = self.deliveries.remove(&(at, number)) {
+                self.deliver(delivery);
+            }
+        }
+        self.advance_to(until);
+    }
+
+    /// Cuts the link: what is under way on it is lost.
+    pub fn cut_link(&mut self) {
+        self.link_is_up = false;
+        self.lose_what_is_under_way();
+    }
+
+    /// The link works again.
+    pub fn mend_link(&mut self) {
+        self.link_is_up = true;
+    }
+
+    /// The hub stops without a word, and starts again after a while.
+    pub fn crash_hub(&mut self, crash: Crash, off: Duration) {
+        self.hub.crash(crash);
+        // Its peers notice as they notice a cut.
+        let outstanding = std::mem::take(&mut self.outstanding);
+        for session in uploads(&outstanding) {
+            self.cut_at_server(&session);
+        }
+        self.sources.clear();
+        self.run_for(off);
+        self.start_hub();
+    }
+
+    /// The server stops without a word, and starts again after a while.
+    pub fn crash_server(&mut self, crash: Crash, off: Duration) {
+        self.server.stop();
+        match crash {
+            Crash::Kill => self.server.disk.kill_process(),
+            Crash::PowerLoss => self.server.disk.lose_power(),
+        }
+        self.lose_what_is_under_way();
+        self.run_for(off);
+        let started = self.server.start();
+        assert!(started.is_ok(), "the server does not start: {started:?}");
+    }
+
+    /// Whether everything that the hub holds is marked uploaded.
+    pub fn is_all_uploaded(&self) -> bool {
+        let fragments = self.hub.fragments();
+        fragments.is_ok_and(|fragments| fragments.iter().all(|fragment| fragment.entry.uploaded))
+    }
+
+    fn start_hub(&mut self) {
+        let now = self.now();
+        let started = self.hub.start(now);
+        assert!(started.is_ok(), "the hub does not start: {started:?}");
+        self.deliver_after(Duration::ZERO, Delivery::HubTick);
+    }
+
+    fn advance_to(&mut self, at: Duration) {
+        self.clock.advance(at.saturating_sub(self.now().mono));
+    }
+
+    fn deliver_after(&mut self, delay: Duration, delivery: Delivery) {
+        let at = self.now().mono + delay;
+        self.deliver_at(at, delivery);
+    }
+
+    fn deliver_at(&mut self, at: Duration, delivery: Delivery) {
+        self.deliveries.insert((at, self.next_delivery), delivery);
+        self.next_delivery += 1;
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Hub { life, event, .. } if life == self.hub.life => self.hub_event(*event),
+            Delivery::Hub { .. } => {}
+            Delivery::Server { life, message } => self.server_message(life, message),
+            Delivery::CameraBatch { life, session } => self.camera_batch(life, session),
+            Delivery::HubTick => self.hub_tick(),
+            Delivery::ServerTick => self.server_tick(),
+        }
+    }
+
+    // The hub.
+
+    fn hub_tick(&mut self) {
+        if self.hub.next_deadline().is_some_and(|deadline| deadline <= self.now().mono) {
+            self.hub_event(Event::Tick);
+        } else {
+            self.schedule_hub_tick();
+        }
+    }
+
+    fn hub_event(&mut self, event: Event) {
+        self.note_answered(&event);
+        let now = self.now();
+        for effect in self.hub.handle(event, now) {
+            self.execute(effect);
+        }
+        self.schedule_hub_tick();
+    }
+
+    fn schedule_hub_tick(&mut self) {
+        let Some(deadline) = self.hub.next_deadline() else { return };
+        let pending = self.deliveries.iter().find(|(_, d)| matches!(d, Delivery::HubTick));
+        let pending = pending.map(|(&key, _)| key);
+        match pending {
+            Some((at, _)) if at <= deadline => return,
+            Some(key) => drop(self.deliveries.remove(&key)),
+            None => {}
+        }
+        // A tick that is due at once comes a moment later, so that time goes on.
+        let at = deadline.max(self.now().mono + Duration::from_millis(1));
+        self.deliver_at(at, Delivery::HubTick);
+    }
+
+    fn note_answered(&mut self, event: &Event) {
+        let answered = match event {
+            Event::SyncAnswered { request, .. } | Event::SyncFailed { request, .. } => {
+                Outstanding::Sync(*request)
+            }
+            Event::SecretResolved { session, .. } | Event::SecretFailed { session, .. } => {
+                Outstanding::Secret(session.clone())
+            }
+            Event::Upload { session, event: UploadEvent::Closed { .. } } => {
+                Outstanding::Upload(session.clone())
+            }
+            Event::Upload {
+                session,
+                event: UploadEvent::Listed(_) | UploadEvent::ListFailed(_),
+            } => Outstanding::List(session.clone()),
+            _ => return,
+        };
+        self.outstanding.remove(&answered);
+    }
+
+    fn execute(&mut self, effect: Effect) {
+        match effect {
+            Effect::Sync { request, input } => {
+                let input = Box::new(input);
+                self.call(Outstanding::Sync(request), Message::Sync { request, input });
+            }
+            Effect::ResolveSecret { session, .. } => {
+                self.call(Outstanding::Secret(session.clone()), Message::GetSecret { session });
+            }
+            Effect::OpenSource { session, .. } => self.open_source(session),
+            Effect::CloseSource { session } => drop(self.sources.remove(&session)),
+            Effect::OpenUpload { session, document_header, .. } => {
+                let message =
+                    Message::OpenUpload { session: session.clone(), header: document_header };
+                self.call(Outstanding::Upload(session), message);
+            }
+            Effect::ListFragments { session, from, until } => {
+                let message = Message::List { session: session.clone(), from, until };
+                self.call(Outstanding::List(session), message);
+            }
+            Effect::SendFragment { session, fragment, complete } => {
+                self.send_fragment(session, &fragment, complete);
+            }
+            Effect::FinishUpload { session } => self.to_server(Message::EndOfBody { session }),
+            Effect::CloseUpload { session } => {
+                if self.outstanding.remove(&Outstanding::Upload(session.clone())) {
+                    self.cut_at_server(&session);
+                }
+            }
+        }
+    }
+
+    fn send_fragment(&mut self, session: Session, fragment: &Fragment, complete: bool) {
+        let read = self.hub.reader().map(|reader| reader.read(fragment));
+        let Some(Ok(mut bytes)) = read else {
+            let sequence = fragment.entry.sequence;
+            let event = Event::Upload { session, event: UploadEvent::FragmentGone { sequence } };
+            return self.to_hub_locally(Duration::ZERO, event);
+        };
+        // Pieces of any size: the server must not care.
+        while !bytes.is_empty() {
+            let size = 1 + self.chance.below(bytes.len() as u64) as usize;
+            let piece = bytes.split_to(size);
+            self.to_server(Message::Body { session: session.clone(), bytes: piece });
+        }
+        if complete {
+            let bytes = writer::tags(&[(END_OF_FRAGMENT, "")]).into();
+            self.to_server(Message::Body { session: session.clone(), bytes });
+        }
+        let event = Event::Upload { session, event: UploadEvent::Progress };
+        self.to_hub_locally(Duration::from_millis(1), event);
+    }
+
+    // The camera.
+
+    fn open_source(&mut self, session: Session) {
+        let event = if self.camera.is_up {
+            self.sources.insert(session.clone());
+            let life = self.hub.life;
+            let batch = Delivery::CameraBatch { life, session: session.clone() };
+            self.deliver_after(batch_interval(), batch);
+            SourceEvent::Opened { tracks: SimCamera::tracks() }
+        } else {
+            SourceEvent::Failed(recorder::Failure::Unreachable)
+        };
+        self.to_hub_locally(Duration::from_millis(50), Event::Source { session, event });
+    }
+
+    fn camera_batch(&mut self, life: u64, session: Session) {
+        if life != self.hub.life || !self.sources.contains(&session) {
+            return;
+        }
+        let event = if self.camera.is_up {
+            let now = self.now();
+            let next = Delivery::CameraBatch { life, session: session.clone() };
+            self.deliver_after(batch_interval(), next);
+            SourceEvent::Frames(self.camera.next_batch(now))
+        } else {
+            self.sources.remove(&session);
+            SourceEvent::Failed(recorder::Failure::Ended)
+        };
+        self.hub_event(Event::Source { session, event });
+    }
+
+    // The server.
+
+    fn server_message(&mut self, life: u64, message: Message) {
+        if !self.server.is_up() || life != self.hub.life {
+            return;
+        }
+        let now = self.now();
+        match message {
+            Message::Sync { request, input } => {
+                if let Some((request, output)) = self.server.sync_edge_agent(request, *input, now) {
+                    self.to_hub(Event::SyncAnswered { request, output });
+                }
+            }
+            Message::GetSecret { session } => {
+                let secret_string = Some(Sensitive::new(SECRET));
+                self.to_hub(Event::SecretResolved { session, secret_string });
+            }
+            Message::OpenUpload { session, header } => {
+                let opened = self.server.open_connection(session.clone(), now);
+                self.say(opened);
+                self.to_hub(Event::Upload {
+                    session: session.clone(),
+                    event: UploadEvent::Connected,
+                });
+                let received = self.server.receive(&session, &header, now);
+                self.say(received);
+            }
+            Message::Body { session, bytes } => {
+                let received = self.server.receive(&session, &bytes, now);
+                self.say(received);
+            }
+            Message::EndOfBody { session } => {
+                let ended = self.server.end_of_body(&session, now);
+                self.say(ended);
+            }
+            Message::List { session, from, until } => {
+                let fragments = self.server.list(STREAM_ARN, from, until);
+                let fragments = fragments.unwrap_or_else(|error| panic!("list: {error}"));
+                let event = UploadEvent::Listed(fragments);
+                self.to_hub(Event::Upload { session, event });
+            }
+        }
+    }
+
+    fn server_tick(&mut self) {
+        self.deliver_after(SERVER_TICK, Delivery::ServerTick);
+        if !self.server.is_up() {
+            return;
+        }
+        let now = self.now();
+        match self.server.tick(now) {
+            Ok((answered, said)) => {
+                if let Some((request, output)) = answered {
+                    self.to_hub(Event::SyncAnswered { request, output });
+                }
+                self.say(Ok(said));
+            }
+            Err(error) => panic!("the server's store: {error}"),
+        }
+    }
+
+    fn say(&mut self, said: Result<Vec<Said>, vigie_store::StoreError>) {
+        for said in said.unwrap_or_else(|error| panic!("the server's store: {error}")) {
+            let (session, event) = match said {
+                Said::Acknowledged(session, acknowledgement) => {
+                    (session, UploadEvent::Acknowledged(acknowledgement))
+                }
+                Said::Closed(session) => (session, UploadEvent::Closed { failure: None }),
+            };
+            self.to_hub(Event::Upload { session, event });
+        }
+    }
+
+    fn cut_at_server(&mut self, session: &Session) {
+        let now = self.now();
+        let said = self.server.cut(session, now);
+        assert!(said.is_ok(), "the server's store: {said:?}");
+    }
+
+    // The link.
+
+    /// A call that is answered, or fails, later.
+    fn call(&mut self, outstanding: Outstanding, message: Message) {
+        self.outstanding.insert(outstanding.clone());
+        if self.link_is_up && self.server.is_up() {
+            self.to_server(message);
+        } else {
+            self.fail(outstanding, CallFailure::Unreachable, Duration::from_secs(1));
+        }
+    }
+
+    fn fail(&mut self, outstanding: Outstanding, failure: CallFailure, after: Duration) {
+        let upload = |session, event| Event::Upload { session, event };
+        let event = match outstanding {
+            Outstanding::Sync(request) => Event::SyncFailed { request, failure },
+            Outstanding::Secret(session) => Event::SecretFailed { session, failure },
+            Outstanding::Upload(session) => {
+                upload(session, UploadEvent::Closed { failure: Some(failure) })
+            }
+            Outstanding::List(session) => upload(session, UploadEvent::ListFailed(failure)),
+        };
+        self.to_hub_locally(after, event);
+    }
+
+    fn lose_what_is_under_way(&mut self) {
+        self.deliveries.retain(|_, delivery| match delivery {
+            Delivery::Server { .. } => false,
+            Delivery::Hub { crosses_link, .. } => !*crosses_link,
+            _ => true,
+        });
+        let outstanding = self.outstanding.clone();
+        for session in uploads(&outstanding) {
+            self.cut_at_server(&session);
+        }
+        for call in outstanding {
+            self.fail(call, CallFailure::Disconnected, CUT_NOTICED_AFTER);
+        }
+    }
+
+    fn delay(&mut self) -> Duration {
+        DELAY + Duration::from_millis(self.chance.below(DELAY.as_millis() as u64))
+    }
+
+    fn to_server(&mut self, message: Message) {
+        if self.link_is_up {
+            let at = (self.now().mono + self.delay()).max(self.last_to_server);
+            self.last_to_server = at;
+            let life = self.hub.life;
+            self.deliver_at(at, Delivery::Server { life, message });
+        }
+    }
+
+    fn to_hub(&mut self, event: Event) {
+        if self.link_is_up {
+            let at = (self.now().mono + self.delay()).max(self.last_to_hub);
+            self.last_to_hub = at;
+            let (life, event) = (self.hub.life, Box::new(event));
+            self.deliver_at(at, Delivery::Hub { life, event, crosses_link: true });
+        }
+    }
+
+    fn to_hub_locally(&mut self, after: Duration, event: Event) {
+        let (life, event) = (self.hub.life, Box::new(event));
+        self.deliver_after(after, Delivery::Hub { life, event, crosses_link: false });
+    }
+}
+
+fn uploads(outstanding: &BTreeSet<Outstanding>) -> Vec<Session> {
+    let session = |call: &Outstanding| match call {
+        Outstanding::Upload(session) => Some(session.clone()),
+        _ => None,
+    };
+    outstanding.iter().filter_map(session).collect()
+}
+
+fn batch_interval() -> Duration {
+    FRAME_INTERVAL * FRAMES_PER_BATCH as u32
+}

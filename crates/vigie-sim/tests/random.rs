@@ -1,0 +1,78 @@
+//! Random worlds: cuts, crashes, reboots and clock steps in any order. A failure prints its seed; [`replay`] takes it.
+
+use std::time::Duration;
+
+use vigie_engine::chance::Chance;
+use vigie_kvs::shapes::edge::SyncStatus;
+use vigie_sim::chance::SimChance;
+use vigie_sim::checkers::{
+    frames_at_the_hub, frames_at_the_server, index_matches_disk, no_persisted_fragment_lost,
+    nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
+};
+use vigie_sim::hub::Crash;
+use vigie_sim::world::{STREAM_ARN, World};
+
+const WORLDS: u64 = 48;
+const STEPS: u64 = 40;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Says which seed it was when a world panics.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the world of seed {} failed: paste it into `replay`", self.0);
+        }
+    }
+}
+
+fn live(seed: u64) {
+    let _seed = Seed(seed);
+    let mut chance = SimChance::new(seed ^ 0x5EED);
+    let mut world = World::new(seed);
+    world.configure(World::edge_config());
+    for _ in 0..STEPS {
+        world.run_for(Duration::from_millis(chance.below(20_000)));
+        let off = Duration::from_millis(chance.below(15_000));
+        match chance.below(10) {
+            0 | 1 => world.cut_link(),
+            2..=4 => world.mend_link(),
+            5 => world.crash_hub(crash(&mut chance), off),
+            6 => world.crash_server(crash(&mut chance), off),
+            7 => world.camera.is_up = !world.camera.is_up,
+            8 => world.clock.step_wall(chance.below(4_000) as i64 - 2_000),
+            _ => {}
+        }
+        no_persisted_fragment_lost(&world);
+        nothing_uploaded_twice(&world);
+    }
+    world.mend_link();
+    world.run_for(2 * MINUTE);
+    world.camera.is_up = false;
+    world.run_for(3 * MINUTE);
+    assert_eq!(world.server.sync(STREAM_ARN).map(|sync| sync.status()), Some(SyncStatus::InSync));
+    assert!(world.is_all_uploaded(), "something was never uploaded");
+    no_persisted_fragment_lost(&world);
+    nothing_uploaded_twice(&world);
+    nothing_marked_uploaded_that_is_not(&world);
+    index_matches_disk(&world);
+    assert_eq!(frames_at_the_hub(&world), frames_at_the_server(&world));
+}
+
+fn crash(chance: &mut SimChance) -> Crash {
+    if chance.happens(500) { Crash::Kill } else { Crash::PowerLoss }
+}
+
+#[test]
+fn whatever_happens_nothing_is_lost_doubled_or_left_behind() {
+    for seed in 0..WORLDS {
+        live(seed);
+    }
+}
+
+/// One seed again.
+#[test]
+fn replay() {
+    live(0);
+}
