@@ -47,3 +47,20 @@ pub trait Disk: Send + Sync + 'static {
     /// what a killed process had written is still there, synced or not.
     fn boot_id(&self) -> Option<String>;
 }
+
+/// Creates a directory and its parents so that a loss of power does not take them back.
+///
+/// The parent is synced also when the directory is there already: whoever made it may have died before he did so.
+pub fn create_dir_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let is_missing = |directory: &&Path| disk.list(directory).is_err();
+    let missing = path.ancestors().take_while(is_missing).count();
+    disk.create_dir_all(path)?;
+    for directory in path.ancestors().take(missing.max(1)) {
+        match directory.parent() {
+            None => {}
+            Some(parent) if parent.as_os_str().is_empty() => disk.sync_dir(Path::new("."))?,
+            Some(parent) => disk.sync_dir(parent)?,
+        }
+    }
+    Ok(())
+}

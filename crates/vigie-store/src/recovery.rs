@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use self::scan::Scan;
 use crate::check::list_media_files;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileState};
 use crate::index::{Change, Index, UnsealedMediaFile};
@@ -40,25 +40,14 @@ impl Store {
         settings: StoreSettings,
     ) -> Result<(Self, RecoveryReport), StoreError> {
         let root = root.into();
-        disk.create_dir_all(&root)
+        create_dir_durably(disk.as_ref(), &root)
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
-        sync_parent(disk.as_ref(), &root)?;
         let mut report = RecoveryReport::default();
         let on_disk = check_belongs(disk.as_ref(), &root, index.as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
         reclaim(disk.as_ref(), &root, index.as_ref(), on_disk, &mut report)?;
         Ok((Self::new(disk, root, index, settings)?, report))
     }
-}
-
-/// The media directory itself may be new.
-fn sync_parent(disk: &dyn Disk, root: &Path) -> Result<(), StoreError> {
-    let Some(parent) = root.parent() else { return Ok(()) };
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    disk.sync_dir(parent).map_err(|error| StoreError::DirectorySyncFailed {
-        path: parent.to_owned(),
-        source: Arc::new(error),
-    })
 }
 
 /// The media files on the disk. An index that never had one does not belong to them: reclaiming would erase all.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_kvs::arn::ThingArn;
-use vigie_store::disk::Disk;
+use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
@@ -136,7 +136,7 @@ impl Agent {
 
         let data_dir = &config.data_dir;
         let store_error = |source| AgentError::Store { path: data_dir.clone(), source };
-        disk.create_dir_all(data_dir)
+        create_dir_durably(disk.as_ref(), data_dir)
             .map_err(|source| AgentError::Folder { path: data_dir.clone(), source })?;
         let index = SqliteIndex::open(data_dir.join("index.sqlite"))
             .map_err(|error| store_error(error.into()))?;
