@@ -170,7 +170,7 @@ Try it with the AWS CLI:
 
   export AWS_SHARED_CREDENTIALS_FILE={credentials} AWS_DEFAULT_REGION={REGION}
   aws kinesisvideo describe-edge-configuration --stream-name {STREAM_NAME} --endpoint-url {endpoint_url}
-  aws kinesis-video-archived-media list-fragments --stream-name {STREAM_NAME} --endpoint-url {endpoint_url}
+  aws kinesis-video-archived-media list-fragments --stream-name {STREAM_NAME} --fragment-selector 'FragmentSelectorType=PRODUCER_TIMESTAMP,TimestampRange={{StartTimestamp=2020-01-01,EndTimestamp=2100-01-01}}' --endpoint-url {endpoint_url}
   timeout 10 aws kinesis-video-media get-media --stream-name {STREAM_NAME} --start-selector StartSelectorType=EARLIEST --endpoint-url {endpoint_url} {STREAM_NAME}.mkv
 
 Ctrl-C stops it.",
