@@ -30,7 +30,7 @@ use vigie_kvs::{Sensitive, sigv4, wire};
 use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
 
-use crate::core::CallFailure;
+use crate::core::{CallFailure, describe};
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::http::{HttpClient, RequestBody};
 
@@ -358,18 +358,6 @@ fn sensitive(text: &Sensitive) -> Result<HeaderValue, CallFailure> {
 fn host_header(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// An error with its causes, on one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// An `http://` or `https://` URL with a host.

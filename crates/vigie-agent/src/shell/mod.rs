@@ -15,3 +15,5 @@ mod put_media;
 mod rtsp_source;
 mod source_runtime;
 mod status_server;
+#[cfg(test)]
+mod tests;

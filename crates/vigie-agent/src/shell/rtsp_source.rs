@@ -17,7 +17,7 @@ use retina::codec::{AudioParameters, CodecItem, FrameFormat, ParametersRef, Vide
 use vigie_engine::clock::Clock;
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
-use vigie_media::codec::{aac, g711};
+use vigie_media::codec::{aac, g711, h265};
 use vigie_media::{Track, TrackKind, VideoSettings, codec_id};
 
 use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};
@@ -81,12 +81,13 @@ async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Resu
                         batch.send(SourceEvent::Opened { tracks }).await?;
                     }
                 }
-                SourceFrame {
-                    track_number: VIDEO_TRACK,
-                    time: media_time(frame.timestamp(), clock),
-                    key_frame: frame.is_random_access_point(),
-                    data: Bytes::from(frame.into_data()),
-                }
+                let time = media_time(frame.timestamp(), clock);
+                // retina 0.4 counts of H.265 only IDR pictures, and open groups of pictures begin with others.
+                let is_random_access = frame.is_random_access_point();
+                let data = Bytes::from(frame.into_data());
+                let key_frame =
+                    is_random_access || (chosen.is_h265 && h265::is_key(&data, NAL_LENGTH_BYTES));
+                SourceFrame { track_number: VIDEO_TRACK, time, key_frame, data }
             }
             CodecItem::AudioFrame(frame) if !announced.is_empty() => SourceFrame {
                 track_number: AUDIO_TRACK,
@@ -106,9 +107,13 @@ async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Resu
 const VIDEO_TRACK: u64 = 1;
 const AUDIO_TRACK: u64 = 2;
 
+/// Of the lengths before NAL units in [`FrameFormat::MP4`].
+const NAL_LENGTH_BYTES: usize = 4;
+
 /// Which of the camera's RTSP tracks are recorded.
 struct Chosen {
     video: usize,
+    is_h265: bool,
     audio: Option<usize>,
 }
 
@@ -125,7 +130,9 @@ impl Chosen {
                 codec: stream.encoding_name().to_uppercase(),
             }));
         };
-        Ok(Self { video, audio: find("audio", &["mpeg4-generic", "pcma", "pcmu"]) })
+        let is_h265 = streams.get(video).is_some_and(|stream| stream.encoding_name() == "h265");
+        let audio = find("audio", &["mpeg4-generic", "pcma", "pcmu"]);
+        Ok(Self { video, is_h265, audio })
     }
 
     /// The tracks as they are now; `None` while the camera has not sent its parameter sets.

@@ -48,7 +48,7 @@ pub(super) fn deliver(file: &dyn DiskFile, delivery: &mut Delivery<'_>) -> Resul
 /// Calls `each` for the header and for every Cluster.
 fn read(
     file: &dyn DiskFile,
-    each: &mut dyn FnMut(&DocumentHeader, Option<Fragment>) -> Result<(), End>,
+    each: &mut impl FnMut(&DocumentHeader, Option<Fragment>) -> Result<(), End>,
 ) -> Result<(), End> {
     let length_bytes = file.length_bytes()?;
     let mut reader = FragmentReader::new(Limits::FILE);

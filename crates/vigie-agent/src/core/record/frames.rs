@@ -1,0 +1,267 @@
+//! From frames to fragments in the store.
+//!
+//! Frames are never copied here: a fragment's bytes go to the store as a list of parts, block heads of a few bytes and
+//! the frames' data as the source gave it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vigie_engine::clock::Now;
+use vigie_engine::fragmenter::{Command, Fragmenter};
+use vigie_engine::recorder::{Event, Failure};
+use vigie_media::matroska::writer::{self, SimpleBlockHeader};
+use vigie_media::{Frame, Timestamp, Track};
+use vigie_store::{FragmentMeta, StoreError};
+
+use crate::core::event::{FrameTime, SourceFrame};
+use crate::core::job::Job;
+use crate::core::world::World;
+
+/// The length of a fragment's only frame when nothing else tells it.
+const FRAME_MS_DEFAULT: i64 = 40;
+
+/// A source whose tracks are known.
+pub(super) struct Recording {
+    pub(super) tracks: Vec<Track>,
+    header: Bytes,
+    fragmenter: Fragmenter,
+    fragment: Option<OpenFragment>,
+    /// Reused from batch to batch.
+    commands: Vec<Command>,
+    cut_groups_said: u64,
+    dropped_frames_said: u64,
+}
+
+/// The fragment that is being written.
+struct OpenFragment {
+    start: Timestamp,
+    /// Greatest timecode in it, relative to its start.
+    last_ms: i64,
+    video_frames: i64,
+    /// What is still to be written of it.
+    cluster_start: Option<[u8; writer::CLUSTER_START_BYTES]>,
+    blocks: Vec<(SimpleBlockHeader, Bytes)>,
+}
+
+impl OpenFragment {
+    /// Media time so far: from its start to the end of its last frame, all frames taken to be as long as each other.
+    fn duration_ms(&self) -> i64 {
+        let frame_ms = match self.video_frames {
+            0 | 1 => FRAME_MS_DEFAULT,
+            frames => self.last_ms / (frames - 1),
+        };
+        self.last_ms + frame_ms
+    }
+}
+
+impl Recording {
+    /// For a source with these tracks; `last_start` is the timecode of the stream's last fragment.
+    pub(super) fn new(tracks: Vec<Track>, last_start: Timestamp) -> Self {
+        Self {
+            header: Bytes::from(writer::document_header(&tracks)),
+            fragmenter: Fragmenter::new(&tracks, last_start),
+            tracks,
+            fragment: None,
+            commands: Vec::new(),
+            cut_groups_said: 0,
+            dropped_frames_said: 0,
+        }
+    }
+}
+
+impl Job {
+    /// Writes a batch of frames.
+    pub(super) fn frames(
+        &mut self,
+        frames: Vec<SourceFrame>,
+        attempt: u64,
+        world: &mut World,
+        now: Now,
+    ) {
+        let bytes: usize = frames.iter().map(|frame| frame.data.len()).sum();
+        let count = frames.len();
+        if !self.has_room(bytes, count, world, now) {
+            self.counters.frames_dropped += count as u64;
+            return;
+        }
+        let (Some(source), Some(recording)) = (&mut self.record.source, &mut self.record.recording)
+        else {
+            return;
+        };
+        let mut commands = std::mem::take(&mut recording.commands);
+        for frame in frames {
+            let track_number = frame.track_number;
+            let timestamp = match frame.time {
+                FrameTime::Camera { media_us, arrival } => {
+                    source.clock.timestamp(track_number, media_us, arrival)
+                }
+                FrameTime::Wall(timestamp) => timestamp,
+            };
+            self.record.latest = self.record.latest.max(timestamp);
+            let (key_frame, data) = (frame.key_frame, frame.data);
+            recording
+                .fragmenter
+                .push(Frame { track_number, timestamp, key_frame, data }, &mut commands);
+        }
+        let dropped = recording.fragmenter.dropped_frames();
+        self.counters.frames_dropped += dropped - recording.dropped_frames_said;
+        recording.dropped_frames_said = dropped;
+        let cut_groups = recording.fragmenter.cut_groups();
+        let has_cut_group = cut_groups > recording.cut_groups_said;
+        recording.cut_groups_said = cut_groups;
+
+        let written = self.write(&mut commands, world, now);
+        if let Some(recording) = &mut self.record.recording {
+            recording.commands = commands;
+        }
+        match written {
+            Ok(0) => {}
+            Ok(_) if has_cut_group => {
+                self.recorder_event(Event::LongGroupOfPictures { attempt }, world, now);
+            }
+            Ok(_) => self.recorder_event(Event::FramesStored { attempt }, world, now),
+            Err(error) => self.write_failed(&error, attempt, world, now),
+        }
+    }
+
+    /// Executes the fragmenter's commands; returns how many frames of the video track were written, or of audio when
+    /// there is no video.
+    fn write(
+        &mut self,
+        commands: &mut Vec<Command>,
+        world: &mut World,
+        now: Now,
+    ) -> Result<u64, StoreError> {
+        let Some(recording) = &mut self.record.recording else { return Ok(0) };
+        if commands.is_empty() {
+            return Ok(0);
+        }
+        world.touch(now);
+        let mut pictures = 0;
+        let leading_track = recording.tracks.first().map_or(0, |track| track.number);
+        let mut commands = commands.drain(..).peekable();
+        while let Some(command) = commands.next() {
+            match command {
+                Command::StartFragment { timestamp } => {
+                    let sequence = world.store.reserve_sequences(&self.key, 1)?.start;
+                    let meta = FragmentMeta {
+                        sequence,
+                        producer_timestamp: timestamp,
+                        server_timestamp: now.wall,
+                        timecode_ms: timestamp.as_millis(),
+                        number_tail: 0,
+                        key: true,
+                    };
+                    world.store.begin_fragment(&self.key, &recording.header, meta)?;
+                    self.record.last_start = timestamp;
+                    recording.fragment = Some(OpenFragment {
+                        start: timestamp,
+                        last_ms: 0,
+                        video_frames: 0,
+                        cluster_start: Some(writer::cluster_start(timestamp)),
+                        blocks: Vec::new(),
+                    });
+                }
+                Command::Append { frame, relative_ms } => {
+                    let Some(fragment) = &mut recording.fragment else { continue };
+                    let Frame { track_number, key_frame, data, .. } = frame;
+                    if track_number == leading_track {
+                        fragment.last_ms = fragment.last_ms.max(i64::from(relative_ms));
+                        fragment.video_frames += 1;
+                        pictures += 1;
+                    }
+                    self.counters.frames += 1;
+                    self.counters.frame_bytes += data.len() as u64;
+                    let head = writer::simple_block_header(
+                        track_number,
+                        relative_ms,
+                        key_frame,
+                        data.len(),
+                    );
+                    fragment.blocks.push((head, data));
+                }
+                Command::EndFragment => {
+                    let Some(mut fragment) = recording.fragment.take() else { continue };
+                    append(&self.key, &mut fragment, world)?;
+                    let mut duration_ms = fragment.duration_ms();
+                    if let Some(Command::StartFragment { timestamp }) = commands.peek() {
+                        // The next fragment tells exactly how long this one is, unless there is a gap between.
+                        let to_next_ms = timestamp.millis_since(fragment.start);
+                        if to_next_ms <= duration_ms + 2 * FRAME_MS_DEFAULT {
+                            duration_ms = to_next_ms;
+                        }
+                    }
+                    world.store.end_fragment(&self.key, duration_u32(duration_ms))?;
+                }
+            }
+        }
+        if let Some(fragment) = &mut recording.fragment {
+            append(&self.key, fragment, world)?;
+        }
+        Ok(pictures)
+    }
+
+    fn write_failed(&mut self, error: &StoreError, attempt: u64, world: &mut World, now: Now) {
+        world.store_failed(&self.stream_name, error);
+        // What the fragmenter takes for open is not; the next session begins anew.
+        self.record.recording = None;
+        let failure = if error.is_disk_full() { Failure::DiskFull } else { Failure::DiskError };
+        if error.is_disk_full() {
+            world.cramped.insert(Arc::clone(&self.arn));
+        }
+        self.recorder_event(Event::Failed { attempt, failure }, world, now);
+    }
+
+    /// A commit has given up the fragment that was being written.
+    pub(in crate::core) fn fragment_lost(&mut self, world: &mut World, now: Now) {
+        self.record.recording = None;
+        let attempt = self.record.recorder.attempt();
+        self.recorder_event(Event::Failed { attempt, failure: Failure::DiskError }, world, now);
+    }
+
+    /// Ends the open fragment where it is: what was written of it stays.
+    pub(in crate::core) fn seal_fragment(&mut self, world: &mut World, now: Now) {
+        self.roll_fragment(world, now);
+        self.record.recording = None;
+    }
+
+    /// Ends the open fragment where it is; the session goes on with the next key frame.
+    pub(in crate::core) fn roll_fragment(&mut self, world: &mut World, now: Now) {
+        let Some(recording) = &mut self.record.recording else { return };
+        let mut commands = std::mem::take(&mut recording.commands);
+        recording.fragmenter.finish(&mut commands);
+        recording.dropped_frames_said = 0;
+        recording.cut_groups_said = 0;
+        if let Err(error) = self.write(&mut commands, world, now) {
+            world.store_failed(&self.stream_name, &error);
+        }
+        if let Some(recording) = &mut self.record.recording {
+            recording.fragmenter = Fragmenter::new(&recording.tracks, self.record.last_start);
+        }
+    }
+}
+
+/// Hands what is collected of the fragment to the store, in one write.
+fn append(key: &str, fragment: &mut OpenFragment, world: &mut World) -> Result<(), StoreError> {
+    if fragment.blocks.is_empty() {
+        return Ok(());
+    }
+    let mut parts: Vec<&[u8]> = Vec::with_capacity(1 + 2 * fragment.blocks.len());
+    if let Some(cluster_start) = &fragment.cluster_start {
+        parts.push(cluster_start);
+    }
+    for (head, data) in &fragment.blocks {
+        parts.push(head);
+        parts.push(data);
+    }
+    let count = u32::try_from(fragment.blocks.len()).unwrap_or(u32::MAX);
+    let duration_ms = duration_u32(fragment.duration_ms());
+    world.store.append_frames(key, &parts, count, duration_ms)?;
+    fragment.cluster_start = None;
+    fragment.blocks.clear();
+    Ok(())
+}
+
+fn duration_u32(duration_ms: i64) -> u32 {
+    u32::try_from(duration_ms.max(0)).unwrap_or(u32::MAX)
+}

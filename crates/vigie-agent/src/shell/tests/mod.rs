@@ -1,0 +1,53 @@
+//! The shell against loopback: a camera, files, a service.
+
+mod agent;
+mod sources;
+mod upload;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use vigie_engine::clock::{Clock, Now};
+use vigie_media::Timestamp;
+
+use super::core_thread::Message;
+use crate::core::{Event, Session};
+
+const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+/// Longer than anything here takes, so that a test that hangs ends.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Tokio's time, which tests may pause.
+struct TokioClock(Instant);
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(TokioClock(Instant::now()))
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Now {
+        let mono = self.0.elapsed();
+        Now { wall: START + mono, mono }
+    }
+}
+
+fn session(number: u64) -> Session {
+    Session { stream: ARN.into(), number }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    crates.join("vigie-media/tests/fixtures").join(name)
+}
+
+/// The next event that the shell reports.
+async fn next(messages: &mut mpsc::Receiver<Message>) -> Event {
+    match tokio::time::timeout(DEADLINE, messages.recv()).await.expect("no event").unwrap() {
+        Message::Event(event) => event,
+        Message::Snapshot(_) => panic!("a snapshot is asked for"),
+    }
+}
