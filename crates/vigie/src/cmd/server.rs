@@ -1,5 +1,7 @@
 //! `vigie server`: the service with the real clock, disk, chance and network.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -49,8 +51,9 @@ fn master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
     match std::env::var(MASTER_KEY_VARIABLE) {
         Ok(hex) => MasterKey::from_hex(hex.trim()).doing(format!("use {MASTER_KEY_VARIABLE}")),
         Err(std::env::VarError::NotPresent) => {
-            std::fs::create_dir_all(&config.data_dir)
-                .doing(format!("create {}", config.data_dir.display()))?;
+            // The owner's alone: it holds video and secrets.
+            let folder = DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
+            folder.doing(format!("create {}", config.data_dir.display()))?;
             read_or_create_master_key(&config.master_key_path()).doing("read the master key")
         }
         Err(error) => Err(Failure::usage(format!("{MASTER_KEY_VARIABLE}: {error}"))),
