@@ -183,7 +183,7 @@ impl Hub {
 
     fn tick(&mut self, now: Now) {
         if self.world.commit_at.is_some_and(|at| now.mono >= at) {
-            self.commit();
+            self.commit(now);
         }
         if now.mono >= self.plan_at {
             self.plan_at = now.mono + PLAN_INTERVAL;
@@ -197,12 +197,12 @@ impl Hub {
         self.apply_received(now);
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, now: Now) {
         if let Err(error) = self.world.commit() {
             self.world.store_failed("", &error);
-            if error.is_disk_full() {
-                self.plan_at = Duration::ZERO;
-            }
+            self.world.wants_plans |= error.is_disk_full();
+            // What waits is still there; a commit for which there was no space is tried again.
+            self.world.touch(now);
         }
     }
 
@@ -216,6 +216,9 @@ impl Hub {
                 job.plan_space(0, &mut self.world, now);
                 job.settled(&mut self.world, now);
             }
+        }
+        if std::mem::take(&mut self.world.wants_plans) {
+            self.plan_at = now.mono;
         }
         self.save(now);
         if self.world.failed {
@@ -429,7 +432,7 @@ impl Hub {
                 self.world.store_failed(&job.stream_name, &error);
             }
         }
-        self.commit();
+        self.commit(now);
         self.world.unsaved = true;
         self.save_at = now.mono;
         self.save(now);

@@ -29,6 +29,9 @@ pub(super) struct World {
     pub(super) unsaved: bool,
     /// Streams that want their deletion plan run now.
     pub(super) cramped: BTreeSet<Arc<str>>,
+    disk_full_said: bool,
+    /// The disk was full: all deletion plans are to be run now.
+    pub(super) wants_plans: bool,
     /// The disk has less free space than is kept in reserve, and nothing is left to delete.
     pub(super) reserve_short: bool,
     /// What commits did; the hub tells the jobs when the event is handled.
@@ -56,6 +59,8 @@ impl World {
             news: true,
             unsaved: false,
             cramped: BTreeSet::new(),
+            disk_full_said: false,
+            wants_plans: false,
             reserve_short: false,
             commits: Vec::new(),
             failed: false,
@@ -79,11 +84,16 @@ impl World {
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         self.commit_at = None;
         self.commits.push(self.store.commit()?);
+        self.disk_full_said &= self.reserve_short;
         Ok(())
     }
 
     /// Logs a failure of the store and notes when it is the last.
     pub(super) fn store_failed(&mut self, stream: &str, error: &StoreError) {
+        // A full disk is said once, not for every batch of every camera.
+        if error.is_disk_full() && std::mem::replace(&mut self.disk_full_said, true) {
+            return;
+        }
         tracing::error!(stream, error = describe(error), "the media store failed");
         self.failed |= error.is_fatal();
     }

@@ -3,8 +3,6 @@
 //! Frames are never copied here: a fragment's bytes go to the store as a list of parts, block heads of a few bytes and
 //! the frames' data as the source gave it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use vigie_engine::clock::Now;
 use vigie_engine::fragmenter::{Command, Fragmenter};
@@ -203,12 +201,14 @@ impl Job {
 
     fn write_failed(&mut self, error: &StoreError, attempt: u64, world: &mut World, now: Now) {
         world.store_failed(&self.stream_name, error);
-        // What the fragmenter takes for open is not; the next session begins anew.
+        // The next session begins anew; what is written of the open fragment stays. Should even that not be possible
+        // now, the next deletion plan ends it.
         self.record.recording = None;
-        let failure = if error.is_disk_full() { Failure::DiskFull } else { Failure::DiskError };
-        if error.is_disk_full() {
-            world.cramped.insert(Arc::clone(&self.arn));
+        if let Err(error) = world.store.seal(&self.key) {
+            world.store_failed(&self.stream_name, &error);
         }
+        let failure = if error.is_disk_full() { Failure::DiskFull } else { Failure::DiskError };
+        world.wants_plans |= error.is_disk_full();
         self.recorder_event(Event::Failed { attempt, failure }, world, now);
     }
 

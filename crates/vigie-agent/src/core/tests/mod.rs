@@ -5,8 +5,10 @@ mod recording;
 mod space;
 mod uploading;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +25,7 @@ use vigie_kvs::shapes::sync_edge_agent::{
     Action, Configuration, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
 };
 use vigie_media::{Timestamp, Track, TrackKind, VideoSettings, codec_id};
+use vigie_store::disk::{Disk, DiskFile};
 use vigie_store::{
     Fragment, FragmentOrder, FragmentQuery, OsDisk, SqliteIndex, Store, StoreSettings,
 };
@@ -45,8 +48,50 @@ impl Chance for NoJitter {
     }
 }
 
+/// The real disk with as much free space as a test says.
+struct TightDisk {
+    free_bytes: AtomicU64,
+}
+
+impl Disk for TightDisk {
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        OsDisk.create_new(path)
+    }
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        OsDisk.open(path)
+    }
+    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        OsDisk.open_read_only(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsDisk.rename(from, to)
+    }
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        OsDisk.unlink(path)
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        OsDisk.create_dir_all(path)
+    }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove_dir(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.sync_dir(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        OsDisk.list(path)
+    }
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.free_bytes.load(Ordering::Relaxed))
+    }
+    fn boot_id(&self) -> Option<String> {
+        OsDisk.boot_id()
+    }
+}
+
 /// One hub on a folder of its own.
 struct Bench {
+    disk: Arc<TightDisk>,
     directory: PathBuf,
     _folder: tempfile::TempDir,
     hub: Option<Hub>,
@@ -114,6 +159,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut bench = Self {
+            disk: Arc::new(TightDisk { free_bytes: AtomicU64::new(u64::MAX) }),
             directory: folder.path().to_owned(),
             _folder: folder,
             hub: None,
@@ -137,7 +183,7 @@ impl Bench {
     fn open(&mut self) {
         let index = SqliteIndex::open(self.directory.join("index.sqlite")).unwrap();
         let media = self.directory.join("media");
-        let disk = Arc::new(OsDisk);
+        let disk = self.disk.clone();
         let (store, _) =
             Store::open(disk.clone(), media, Box::new(index), StoreSettings::HUB).unwrap();
         let settings = HubSettings {

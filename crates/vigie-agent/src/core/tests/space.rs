@@ -120,3 +120,39 @@ fn media_that_is_too_old_goes_uploaded_or_not_and_the_loss_is_counted() {
     let snapshot = bench.snapshot();
     assert_eq!(snapshot.streams[0].lost_fragments, 4);
 }
+
+#[test]
+fn a_full_disk_pauses_recording_harms_nothing_and_recording_goes_on_when_there_is_space() {
+    let mut bench = Bench::new();
+    let deny = limited(StrategyOnFullSize::DenyNewMedia);
+    bench.configure(vec![configuration(1, deny)]);
+    let session = bench.camera_opens();
+    bench.play(&session, 4);
+    bench.seconds(1);
+    let before = bench.fragments();
+    assert_eq!(before.len(), 3);
+
+    bench.disk.free_bytes.store(1 << 20, Ordering::Relaxed);
+    bench.play(&session, 3);
+    bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
+    bench.seconds(15);
+    bench.answer(None);
+    let (status, details) = bench.recorder_says();
+    assert_eq!(status, "SYSTEM_ERROR");
+    assert!(details.contains("disk"), "{details}");
+    assert_eq!(bench.fragments()[..3], before[..], "nothing is deleted where the policy denies");
+    assert!(bench.fragments().len() >= 4, "what was written of the open fragment stays");
+
+    bench.effects.clear();
+    bench.disk.free_bytes.store(u64::MAX, Ordering::Relaxed);
+    bench.seconds(70);
+    let session = bench.take("OpenSource", |effect| match effect {
+        Effect::OpenSource { session, .. } => Some(session.clone()),
+        _ => None,
+    });
+    bench.source(&session, SourceEvent::Opened { tracks: tracks() });
+    let before = bench.fragments().len();
+    bench.play(&session, 5);
+    assert!(bench.fragments().len() >= before + 3);
+    assert!(bench.recorder_says().1.starts_with("recording"));
+}
