@@ -68,7 +68,7 @@ async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Resu
         };
         let item = match item {
             Some(Ok(item)) => item,
-            Some(Err(error)) => return Err(End::Failed(failure_of(&error))),
+            Some(Err(error)) => return Err(End::Failed(failure_of(&error, Stage::Playing))),
             None => return Err(End::Failed(Failure::Ended)),
         };
         let frame = match item {
@@ -158,7 +158,7 @@ async fn open(uri: &MediaUri) -> Result<(Demuxed, Chosen), Failure> {
     let options = SessionOptions::default()
         .creds(login)
         .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")).to_owned());
-    let failure = |error: retina::Error| failure_of(&error);
+    let failure = |error: retina::Error| failure_of(&error, Stage::Opening);
     let mut session =
         retina::client::Session::describe(camera.url, options).await.map_err(failure)?;
     let chosen = Chosen::from(&session)?;
@@ -199,20 +199,30 @@ fn video_track(encoding_name: &str, parameters: &VideoParameters) -> Track {
 /// What kind of failure an error of retina is. Its type is opaque: besides the status there is only its text, whose
 /// first words are stable (retina 0.4 `error.rs`). The text itself goes to the log at debug level alone, for it can
 /// repeat what the camera sent.
-fn failure_of(error: &retina::Error) -> Failure {
+fn failure_of(error: &retina::Error, stage: Stage) -> Failure {
     let text = error.to_string();
     tracing::debug!(error = %text, "the camera's session ended");
-    classify(error.status_code(), &text)
+    classify(error.status_code(), &text, stage)
 }
 
-fn classify(status: Option<u16>, text: &str) -> Failure {
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Opening,
+    Playing,
+}
+
+fn classify(status: Option<u16>, text: &str, stage: Stage) -> Failure {
     match status {
         Some(401 | 403) => Failure::WrongPassword,
         Some(404 | 410) => Failure::PathNotFound,
         Some(status @ 300..) => Failure::CameraRefused { status },
         _ if text.starts_with("Unable to connect") => Failure::Unreachable,
-        _ if text.starts_with("RTSP framing error") => Failure::NotACamera,
-        _ => Failure::Ended,
+        _ if text.starts_with("Error ") => Failure::Ended,
+        _ if text.starts_with("RTSP framing error") && stage == Stage::Opening => {
+            Failure::NotACamera
+        }
+        _ => Failure::ProtocolError,
     }
 }
 
@@ -235,13 +245,18 @@ mod tests {
 
     #[test]
     fn failures_of_a_session_become_kinds_that_a_person_can_act_on() {
-        let check = |status, text, expect| assert_eq!(classify(status, text), expect, "{text}");
-        check(Some(401), "401 Unauthorized response to DESCRIBE", Failure::WrongPassword);
-        check(Some(404), "404 Not Found response to DESCRIBE", Failure::PathNotFound);
-        check(Some(454), "454 Session Not Found response", Failure::CameraRefused { status: 454 });
-        check(Some(503), "503 response", Failure::CameraRefused { status: 503 });
-        check(None, "Unable to connect to RTSP server: refused", Failure::Unreachable);
-        check(None, "RTSP framing error: Invalid RTSP message", Failure::NotACamera);
-        check(None, "Error reading from RTSP peer: reset", Failure::Ended);
+        use Stage::{Opening, Playing};
+        let check = |stage, status, text, expect| {
+            assert_eq!(classify(status, text, stage), expect, "{text}");
+        };
+        check(Opening, Some(401), "401 Unauthorized response to DESCRIBE", Failure::WrongPassword);
+        check(Opening, Some(404), "404 Not Found response to DESCRIBE", Failure::PathNotFound);
+        check(Opening, Some(453), "453 response to SETUP", Failure::CameraRefused { status: 453 });
+        check(Opening, Some(200), "200 OK response to DESCRIBE: bad SDP", Failure::ProtocolError);
+        check(Opening, None, "Unable to connect to RTSP server: refused", Failure::Unreachable);
+        check(Opening, None, "RTSP framing error: Invalid RTSP message", Failure::NotACamera);
+        check(Playing, None, "RTSP framing error: Invalid RTSP message", Failure::ProtocolError);
+        check(Playing, None, "Error reading from RTSP peer: reset", Failure::Ended);
+        check(Playing, None, "FU-A has start bit unset", Failure::ProtocolError);
     }
 }
