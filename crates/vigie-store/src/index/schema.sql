@@ -1,5 +1,6 @@
 -- The store's index, version 1. A media file's fragments are single rows while it is open, so that a commit
--- touches few pages, and one packed blob once it is closed, so that a month stays small.
+-- touches few pages, and one packed blob once it is closed, so that a month stays small. The blobs have a table of
+-- their own, so that a scan of media files does not read them.
 
 -- Numbers that outlive the rows they came from, and the machine's last boot.
 CREATE TABLE meta (
@@ -14,7 +15,7 @@ CREATE TABLE stream (
 ) STRICT;
 
 -- Columns from size_bytes to server_max are those of a closed file; of an open one they follow from its fragment rows.
--- Timestamps are milliseconds since the epoch. The blobs stand last: a scan of the numbers never reads them.
+-- Timestamps are milliseconds since the epoch.
 CREATE TABLE media_file (
     id                      INTEGER PRIMARY KEY,
     stream_id               INTEGER NOT NULL,
@@ -33,11 +34,18 @@ CREATE TABLE media_file (
     producer_until          INTEGER,
     server_min              INTEGER,
     server_max              INTEGER,
-    uploaded                BLOB NOT NULL DEFAULT x'',  -- runs of uploaded sequences
-    fragments               BLOB                        -- packed entries of a closed file
+    uploaded                BLOB NOT NULL DEFAULT x''   -- runs of uploaded sequences
 ) STRICT;
 
-CREATE INDEX media_file_open ON media_file (stream_id) WHERE state <> 1;
+-- Fragments of closed media files.
+CREATE TABLE packed (
+    media_file_id INTEGER PRIMARY KEY,
+    fragments     BLOB NOT NULL
+) STRICT;
+
+-- SQLite takes a partial index only for a condition that is written alike.
+CREATE INDEX media_file_open ON media_file (stream_id) WHERE state = 0;
+CREATE INDEX media_file_abandoned ON media_file (stream_id) WHERE state = 2;
 CREATE INDEX media_file_sequence ON media_file (stream_id, sequence_min, sequence_max) WHERE state <> 0;
 CREATE INDEX media_file_producer ON media_file (stream_id, producer_min, producer_max) WHERE state <> 0;
 CREATE INDEX media_file_server ON media_file (stream_id, server_min, server_max) WHERE state <> 0;

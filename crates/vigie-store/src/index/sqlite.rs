@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::pack::pack;
@@ -18,6 +19,9 @@ use crate::error::IndexError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
 
 const VERSION: i64 = 1;
+
+/// The tables that hold fragments, by `media_file_id`.
+const FRAGMENT_TABLES: [&str; 3] = ["fragment", "open_fragment", "packed"];
 
 /// The index in a SQLite database.
 pub struct SqliteIndex {
@@ -68,8 +72,7 @@ impl SqliteIndex {
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
         }
-        // As many as there are statements below.
-        connection.set_prepared_statement_cache_capacity(64);
+        keep_statements(&connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), path, _lock: lock })
     }
 }
@@ -91,6 +94,15 @@ impl Index for SqliteIndex {
             None => SqliteReader::shared(Arc::clone(&self.connection)),
         })
     }
+}
+
+/// Prepares each statement once: without QPSG, SQLite plans again whenever a bound value changes, to look it up in
+/// statistics that are never made here.
+pub(super) fn keep_statements(connection: &Connection) -> Result<(), IndexError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // As many as there are statements, of the writer and the reader together.
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
 }
 
 /// A second writer would append to the same files: the lock is taken before anything is looked at.
@@ -141,14 +153,15 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             mark_uploaded(transaction, *stream, sequences)
         }
         Change::DeleteMediaFile { id } => {
-            remove_rows(transaction, "fragment", *id)?;
-            remove_rows(transaction, "open_fragment", *id)?;
+            for table in FRAGMENT_TABLES {
+                remove_rows(transaction, table, *id)?;
+            }
             let sql = "DELETE FROM media_file WHERE id = ?1";
             transaction.prepare_cached(sql)?.execute([id.0])?;
             Ok(())
         }
         Change::DeleteStream { id } => {
-            for table in ["fragment", "open_fragment"] {
+            for table in FRAGMENT_TABLES {
                 let sql = format!(
                     "DELETE FROM {table} WHERE media_file_id IN
                          (SELECT id FROM media_file WHERE stream_id = ?1)"
@@ -246,7 +259,7 @@ fn close_media_file(
     let sql = "UPDATE media_file SET state = ?2, size_bytes = ?3, fragment_count = ?4,
                    not_uploaded_count = ?5, not_uploaded_size_bytes = ?6,
                    sequence_min = ?7, sequence_max = ?8, producer_min = ?9, producer_max = ?10,
-                   producer_until = ?11, server_min = ?12, server_max = ?13, fragments = ?14
+                   producer_until = ?11, server_min = ?12, server_max = ?13
                WHERE id = ?1";
     transaction.prepare_cached(sql)?.execute(params![
         id.0,
@@ -262,8 +275,9 @@ fn close_media_file(
         span.map(|span| span.producer_until.as_millis()),
         span.map(|span| span.server_min.as_millis()),
         span.map(|span| span.server_max.as_millis()),
-        pack(&entries),
     ])?;
+    let sql = "INSERT OR REPLACE INTO packed (media_file_id, fragments) VALUES (?1, ?2)";
+    transaction.prepare_cached(sql)?.execute(params![id.0, pack(&entries)])?;
     remove_rows(transaction, "fragment", id)?;
     remove_rows(transaction, "open_fragment", id)
 }
@@ -308,7 +322,7 @@ fn media_file_with(
     sequence: u64,
 ) -> Result<Option<MediaFileId>, IndexError> {
     let sql = "SELECT f.id FROM media_file f JOIN fragment r ON r.media_file_id = f.id
-               WHERE f.stream_id = ?1 AND f.state <> 1 AND r.sequence = ?2";
+               WHERE f.stream_id = ?1 AND f.state = 0 AND r.sequence = ?2";
     let open = transaction
         .prepare_cached(sql)?
         .query_row(params![stream.0, sequence], |row| row.get(0).map(MediaFileId))

@@ -80,7 +80,7 @@ fn open_reader(path: &Path) -> Result<Connection, IndexError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(super::BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    super::sqlite::keep_statements(&connection)?;
     Ok(connection)
 }
 
@@ -117,7 +117,7 @@ impl IndexRead for SqliteReader {
             let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments
-                 FROM media_file
+                 FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {max} >= ?2 AND {min} <= ?3 {pending}
                  ORDER BY {min}"
             );
@@ -140,45 +140,26 @@ impl IndexRead for SqliteReader {
         value: i64,
     ) -> Result<Option<Fragment>, IndexError> {
         self.with(|connection| {
-            let mut best: Option<Fragment> = None;
-            let better =
-                |best: &mut Option<Fragment>, place: &Arc<MediaFilePlace>, entries: &[_]| {
-                    for entry in entries {
-                        let wins = order.value(entry) <= value
-                            && best.as_ref().is_none_or(|best| {
-                                order.position(entry) > order.position(&best.entry)
-                            });
-                        if wins {
-                            *best = Some(Fragment { entry: *entry, media_file: Arc::clone(place) });
-                        }
-                    }
-                };
+            let mut last = Last { order, value, found: None };
             for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
-                better(&mut best, &file.place, &entries_of(connection, file.id)?);
+                last.consider(&file.place, &entries_of(connection, file.id)?);
             }
             let (min, max) = range_columns(order);
             let sql = format!(
-                "SELECT id, path, header_size_bytes, header_crc32c, {max}, uploaded, fragments
-                 FROM media_file
+                "SELECT id, path, header_size_bytes, header_crc32c, uploaded, fragments
+                 FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {min} <= ?2 AND {max} >= ?3
-                 ORDER BY {min} DESC"
+                 ORDER BY {min} DESC LIMIT ?4"
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let best_value = |best: &Option<Fragment>| {
-                best.as_ref().map_or(i64::MIN, |best| order.value(&best.entry))
-            };
-            let mut rows = statement.query(params![stream.0, value, best_value(&best)])?;
-            // The first file nearly always has it. An earlier one can only have it when it reaches further.
-            while let Some(row) = rows.next()? {
-                let reaches: i64 = row.get(4)?;
-                if reaches.min(value) >= best_value(&best) {
-                    better(&mut best, &Arc::new(place(row)?), &packed(row, 5, 6)?);
-                }
-                if best_value(&best) == value {
-                    break;
+            // The file that begins last nearly always has it: then only those that reach as far can have a later.
+            for limit in [1, -1] {
+                let mut rows = statement.query(params![stream.0, value, last.reached(), limit])?;
+                while let Some(row) = rows.next()? {
+                    last.consider(&Arc::new(place(row)?), &packed(row, 4, 5)?);
                 }
             }
-            Ok(best)
+            Ok(last.found)
         })
     }
 
@@ -254,22 +235,14 @@ impl IndexRead for SqliteReader {
 
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError> {
         self.with(|connection| {
-            let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE state <> 1 ORDER BY id");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([])?;
             let mut files = Vec::new();
-            while let Some(row) = rows.next()? {
-                let file = complete(connection, media_file(row)?)?;
-                let sql = format!("SELECT {ENTRY} FROM open_fragment WHERE media_file_id = ?1");
-                files.push(UnsealedMediaFile {
-                    stream: StreamId(row.get(16)?),
-                    entries: entries_of(connection, file.id)?,
-                    open_fragment: connection
-                        .prepare_cached(&sql)?
-                        .query_row([file.id.0], entry)
-                        .optional()?,
-                    media_file: file,
-                });
+            for state in ["state = 0", "state = 2"] {
+                let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {state} ORDER BY id");
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    files.push(unsealed(connection, row)?);
+                }
             }
             Ok(files)
         })
@@ -297,20 +270,45 @@ impl SqliteReader {
     }
 }
 
+/// The last fragment at or before a value, of those seen so far.
+struct Last {
+    order: FragmentOrder,
+    value: i64,
+    found: Option<Fragment>,
+}
+
+impl Last {
+    fn reached(&self) -> i64 {
+        self.found.as_ref().map_or(i64::MIN, |found| self.order.value(&found.entry))
+    }
+
+    fn consider(&mut self, place: &Arc<MediaFilePlace>, entries: &[FragmentEntry]) {
+        let position = |entry: &FragmentEntry| self.order.position(entry);
+        let at_or_before = |entry: &&FragmentEntry| self.order.value(entry) <= self.value;
+        let Some(entry) = entries.iter().filter(at_or_before).max_by_key(|e| position(e)) else {
+            return;
+        };
+        if self.found.as_ref().is_none_or(|found| position(entry) > position(&found.entry)) {
+            self.found = Some(Fragment { entry: *entry, media_file: Arc::clone(place) });
+        }
+    }
+}
+
 /// The entries of a media file in order of offset, marked uploaded as its row says.
 pub(super) fn entries_of(
     connection: &Connection,
     id: MediaFileId,
 ) -> Result<Vec<FragmentEntry>, IndexError> {
-    let sql = "SELECT state, uploaded, fragments FROM media_file WHERE id = ?1";
+    let sql = "SELECT uploaded, fragments
+               FROM media_file LEFT JOIN packed ON media_file_id = id WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
-    let mut entries = packed(row, 1, 2)?;
+    let mut entries = packed(row, 0, 1)?;
     // A closed file has no rows but while recovery adds to it.
     let sql = format!("SELECT {ENTRY} FROM fragment WHERE media_file_id = ?1 ORDER BY offset");
     let mut statement = connection.prepare_cached(&sql)?;
-    let runs = Runs::parse(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    let runs = Runs::parse(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
     for found in statement.query_map([id.0], entry)? {
         let mut found = found?;
         found.uploaded = runs.contains(found.sequence);
@@ -366,6 +364,19 @@ fn complete(connection: &Connection, mut file: MediaFile) -> Result<MediaFile, I
     file.size_bytes = entries.last().map_or(file.place.header_size_bytes, crate::mark::marked_end);
     file.span = MediaFileSpan::of(&entries);
     Ok(file)
+}
+
+/// From the columns [`MEDIA_FILE`] of a file that is not sealed.
+fn unsealed(connection: &Connection, row: &Row<'_>) -> Result<UnsealedMediaFile, IndexError> {
+    let file = complete(connection, media_file(row)?)?;
+    let sql = format!("SELECT {ENTRY} FROM open_fragment WHERE media_file_id = ?1");
+    let mut open_fragment = connection.prepare_cached(&sql)?;
+    Ok(UnsealedMediaFile {
+        stream: StreamId(row.get(16)?),
+        entries: entries_of(connection, file.id)?,
+        open_fragment: open_fragment.query_row([file.id.0], entry).optional()?,
+        media_file: file,
+    })
 }
 
 /// The columns that hold the range of an order's values.
