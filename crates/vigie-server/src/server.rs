@@ -105,7 +105,8 @@ impl Server {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, ServerError> {
         let path = config.data_dir.clone();
-        create_dir_durably(disk.as_ref(), &path).map_err(|source| ServerError::DataDir { path, source })?;
+        create_dir_durably(disk.as_ref(), &path)
+            .map_err(|source| ServerError::DataDir { path, source })?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
         check_master_key(db.as_ref(), &master_key, &config).await?;
         let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;
