@@ -140,12 +140,17 @@ impl Outgoing {
 
     /// Goes on at the start of the frame of this number, wherever it was before.
     pub(crate) fn play_from(&mut self, frame: u64) {
+        self.stop();
         self.cursor = Some(Cursor::at(frame));
     }
 
-    /// No more media.
+    /// No more media. A frame that is broken off shows to the client as a lost packet, not as a whole frame.
     pub(crate) fn stop(&mut self) {
-        self.cursor = None;
+        if self.cursor.take().is_some_and(|cursor| cursor.packet > 0) {
+            for sender in self.senders.iter_mut().flatten() {
+                sender.sequence = sender.sequence.wrapping_add(1);
+            }
+        }
     }
 
     /// Queues a reply. Fails when the client does not read its replies.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::connection::Client;
 use crate::outgoing::{Outgoing, Scratch};
 use crate::shared::{Shared, lock};
-use crate::stats::MountStats;
+use crate::stats::TrackStats;
 
 /// Shortest time between two rounds: many mounts' frames share one wake-up, and none is later than this.
 const TICK: Duration = Duration::from_millis(10);
@@ -79,7 +79,9 @@ fn send_round(
 ) -> bool {
     let mut any_behind = false;
     playing.retain(|&mount, clients| {
-        let live = shared.presentation.timeline.live_at(shared.mount_now_90k(mount, now));
+        let mount_now_90k = shared.mount_now_90k(mount, now);
+        let live = shared.presentation.timeline.live_at(mount_now_90k);
+        let round = Round { shared, mount, now, mount_now_90k, live };
         let join = after_stall.then(|| shared.next_join(mount, now));
         let mut stats = shared.stats();
         let Some(stats) = stats.get_mut(mount) else { return false };
@@ -91,7 +93,7 @@ fn send_round(
             if let Some(join) = join.filter(|_| out.is_playing()) {
                 out.play_from(join);
             }
-            let outcome = send_to(shared, client, &mut out, mount, live, now, scratch, stats);
+            let outcome = round.send_to(client, &mut out, scratch, &mut stats.tracks);
             any_behind |= outcome == Outcome::Behind;
             if matches!(outcome, Outcome::UpToDate | Outcome::Behind) {
                 return true;
@@ -110,41 +112,48 @@ fn send_round(
     any_behind
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of `send_round`, split for reading")]
-fn send_to(
-    shared: &Shared,
-    client: &Client,
-    out: &mut Outgoing,
+/// One mount in one round.
+struct Round<'a> {
+    shared: &'a Shared,
     mount: usize,
-    live: u64,
     now: Instant,
-    scratch: &mut Scratch,
-    stats: &mut MountStats,
-) -> Outcome {
-    let timeline = &shared.presentation.timeline;
-    match out.next_frame() {
-        None => return Outcome::Left,
-        Some(next) if next < live => {
-            let mount_now_90k = shared.mount_now_90k(mount, now);
-            out.report_if_due(timeline, mount_now_90k, now, &shared.wall);
-        }
-        Some(_) => {}
-    }
-    let tracks = &mut stats.tracks;
-    if let Err(error) = out.send_due(&client.socket, &shared.presentation, live, scratch, tracks) {
-        tracing::debug!(%error, mount, "camera client lost");
-        return Outcome::Lost;
-    }
-    match out.next_frame() {
-        Some(next) if next < live => {
-            let due = shared.instant_of(mount, timeline.due_at_90k(next));
-            if now.saturating_duration_since(due) > BACKLOG_MAX {
-                tracing::info!(mount, "camera client dropped: it does not read");
-                return Outcome::Dropped;
+    mount_now_90k: u64,
+    live: u64,
+}
+
+impl Round<'_> {
+    fn send_to(
+        &self,
+        client: &Client,
+        out: &mut Outgoing,
+        scratch: &mut Scratch,
+        sent: &mut [TrackStats],
+    ) -> Outcome {
+        let Self { shared, mount, now, mount_now_90k, live } = *self;
+        let timeline = &shared.presentation.timeline;
+        match out.next_frame() {
+            None => return Outcome::Left,
+            Some(next) if next < live => {
+                out.report_if_due(timeline, mount_now_90k, now, &shared.wall);
             }
-            Outcome::Behind
+            Some(_) => {}
         }
-        _ => Outcome::UpToDate,
+        let presentation = &shared.presentation;
+        if let Err(error) = out.send_due(&client.socket, presentation, live, scratch, sent) {
+            tracing::debug!(%error, mount, "camera client lost");
+            return Outcome::Lost;
+        }
+        match out.next_frame() {
+            Some(next) if next < live => {
+                let due = shared.instant_of(mount, timeline.due_at_90k(next));
+                if now.saturating_duration_since(due) > BACKLOG_MAX {
+                    tracing::info!(mount, "camera client dropped: it does not read");
+                    return Outcome::Dropped;
+                }
+                Outcome::Behind
+            }
+            _ => Outcome::UpToDate,
+        }
     }
 }
 

@@ -133,6 +133,26 @@ fn a_reply_waits_for_the_rest_of_a_cut_packet_and_not_longer() {
 }
 
 #[test]
+fn a_frame_that_is_broken_off_shows_as_a_lost_packet() {
+    let presentation = presentation();
+    let mut out = outgoing(&[Some(0), None]);
+    let (mut sent, mut scratch) = (vec![TrackStats::default(); 2], Scratch::default());
+    let wire = Narrow::new(vec![500, 0]);
+    out.play_from(0);
+    out.send_due(&wire, &presentation, 93, &mut scratch, &mut sent).unwrap();
+    out.play_from(0);
+    out.send_due(&wire, &presentation, 93, &mut scratch, &mut sent).unwrap();
+    out.play_from(93);
+    out.send_due(&wire, &presentation, 186, &mut scratch, &mut sent).unwrap();
+    let sequences = packets(&wire.taken.borrow());
+    let sequences = sequences.iter().map(|(_, packet)| u16::from_be_bytes([packet[2], packet[3]]));
+    let steps: Vec<_> =
+        sequences.collect::<Vec<_>>().windows(2).map(|s| s[1].wrapping_sub(s[0])).collect();
+    // Only the first frame was cut in its middle.
+    assert_eq!((steps[0], steps[1..].iter().all(|&step| step == 1)), (2, true));
+}
+
+#[test]
 fn replies_that_are_not_read_have_a_bound() {
     let mut out = outgoing(&[None, None]);
     let reply = [0; 1024];
