@@ -6,8 +6,14 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt;
 
-use common::{TestClock, TestServer, config, open};
+use std::sync::Arc;
+
+use common::media::fragment;
+use common::{TestClock, TestServer, config, open, soon};
+use serde_json::json;
+use vigie_server::db::{MetadataDb, SqliteMetadataDb, StreamKey};
 use vigie_server::{ServerError, list_access_keys};
+use vigie_store::OsDisk;
 
 #[tokio::test]
 async fn the_first_start_leaves_a_root_key_for_the_owner_alone() {
@@ -49,4 +55,25 @@ async fn keys_of_a_folder_without_a_server_are_an_error_and_make_nothing() {
     let folder = tempfile::tempdir().unwrap();
     assert!(list_access_keys(&config(folder.path())).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_cut_off_is_finished_after_the_next_start() {
+    let server = TestServer::start().await;
+    let arn = server.create_stream("gate", 24).await;
+    server.upload("gate", &[fragment(1_795_000_000_000, 1)]).await;
+    let (folder, clock) = server.stop().await;
+    // As if the process had ended between the first and the second step of the deletion.
+    let db = SqliteMetadataDb::open(&config(folder.path()).metadata_path()).unwrap();
+    let stream = db.stream(StreamKey::Arn(&arn)).await.unwrap().unwrap();
+    assert!(db.begin_stream_deletion(&arn, &stream.version, None).await.unwrap());
+    drop(db);
+    let server = TestServer::start_in(Arc::new(OsDisk), folder, clock).await;
+    soon(async {
+        while server.call("/describeStream", json!({"StreamName": "gate"})).await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(std::fs::read_dir(server.folder().join("data/media")).unwrap().count(), 0);
 }

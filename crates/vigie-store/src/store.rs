@@ -324,9 +324,15 @@ impl Store {
         Ok(())
     }
 
-    fn check_space(&self, size_bytes: u64) -> Result<(), StoreError> {
+    /// Measures again before it refuses: others may have freed space since the last commit, and while everything is
+    /// refused there is no commit to notice it.
+    fn check_space(&mut self, size_bytes: u64) -> Result<(), StoreError> {
         let reserve_bytes = self.settings.free_bytes_reserve;
-        if self.free_bytes < reserve_bytes.saturating_add(size_bytes) {
+        let needed_bytes = reserve_bytes.saturating_add(size_bytes);
+        if self.free_bytes < needed_bytes {
+            self.measure_free_bytes()?;
+        }
+        if self.free_bytes < needed_bytes {
             return Err(StoreError::DiskFull { free_bytes: self.free_bytes, reserve_bytes });
         }
         Ok(())

@@ -29,6 +29,7 @@ use vigie_media::Timestamp;
 use vigie_server::auth::MasterKey;
 use vigie_server::{Server, ServerConfig, ServerError};
 use vigie_store::OsDisk;
+use vigie_store::disk::Disk;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const HUB: &str = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
@@ -115,19 +116,37 @@ pub(crate) async fn open(
     master_key: u8,
     clock: Arc<TestClock>,
 ) -> Result<Server, ServerError> {
+    open_on(Arc::new(OsDisk), config, master_key, clock).await
+}
+
+async fn open_on(
+    disk: Arc<dyn Disk>,
+    config: ServerConfig,
+    master_key: u8,
+    clock: Arc<TestClock>,
+) -> Result<Server, ServerError> {
     let master_key = MasterKey::from_bytes([master_key; 32]);
     let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
-    Server::open(config, master_key, clock, chance, Arc::new(OsDisk)).await
+    Server::open(config, master_key, clock, chance, disk).await
 }
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), TestClock::new()).await
+        Self::start_on(Arc::new(OsDisk)).await
     }
 
-    async fn start_in(folder: Arc<tempfile::TempDir>, clock: Arc<TestClock>) -> Self {
+    /// On a disk of the test's.
+    pub(crate) async fn start_on(disk: Arc<dyn Disk>) -> Self {
+        Self::start_in(disk, Arc::new(tempfile::tempdir().unwrap()), TestClock::new()).await
+    }
+
+    pub(crate) async fn start_in(
+        disk: Arc<dyn Disk>,
+        folder: Arc<tempfile::TempDir>,
+        clock: Arc<TestClock>,
+    ) -> Self {
         let config = config(folder.path());
-        let server = open(config.clone(), 7, Arc::clone(&clock)).await.unwrap();
+        let server = open_on(disk, config.clone(), 7, Arc::clone(&clock)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -147,7 +166,7 @@ impl TestServer {
 
     pub(crate) async fn restart(self) -> Self {
         let (folder, clock) = self.stop().await;
-        Self::start_in(folder, clock).await
+        Self::start_in(Arc::new(OsDisk), folder, clock).await
     }
 
     pub(crate) fn folder(&self) -> &Path {
