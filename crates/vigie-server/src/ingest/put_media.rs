@@ -138,8 +138,8 @@ enum Flow {
 }
 
 impl Connection {
-    /// Runs the connection to its end; returns the bytes of its body. The turn is given back last, after every
-    /// pending append has finished.
+    /// Runs the connection to its end; returns the bytes of its body. The turn is given back when every pending append
+    /// has finished, and before the grace for what comes after an error: its producer may be back by then.
     async fn run(mut self, mut turn: Turn, mut body: Incoming, first: Option<BodyFrame>) -> u64 {
         let mut received_bytes = 0;
         let mut next = first.map(Next::Body);
@@ -158,7 +158,8 @@ impl Connection {
                         result = first_persisted(&mut self.pending) => Next::Persisted(result),
                         frame = body.frame(), if reading => Next::Body(frame),
                         () = self.answer.closed() => Next::ProducerGone,
-                        () = timer.as_mut() => Next::Deadline,
+                        // A producer that is not read is not silent.
+                        () = timer.as_mut(), if reading => Next::Deadline,
                     }
                 }
             };
@@ -182,6 +183,7 @@ impl Connection {
             }
         }
         self.finish_pending().await;
+        drop(turn);
         if self.failed {
             let discard = async { while let Some(Ok(_)) = body.frame().await {} };
             if tokio::time::timeout(ERROR_GRACE, discard).await.is_err() {
