@@ -11,8 +11,8 @@ use vigie_media::Timestamp;
 
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFileId};
 
-/// EBML id of Void.
-const VOID: u8 = 0xEC;
+/// EBML id of Void: the first byte of every mark.
+pub(crate) const VOID: u8 = 0xEC;
 const MAGIC: &[u8; 5] = b"vigie";
 /// Void id and a size of two bytes.
 const ELEMENT_HEADER_BYTES: usize = 3;

@@ -95,12 +95,10 @@ impl StoreThread {
 
     fn stop(&mut self) -> Result<(), StoreError> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        // It fails when the thread has ended already: `join` says why.
-        let sent = self.handle.sender.send(Request::Shutdown);
-        match thread.join() {
-            Ok(result) => result,
-            Err(_) => Err(sent.map_or(StoreError::Closed, |()| StoreError::Closed)),
+        if self.handle.sender.send(Request::Shutdown).is_err() {
+            tracing::debug!("the store has ended before");
         }
+        thread.join().unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -8,7 +8,7 @@ use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits};
 use crate::disk::DiskFile;
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFileState};
 use crate::index::UnsealedMediaFile;
-use crate::mark::{FRAGMENT_MARK_BYTES, marked_end, parse_begin_mark, parse_end_mark};
+use crate::mark::{FRAGMENT_MARK_BYTES, VOID, marked_end, parse_begin_mark, parse_end_mark};
 use crate::settings::{StoreSettings, Uncommitted};
 
 /// Looks for whole fragments behind the last commit of one file.
@@ -96,7 +96,7 @@ impl Scan<'_> {
 /// A fragment that has its end mark behind it and the checksum that the mark says.
 fn find_whole(meta: &FragmentMeta, body: &Bytes) -> Option<Extent> {
     let mut from = 0;
-    while let Some(found) = body.get(from..)?.iter().position(|&byte| byte == end_mark_start()) {
+    while let Some(found) = body.get(from..)?.iter().position(|&byte| byte == VOID) {
         let at = from + found;
         if let Some(entry) = parse_end_mark(&body[at..])
             && entry.meta() == *meta
@@ -114,10 +114,6 @@ fn find_whole(meta: &FragmentMeta, body: &Bytes) -> Option<Extent> {
         from = at + 1;
     }
     None
-}
-
-const fn end_mark_start() -> u8 {
-    0xEC
 }
 
 fn body_bytes(extent: &Extent) -> usize {
