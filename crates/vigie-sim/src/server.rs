@@ -53,6 +53,9 @@ pub enum Said {
     Closed(Session),
 }
 
+/// The answer to a SyncEdgeAgent request, by its number.
+pub type SyncAnswer = (u64, SyncEdgeAgentOutput);
+
 /// A SyncEdgeAgent request that is held.
 struct Held {
     request: u64,
@@ -185,7 +188,7 @@ impl SimServer {
         request: u64,
         input: SyncEdgeAgentInput,
         now: Now,
-    ) -> Option<(u64, SyncEdgeAgentOutput)> {
+    ) -> Option<SyncAnswer> {
         let answer = hub_link::answer(&self.configurations, &input, now.wall);
         let (transitions, reply) = (answer.transitions, answer.reply);
         for transition in transitions {
@@ -218,10 +221,7 @@ impl SimServer {
     }
 
     /// Deadlines, the held request, silence and the group commit.
-    pub fn tick(
-        &mut self,
-        now: Now,
-    ) -> Result<(Option<(u64, SyncEdgeAgentOutput)>, Vec<Said>), StoreError> {
+    pub fn tick(&mut self, now: Now) -> Result<(Option<SyncAnswer>, Vec<Said>), StoreError> {
         // A tick is legal in every state: no refusal can come of it.
         let ticked = self.step_all(|_| true, &SyncEvent::Tick, now);
         debug_assert!(ticked.is_ok());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use vigie_engine::chance::Chance;
@@ -10,10 +10,11 @@ use vigie_media::matroska::writer;
 use vigie_media::{Timestamp, Track, TrackKind, codec_id};
 use vigie_sim::chance::SimChance;
 use vigie_sim::disk::{Faults, SimDisk};
+use vigie_sim::index::SimIndex;
 use vigie_store::index::{Change, Index, IndexRead};
 use vigie_store::{
-    CommitReport, FragmentMeta, IndexError, MediaFileState, SqliteIndex, Store, StoreError,
-    StoreSettings, Uncommitted, WholeFragment, check,
+    CommitReport, FragmentMeta, IndexError, MediaFileState, Store, StoreError, StoreSettings,
+    Uncommitted, WholeFragment, check,
 };
 
 use crate::model::{FragmentModel, State, StreamModel, Uploaded};
@@ -22,28 +23,23 @@ pub(crate) const ROOT: &str = "/media";
 pub(crate) const KEYS: [&str; 3] = ["gate", "yard", "door"];
 const ROOMY: u64 = 1 << 30;
 
-/// The index on a disk that can be cut before and after a transaction, and be full.
-struct CutIndex {
-    index: Arc<Mutex<SqliteIndex>>,
-    disk: SimDisk,
+/// The simulated index, on a disk that can be full.
+struct FullAtTimes {
+    index: SimIndex,
     chance: SimChance,
     full_per_mille: u64,
 }
 
-impl Index for CutIndex {
+impl Index for FullAtTimes {
     fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError> {
         if self.chance.happens(self.full_per_mille) {
             return Err(IndexError::Full);
         }
-        if !self.disk.tick() {
-            return Err(IndexError::PowerCut);
-        }
-        self.index.lock().unwrap().apply(changes)?;
-        if self.disk.tick() { Ok(()) } else { Err(IndexError::PowerCut) }
+        self.index.apply(changes)
     }
 
     fn reader(&self) -> Arc<dyn IndexRead> {
-        self.index.lock().unwrap().reader()
+        self.index.reader()
     }
 }
 
@@ -51,7 +47,7 @@ pub(crate) struct World {
     pub(crate) chance: SimChance,
     pub(crate) mode: Uncommitted,
     pub(crate) disk: SimDisk,
-    pub(crate) index: Arc<Mutex<SqliteIndex>>,
+    pub(crate) index: SimIndex,
     pub(crate) store: Option<Store>,
     pub(crate) streams: BTreeMap<&'static str, StreamModel>,
     pub(crate) now: Timestamp,
@@ -66,7 +62,7 @@ impl World {
     pub(crate) fn new(seed: u64, mode: Uncommitted) -> Self {
         let mut chance = SimChance::new(seed);
         let disk = SimDisk::new(chance.next_u64(), ROOMY);
-        let index = Arc::new(Mutex::new(SqliteIndex::in_memory().unwrap()));
+        let index = SimIndex::new(disk.clone()).unwrap();
         let headers = (1..=3).map(header).collect();
         let now = Timestamp::from_millis(1_763_829_180_000);
         let streams = KEYS.iter().map(|key| (*key, StreamModel::default())).collect();
@@ -147,9 +143,8 @@ impl World {
     }
 
     fn open(&mut self) -> Result<Store, StoreError> {
-        let index = CutIndex {
-            index: Arc::clone(&self.index),
-            disk: self.disk.clone(),
+        let index = FullAtTimes {
+            index: self.index.clone(),
             chance: SimChance::new(self.chance.next_u64()),
             full_per_mille: 20,
         };

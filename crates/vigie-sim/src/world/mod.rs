@@ -3,11 +3,12 @@
 //! Everything that passes between the parts is a delivery with a time. The link can be cut: what is under way on it is
 //! lost, and both ends learn of it only later, as with TCP.
 
+mod link;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::Bytes;
-use vigie_agent::core::{CallFailure, Effect, Event, Session, SourceEvent, UploadEvent};
+use vigie_agent::core::{Effect, Event, Session, SourceEvent, UploadEvent};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder;
@@ -16,7 +17,6 @@ use vigie_kvs::shapes::edge::{
     DeletionConfig, EdgeConfig, MediaSourceConfig, MediaUriType, RecorderConfig, ScheduleConfig,
     UploaderConfig,
 };
-use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 use vigie_media::Timestamp;
 use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
 use vigie_store::Fragment;
@@ -27,6 +27,7 @@ use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
 use crate::server::{Said, SimServer};
+use link::{Message, Outstanding, uploads};
 
 /// The stream of every world.
 pub const STREAM_ARN: &str =
@@ -35,10 +36,6 @@ pub const STREAM_ARN: &str =
 /// 2026-03-02T09:00:00Z, a Monday.
 const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const DISK_BYTES: u64 = 1 << 30;
-/// Messages take this long, and up to as long again.
-const DELAY: Duration = Duration::from_millis(15);
-/// After so long an end notices that the link is cut.
-const CUT_NOTICED_AFTER: Duration = Duration::from_secs(3);
 /// The server's group commit.
 const SERVER_TICK: Duration = Duration::from_millis(20);
 const SECRET: &str = r#"{"MediaURI":"rtsp://user:password@camera/cam0"}"#;
@@ -63,25 +60,6 @@ enum Delivery {
     },
     HubTick,
     ServerTick,
-}
-
-/// What a hub sends to the server.
-enum Message {
-    Sync { request: u64, input: Box<SyncEdgeAgentInput> },
-    GetSecret { session: Session },
-    OpenUpload { session: Session, header: Bytes },
-    Body { session: Session, bytes: Bytes },
-    EndOfBody { session: Session },
-    List { session: Session, from: Timestamp, until: Timestamp },
-}
-
-/// A call that waits for its answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outstanding {
-    Sync(u64),
-    Secret(Session),
-    Upload(Session),
-    List(Session),
 }
 
 /// See the module's documentation.
@@ -339,7 +317,7 @@ impl World {
             Effect::SendFragment { session, fragment, complete } => {
                 self.send_fragment(session, &fragment, complete);
             }
-            Effect::FinishUpload { session } => self.to_server(Message::EndOfBody { session }),
+            Effect::FinishUpload { session } => self.send_to_server(Message::EndOfBody { session }),
             Effect::CloseUpload { session } => {
                 if self.outstanding.remove(&Outstanding::Upload(session.clone())) {
                     self.cut_at_server(&session);
@@ -353,20 +331,20 @@ impl World {
         let Some(Ok(mut bytes)) = read else {
             let sequence = fragment.entry.sequence;
             let event = Event::Upload { session, event: UploadEvent::FragmentGone { sequence } };
-            return self.to_hub_locally(Duration::ZERO, event);
+            return self.tell_hub(Duration::ZERO, event);
         };
         // Pieces of any size: the server must not care.
         while !bytes.is_empty() {
             let size = 1 + self.chance.below(bytes.len() as u64) as usize;
             let piece = bytes.split_to(size);
-            self.to_server(Message::Body { session: session.clone(), bytes: piece });
+            self.send_to_server(Message::Body { session: session.clone(), bytes: piece });
         }
         if complete {
             let bytes = writer::tags(&[(END_OF_FRAGMENT, "")]).into();
-            self.to_server(Message::Body { session: session.clone(), bytes });
+            self.send_to_server(Message::Body { session: session.clone(), bytes });
         }
         let event = Event::Upload { session, event: UploadEvent::Progress };
-        self.to_hub_locally(Duration::from_millis(1), event);
+        self.tell_hub(Duration::from_millis(1), event);
     }
 
     // The camera.
@@ -381,7 +359,7 @@ impl World {
         } else {
             SourceEvent::Failed(recorder::Failure::Unreachable)
         };
-        self.to_hub_locally(Duration::from_millis(50), Event::Source { session, event });
+        self.tell_hub(Duration::from_millis(50), Event::Source { session, event });
     }
 
     fn camera_batch(&mut self, life: u64, session: Session) {
@@ -410,17 +388,17 @@ impl World {
         match message {
             Message::Sync { request, input } => {
                 if let Some((request, output)) = self.server.sync_edge_agent(request, *input, now) {
-                    self.to_hub(Event::SyncAnswered { request, output });
+                    self.send_to_hub(Event::SyncAnswered { request, output });
                 }
             }
             Message::GetSecret { session } => {
                 let secret_string = Some(Sensitive::new(SECRET));
-                self.to_hub(Event::SecretResolved { session, secret_string });
+                self.send_to_hub(Event::SecretResolved { session, secret_string });
             }
             Message::OpenUpload { session, header } => {
                 let opened = self.server.open_connection(session.clone(), now);
                 self.say(opened);
-                self.to_hub(Event::Upload {
+                self.send_to_hub(Event::Upload {
                     session: session.clone(),
                     event: UploadEvent::Connected,
                 });
@@ -439,7 +417,7 @@ impl World {
                 let fragments = self.server.list(STREAM_ARN, from, until);
                 let fragments = fragments.unwrap_or_else(|error| panic!("list: {error}"));
                 let event = UploadEvent::Listed(fragments);
-                self.to_hub(Event::Upload { session, event });
+                self.send_to_hub(Event::Upload { session, event });
             }
         }
     }
@@ -453,7 +431,7 @@ impl World {
         match self.server.tick(now) {
             Ok((answered, said)) => {
                 if let Some((request, output)) = answered {
-                    self.to_hub(Event::SyncAnswered { request, output });
+                    self.send_to_hub(Event::SyncAnswered { request, output });
                 }
                 self.say(Ok(said));
             }
@@ -469,7 +447,7 @@ impl World {
                 }
                 Said::Closed(session) => (session, UploadEvent::Closed { failure: None }),
             };
-            self.to_hub(Event::Upload { session, event });
+            self.send_to_hub(Event::Upload { session, event });
         }
     }
 
@@ -478,81 +456,6 @@ impl World {
         let said = self.server.cut(session, now);
         assert!(said.is_ok(), "the server's store: {said:?}");
     }
-
-    // The link.
-
-    /// A call that is answered, or fails, later.
-    fn call(&mut self, outstanding: Outstanding, message: Message) {
-        self.outstanding.insert(outstanding.clone());
-        if self.link_is_up && self.server.is_up() {
-            self.to_server(message);
-        } else {
-            self.fail(outstanding, CallFailure::Unreachable, Duration::from_secs(1));
-        }
-    }
-
-    fn fail(&mut self, outstanding: Outstanding, failure: CallFailure, after: Duration) {
-        let upload = |session, event| Event::Upload { session, event };
-        let event = match outstanding {
-            Outstanding::Sync(request) => Event::SyncFailed { request, failure },
-            Outstanding::Secret(session) => Event::SecretFailed { session, failure },
-            Outstanding::Upload(session) => {
-                upload(session, UploadEvent::Closed { failure: Some(failure) })
-            }
-            Outstanding::List(session) => upload(session, UploadEvent::ListFailed(failure)),
-        };
-        self.to_hub_locally(after, event);
-    }
-
-    fn lose_what_is_under_way(&mut self) {
-        self.deliveries.retain(|_, delivery| match delivery {
-            Delivery::Server { .. } => false,
-            Delivery::Hub { crosses_link, .. } => !*crosses_link,
-            _ => true,
-        });
-        let outstanding = self.outstanding.clone();
-        for session in uploads(&outstanding) {
-            self.cut_at_server(&session);
-        }
-        for call in outstanding {
-            self.fail(call, CallFailure::Disconnected, CUT_NOTICED_AFTER);
-        }
-    }
-
-    fn delay(&mut self) -> Duration {
-        DELAY + Duration::from_millis(self.chance.below(DELAY.as_millis() as u64))
-    }
-
-    fn to_server(&mut self, message: Message) {
-        if self.link_is_up {
-            let at = (self.now().mono + self.delay()).max(self.last_to_server);
-            self.last_to_server = at;
-            let life = self.hub.life;
-            self.deliver_at(at, Delivery::Server { life, message });
-        }
-    }
-
-    fn to_hub(&mut self, event: Event) {
-        if self.link_is_up {
-            let at = (self.now().mono + self.delay()).max(self.last_to_hub);
-            self.last_to_hub = at;
-            let (life, event) = (self.hub.life, Box::new(event));
-            self.deliver_at(at, Delivery::Hub { life, event, crosses_link: true });
-        }
-    }
-
-    fn to_hub_locally(&mut self, after: Duration, event: Event) {
-        let (life, event) = (self.hub.life, Box::new(event));
-        self.deliver_after(after, Delivery::Hub { life, event, crosses_link: false });
-    }
-}
-
-fn uploads(outstanding: &BTreeSet<Outstanding>) -> Vec<Session> {
-    let session = |call: &Outstanding| match call {
-        Outstanding::Upload(session) => Some(session.clone()),
-        _ => None,
-    };
-    outstanding.iter().filter_map(session).collect()
 }
 
 fn batch_interval() -> Duration {
