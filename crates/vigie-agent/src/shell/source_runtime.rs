@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// How long packets may wait. At 8 Mbit/s this is 25 KB a camera, well below every socket's buffer.
-const DRAIN_INTERVAL: Duration = Duration::from_millis(25);
+/// How long packets may wait. At 8 Mbit/s this is 50 KB a camera, well below every socket's buffer.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Ends the thread when dropped.
 pub(crate) struct SourceRuntime {
