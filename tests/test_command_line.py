@@ -197,6 +197,21 @@ def test_the_demonstration_shows_media_within_ten_seconds_and_ends_with_ctrl_c(t
         assert not [pid for pid in below if os.path.exists(f"/proc/{pid}")], "a child outlived the demonstration"
 
 
+def test_the_demonstration_goes_on_with_its_folder_when_it_is_started_again(tmp_path):
+    with processes.Site(tmp_path) as site:
+        server = site.server
+        server.data_dir = tmp_path / "demo" / "server"
+        command = [VIGIE, "demo", "--listen", f"127.0.0.1:{server.port}", "--data-dir", tmp_path / "demo"]
+        before = []
+        for name in ("first", "second"):
+            demo = site.run(name, command)
+            eventually(lambda: "export " in demo.log(), 15, "the demonstration runs")  # noqa: B023
+            known = {fragment["FragmentNumber"] for fragment in before}
+            before = wait_for_fragments(server, "demo", len(before) + 2)
+            assert known <= {fragment["FragmentNumber"] for fragment in before}
+            assert demo.stop(signal.SIGINT, deadline_seconds=15) == 0, demo.log()[-2000:]
+
+
 def test_the_commands_that_the_demonstration_prints_work_as_printed(tmp_path):
     with processes.Site(tmp_path) as site:
         listen = f"127.0.0.1:{site.server.port}"
