@@ -14,8 +14,8 @@ test:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace --no-fail-fast
-	cargo build --locked -p vigie
 	.venv/bin/python -m pytest tests --numprocesses $(PYTEST_WORKERS)
 
 build:
