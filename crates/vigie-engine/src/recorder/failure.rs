@@ -107,8 +107,8 @@ impl Failure {
                  {\"MediaURI\":\"rtsp://…\"}"
             }
             Self::BadUri => {
-                "the secret's MediaURI does not fit MediaUriType; write rtsp:// or rtsps:// for RTSP_URI and \
-                 file:/// for FILE_URI, with special characters in user and password percent-encoded"
+                "the secret's MediaURI does not fit MediaUriType; write rtsp:// for RTSP_URI and file:/// \
+                 for FILE_URI, with special characters in user and password percent-encoded"
             }
             Self::WrongPassword => {
                 "the camera refuses the user name or password in the secret's MediaURI; correct the secret, or the \
