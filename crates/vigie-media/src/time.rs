@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// An instant in UTC, in milliseconds since 1970-01-01T00:00:00Z (KVS's resolution, facts: API timestamps).
+/// An instant in UTC, in milliseconds since 1970-01-01T00:00:00Z (the resolution of KVS).
 ///
 /// Arithmetic saturates: a time stamp comes from the wire, and no sum of one may panic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// Codec ids of the Matroska codec registry and of KVS producers (facts §5.5).
+/// Codec ids of the Matroska codec registry and of Amazon's KVS producers.
 pub mod codec_id {
     /// H.264, length-prefixed NAL units, `avcC` as CodecPrivate.
     pub const H264: &str = "V_MPEG4/ISO/AVC";
