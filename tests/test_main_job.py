@@ -77,6 +77,7 @@ def test_recorder_and_uploader_report_success_with_the_time_of_their_last_media(
         recorder, uploader = agent_status(job.server, STREAM)
         assert (recorder.get("RecorderStatus"), uploader.get("UploaderStatus")) == ("SUCCESS", "SUCCESS")
         for status in (recorder, uploader):
+            assert "LastCollectedTime" in status, f"collected nothing yet: {status}"
             assert status["LastCollectedTime"].timestamp() > before, f"collected nothing since the test began: {status}"
             assert status["LastUpdatedTime"].timestamp() <= time.time() + 1
         return True
