@@ -1,4 +1,4 @@
-//! Amazon resource names of streams, hubs (IoT things) and secrets.
+//! Amazon resource names of streams, hubs (IoT things), topics and secrets.
 //!
 //! Decides how they are written and read; never whether such a resource exists.
 
@@ -141,6 +141,41 @@ impl FromStr for ThingArn {
             is_name(name).then(|| Self { place, thing_name: name.to_owned() })
         };
         parse().ok_or(ArnError { form: "arn:aws:iot:REGION:ACCOUNT:thing/NAME" })
+    }
+}
+
+/// A topic of SNS: `arn:aws:sns:REGION:ACCOUNT:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicArn {
+    /// Partition, region and account.
+    pub place: Place,
+    /// The topic's name.
+    pub topic_name: String,
+}
+
+/// The end of a FIFO topic's name.
+const FIFO_SUFFIX: &str = ".fifo";
+
+impl TopicArn {
+    /// Whether it is a FIFO topic, which KVS does not notify.
+    pub fn is_fifo(&self) -> bool {
+        self.topic_name.ends_with(FIFO_SUFFIX)
+    }
+}
+
+impl FromStr for TopicArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        let parse = || {
+            let (place, name) = split(text, "sns")?;
+            let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
+            // SNS API_CreateTopic: 1 to 256 letters, digits, hyphens and underscores.
+            let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            let valid = !stem.is_empty() && name.len() <= 256 && stem.bytes().all(alphabet);
+            valid.then(|| Self { place, topic_name: name.to_owned() })
+        };
+        parse().ok_or(ArnError { form: "arn:aws:sns:REGION:ACCOUNT:TOPIC" })
     }
 }
 

@@ -109,8 +109,6 @@ error_kinds! {
     // Any service.
     /// The server failed.
     InternalFailure = 500 "InternalFailure",
-    /// The body is longer than any input can be.
-    RequestEntityTooLarge = 413 "RequestEntityTooLargeException",
     /// The body cannot be read as the operation's input.
     Serialization = 400 "SerializationException",
     /// The server is stopping or overloaded; try again.

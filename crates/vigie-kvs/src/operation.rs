@@ -3,6 +3,7 @@
 //! Decides which operations exist, how they are addressed and what may go wrong with their input. Never decides which
 //! of them a server carries out.
 
+mod signaling;
 mod table;
 
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::error::{ErrorKind, KvsError};
 use crate::schema::{Shape, validate};
 
+pub use signaling::{SIGNALING, signaling};
 pub use table::*;
 
 /// How an input and an error are written.
@@ -108,7 +110,14 @@ impl Operation {
         }
     }
 
-    fn unreadable(&self) -> ErrorKind {
+    /// The refusal of a body over [`BODY_BYTES_MAX`].
+    pub fn body_too_large(&self) -> KvsError {
+        let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
+        KvsError::new(self.unreadable(), message)
+    }
+
+    /// The exception for a body that cannot be read as the input.
+    pub const fn unreadable(&self) -> ErrorKind {
         match self.protocol() {
             Protocol::RestJson => ErrorKind::InvalidArgument,
             Protocol::AwsJson11 => ErrorKind::Serialization,
@@ -137,8 +146,7 @@ pub fn by_target(target: &str) -> Option<&'static Operation> {
 /// and broken constraints are errors of the operation's protocol; nothing panics.
 pub fn parse<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<T, KvsError> {
     if body.len() > BODY_BYTES_MAX {
-        let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
-        return Err(KvsError::new(ErrorKind::RequestEntityTooLarge, message));
+        return Err(operation.body_too_large());
     }
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body).map_err(|error| {

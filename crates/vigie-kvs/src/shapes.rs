@@ -4,11 +4,13 @@
 //! members stand in [`crate::schema`]. Never fills defaults: what is absent stays absent, and whoever decides fills it.
 
 pub mod archived_media;
+pub mod delivery;
 pub mod edge;
 pub mod media;
 pub mod secrets;
 pub mod stream;
 pub mod sync_edge_agent;
+pub mod tag;
 
 use crate::arn::StreamArn;
 use crate::error::KvsError;

@@ -4,9 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-use vigie_kvs::operation::{OPERATIONS, Service, by_path, by_target};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use vigie_kvs::ErrorKind;
+use vigie_kvs::operation::{OPERATIONS, SIGNALING, Service, by_path, by_target, signaling};
 use vigie_kvs::schema::{Bytes, List, Map, Range, Shape, Text};
+use vigie_kvs::shapes::Empty;
+use vigie_kvs::shapes::{delivery::*, edge::*, media::*, stream::*, tag::*};
 
 /// Where Vigie differs on purpose, with the reason.
 const DIFFERENCES: &[(&str, &str)] = &[(
@@ -68,6 +73,96 @@ fn names_addresses_and_actions_are_unique() {
     let signing = |service: Service| service.signing_name();
     assert_eq!(signing(Service::KinesisVideoArchivedMedia), "kinesisvideo");
     assert_eq!(signing(Service::SecretsManager), "secretsmanager");
+}
+
+#[test]
+fn the_control_plane_is_declared_or_refused_as_a_whole() {
+    let models = models();
+    let of_control_plane = |name: &&str| models["operations"][*name]["service"] == "KinesisVideo";
+    let modelled = models["operations"].as_object().unwrap();
+    let modelled: BTreeSet<&str> =
+        modelled.keys().map(String::as_str).filter(of_control_plane).collect();
+    let declared = OPERATIONS.iter().filter(|one| one.service == Service::KinesisVideo);
+    let declared: BTreeSet<&str> = declared.map(|operation| operation.name).collect();
+    assert_eq!(declared, modelled);
+    let refused: Vec<(&str, &str)> = models["signaling"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, path)| (name.as_str(), path.as_str().unwrap()))
+        .collect();
+    assert_eq!(SIGNALING, refused);
+    assert_eq!((declared.len(), refused.len()), (20, 12));
+    for (name, path) in SIGNALING {
+        let (found, error) = signaling(path).unwrap();
+        assert_eq!((found, error.kind), (*name, ErrorKind::InvalidArgument));
+        assert!(error.message.contains("no signaling"), "{error}");
+        assert!(by_path(path).is_none());
+    }
+    assert!(signaling("/createStream").is_none());
+    assert!(signaling("/tagResource").is_none(), "paths are case-sensitive");
+}
+
+#[test]
+fn typed_outputs_hold_every_member_of_the_service_models() {
+    let models = models();
+    for operation in OPERATIONS.iter().filter(|one| one.service == Service::KinesisVideo) {
+        let output = full("", &models["operations"][operation.name]["output"]);
+        assert_eq!(output_round_trip(operation.name, &output), output, "{}", operation.name);
+    }
+}
+
+fn output_round_trip(operation: &str, output: &Value) -> Value {
+    fn of<T: DeserializeOwned + Serialize>(output: &Value) -> Value {
+        let typed: T = serde_json::from_value(output.clone()).unwrap();
+        serde_json::to_value(typed).unwrap()
+    }
+    match operation {
+        "CreateStream" => of::<CreateStreamOutput>(output),
+        "DescribeStream" => of::<DescribeStreamOutput>(output),
+        "ListStreams" => of::<ListStreamsOutput>(output),
+        "GetDataEndpoint" => of::<GetDataEndpointOutput>(output),
+        "ListTagsForStream" => of::<ListTagsForStreamOutput>(output),
+        "DescribeStreamStorageConfiguration" => {
+            of::<DescribeStreamStorageConfigurationOutput>(output)
+        }
+        "DescribeImageGenerationConfiguration" => {
+            of::<DescribeImageGenerationConfigurationOutput>(output)
+        }
+        "DescribeNotificationConfiguration" => {
+            of::<DescribeNotificationConfigurationOutput>(output)
+        }
+        "StartEdgeConfigurationUpdate" => of::<EdgeConfigurationOutput>(output),
+        "DescribeEdgeConfiguration" => of::<DescribeEdgeConfigurationOutput>(output),
+        "ListEdgeAgentConfigurations" => of::<ListEdgeAgentConfigurationsOutput>(output),
+        _ => {
+            assert_eq!(*output, json!({}), "{operation} has an output");
+            of::<Empty>(output)
+        }
+    }
+}
+
+/// A value of a modelled shape with every member present.
+fn full(name: &str, model: &Value) -> Value {
+    match model["type"].as_str().unwrap() {
+        "structure" => {
+            let members = model["members"].as_object().unwrap();
+            members.iter().map(|(name, model)| (name.clone(), full(name, model))).collect()
+        }
+        "list" => json!([full(name, &model["element"])]),
+        "map" => match full("key", &model["key"]) {
+            Value::String(key) => [(key, full("value", &model["value"]))].into_iter().collect(),
+            other => panic!("{other} as a key"),
+        },
+        "timestamp" => json!(1_705_489_836.421),
+        "integer" | "long" => model.get("min").cloned().unwrap_or(json!(7)),
+        "boolean" => json!(true),
+        "string" => match model["enum"].as_array() {
+            Some(values) => values[0].clone(),
+            None => json!(format!("{name} of some text")),
+        },
+        other => panic!("{name} is of a type that no output had: {other}"),
+    }
 }
 
 fn compare(path: &str, shape: &Shape, model: &Value, differences: &mut Vec<String>) {

@@ -157,7 +157,7 @@ async fn bodies_that_are_no_json_or_too_large_get_an_error_of_the_service() {
     let answer = send(Bytes::from("[".repeat(10_000))).await;
     assert_eq!(answer.error(), (400, "InvalidArgumentException"));
     let answer = send(Bytes::from(vec![b' '; (1 << 20) + 1])).await;
-    assert_eq!(answer.error(), (413, "RequestEntityTooLargeException"));
+    assert_eq!(answer.error(), (400, "InvalidArgumentException"));
 }
 
 #[tokio::test]

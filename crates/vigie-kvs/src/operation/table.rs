@@ -1,7 +1,7 @@
 //! The operations, as data.
 //!
 //! Paths, errors and inputs are those of the service models of API version 2017-09-30 (KVS) and 2017-10-17 (Secrets
-//! Manager); a test holds them against the models. Signaling (WebRTC) is left out.
+//! Manager); a test holds them against the models. Signaling (WebRTC) stands apart, as what is not there.
 
 use super::{Operation, Service};
 use crate::error::ErrorKind as E;

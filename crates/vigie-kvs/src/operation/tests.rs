@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    archived_media::*, edge::*, media::*, secrets::*, stream::*, sync_edge_agent::*,
+    archived_media::*, delivery::*, edge::*, media::*, secrets::*, stream::*, sync_edge_agent::*,
+    tag::*,
 };
 
 /// The operations that have a typed input; PutMedia's comes in headers.
@@ -25,6 +26,21 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         "UpdateDataRetention" => of::<UpdateDataRetentionInput>(operation, body),
         "DeleteStream" => of::<DeleteStreamInput>(operation, body),
         "GetDataEndpoint" => of::<GetDataEndpointInput>(operation, body),
+        "UpdateStream" => of::<UpdateStreamInput>(operation, body),
+        "DescribeStreamStorageConfiguration"
+        | "DescribeImageGenerationConfiguration"
+        | "DescribeNotificationConfiguration" => of::<DescribeStreamInput>(operation, body),
+        "UpdateStreamStorageConfiguration" => {
+            of::<UpdateStreamStorageConfigurationInput>(operation, body)
+        }
+        "UpdateImageGenerationConfiguration" => {
+            of::<UpdateImageGenerationConfigurationInput>(operation, body)
+        }
+        "UpdateNotificationConfiguration" => {
+            of::<UpdateNotificationConfigurationInput>(operation, body)
+        }
+        "UntagStream" => of::<UntagStreamInput>(operation, body),
+        "ListTagsForStream" => of::<ListTagsForStreamInput>(operation, body),
         "TagStream" => of::<TagStreamInput>(operation, body),
         "StartEdgeConfigurationUpdate" => of::<StartEdgeConfigurationUpdateInput>(operation, body),
         "DescribeEdgeConfiguration" => of::<DescribeEdgeConfigurationInput>(operation, body),
@@ -88,9 +104,12 @@ fn typed_inputs_hold_every_member_of_their_schema() {
         if let Some(parsed) = round_trip(operation, input.to_string().as_bytes()) {
             assert_eq!(parsed, Ok(input), "{}", operation.name);
             typed += 1;
+        } else {
+            // Playback is not typed yet, PutMedia comes in headers; the control plane is whole.
+            assert_ne!(operation.service, Service::KinesisVideo, "{}", operation.name);
         }
     }
-    assert_eq!(typed, 20);
+    assert_eq!(typed, 29);
 }
 
 #[test]
@@ -115,7 +134,8 @@ fn bodies_that_cannot_be_read_are_errors_of_the_protocol() {
     check(&LIST_STREAMS, deep.as_bytes(), invalid, &line_1(128));
     let long = vec![b' '; BODY_BYTES_MAX + 1];
     let message = "the request body exceeds 1048576 bytes";
-    check(&LIST_STREAMS, &long, ErrorKind::RequestEntityTooLarge, message);
+    check(&LIST_STREAMS, &long, invalid, message);
+    check(&GET_SECRET_VALUE, &long, ErrorKind::Serialization, message);
 }
 
 #[test]

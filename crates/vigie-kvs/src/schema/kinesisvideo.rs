@@ -1,6 +1,7 @@
 //! Inputs of the control plane (`kinesisvideo`), without the edge operations and signaling.
 
 use super::*;
+use crate::shapes::delivery::{ConfigurationStatus, ImageFormat, ImageSelectorType, JPEG_QUALITY};
 use crate::shapes::media::ApiName;
 use crate::shapes::stream::{
     ComparisonOperator, DefaultStorageTier, UpdateDataRetentionOperation as RetentionOperation,
@@ -98,11 +99,11 @@ pub(crate) const UPDATE_STREAM_STORAGE_CONFIGURATION: Shape = Shape::Structure(&
     required("StreamStorageConfiguration", &STREAM_STORAGE_CONFIGURATION),
 ]);
 
-const CONFIGURATION_STATUS: Shape = one_of(&["ENABLED", "DISABLED"]);
+const CONFIGURATION_STATUS: Shape = one_of(ConfigurationStatus::VALUES);
 const DESTINATION_URI: Shape = pattern(1, 255, "^[a-zA-Z_0-9]+:(//)?([^/]+)/?([^*]*)$");
 const DESTINATION_REGION: Shape = pattern(9, 14, "^[a-z]+(-[a-z]+)?-[a-z]+-[0-9]$");
 pub(super) const FORMAT_CONFIG: Shape =
-    map(Text::one_of(&["JPEGQuality"]), &pattern(0, 256, "^[a-zA-Z_0-9]+"), 1, 1);
+    map(Text::one_of(&[JPEG_QUALITY]), &pattern(0, 256, "^[a-zA-Z_0-9]+"), 1, 1);
 
 pub(crate) const UPDATE_IMAGE_GENERATION_CONFIGURATION: Shape = Shape::Structure(&[
     optional("StreamName", &STREAM_NAME),
@@ -111,7 +112,7 @@ pub(crate) const UPDATE_IMAGE_GENERATION_CONFIGURATION: Shape = Shape::Structure
         "ImageGenerationConfiguration",
         &Shape::Structure(&[
             required("Status", &CONFIGURATION_STATUS),
-            required("ImageSelectorType", &one_of(&["SERVER_TIMESTAMP", "PRODUCER_TIMESTAMP"])),
+            required("ImageSelectorType", &one_of(ImageSelectorType::VALUES)),
             required(
                 "DestinationConfig",
                 &Shape::Structure(&[
@@ -120,7 +121,7 @@ pub(crate) const UPDATE_IMAGE_GENERATION_CONFIGURATION: Shape = Shape::Structure
                 ]),
             ),
             required("SamplingInterval", &Shape::Integer(Range { min: None, max: None })),
-            required("Format", &one_of(&["JPEG", "PNG"])),
+            required("Format", &one_of(ImageFormat::VALUES)),
             optional("FormatConfig", &FORMAT_CONFIG),
             optional("WidthPixels", &integer(1, 3840)),
             optional("HeightPixels", &integer(1, 2160)),

@@ -24,7 +24,7 @@ const VIOLATIONS_MAX: usize = 10;
 /// `InvalidArgumentException`); broken constraints are collected, with the member's path, the constraint and the
 /// value unless it is sensitive. Unknown members are ignored and null counts as missing, as the services do.
 pub fn validate(operation: &Operation, input: &Value) -> Result<(), KvsError> {
-    let mut check = Check { violations: Vec::new(), count: 0 };
+    let mut check = Check { violations: Vec::new(), count: 0, malformed_arns: 0 };
     let checked = check.shape(operation.input, input, &Path::Root);
     if let Err(WrongType { path, expected }) = checked {
         let message = match path.as_str() {
@@ -43,7 +43,14 @@ pub fn validate(operation: &Operation, input: &Value) -> Result<(), KvsError> {
     let count = check.count;
     let errors = if count == 1 { "error" } else { "errors" };
     let message = format!("{count} validation {errors} detected: {}", check.violations.join("; "));
-    Err(KvsError::new(operation.constraint_error(), message))
+    // Tag operations have an exception of their own for an ARN that is none (KVS API_TagStream).
+    let kind = match check.malformed_arns == count {
+        true if operation.errors.contains(&ErrorKind::InvalidResourceFormat) => {
+            ErrorKind::InvalidResourceFormat
+        }
+        _ => operation.constraint_error(),
+    };
+    Err(KvsError::new(kind, message))
 }
 
 /// Where a value stands; written only when something is wrong with it.
@@ -75,6 +82,8 @@ struct WrongType {
 struct Check {
     violations: Vec<String>,
     count: usize,
+    /// How many of them are of the resource's ARN.
+    malformed_arns: usize,
 }
 
 impl Check {
@@ -220,6 +229,9 @@ impl Check {
 
     fn violation(&mut self, value: &str, path: &Path<'_>, constraint: fmt::Arguments<'_>) {
         self.count += 1;
+        if matches!(path, Path::Member(Path::Root, "StreamARN")) {
+            self.malformed_arns += 1;
+        }
         if self.violations.len() < VIOLATIONS_MAX {
             let path = path.text();
             self.violations.push(format!(

@@ -1,4 +1,4 @@
-//! Streams: create, describe, list, retention, tags, delete.
+//! Streams: create, describe, list, update, retention, storage, delete.
 
 use std::collections::BTreeMap;
 
@@ -213,18 +213,60 @@ pub struct DeleteStreamInput {
     pub current_version: Option<String>,
 }
 
-/// KVS API_TagStream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// KVS API_UpdateStream. What is absent stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TagStreamInput {
-    /// Either this or the name.
-    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
-    pub stream_arn: Option<String>,
+pub struct UpdateStreamInput {
     /// Either this or the ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_name: Option<String>,
-    /// 1..=50; values of known keys are replaced.
-    pub tags: BTreeMap<String, String>,
+    /// Either this or the name.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    /// Has to be the newest.
+    pub current_version: String,
+    /// Stored, otherwise unused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// Comma-separated media types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
 }
 
-identifies_stream!(DescribeStreamInput, UpdateDataRetentionInput, TagStreamInput);
+/// KVS API_DescribeStreamStorageConfiguration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeStreamStorageConfigurationOutput {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    /// The ARN.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    /// Where new media is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_storage_configuration: Option<StreamStorageConfiguration>,
+}
+
+/// KVS API_UpdateStreamStorageConfiguration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateStreamStorageConfigurationInput {
+    /// Either this or the ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    /// Either this or the name.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    /// Has to be the newest.
+    pub current_version: String,
+    /// Where new media is to be stored.
+    pub stream_storage_configuration: StreamStorageConfiguration,
+}
+
+identifies_stream!(
+    DescribeStreamInput,
+    UpdateDataRetentionInput,
+    UpdateStreamInput,
+    UpdateStreamStorageConfigurationInput,
+);

@@ -106,13 +106,7 @@ pub(crate) async fn list_edge_agent_configurations(
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let hub = &input.hub_device_arn;
     let mut rows = call.app.db.edge_configurations_of_hub(hub, &after, limit + 1).await?;
-    let next_token = match rows.len() > limit {
-        true => {
-            rows.truncate(limit);
-            rows.last().map(|row| page_token::write(&row.stream_arn)).transpose()?
-        }
-        false => None,
-    };
+    let next_token = page_token::cut(&mut rows, limit, |row| &row.stream_arn)?;
     let edge_configs = rows.iter().map(output).collect::<Answer<_>>()?;
     Ok(ListEdgeAgentConfigurationsOutput { edge_configs, next_token })
 }
@@ -189,11 +183,11 @@ fn output(row: &EdgeConfiguration) -> Answer<EdgeConfigurationOutput> {
 pub(super) fn from_json<T: DeserializeOwned>(json: Option<&str>) -> Answer<Option<T>> {
     json.map(serde_json::from_str)
         .transpose()
-        .map_err(|_| Failure::Internal("a stored edge configuration is unreadable".to_owned()))
+        .map_err(|_| Failure::Internal("a stored configuration is unreadable".to_owned()))
 }
 
 /// Writes what this server stores.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Answer<String> {
     serde_json::to_string(value)
-        .map_err(|_| Failure::Internal("an edge configuration is unwritable".to_owned()))
+        .map_err(|_| Failure::Internal("a configuration is unwritable".to_owned()))
 }

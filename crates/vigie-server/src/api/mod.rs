@@ -2,6 +2,7 @@
 //! it read; it never touches SQL, files or sockets.
 
 pub(crate) mod data_endpoint;
+pub(crate) mod delivery;
 pub(crate) mod edge_configuration;
 pub(crate) mod fragments;
 pub(crate) mod page_token;

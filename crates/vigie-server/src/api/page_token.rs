@@ -10,10 +10,23 @@ use vigie_kvs::KvsError;
 use crate::failure::{Answer, Failure};
 
 /// The token that stands for `position`.
-pub(crate) fn write<T: Serialize>(position: &T) -> Answer<String> {
+pub(crate) fn write<T: Serialize + ?Sized>(position: &T) -> Answer<String> {
     let json =
         serde_json::to_vec(position).map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(STANDARD.encode(json))
+}
+
+/// Cuts `rows`, which hold one more than `limit` when there is a next page, to this page; returns the token of the next.
+pub(crate) fn cut<T, P: Serialize + ?Sized>(
+    rows: &mut Vec<T>,
+    limit: usize,
+    position: impl Fn(&T) -> &P,
+) -> Answer<Option<String>> {
+    if rows.len() <= limit {
+        return Ok(None);
+    }
+    rows.truncate(limit);
+    rows.last().map(|row| write(position(row))).transpose()
 }
 
 /// What a token stands for.

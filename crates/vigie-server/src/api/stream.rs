@@ -1,12 +1,14 @@
-//! Streams: create, describe, list, retention, delete (KVS API_CreateStream and its kin).
+//! Streams: create, describe, list, update, retention, storage, delete (KVS API_CreateStream and its kin).
 
 use std::sync::Arc;
 
 use vigie_kvs::arn::StreamArn;
 use vigie_kvs::shapes::stream::{
-    CreateStreamInput, CreateStreamOutput, DeleteStreamInput, DescribeStreamInput,
-    DescribeStreamOutput, ListStreamsInput, ListStreamsOutput, StreamInfo,
-    StreamStatus as WireStatus, UpdateDataRetentionInput, UpdateDataRetentionOperation,
+    CreateStreamInput, CreateStreamOutput, DefaultStorageTier, DeleteStreamInput,
+    DescribeStreamInput, DescribeStreamOutput, DescribeStreamStorageConfigurationOutput,
+    ListStreamsInput, ListStreamsOutput, StreamInfo, StreamStatus as WireStatus,
+    StreamStorageConfiguration, UpdateDataRetentionInput, UpdateDataRetentionOperation,
+    UpdateStreamInput, UpdateStreamStorageConfigurationInput,
 };
 use vigie_kvs::shapes::{Empty, StreamIdentifier};
 use vigie_kvs::{ErrorKind, KvsError};
@@ -52,6 +54,8 @@ pub(crate) async fn create_stream(
         storage_tier: input
             .stream_storage_configuration
             .map(|storage| storage.default_storage_tier.as_str().to_owned()),
+        image_generation_json: None,
+        notification_json: None,
     };
     if !app.db.create_stream(&stream, &tags).await? {
         let message = format!("The stream {} already exists.", stream.name);
@@ -89,16 +93,55 @@ pub(crate) async fn list_streams(
     }
     let prefix = condition.comparison_value.unwrap_or_default();
     let mut streams = call.app.db.list_streams(&prefix, &after, limit + 1).await?;
-    let next_token = match streams.len() > limit {
-        true => {
-            streams.truncate(limit);
-            streams.last().map(|stream| page_token::write(&stream.name)).transpose()?
-        }
-        false => None,
-    };
+    let next_token = page_token::cut(&mut streams, limit, |stream| &stream.name)?;
     let config = &call.app.config;
     let stream_info_list = streams.into_iter().map(|stream| stream_info(config, stream)).collect();
     Ok(ListStreamsOutput { stream_info_list, next_token })
+}
+
+pub(crate) async fn update_stream(call: &Call, input: UpdateStreamInput) -> Answer<Empty> {
+    let mut stream = call.stream(&input.stream()?).await?;
+    if let Some(device_name) = input.device_name {
+        stream.device_name = Some(device_name);
+    }
+    if let Some(media_type) = input.media_type {
+        stream.media_type = Some(media_type);
+    }
+    save(call, stream, &input.current_version).await
+}
+
+pub(crate) async fn describe_stream_storage_configuration(
+    call: &Call,
+    input: DescribeStreamInput,
+) -> Answer<DescribeStreamStorageConfigurationOutput> {
+    let stream = call.any_stream(&input.stream()?).await?;
+    let tier = stream.storage_tier.as_deref().and_then(DefaultStorageTier::from_wire);
+    Ok(DescribeStreamStorageConfigurationOutput {
+        stream_name: Some(stream.name),
+        stream_arn: Some(stream.arn),
+        stream_storage_configuration: Some(StreamStorageConfiguration {
+            default_storage_tier: tier.unwrap_or(DefaultStorageTier::Hot),
+        }),
+    })
+}
+
+pub(crate) async fn update_stream_storage_configuration(
+    call: &Call,
+    input: UpdateStreamStorageConfigurationInput,
+) -> Answer<Empty> {
+    let mut stream = call.stream(&input.stream()?).await?;
+    let tier = input.stream_storage_configuration.default_storage_tier;
+    stream.storage_tier = Some(tier.as_str().to_owned());
+    save(call, stream, &input.current_version).await
+}
+
+/// Saves a changed stream under a new version, unless the caller's is not the newest.
+async fn save(call: &Call, mut stream: Stream, current_version: &str) -> Answer<Empty> {
+    stream.version = call.app.new_version();
+    match call.app.db.save_stream(&stream, current_version).await? {
+        true => Ok(Empty {}),
+        false => Err(version_mismatch().into()),
+    }
 }
 
 pub(crate) async fn update_data_retention(

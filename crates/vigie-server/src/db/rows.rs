@@ -46,6 +46,10 @@ pub struct Stream {
     pub kms_key_id: Option<String>,
     /// `DefaultStorageTier`, stored and given back.
     pub storage_tier: Option<String>,
+    /// `ImageGenerationConfiguration` as JSON, as the caller sent it.
+    pub image_generation_json: Option<String>,
+    /// `NotificationConfiguration` as JSON, as the caller sent it.
+    pub notification_json: Option<String>,
 }
 
 /// The edge configuration of a stream, with where its hub stands.

@@ -6,33 +6,28 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vigie_kvs::operation::{BODY_BYTES_MAX, PUT_MEDIA, by_path, by_target, parse};
+use vigie_kvs::operation::{PUT_MEDIA, by_path, by_target, parse, signaling};
 use vigie_kvs::shapes::media::PutMediaInput;
 use vigie_kvs::sigv4::{Payload, RequestHead};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
 
 use super::body::ResponseBody;
-use super::{probes, response};
+use super::{probes, request_body, response};
 use crate::api::{self, Call};
 use crate::app::App;
 use crate::auth::authenticate;
-use crate::failure::{Answer, Failure};
+use crate::failure::Answer;
 use crate::metrics::RequestLabels;
 use crate::{ingest, reading};
 
-/// A caller that does not send its JSON body within this time is cut off.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What GetMedia and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
 const JSON_LINES: &str = "application/json";
@@ -83,7 +78,10 @@ fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
         true => Protocol::AwsJson11,
         false => Protocol::RestJson,
     };
-    let error = KvsError::new(ErrorKind::UnknownOperation, "no operation has this path or target");
+    let error = signaling(head.uri.path()).map_or_else(
+        || KvsError::new(ErrorKind::UnknownOperation, "no operation has this path or target"),
+        |(_, error)| error,
+    );
     response::error(protocol, &error)
 }
 
@@ -96,7 +94,7 @@ async fn answer(
     if operation.name == PUT_MEDIA.name {
         return put_media(app, operation, &head, body).await;
     }
-    let body = read_body(body).await?;
+    let body = request_body::read(operation, body).await?;
     let call = verified_call(app, operation, &head, Payload::Whole(&body)).await?;
     if operation.name == vigie_kvs::operation::GET_MEDIA.name {
         let input = parse(operation, &body)?;
@@ -121,7 +119,8 @@ async fn put_media(
 
 async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
     use api::{
-        data_endpoint, edge_configuration, fragments, secrets, stream, sync_edge_agent, tag,
+        data_endpoint, delivery, edge_configuration, fragments, secrets, stream, sync_edge_agent,
+        tag,
     };
     match call.operation.name {
         "CreateStream" => run(call, body, stream::create_stream).await,
@@ -129,6 +128,27 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         "ListStreams" => run(call, body, stream::list_streams).await,
         "UpdateDataRetention" => run(call, body, stream::update_data_retention).await,
         "DeleteStream" => run(call, body, stream::delete_stream).await,
+        "UpdateStream" => run(call, body, stream::update_stream).await,
+        "DescribeStreamStorageConfiguration" => {
+            run(call, body, stream::describe_stream_storage_configuration).await
+        }
+        "UpdateStreamStorageConfiguration" => {
+            run(call, body, stream::update_stream_storage_configuration).await
+        }
+        "DescribeImageGenerationConfiguration" => {
+            run(call, body, delivery::describe_image_generation_configuration).await
+        }
+        "UpdateImageGenerationConfiguration" => {
+            run(call, body, delivery::update_image_generation_configuration).await
+        }
+        "DescribeNotificationConfiguration" => {
+            run(call, body, delivery::describe_notification_configuration).await
+        }
+        "UpdateNotificationConfiguration" => {
+            run(call, body, delivery::update_notification_configuration).await
+        }
+        "UntagStream" => run(call, body, tag::untag_stream).await,
+        "ListTagsForStream" => run(call, body, tag::list_tags_for_stream).await,
         "TagStream" => run(call, body, tag::tag_stream).await,
         "GetDataEndpoint" => run(call, body, data_endpoint::get_data_endpoint).await,
         "StartEdgeConfigurationUpdate" => {
@@ -199,18 +219,4 @@ async fn verified_call(
 
 fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-async fn read_body(body: Incoming) -> Answer<Bytes> {
-    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
-    let unreadable = |message: String| Failure::from(KvsError::invalid_argument(message));
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
-            Err(KvsError::new(ErrorKind::RequestEntityTooLarge, message).into())
-        }
-        Ok(Err(_)) => Err(unreadable("the request body could not be read".to_owned())),
-        Err(_) => Err(unreadable("the request body did not come in time".to_owned())),
-    }
 }

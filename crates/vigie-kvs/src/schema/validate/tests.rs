@@ -53,6 +53,21 @@ fn broken_constraints_name_member_constraint_and_value() {
 }
 
 #[test]
+fn a_malformed_arn_alone_is_the_tag_operations_own_exception() {
+    let kind = |operation: &Operation, input: Value| validate(operation, &input).unwrap_err().kind;
+    let format = ErrorKind::InvalidResourceFormat;
+    for arn in ["gate", "", "arn:aws:kinesisvideo:us-east-1:0:stream/gate"] {
+        assert_eq!(kind(&LIST_TAGS_FOR_STREAM, json!({ "StreamARN": arn })), format);
+        let input = json!({ "StreamARN": arn, "TagKeyList": ["a"] });
+        assert_eq!(kind(&UNTAG_STREAM, input), format);
+        let two = json!({ "StreamARN": arn, "TagKeyList": [] });
+        assert_eq!(kind(&UNTAG_STREAM, two), ErrorKind::InvalidArgument);
+        let elsewhere = json!({ "StreamARN": arn });
+        assert_eq!(kind(&DESCRIBE_STREAM, elsewhere), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
 fn nested_members_are_named_by_their_path() {
     let mut input = edge_config();
     input["EdgeConfig"]["RecorderConfig"]["ScheduleConfig"] =

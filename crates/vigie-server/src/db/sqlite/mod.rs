@@ -4,6 +4,7 @@
 
 mod access_key;
 mod edge_configuration;
+mod schema;
 mod secret;
 mod stream;
 #[cfg(test)]
@@ -24,8 +25,6 @@ use super::{
 };
 use writer::Writer;
 
-const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
 /// Reading connections kept open; more are opened while more reads run at once and closed after.
 const IDLE_READERS_MAX: usize = 16;
 const STATEMENTS_CACHED: usize = 64;
@@ -60,7 +59,7 @@ impl SqliteMetadataDb {
     fn over(path: &Path, connection: Connection) -> Result<Self, DbError> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        create_or_check_schema(&connection)?;
+        schema::upgrade(&connection)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Writer::start(connection)?,
@@ -96,17 +95,6 @@ fn configured(connection: Connection) -> Result<Connection, DbError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(connection)
-}
-
-fn create_or_check_schema(connection: &Connection) -> Result<(), DbError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        0 => Ok(connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        ))?),
-        SCHEMA_VERSION => Ok(()),
-        found => Err(DbError::TooNew { found, known: SCHEMA_VERSION }),
-    }
 }
 
 fn timestamp(millis: i64) -> Timestamp {

@@ -8,7 +8,7 @@ use super::{limit, timestamp, unknown_text};
 use crate::db::{Stream, StreamKey, StreamStatus};
 
 const COLUMNS: &str = "arn, name, created_at_ms, version, status, retention_hours, device_name, \
-                       media_type, kms_key_id, storage_tier";
+                       media_type, kms_key_id, storage_tier, image_generation_json, notification_json";
 
 fn status_text(status: StreamStatus) -> &'static str {
     match status {
@@ -34,6 +34,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stream> {
         media_type: row.get(7)?,
         kms_key_id: row.get(8)?,
         storage_tier: row.get(9)?,
+        image_generation_json: row.get(10)?,
+        notification_json: row.get(11)?,
     })
 }
 
@@ -43,8 +45,8 @@ pub(super) fn create(
     tags: &BTreeMap<String, String>,
 ) -> rusqlite::Result<bool> {
     let sql = format!(
-        "INSERT INTO stream ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-         ON CONFLICT DO NOTHING"
+        "INSERT INTO stream ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+         ?12)          ON CONFLICT DO NOTHING"
     );
     let added = db.prepare_cached(&sql)?.execute(params![
         stream.arn,
@@ -57,6 +59,8 @@ pub(super) fn create(
         stream.media_type,
         stream.kms_key_id,
         stream.storage_tier,
+        stream.image_generation_json,
+        stream.notification_json,
     ])?;
     put_tags(db, &stream.arn, tags)?;
     Ok(added == 1)
@@ -97,8 +101,8 @@ pub(super) fn save(
     let changed = db
         .prepare_cached(
             "UPDATE stream SET version = ?1, retention_hours = ?2, device_name = ?3, \
-             media_type = ?4, storage_tier = ?5 \
-             WHERE arn = ?6 AND version = ?7 AND status = 'ACTIVE' AND (?2 > 0 OR NOT EXISTS \
+             media_type = ?4, storage_tier = ?5, image_generation_json = ?8, \
+             notification_json = ?9 WHERE arn = ?6 AND version = ?7 AND status = 'ACTIVE' AND (?2 > 0 OR NOT EXISTS \
              (SELECT 1 FROM edge_configuration WHERE stream_arn = ?6))",
         )?
         .execute(params![
@@ -109,6 +113,8 @@ pub(super) fn save(
             stream.storage_tier,
             stream.arn,
             expected_version,
+            stream.image_generation_json,
+            stream.notification_json,
         ])?;
     Ok(changed == 1)
 }

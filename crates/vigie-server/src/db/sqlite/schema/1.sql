@@ -1,4 +1,4 @@
--- Schema version 1 of the metadata. Time stamps are milliseconds since the Unix epoch.
+-- Time stamps are milliseconds since the Unix epoch.
 -- Only what PostgreSQL knows as well, so that it can take the same shape.
 
 CREATE TABLE setting (

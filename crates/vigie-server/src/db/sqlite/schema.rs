@@ -1,0 +1,59 @@
+//! The versions of the schema, each a step from the one before, so that a folder of any older version opens.
+//!
+//! Decides which steps a database needs. Never goes back: what a newer version wrote is refused.
+
+use rusqlite::Connection;
+
+use crate::db::DbError;
+
+/// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
+const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+
+/// Takes the database to the newest version, each step in a transaction.
+pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(DbError::TooNew { found, known });
+    }
+    for (version, step) in (1..).zip(STEPS) {
+        if version > found {
+            connection.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {step} PRAGMA user_version = {version}; COMMIT;"
+            ))?;
+            if found > 0 {
+                tracing::info!(from = version - 1, to = version, "metadata database upgraded");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database as version `version` left it.
+    fn written_by(version: usize, rows: &str) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..version] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.execute_batch(rows).unwrap();
+        connection.pragma_update(None, "user_version", version as i64).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_folder_of_the_first_version_opens_with_its_streams() {
+        let rows = "INSERT INTO stream VALUES ('arn:gate', 'gate', 5, 'v1', 'ACTIVE', 24, NULL, \
+                    'video/h264', NULL, 'HOT')";
+        let connection = written_by(1, rows);
+        upgrade(&connection).unwrap();
+        let stream = super::super::stream::get(&connection, crate::db::StreamKey::Name("gate"));
+        let stream = stream.unwrap().unwrap();
+        assert_eq!((stream.retention_hours, stream.storage_tier.as_deref()), (24, Some("HOT")));
+        assert_eq!((stream.image_generation_json, stream.notification_json), (None, None));
+        upgrade(&connection).unwrap();
+    }
+}
