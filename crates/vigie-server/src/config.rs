@@ -6,6 +6,7 @@ use vigie_kvs::arn::Place;
 
 use crate::db::Stream;
 use crate::ingest::IngestRules;
+use crate::tls::TlsFiles;
 
 /// What the composition decides about a server.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct ServerConfig {
     pub account_id: String,
     /// Where callers reach this server; by default what their `Host` header says.
     pub public_url: Option<String>,
+    /// The certificate to serve TLS with; plain HTTP without one.
+    pub tls: Option<TlsFiles>,
     /// The limits of PutMedia connections.
     pub ingest_rules: IngestRules,
 }
@@ -30,6 +33,7 @@ impl ServerConfig {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             public_url: None,
+            tls: None,
             ingest_rules: IngestRules::KVS,
         }
     }

@@ -27,6 +27,8 @@ pub mod private_file;
 mod reading;
 mod reconcile;
 mod server;
+mod tls;
 
 pub use config::ServerConfig;
 pub use server::{AccessKeyInfo, Server, ServerError, list_access_keys};
+pub use tls::{TlsError, TlsFiles};

@@ -34,6 +34,9 @@ pub(crate) struct Metrics {
     pub get_media_connections: Gauge,
     pub connected_hubs: Gauge,
     pub stored_bytes: Gauge<u64, AtomicU64>,
+    pub tls_handshake_failures: Counter,
+    pub tls_reloads: Counter,
+    pub tls_reload_failures: Counter,
 }
 
 impl Metrics {
@@ -53,6 +56,9 @@ impl Metrics {
             get_media_connections: Gauge::default(),
             connected_hubs: Gauge::default(),
             stored_bytes: Gauge::default(),
+            tls_handshake_failures: Counter::default(),
+            tls_reloads: Counter::default(),
+            tls_reload_failures: Counter::default(),
             registry: Registry::default(),
         };
         let r = &mut registry;
@@ -103,6 +109,17 @@ impl Metrics {
             "Bytes of media files on disk",
             Unit::Bytes,
             m.stored_bytes.clone(),
+        );
+        r.register(
+            "tls_handshake_failures",
+            "TLS handshakes that failed or took too long",
+            m.tls_handshake_failures.clone(),
+        );
+        r.register("tls_reloads", "Changed certificates taken", m.tls_reloads.clone());
+        r.register(
+            "tls_reload_failures",
+            "Changed certificates that could not be used",
+            m.tls_reload_failures.clone(),
         );
         Self { registry, ..metrics }
     }

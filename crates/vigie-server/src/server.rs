@@ -21,6 +21,7 @@ use crate::config::ServerConfig;
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
 use crate::fragment_store::EmbeddedFragmentStore;
 use crate::private_file::{PrivateFileError, write_private};
+use crate::tls::{Tls, TlsError};
 use crate::{http, reconcile};
 
 /// Why a server does not start or stop as it should.
@@ -51,6 +52,13 @@ pub enum ServerError {
     /// Something cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The certificate cannot be served.
+    #[error("TLS")]
+    Tls(
+        /// Why.
+        #[from]
+        TlsError,
+    ),
     /// The stored secrets belong to another master key.
     #[error(
         "this master key is not the one that the secrets in {} were stored with; start with that one",
@@ -89,6 +97,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 pub struct Server {
     app: Arc<App>,
     store: StoreThread,
+    tls: Option<Tls>,
 }
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
@@ -104,6 +113,8 @@ impl Server {
         chance: Box<dyn Chance>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, ServerError> {
+        let tls =
+            config.tls.clone().map(|files| Tls::open(files, Arc::clone(&disk))).transpose()?;
         let path = config.data_dir.clone();
         create_dir_durably(disk.as_ref(), &path)
             .map_err(|source| ServerError::DataDir { path, source })?;
@@ -125,7 +136,7 @@ impl Server {
         create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
         let app = Arc::new(App::new(config, clock, chance, db, fragments, master_key));
-        Ok(Self { app, store })
+        Ok(Self { app, store, tls })
     }
 
     /// Serves until `shutdown` resolves; then ends connections, finishes what was acknowledged and closes the store.
@@ -134,11 +145,15 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let Self { app, store } = self;
+        let Self { app, store, tls } = self;
         let io = |action| move |source| ServerError::Io { action, source };
         let address = listener.local_addr().map_err(io("read the listener's address"))?;
         app.set_listen_port(address.port());
-        tracing::info!(%address, "serving");
+        tracing::info!(%address, tls = tls.is_some(), "serving");
+        let acceptor = tls.as_ref().map(Tls::acceptor);
+        if let Some(tls) = tls {
+            app.spawn(tls.follow(Arc::clone(&app)));
+        }
         app.spawn(reconcile::run(Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
@@ -147,7 +162,7 @@ impl Server {
                 app.stop();
             }
         });
-        let served = http::serve(Arc::clone(&app), listener).await;
+        let served = http::serve(Arc::clone(&app), listener, acceptor).await;
         app.stop();
         stopper.abort();
         if tokio::time::timeout(STOP_GRACE, app.tasks_ended()).await.is_err() {

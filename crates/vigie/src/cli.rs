@@ -58,6 +58,15 @@ pub struct ServerOptions {
     /// Folder for everything the server keeps; created at first start
     #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
+    /// Certificate chain in PEM to serve https with; read again when it changes
+    #[arg(long, env = "VIGIE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM of --tls-cert; read again when it changes
+    #[arg(long, env = "VIGIE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve http without TLS on an address that is not loopback
+    #[arg(long, env = "VIGIE_INSECURE_HTTP")]
+    pub insecure_http: bool,
     /// URL that clients reach this server by, returned by GetDataEndpoint [default: taken from each request]
     #[arg(long, env = "VIGIE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,

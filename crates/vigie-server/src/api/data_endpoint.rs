@@ -17,7 +17,7 @@ pub(crate) async fn get_data_endpoint(
             let host = call.host.as_deref().ok_or_else(|| {
                 KvsError::invalid_argument("the Host header must name this server")
             })?;
-            endpoint_of_host(host, call.app.listen_port())
+            endpoint_of_host(host, call.app.listen_port(), call.app.config.tls.is_some())
         }
     };
     Ok(GetDataEndpointOutput { data_endpoint })
@@ -25,11 +25,12 @@ pub(crate) async fn get_data_endpoint(
 
 /// The address under which the caller reached this server. Amazon's C producers leave the port out of `Host` (seen
 /// from producer 1.6.4), so a missing one is the port that this server listens on.
-fn endpoint_of_host(host: &str, listen_port: u16) -> String {
+fn endpoint_of_host(host: &str, listen_port: u16, tls: bool) -> String {
+    let (scheme, default_port) = if tls { ("https", 443) } else { ("http", 80) };
     let name = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    match name.contains(':') || listen_port == 80 {
-        true => format!("http://{host}"),
-        false => format!("http://{host}:{listen_port}"),
+    match name.contains(':') || listen_port == default_port {
+        true => format!("{scheme}://{host}"),
+        false => format!("{scheme}://{host}:{listen_port}"),
     }
 }
 
@@ -39,12 +40,23 @@ mod tests {
 
     #[test]
     fn a_host_without_its_port_gets_the_port_of_the_listener() {
-        let check = |host, port, expect: &str| assert_eq!(endpoint_of_host(host, port), expect);
+        let check =
+            |host, port, expect: &str| assert_eq!(endpoint_of_host(host, port, false), expect);
         check("127.0.0.1:8440", 8440, "http://127.0.0.1:8440");
         check("localhost", 8440, "http://localhost:8440");
         check("video.example:81", 8440, "http://video.example:81");
         check("[::1]:8440", 8440, "http://[::1]:8440");
         check("[::1]", 8440, "http://[::1]:8440");
         check("video.example", 80, "http://video.example");
+    }
+
+    #[test]
+    fn a_server_with_tls_names_https() {
+        let check =
+            |host, port, expect: &str| assert_eq!(endpoint_of_host(host, port, true), expect);
+        check("127.0.0.1:8440", 8440, "https://127.0.0.1:8440");
+        check("video.example", 8440, "https://video.example:8440");
+        check("video.example", 443, "https://video.example");
+        check("video.example", 80, "https://video.example:80");
     }
 }

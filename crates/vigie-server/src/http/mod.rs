@@ -16,15 +16,19 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
 /// is kept without one.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A caller that does not end its TLS handshake within this time is cut off.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Read buffer of a connection; also the largest head of a request.
 const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 64;
@@ -36,7 +40,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until the app stops and its connections have ended, or the grace is over.
-pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut stopped = app.stopping();
@@ -51,9 +59,9 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()
         };
         match accepted {
             Ok((stream, _)) => {
-                let app = Arc::clone(&app);
+                let (app, tls) = (Arc::clone(&app), tls.clone());
                 connections.spawn(async move {
-                    serve_connection(app, stream).await;
+                    serve_stream(app, stream, tls).await;
                     drop(slot);
                 });
             }
@@ -72,11 +80,33 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()
     Ok(())
 }
 
-async fn serve_connection(app: Arc<App>, stream: TcpStream) {
+async fn serve_stream(app: Arc<App>, stream: TcpStream, tls: Option<TlsAcceptor>) {
     // Acknowledgements are small and wanted at once.
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a connection went before it was served");
     }
+    let Some(tls) = tls else {
+        return serve_connection(app, stream).await;
+    };
+    let mut stopped = app.stopping();
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        () = stopped.wait() => return,
+    };
+    match accepted {
+        Ok(stream) => serve_connection(app, stream).await,
+        Err(error) => {
+            app.metrics.tls_handshake_failures.inc();
+            tracing::debug!(%error, "a TLS handshake failed");
+        }
+    }
+}
+
+async fn serve_connection<S>(app: Arc<App>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut stopped = app.stopping();
     let service = service_fn(move |request| dispatch::dispatch(Arc::clone(&app), request));
     let mut builder = http1::Builder::new();

@@ -140,12 +140,28 @@ impl TestServer {
         Self::start_in(disk, Arc::new(tempfile::tempdir().unwrap()), TestClock::new()).await
     }
 
+    /// With other settings than the defaults.
+    pub(crate) async fn start_configured(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let mut config = config(folder.path());
+        change(&mut config);
+        Self::start_as(config, Arc::new(OsDisk), folder, TestClock::new()).await
+    }
+
     pub(crate) async fn start_in(
         disk: Arc<dyn Disk>,
         folder: Arc<tempfile::TempDir>,
         clock: Arc<TestClock>,
     ) -> Self {
-        let config = config(folder.path());
+        Self::start_as(config(folder.path()), disk, folder, clock).await
+    }
+
+    async fn start_as(
+        config: ServerConfig,
+        disk: Arc<dyn Disk>,
+        folder: Arc<tempfile::TempDir>,
+        clock: Arc<TestClock>,
+    ) -> Self {
         let server = open_on(disk, config.clone(), 7, Arc::clone(&clock)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

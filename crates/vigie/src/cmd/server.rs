@@ -1,13 +1,15 @@
 //! `vigie server`: the service with the real clock, disk, chance and network.
 
 use std::fs::DirBuilder;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
 use vigie_server::private_file::read_or_create_master_key;
-use vigie_server::{Server, ServerConfig};
+use vigie_server::{Server, ServerConfig, TlsFiles};
 use vigie_store::OsDisk;
 
 use crate::cli::ServerOptions;
@@ -20,10 +22,13 @@ const MASTER_KEY_VARIABLE: &str = "VIGIE_MASTER_KEY";
 
 pub fn run(options: ServerOptions) -> Result<(), Failure> {
     check_account_id(&options.account_id)?;
+    let tls = tls_files(options.tls_cert, options.tls_key)?;
+    check_insecure_http(options.listen, tls.is_some(), options.insecure_http)?;
     let config = ServerConfig {
         region: options.region,
         account_id: options.account_id,
         public_url: options.public_url,
+        tls,
         ..ServerConfig::new(options.data_dir)
     };
     stop::runtime()?.block_on(async {
@@ -58,6 +63,30 @@ fn master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
         }
         Err(error) => Err(Failure::usage(format!("{MASTER_KEY_VARIABLE}: {error}"))),
     }
+}
+
+fn tls_files(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, Failure> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        _ => Err(Failure::usage("--tls-cert and --tls-key belong together: give both or none")),
+    }
+}
+
+/// Signatures keep callers from forging requests over plain HTTP, but nothing keeps others on the way from reading
+/// video and secrets.
+fn check_insecure_http(listen: SocketAddr, tls: bool, insecure_http: bool) -> Result<(), Failure> {
+    if tls || insecure_http || listen.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "--listen {listen} can be reached from other machines and there is no TLS: others on the way could read video \
+         and secrets. Give --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy that does TLS, or say \
+         --insecure-http if the network is trusted"
+    )))
 }
 
 fn check_account_id(account_id: &str) -> Result<(), Failure> {
