@@ -97,6 +97,8 @@ error_kinds! {
     ResourceExists = 400 "ResourceExistsException",
 
     // Authentication.
+    /// Temporary credentials have run out.
+    ExpiredToken = 403 "ExpiredTokenException",
     /// The credentials are presented incompletely or malformed.
     IncompleteSignature = 403 "IncompleteSignatureException",
     /// The signature is wrong, too old, too new or for another scope.

@@ -10,6 +10,7 @@
 //! - [`shapes`] the typed inputs and outputs
 //! - [`error`] exceptions, their statuses and bodies
 //! - [`sigv4`] Signature Version 4, both sides
+//! - [`iam`] identity policies, [`sts`] temporary credentials
 //! - [`arn`], [`fragment_number`], [`version`], [`secret_versions`] identifiers
 //! - [`acknowledgement`] the answer stream of PutMedia
 //! - [`media_uri`], [`wire`], [`sensitive`] what is left
@@ -18,6 +19,7 @@ pub mod acknowledgement;
 pub mod arn;
 pub mod error;
 pub mod fragment_number;
+pub mod iam;
 pub mod media_uri;
 pub mod operation;
 pub mod schema;
@@ -25,6 +27,7 @@ pub mod secret_versions;
 pub mod sensitive;
 pub mod shapes;
 pub mod sigv4;
+pub mod sts;
 pub mod version;
 pub mod wire;
 

@@ -11,6 +11,7 @@ mod sign;
 mod tests;
 mod verify;
 
+pub(crate) use canonical::query_pairs;
 pub use sign::{Credentials, SignedHeaders, sign};
 pub use verify::{Claim, Expected, Payload, SigV4Error};
 

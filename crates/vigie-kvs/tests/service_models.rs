@@ -69,7 +69,9 @@ fn names_addresses_and_actions_are_unique() {
     let addresses: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.address).collect();
     let actions: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.action).collect();
     assert_eq!((names.len(), addresses.len(), actions.len()), (35, 35, 35));
-    assert!(actions.contains("kinesisvideo:PutMedia") && actions.contains("vigie:SyncEdgeAgent"));
+    assert!(
+        actions.contains("kinesisvideo:PutMedia") && actions.contains("kinesisvideo:SyncEdgeAgent")
+    );
     let signing = |service: Service| service.signing_name();
     assert_eq!(signing(Service::KinesisVideoArchivedMedia), "kinesisvideo");
     assert_eq!(signing(Service::SecretsManager), "secretsmanager");

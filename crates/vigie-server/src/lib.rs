@@ -1,4 +1,4 @@
-//! The service: the HTTP API of Kinesis Video Streams and Secrets Manager, metadata, hub link, ingest and reading.
+//! The service: the HTTP API of Kinesis Video Streams, Secrets Manager and STS, metadata, hub link, ingest and reading.
 //!
 //! Decides how calls are answered and in which order things become durable. What is legal for an edge configuration
 //! is `vigie-engine`'s to say, what a request or an answer looks like `vigie-kvs`'s, where media lies `vigie-store`'s.
@@ -12,6 +12,7 @@
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! ```
 
+mod access_keys;
 mod api;
 mod app;
 pub mod auth;
@@ -29,6 +30,10 @@ mod reconcile;
 mod server;
 mod tls;
 
+pub use access_keys::{
+    AccessKeyError, AccessKeyInfo, NewPermissions, create_access_key, list_access_keys,
+    revoke_access_key,
+};
 pub use config::ServerConfig;
-pub use server::{AccessKeyInfo, Server, ServerError, list_access_keys};
+pub use server::{Server, ServerError};
 pub use tls::{TlsError, TlsFiles};

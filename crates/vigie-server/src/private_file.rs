@@ -35,6 +35,14 @@ pub enum PrivateFileError {
     },
 }
 
+/// Reads the master key from `path`.
+pub fn read_master_key(path: &Path) -> Result<MasterKey, PrivateFileError> {
+    let text = read_private(path)
+        .map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })?;
+    MasterKey::from_hex(&text)
+        .map_err(|source| PrivateFileError::Key { path: path.to_owned(), source })
+}
+
 /// Reads the master key from `path`, or makes one and keeps it there with mode 0600.
 pub fn read_or_create_master_key(path: &Path) -> Result<MasterKey, PrivateFileError> {
     let key_error = |source| PrivateFileError::Key { path: path.to_owned(), source };

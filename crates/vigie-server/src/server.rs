@@ -79,17 +79,6 @@ pub enum ServerError {
     },
 }
 
-/// An access key, as it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessKeyInfo {
-    /// `AKIA…`.
-    pub access_key_id: String,
-    /// Who uses it.
-    pub principal_arn: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
 /// Tasks that are still busy this long after the connections have ended are left.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -182,18 +171,8 @@ fn io_error(error: tokio::task::JoinError) -> io::Error {
     io::Error::other(error)
 }
 
-/// The access keys of a server, which may be running.
-pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, ServerError> {
-    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
-    let info = |key: AccessKey| AccessKeyInfo {
-        access_key_id: key.access_key_id,
-        principal_arn: key.principal_arn,
-        created_at: key.created_at,
-    };
-    Ok(db.access_keys().await?.into_iter().map(info).collect())
-}
-
-async fn check_master_key(
+/// Refuses a master key under which the stored secrets would not open; notes the first one.
+pub(crate) async fn check_master_key(
     db: &dyn MetadataDb,
     master_key: &MasterKey,
     config: &ServerConfig,
@@ -229,6 +208,8 @@ async fn create_root_key(
         sealed_secret,
         principal_arn: config.root_principal_arn(),
         created_at: now,
+        policy_json: None,
+        revoked_at: None,
     })
     .await?;
     let path = config.credentials_path();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Open, self-hosted video from the edge: records cameras where they are and speaks the wire protocol of Amazon
 /// Kinesis Video Streams.
@@ -149,8 +149,41 @@ pub struct CameraOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
+    /// Create an access key and print it; its secret is shown this once
+    Create(KeysCreateOptions),
     /// List the access keys (never their secrets)
     List(KeysListOptions),
+    /// Revoke an access key for good, at once and with the temporary credentials that came from it
+    Revoke(KeysRevokeOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("permissions").required(true).args(["policy", "root"])))]
+pub struct KeysCreateOptions {
+    /// What the key may do: a file with an IAM identity policy
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Make a root key, which may do everything
+    #[arg(long, conflicts_with = "name")]
+    pub root: bool,
+    /// User name in ARNs and refusals [default: the key's id]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Print JSON [default: a profile of a shared credentials file]
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysRevokeOptions {
+    /// The key's id, AKIA…
+    pub access_key_id: String,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

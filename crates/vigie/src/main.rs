@@ -32,7 +32,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Agent(options) => cmd::agent::run(options),
         Command::Demo(options) => cmd::demo::run(options),
         Command::Camera(options) => cmd::camera::run(options),
+        Command::Keys(KeysCommand::Create(options)) => cmd::keys::create(&options),
         Command::Keys(KeysCommand::List(options)) => cmd::keys::list(&options),
+        Command::Keys(KeysCommand::Revoke(options)) => cmd::keys::revoke(&options),
         Command::Store(StoreCommand::List(options)) => cmd::store::list(&options),
         Command::Cron(options) => cmd::cron::run(&options),
     }

@@ -195,7 +195,7 @@ operations! {
             InvalidRequest LimitExceeded ResourceExists ResourceNotFound
         ];
     }
-    Extension "vigie" {
+    Extension "kinesisvideo" {
         /// The hub link: a hub says what it has, and hears what it is owed.
         SYNC_EDGE_AGENT = "SyncEdgeAgent" "/syncEdgeAgent" sync_edge_agent::SYNC_EDGE_AGENT [
             AccessDenied InvalidArgument

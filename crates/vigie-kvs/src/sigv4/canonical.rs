@@ -75,7 +75,7 @@ fn canonical_query(query: &str) -> String {
 }
 
 /// Names and values of a query, percent-decoded. A percent sign without two digits stands for itself.
-pub(super) fn query_pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))

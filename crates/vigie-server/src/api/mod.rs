@@ -8,6 +8,7 @@ pub(crate) mod fragments;
 pub(crate) mod page_token;
 pub(crate) mod secrets;
 pub(crate) mod stream;
+pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
 
@@ -36,24 +37,29 @@ pub(crate) struct Call {
 impl Call {
     /// Checks that the caller may do this with `resource`.
     pub(crate) fn authorize(&self, resource: &str) -> Result<(), KvsError> {
-        authorize(&self.identity, self.operation, resource)
+        self.authorize_as(resource, resource)
+    }
+
+    /// The same, for a resource that the caller named otherwise: a refusal repeats that name, so that it tells
+    /// nobody whether there is such a resource, or its full ARN.
+    pub(crate) fn authorize_as(&self, resource: &str, named: &str) -> Result<(), KvsError> {
+        authorize(&self.identity, self.operation, resource, named)
     }
 
     /// The stream that is meant, whatever its status, if the caller may do this with it.
     pub(crate) async fn any_stream(&self, identifier: &StreamIdentifier) -> Answer<Stream> {
-        let arn;
-        let key = match identifier {
-            StreamIdentifier::Name(name) => StreamKey::Name(name),
+        let (stream, named) = match identifier {
+            StreamIdentifier::Name(name) => {
+                let stream = self.app.db.stream(StreamKey::Name(name)).await?;
+                (stream, self.app.config.stream_resource(name))
+            }
             StreamIdentifier::Arn(stream_arn) => {
-                arn = stream_arn.to_string();
-                StreamKey::Arn(&arn)
+                let arn = stream_arn.to_string();
+                (self.app.db.stream(StreamKey::Arn(&arn)).await?, arn)
             }
         };
-        let stream = self.app.db.stream(key).await?;
-        match &stream {
-            Some(stream) => self.authorize(&stream.arn)?,
-            None => self.authorize(&self.app.config.stream_resource(identifier.stream_name()))?,
-        }
+        let resource = stream.as_ref().map_or(&named, |stream| &stream.arn);
+        self.authorize_as(resource, &named)?;
         stream.ok_or_else(|| KvsError::not_found(STREAM_NOT_FOUND).into())
     }
 

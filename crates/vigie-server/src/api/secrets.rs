@@ -37,7 +37,7 @@ pub(crate) async fn create_secret(
         let message = "AddReplicaRegions: this server is one region; leave it out";
         return Err(KvsError::new(ErrorKind::InvalidParameter, message).into());
     }
-    call.authorize(&secret_resource(app, &input.name))?;
+    authorize(call, None, &input.name)?;
     let now = app.clock.now().wall;
     let version_id = input.client_request_token.unwrap_or_else(|| app.new_request_id());
     let mut secret = Secret {
@@ -175,10 +175,10 @@ pub(crate) async fn delete_secret(
 ) -> Answer<DeleteSecretOutput> {
     let app = &call.app;
     let deletion = input.check()?;
-    call.authorize(&secret_resource(app, &input.secret_id))?;
     let now = app.clock.now().wall;
     for _ in 0..TRIES_MAX {
         let found = app.db.secret(&input.secret_id).await?;
+        authorize(call, found.as_ref(), &input.secret_id)?;
         let (mut secret, days) = match (found, deletion) {
             (Some(secret), SecretDeletion::AtOnce) => {
                 app.db.delete_secret(&secret.arn).await?;
@@ -212,10 +212,7 @@ pub(crate) async fn delete_secret(
 /// The secret that is meant, if the caller may do this with it.
 async fn any_secret(call: &Call, id: &str) -> Answer<Secret> {
     let secret = call.app.db.secret(id).await?;
-    match &secret {
-        Some(secret) => call.authorize(&secret.arn)?,
-        None => call.authorize(&secret_resource(&call.app, id))?,
-    }
+    authorize(call, secret.as_ref(), id)?;
     secret.ok_or_else(|| not_found().into())
 }
 
@@ -238,7 +235,18 @@ fn marked_for_deletion() -> KvsError {
     KvsError::new(ErrorKind::InvalidRequest, message)
 }
 
-/// A secret as IAM names it before it is known to exist.
+/// Checks that the caller may do this with the secret that it named. Where there is none, its ARN ends as the policies
+/// of AWS's guides have it, in six `?` for the random suffix.
+fn authorize(call: &Call, secret: Option<&Secret>, id: &str) -> Result<(), KvsError> {
+    let named = secret_resource(&call.app, id);
+    match secret {
+        Some(secret) => call.authorize_as(&secret.arn, &named),
+        None if id.starts_with("arn:") => call.authorize(&named),
+        None => call.authorize_as(&format!("{named}-??????"), &named),
+    }
+}
+
+/// A secret by the name that the caller knows.
 fn secret_resource(app: &App, id: &str) -> String {
     if id.starts_with("arn:") {
         return id.to_owned();

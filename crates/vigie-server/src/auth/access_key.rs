@@ -11,10 +11,14 @@ use super::master_key::{SealError, fill_random};
 /// Letters of an access key id after its prefix: base 32, as AWS's are.
 const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
+/// Long-lived keys, and those that GetSessionToken gives out.
+const LASTING_PREFIX: &str = "AKIA";
+pub(crate) const TEMPORARY_PREFIX: &str = "ASIA";
+
 /// A new access key, the only moment at which its secret half is in the clear.
 #[derive(Debug)]
 pub struct NewAccessKey {
-    /// `AKIA` and 16 letters and digits.
+    /// `AKIA` (or `ASIA` for a temporary one) and 16 letters and digits.
     pub access_key_id: String,
     /// 40 characters.
     pub secret_access_key: SecretString,
@@ -23,6 +27,15 @@ pub struct NewAccessKey {
 impl NewAccessKey {
     /// Makes a key from the operating system's random bytes.
     pub fn generate() -> Result<Self, SealError> {
+        Self::with_prefix(LASTING_PREFIX)
+    }
+
+    /// Makes the key of temporary credentials.
+    pub(crate) fn generate_temporary() -> Result<Self, SealError> {
+        Self::with_prefix(TEMPORARY_PREFIX)
+    }
+
+    fn with_prefix(prefix: &str) -> Result<Self, SealError> {
         let mut id = [0; 16];
         fill_random(&mut id)?;
         let id: String =
@@ -31,7 +44,7 @@ impl NewAccessKey {
         let mut secret = Zeroizing::new([0; 30]);
         fill_random(secret.as_mut())?;
         Ok(Self {
-            access_key_id: format!("AKIA{id}"),
+            access_key_id: format!("{prefix}{id}"),
             secret_access_key: SecretString::from(STANDARD.encode(secret.as_ref())),
         })
     }

@@ -2,13 +2,18 @@
 //!
 //! Every refusal is 403 and says no more than the service would; nothing of the request has been acted on yet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use vigie_kvs::iam::Policy;
 use vigie_kvs::sigv4::{Claim, Expected, Payload, RequestHead, SigV4Error};
-use vigie_kvs::{KvsError, Operation, Sensitive};
+use vigie_kvs::{ErrorKind, KvsError, Sensitive};
 
-use super::access_key::seal_purpose;
+use super::access_key::{TEMPORARY_PREFIX, seal_purpose};
+use super::authorize::Permissions;
+use super::session_token::SessionToken;
 use crate::app::App;
+use crate::db::AccessKey;
 use crate::failure::{Answer, Failure};
 
 /// How far the clocks of a caller and this server may differ (AWS's 5 minutes).
@@ -21,33 +26,68 @@ pub struct Identity {
     pub access_key_id: String,
     /// `arn:aws:iam::ACCOUNT:root`, or a user.
     pub principal_arn: String,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Whether the key came from GetSessionToken.
+    pub temporary: bool,
 }
 
-/// Verifies a request's signature.
+/// Verifies the signature of a request to the service of that signing name.
 pub(crate) async fn authenticate(
     app: &App,
-    operation: &Operation,
+    service: &str,
     head: &RequestHead<'_>,
     payload: Payload<'_>,
 ) -> Answer<Identity> {
     let claim = Claim::parse(head).map_err(KvsError::from)?;
-    let key = app.db.access_key(claim.access_key_id()).await?;
-    let key = key.ok_or_else(|| KvsError::from(SigV4Error::UnknownKey))?;
-    if claim.security_token().is_some() {
-        // Session tokens belong to temporary keys, and this key is not one.
-        return Err(KvsError::from(SigV4Error::UnknownKey).into());
-    }
-    let secret = app.master_key.open(&seal_purpose(&key.access_key_id), &key.sealed_secret)?;
-    let secret = std::str::from_utf8(&secret)
-        .map(Sensitive::new)
-        .map_err(|_| Failure::Internal("a stored secret access key is not text".to_owned()))?;
-    let expected = Expected {
-        service: operation.service.signing_name(),
-        region: Some(&app.config.region),
-        skew_window: SKEW_WINDOW,
+    let unknown = || KvsError::from(SigV4Error::UnknownKey);
+    let id = claim.access_key_id();
+    let session = match (id.starts_with(TEMPORARY_PREFIX), claim.security_token()) {
+        (false, None) => None,
+        (true, Some(token)) => {
+            Some(SessionToken::open(&app.master_key, id, token).ok_or_else(unknown)?)
+        }
+        // Session tokens belong to temporary keys, and those to a session token.
+        (true, None) | (false, Some(_)) => return Err(unknown().into()),
     };
-    claim
-        .verify(head, payload, &secret, &expected, app.clock.now().wall)
-        .map_err(KvsError::from)?;
-    Ok(Identity { access_key_id: key.access_key_id, principal_arn: key.principal_arn })
+    let lasting_id = session.as_ref().map_or(id, |session| &session.parent_access_key_id);
+    let key = app.db.access_key(lasting_id).await?;
+    // A session dies with the key that it came from.
+    let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(unknown)?;
+    let secret = match &session {
+        Some(session) => session.secret_access_key.clone(),
+        None => open_secret(app, &key)?,
+    };
+    let expected = Expected { service, region: Some(&app.config.region), skew_window: SKEW_WINDOW };
+    let now = app.clock.now().wall;
+    claim.verify(head, payload, &secret, &expected, now).map_err(KvsError::from)?;
+    if session.as_ref().is_some_and(|session| session.expires_at <= now) {
+        let message = "The security token included in the request is expired";
+        return Err(KvsError::new(ErrorKind::ExpiredToken, message).into());
+    }
+    Ok(Identity {
+        access_key_id: id.to_owned(),
+        permissions: permissions(&key)?,
+        principal_arn: key.principal_arn,
+        temporary: session.is_some(),
+    })
+}
+
+fn open_secret(app: &App, key: &AccessKey) -> Answer<Sensitive> {
+    let secret = app.master_key.open(&seal_purpose(&key.access_key_id), &key.sealed_secret)?;
+    std::str::from_utf8(&secret)
+        .map(Sensitive::new)
+        .map_err(|_| Failure::Internal("a stored secret access key is not text".to_owned()))
+}
+
+/// A key without a policy is a root key. What cannot be read, because a newer version wrote it, grants nothing.
+fn permissions(key: &AccessKey) -> Answer<Permissions> {
+    let Some(policy) = &key.policy_json else { return Ok(Permissions::Everything) };
+    let policy = Policy::parse(policy).map_err(|error| {
+        Failure::Internal(format!(
+            "the policy of the key {} is unreadable: {error}",
+            key.access_key_id
+        ))
+    })?;
+    Ok(Permissions::Policy(Arc::new(policy)))
 }

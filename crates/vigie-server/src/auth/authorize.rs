@@ -1,50 +1,108 @@
 //! Whether a caller may do what it asks: the one place where this is decided.
 
+use std::sync::Arc;
+
+use vigie_kvs::iam::{Decision, Policy};
 use vigie_kvs::{KvsError, Operation};
 
 use super::Identity;
 
-/// Grants or refuses `operation` on `resource` (an ARN, or `*` for the account). The root key may do everything; no
-/// other kind of key can be made yet, and one that was made by a later version is refused.
+/// What an access key may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permissions {
+    /// Everything: the root key.
+    Everything,
+    /// What an IAM policy allows.
+    Policy(Arc<Policy>),
+}
+
+/// Grants or refuses `operation` on `resource` (an ARN, or `*` for the account). `named` is the resource as the
+/// caller named it: the refusal repeats that and nothing that the caller does not know.
 pub(crate) fn authorize(
     identity: &Identity,
     operation: &Operation,
     resource: &str,
+    named: &str,
 ) -> Result<(), KvsError> {
-    let principal = &identity.principal_arn;
-    if principal.ends_with(":root") {
-        return Ok(());
-    }
     let action = operation.action;
-    let message =
-        format!("User: {principal} is not authorized to perform: {action} on resource: {resource}");
+    let reason = match &identity.permissions {
+        Permissions::Everything => return Ok(()),
+        Permissions::Policy(policy) => match policy.decide(action, resource) {
+            Decision::Allowed => return Ok(()),
+            Decision::ExplicitDeny => "with an explicit deny in an identity-based policy".into(),
+            Decision::ImplicitDeny => {
+                format!("because no identity-based policy allows the {action} action")
+            }
+        },
+    };
+    let principal = &identity.principal_arn;
+    let message = format!(
+        "User: {principal} is not authorized to perform: {action} on resource: {named} {reason}"
+    );
     Err(KvsError::new(operation.denied_error(), message))
 }
 
 #[cfg(test)]
 mod tests {
     use vigie_kvs::ErrorKind;
-    use vigie_kvs::operation::{DESCRIBE_EDGE_CONFIGURATION, DESCRIBE_STREAM};
+    use vigie_kvs::operation::{
+        DESCRIBE_EDGE_CONFIGURATION, DESCRIBE_STREAM, GET_SECRET_VALUE, PUT_MEDIA,
+    };
 
     use super::*;
 
-    fn identity(principal_arn: &str) -> Identity {
-        Identity { access_key_id: "AKIA".into(), principal_arn: principal_arn.into() }
+    const ROOT: &str = "arn:aws:iam::000000000000:root";
+    const USER: &str = "arn:aws:iam::000000000000:user/a";
+
+    fn identity(principal_arn: &str, permissions: Permissions) -> Identity {
+        Identity {
+            access_key_id: "AKIA".into(),
+            principal_arn: principal_arn.into(),
+            permissions,
+            temporary: false,
+        }
     }
 
     #[test]
-    fn root_may_do_everything_and_nobody_else_anything() {
-        let root = identity("arn:aws:iam::000000000000:root");
-        assert_eq!(authorize(&root, &DESCRIBE_STREAM, "*"), Ok(()));
-        let user = identity("arn:aws:iam::000000000000:user/a");
-        let refused = authorize(&user, &DESCRIBE_STREAM, "arn:x").unwrap_err();
-        assert_eq!(refused.kind, ErrorKind::NotAuthorized);
-        assert_eq!(
-            refused.message,
+    fn root_may_do_everything() {
+        let root = identity(ROOT, Permissions::Everything);
+        assert_eq!(authorize(&root, &DESCRIBE_STREAM, "*", "*"), Ok(()));
+    }
+
+    #[test]
+    fn a_key_with_a_policy_may_do_what_it_allows_and_hears_what_it_lacks() {
+        let policy = r#"{"Statement": [
+            {"Effect": "Allow", "Action": "kinesisvideo:Describe*", "Resource": "arn:aws:kinesisvideo:*:*:stream/x/*"},
+            {"Effect": "Deny", "Action": "kinesisvideo:PutMedia", "Resource": "*"}]}"#;
+        let policy = Arc::new(Policy::parse(policy).unwrap());
+        let user = identity(USER, Permissions::Policy(policy));
+        let arn = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/x/1";
+        assert_eq!(authorize(&user, &DESCRIBE_STREAM, arn, "x"), Ok(()));
+        assert_eq!(authorize(&user, &DESCRIBE_EDGE_CONFIGURATION, arn, "x"), Ok(()));
+        let check = |operation, kind, expect: &str| {
+            let refused = authorize(&user, operation, "arn:y", "arn:z").unwrap_err();
+            assert_eq!((refused.kind, refused.message.as_str()), (kind, expect));
+        };
+        check(
+            &DESCRIBE_STREAM,
+            ErrorKind::NotAuthorized,
             "User: arn:aws:iam::000000000000:user/a is not authorized to perform: \
-             kinesisvideo:DescribeStream on resource: arn:x"
+             kinesisvideo:DescribeStream on resource: arn:z because no identity-based policy allows \
+             the kinesisvideo:DescribeStream action",
         );
-        let refused = authorize(&user, &DESCRIBE_EDGE_CONFIGURATION, "arn:x").unwrap_err();
-        assert_eq!(refused.kind, ErrorKind::AccessDenied);
+        check(
+            &PUT_MEDIA,
+            ErrorKind::NotAuthorized,
+            "User: arn:aws:iam::000000000000:user/a is not authorized to perform: \
+             kinesisvideo:PutMedia on resource: arn:z with an explicit deny in an identity-based \
+             policy",
+        );
+        check(
+            &GET_SECRET_VALUE,
+            ErrorKind::AccessDenied,
+            "User: arn:aws:iam::000000000000:user/a is not authorized to perform: \
+             secretsmanager:GetSecretValue on resource: arn:z because no identity-based policy \
+             allows the secretsmanager:GetSecretValue action",
+        );
     }
 }

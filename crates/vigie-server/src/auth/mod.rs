@@ -1,15 +1,18 @@
-//! Who may do what: access keys, what lies sealed on disk, the verification of signatures and the one place that
-//! grants or refuses.
+//! Who may do what: access keys and temporary ones, what lies sealed on disk, the verification of signatures and the
+//! one place that grants or refuses.
 
 mod access_key;
 mod authenticate;
 mod authorize;
 mod master_key;
+mod session_token;
 
 pub(crate) use access_key::seal_purpose;
 pub(crate) use authenticate::authenticate;
 pub(crate) use authorize::authorize;
+pub(crate) use session_token::TemporaryCredentials;
 
 pub use access_key::NewAccessKey;
 pub use authenticate::Identity;
+pub use authorize::Permissions;
 pub use master_key::{MASTER_KEY_SIZE_BYTES, MasterKey, SealError};

@@ -145,6 +145,10 @@ pub trait MetadataDb: Send + Sync {
     async fn access_keys(&self) -> Result<Vec<AccessKey>, DbError>;
     /// Adds an access key.
     async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError>;
+    /// Marks an access key as revoked and forgets its secret; `false` when it is not there, is revoked already, or is
+    /// the last root key.
+    async fn revoke_access_key(&self, access_key_id: &str, now: Timestamp)
+    -> Result<bool, DbError>;
 
     /// A small named value, for the engine's own housekeeping (the master key's proof).
     async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, DbError>;

@@ -149,10 +149,14 @@ pub struct SecretVersion {
 pub struct AccessKey {
     /// `AKIA…`.
     pub access_key_id: String,
-    /// The secret access key, sealed under the master key.
+    /// The secret access key, sealed under the master key; empty once the key is revoked.
     pub sealed_secret: Vec<u8>,
     /// Who uses it: `arn:aws:iam::ACCOUNT:root` for the root key.
     pub principal_arn: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What it may do, an IAM policy document; `None` is a root key, which may do everything.
+    pub policy_json: Option<String>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
 }

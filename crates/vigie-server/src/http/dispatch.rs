@@ -20,10 +20,10 @@ use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
 
 use super::body::ResponseBody;
-use super::{probes, request_body, response};
+use super::{probes, query, request_body, response};
 use crate::api::{self, Call};
 use crate::app::App;
-use crate::auth::authenticate;
+use crate::auth::{Identity, authenticate};
 use crate::failure::Answer;
 use crate::metrics::RequestLabels;
 use crate::{ingest, reading};
@@ -44,6 +44,7 @@ pub(super) async fn dispatch(
     }
     let (head, body) = request.into_parts();
     let (operation, mut response) = match find_operation(&head) {
+        _ if query::is_query(&head) => query::answer(&app, &head, body, &request_id).await,
         Some(operation) => {
             let answer = answer(&app, operation, head, body).await;
             let response = answer.unwrap_or_else(|failure| {
@@ -200,6 +201,22 @@ async fn verified_call(
     head: &Parts,
     payload: Payload<'_>,
 ) -> Answer<Call> {
+    let identity = verified(app, operation.service.signing_name(), head, payload).await?;
+    Ok(Call {
+        app: Arc::clone(app),
+        operation,
+        identity,
+        host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
+    })
+}
+
+/// Who sent this, signed for the service of that name.
+pub(super) async fn verified(
+    app: &App,
+    service: &str,
+    head: &Parts,
+    payload: Payload<'_>,
+) -> Answer<Identity> {
     let headers: Vec<(&str, &[u8])> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let signed = RequestHead {
@@ -208,13 +225,7 @@ async fn verified_call(
         query: head.uri.query().unwrap_or_default(),
         headers: &headers,
     };
-    let identity = authenticate(app, operation, &signed, payload).await?;
-    Ok(Call {
-        app: Arc::clone(app),
-        operation,
-        identity,
-        host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
-    })
+    authenticate(app, service, &signed, payload).await
 }
 
 fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

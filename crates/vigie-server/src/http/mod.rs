@@ -5,6 +5,7 @@
 pub(crate) mod body;
 mod dispatch;
 mod probes;
+mod query;
 mod request_body;
 pub(crate) mod response;
 

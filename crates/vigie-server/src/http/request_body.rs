@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use vigie_kvs::operation::BODY_BYTES_MAX;
-use vigie_kvs::{KvsError, Operation};
+use vigie_kvs::{ErrorKind, KvsError, Operation};
 
 use crate::failure::Answer;
 
@@ -17,14 +17,23 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const DROPPED_BYTES_MAX: usize = 4 << 20;
 
 /// The whole body, or the operation's refusal of it.
-pub(super) async fn read(operation: &Operation, mut body: Incoming) -> Answer<Bytes> {
-    let refused = |message: &str| KvsError::new(operation.unreadable(), message);
+pub(super) async fn read(operation: &Operation, body: Incoming) -> Answer<Bytes> {
+    read_or(operation.unreadable(), operation.body_too_large(), body).await
+}
+
+/// The whole body, or a refusal of this kind, or that of one that is too large.
+pub(super) async fn read_or(
+    unreadable: ErrorKind,
+    too_large: KvsError,
+    mut body: Incoming,
+) -> Answer<Bytes> {
+    let refused = |message: &str| KvsError::new(unreadable, message);
     let reading = async {
         match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
             Ok(whole) => Ok(whole.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => {
                 drop_rest(&mut body).await;
-                Err(operation.body_too_large())
+                Err(too_large)
             }
             Err(_) => Err(refused("the request body could not be read")),
         }

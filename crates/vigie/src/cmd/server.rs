@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
-use vigie_server::private_file::read_or_create_master_key;
+use vigie_server::private_file::{read_master_key, read_or_create_master_key};
 use vigie_server::{Server, ServerConfig, TlsFiles};
 use vigie_store::OsDisk;
 
@@ -53,14 +53,29 @@ pub async fn open(config: ServerConfig) -> Result<Server, Failure> {
 }
 
 fn master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
+    if let Some(key) = master_key_of_environment()? {
+        return Ok(key);
+    }
+    // The owner's alone: it holds video and secrets.
+    let folder = DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
+    folder.doing(format!("create {}", config.data_dir.display()))?;
+    read_or_create_master_key(&config.master_key_path()).doing("read the master key")
+}
+
+/// The master key of a server that has been started before; makes none.
+pub fn existing_master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
+    match master_key_of_environment()? {
+        Some(key) => Ok(key),
+        None => read_master_key(&config.master_key_path()).doing("read the master key"),
+    }
+}
+
+fn master_key_of_environment() -> Result<Option<MasterKey>, Failure> {
     match std::env::var(MASTER_KEY_VARIABLE) {
-        Ok(hex) => MasterKey::from_hex(hex.trim()).doing(format!("use {MASTER_KEY_VARIABLE}")),
-        Err(std::env::VarError::NotPresent) => {
-            // The owner's alone: it holds video and secrets.
-            let folder = DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
-            folder.doing(format!("create {}", config.data_dir.display()))?;
-            read_or_create_master_key(&config.master_key_path()).doing("read the master key")
+        Ok(hex) => {
+            MasterKey::from_hex(hex.trim()).doing(format!("use {MASTER_KEY_VARIABLE}")).map(Some)
         }
+        Err(std::env::VarError::NotPresent) => Ok(None),
         Err(error) => Err(Failure::usage(format!("{MASTER_KEY_VARIABLE}: {error}"))),
     }
 }

@@ -314,6 +314,15 @@ impl MetadataDb for SqliteMetadataDb {
         self.writer.write(move |db| access_key::create(db, &key)).await.map(drop)
     }
 
+    async fn revoke_access_key(
+        &self,
+        access_key_id: &str,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let id = access_key_id.to_owned();
+        self.writer.write(move |db| access_key::revoke(db, &id, now)).await
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, DbError> {
         self.read(|db| {
             db.prepare_cached("SELECT value FROM setting WHERE name = ?1")?

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use crate::db::DbError;
 
 /// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
-const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Takes the database to the newest version, each step in a transaction.
 pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
@@ -55,5 +56,16 @@ mod tests {
         assert_eq!((stream.retention_hours, stream.storage_tier.as_deref()), (24, Some("HOT")));
         assert_eq!((stream.image_generation_json, stream.notification_json), (None, None));
         upgrade(&connection).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_the_second_version_opens_with_its_root_key() {
+        let rows =
+            "INSERT INTO access_key VALUES ('AKIA', x'01', 'arn:aws:iam::000000000000:root', 5)";
+        let connection = written_by(2, rows);
+        upgrade(&connection).unwrap();
+        let key = super::super::access_key::get(&connection, "AKIA").unwrap().unwrap();
+        assert_eq!((key.created_at.as_millis(), key.sealed_secret), (5, vec![1]));
+        assert_eq!((key.policy_json, key.revoked_at), (None, None));
     }
 }

@@ -205,7 +205,7 @@ async fn versions_that_a_secret_no_longer_has_are_gone_with_their_values() {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
+fn a_newer_schema_is_refused_and_a_missing_database_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metadata.sqlite");
     drop(SqliteMetadataDb::open(&path).unwrap());
@@ -215,4 +215,32 @@ fn a_newer_schema_is_refused() {
     let missing = folder.path().join("missing.sqlite");
     assert!(SqliteMetadataDb::open_existing(&missing).is_err());
     assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_key_is_revoked_once_and_the_last_root_key_never() {
+    let (_folder, db) = open();
+    let key = |id: &str, policy: Option<&str>| AccessKey {
+        access_key_id: id.into(),
+        sealed_secret: vec![1],
+        principal_arn: "arn:aws:iam::000000000000:root".into(),
+        created_at: timestamp(1),
+        policy_json: policy.map(str::to_owned),
+        revoked_at: None,
+    };
+    for row in [key("one", None), key("two", None), key("hub", Some("{}"))] {
+        db.create_access_key(&row).await.unwrap();
+        assert_eq!(db.access_key(&row.access_key_id).await.unwrap(), Some(row));
+    }
+    let check = async |id: &str, expect: bool| {
+        assert_eq!(db.revoke_access_key(id, timestamp(9)).await.unwrap(), expect, "{id}");
+    };
+    check("hub", true).await;
+    check("hub", false).await;
+    check("nobody", false).await;
+    check("one", true).await;
+    check("two", false).await;
+    let revoked = db.access_key("hub").await.unwrap().unwrap();
+    assert_eq!((revoked.revoked_at, revoked.sealed_secret), (Some(timestamp(9)), Vec::new()));
+    assert_eq!(db.access_key("two").await.unwrap(), Some(key("two", None)));
 }

@@ -1,0 +1,154 @@
+//! The access keys of a server, for the operator at the machine: list, create, revoke. Works on the data folder,
+//! whether the server runs or not; one that runs sees a change with its next request.
+
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret;
+use vigie_kvs::iam::{Policy, PolicyError};
+use vigie_media::Timestamp;
+
+use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
+use crate::config::ServerConfig;
+use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
+use crate::server::{ServerError, check_master_key};
+
+/// Why the access keys cannot be changed as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessKeyError {
+    /// The metadata cannot be read or written.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The secret half cannot be made or sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The master key is not the server's.
+    #[error(transparent)]
+    MasterKey(#[from] ServerError),
+    /// The policy document is refused.
+    #[error("the policy is refused: {0}")]
+    Policy(#[from] PolicyError),
+    /// The name is none that IAM knows.
+    #[error("the name {0:?} must be 1 to 64 letters, digits or one of _+=,.@-")]
+    Name(String),
+    /// The folder has no server's first start behind it.
+    #[error("{} holds no root key; start the server once first", .0.display())]
+    NoRootKey(PathBuf),
+    /// No such key.
+    #[error("there is no access key {0}")]
+    Unknown(String),
+    /// Revoked before.
+    #[error("the access key {0} is revoked already")]
+    AlreadyRevoked(String),
+    /// Nobody could manage the server any more.
+    #[error("{0} is the last root key; create another root key first")]
+    LastRootKey(String),
+}
+
+/// What a new access key may do.
+#[derive(Clone, Copy, Debug)]
+pub enum NewPermissions<'a> {
+    /// Everything.
+    Root,
+    /// What an IAM policy document allows.
+    Policy {
+        /// The document, JSON.
+        document: &'a str,
+        /// The user's name in ARNs and messages; the key's id unless given.
+        name: Option<&'a str>,
+    },
+}
+
+/// An access key, as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKeyInfo {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// Who uses it.
+    pub principal_arn: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its policy document; `None` is a root key.
+    pub policy_json: Option<String>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl From<AccessKey> for AccessKeyInfo {
+    fn from(key: AccessKey) -> Self {
+        Self {
+            access_key_id: key.access_key_id,
+            principal_arn: key.principal_arn,
+            created_at: key.created_at,
+            policy_json: key.policy_json,
+            revoked_at: key.revoked_at,
+        }
+    }
+}
+
+/// The access keys of a server, oldest first, revoked ones included.
+pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, AccessKeyError> {
+    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    Ok(db.access_keys().await?.into_iter().map(AccessKeyInfo::from).collect())
+}
+
+/// Makes an access key. Its secret half is in the returned value and nowhere else in the clear.
+pub async fn create_access_key(
+    config: &ServerConfig,
+    master_key: &MasterKey,
+    permissions: NewPermissions<'_>,
+    now: Timestamp,
+) -> Result<(NewAccessKey, AccessKeyInfo), AccessKeyError> {
+    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    check_master_key(&db, master_key, config).await?;
+    // The account is the root key's: the server was started with it, this command was not.
+    let keys = db.access_keys().await?;
+    let root = keys.into_iter().find(|key| key.policy_json.is_none());
+    let root = root.ok_or_else(|| AccessKeyError::NoRootKey(config.data_dir.clone()))?;
+    let key = NewAccessKey::generate()?;
+    let (principal_arn, policy_json) = match permissions {
+        NewPermissions::Root => (root.principal_arn, None),
+        NewPermissions::Policy { document, name } => {
+            Policy::parse(document)?;
+            let name = name.unwrap_or(&key.access_key_id);
+            check_name(name)?;
+            let account = root.principal_arn.trim_end_matches("root");
+            (format!("{account}user/{name}"), Some(document.to_owned()))
+        }
+    };
+    let secret = key.secret_access_key.expose_secret().as_bytes();
+    let row = AccessKey {
+        access_key_id: key.access_key_id.clone(),
+        sealed_secret: master_key.seal(&seal_purpose(&key.access_key_id), secret)?,
+        principal_arn,
+        created_at: now,
+        policy_json,
+        revoked_at: None,
+    };
+    db.create_access_key(&row).await?;
+    Ok((key, row.into()))
+}
+
+/// Revokes an access key, and with it the temporary credentials that came from it. It does not come back.
+pub async fn revoke_access_key(
+    config: &ServerConfig,
+    access_key_id: &str,
+    now: Timestamp,
+) -> Result<(), AccessKeyError> {
+    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    let id = || access_key_id.to_owned();
+    if db.revoke_access_key(access_key_id, now).await? {
+        return Ok(());
+    }
+    Err(match db.access_key(access_key_id).await? {
+        None => AccessKeyError::Unknown(id()),
+        Some(key) if key.revoked_at.is_some() => AccessKeyError::AlreadyRevoked(id()),
+        Some(_) => AccessKeyError::LastRootKey(id()),
+    })
+}
+
+/// User names of IAM.
+fn check_name(name: &str) -> Result<(), AccessKeyError> {
+    let valid = (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+    if valid { Ok(()) } else { Err(AccessKeyError::Name(name.to_owned())) }
+}
