@@ -2,7 +2,7 @@
 //!
 //! Decides which steps a database needs. Never goes back: what a newer version wrote is refused.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::db::DbError;
 
@@ -10,24 +10,33 @@ use crate::db::DbError;
 const STEPS: &[&str] =
     &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
-/// Takes the database to the newest version, each step in a transaction.
+/// Takes the database to the newest version, all steps in one transaction.
 pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if version(connection)? == known {
+        return Ok(());
+    }
+    // Read again under the lock: a server and a `vigie keys` may open the same folder at once.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
     if found > known {
         return Err(DbError::TooNew { found, known });
     }
     for (version, step) in (1..).zip(STEPS) {
         if version > found {
-            connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {step} PRAGMA user_version = {version}; COMMIT;"
-            ))?;
-            if found > 0 {
-                tracing::info!(from = version - 1, to = version, "metadata database upgraded");
-            }
+            transaction.execute_batch(step)?;
         }
     }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    if (1..known).contains(&found) {
+        tracing::info!(from = found, to = known, "metadata database upgraded");
+    }
     Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 #[cfg(test)]
@@ -67,5 +76,25 @@ mod tests {
         let key = super::super::access_key::get(&connection, "AKIA").unwrap().unwrap();
         assert_eq!((key.created_at.as_millis(), key.sealed_secret), (5, vec![1]));
         assert_eq!((key.policy_json, key.revoked_at), (None, None));
+    }
+
+    #[test]
+    fn processes_that_open_an_old_folder_at_once_upgrade_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metadata.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.pragma_update(None, "journal_mode", "WAL").unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || crate::db::SqliteMetadataDb::open(&path).map(drop))
+            })
+            .collect();
+        for opened in opening {
+            opened.join().unwrap().unwrap();
+        }
+        assert_eq!(version(&old).unwrap(), STEPS.len() as i64);
     }
 }
