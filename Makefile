@@ -3,7 +3,7 @@
 # How many whole-system tests run side by side; they mostly wait.
 PYTEST_WORKERS ?= 4
 
-.PHONY: demo test build lint clean
+.PHONY: demo test build lint fuzz clean
 
 demo:
 	scripts/setup build
@@ -27,6 +27,10 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+# Every fuzz target for a minute; needs a nightly compiler.
+fuzz:
+	scripts/fuzz 60
 
 clean:
 	cargo clean

@@ -10,6 +10,9 @@ use crate::{Track, TrackKind, VideoSettings, codec_id};
 /// NAL unit type of an instantaneous decoding refresh slice.
 const NAL_IDR_SLICE: u8 = 5;
 
+/// No level of H.264 allows a longer side: 1055 macroblocks (ITU-T H.264 §A.3.1, level 6.2).
+const SIDE_PIXELS_MAX: u32 = 1055 * 16;
+
 /// Parameter sets of an H.264 track: the content of an avcC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AvcConfig {
@@ -79,10 +82,16 @@ impl AvcConfig {
 
     /// Picture size after cropping, in pixels.
     pub fn dimensions(&self) -> Result<VideoSettings, CodecError> {
-        let invalid = CodecError::Invalid("the H.264 sequence parameter set gives no picture size");
+        const INVALID: CodecError =
+            CodecError::Invalid("the H.264 sequence parameter set gives no picture size");
         let (width_pixels, height_pixels) =
-            self.parsed_sps()?.pixel_dimensions().map_err(|_| invalid)?;
-        Ok(VideoSettings { width_pixels, height_pixels })
+            self.parsed_sps()?.pixel_dimensions().map_err(|_| INVALID)?;
+        // The parser lets a cropping through that leaves nothing.
+        let is_side = |pixels: u32| (1..=SIDE_PIXELS_MAX).contains(&pixels);
+        match is_side(width_pixels) && is_side(height_pixels) {
+            true => Ok(VideoSettings { width_pixels, height_pixels }),
+            false => Err(INVALID),
+        }
     }
 
     /// RFC 6381 codec string.
@@ -145,6 +154,15 @@ mod tests {
         let byte =
             |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
         digits.chunks(2).map(byte).collect()
+    }
+
+    #[test]
+    fn a_picture_that_is_cropped_to_nothing_is_refused() {
+        // Found by fuzzing.
+        let sps = Bytes::from_static(&[0x68, 0x70, 0xE2, 0x5D, 0x2E, 0x2C, 0x85, 0x33, 0x8B, 0x4D]);
+        let config = AvcConfig::new(vec![sps], Vec::new()).unwrap();
+        assert!(config.dimensions().is_err());
+        assert!(track(1, "video", &config).is_err());
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl TestClock {
         self.wall_at_start_ms.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
     }
 
+    /// Makes it that time now.
+    pub(crate) fn set_wall(&self, wall: Timestamp) {
+        let ran_ms = self.started.elapsed().as_millis() as i64;
+        self.wall_at_start_ms.store(wall.as_millis() - ran_ms, Ordering::SeqCst);
+    }
+
     pub(crate) fn wall(&self) -> Timestamp {
         self.now().wall
     }

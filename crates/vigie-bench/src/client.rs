@@ -1,0 +1,85 @@
+//! One connection of a caller that signs every call anew.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
+use vigie_media::Timestamp;
+
+use crate::Outcome;
+
+const REGION: &str = "us-east-1";
+const SERVICE: &str = "kinesisvideo";
+
+/// See the module's documentation.
+pub(crate) struct Caller {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    credentials: Arc<Credentials>,
+}
+
+impl Caller {
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        credentials: &Arc<Credentials>,
+    ) -> Outcome<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let credentials = Arc::clone(credentials);
+        Ok(Self { sender, host: address.to_string(), credentials })
+    }
+
+    /// A signed POST; anything but 200 is a failure.
+    pub(crate) async fn call(&mut self, path: &str, body: Bytes) -> Outcome<Bytes> {
+        let request = self.signed(path, &body)?.map(|()| Full::new(body));
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        if status == 200 {
+            return Ok(answer);
+        }
+        Err(format!("{path}: {status} {}", String::from_utf8_lossy(&answer)).into())
+    }
+
+    /// A call whose answer is JSON.
+    pub(crate) async fn json(&mut self, path: &str, input: &Value) -> Outcome<Value> {
+        Ok(serde_json::from_slice(&self.call(path, input.to_string().into()).await?)?)
+    }
+
+    fn signed(&self, path: &str, body: &[u8]) -> Outcome<Request<()>> {
+        let headers: [(&str, &[u8]); 2] =
+            [("host", self.host.as_bytes()), ("content-type", b"application/json")];
+        let head = RequestHead { method: "POST", path, query: "", headers: &headers };
+        let now = Timestamp::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let signed = sign(&head, Some(body), &self.credentials, REGION, SERVICE, now);
+        Ok(Request::post(path)
+            .header("host", &self.host)
+            .header("content-type", "application/json")
+            .header("x-amz-date", signed.date)
+            .header("authorization", signed.authorization.expose())
+            .body(())?)
+    }
+}
+
+/// Whether a server says that it is ready. It listens before it is.
+pub(crate) async fn is_ready(address: SocketAddr) -> bool {
+    let ask = async {
+        let (mut sender, connection) =
+            handshake(TokioIo::new(TcpStream::connect(address).await?)).await?;
+        tokio::spawn(connection);
+        let request = Request::get("/readyz").header("host", address.to_string());
+        let response = sender.send_request(request.body(Full::<Bytes>::default())?).await?;
+        Outcome::Ok(response.status() == 200)
+    };
+    ask.await.unwrap_or(false)
+}

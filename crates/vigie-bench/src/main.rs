@@ -1,0 +1,71 @@
+//! `make bench`: what a vigie server does with one core, measured from another process over loopback.
+//!
+//! Decides what is measured and how it is written down. Every figure stands beside a floor of the same run: the same
+//! load on a bare HTTP server, the same disk under bare appends. Never part of the tests: figures of a busy machine
+//! would fail them for nothing.
+
+mod client;
+mod disk_floor;
+mod hello;
+mod hubs;
+mod load;
+mod machine;
+mod measure;
+mod process;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Outcome<T> = Result<T, Failure>;
+
+/// Measures a vigie server.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the control plane and print the tables
+    ControlPlane(ControlPlane),
+    /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
+    Hello,
+}
+
+#[derive(clap::Args)]
+struct ControlPlane {
+    /// The program to measure, a release build
+    #[arg(long)]
+    vigie: PathBuf,
+    /// How long each load lasts
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Connected hubs
+    #[arg(long, default_value_t = 1000)]
+    hubs: usize,
+    /// Where the server keeps its data, on the disk to measure [default: the system's folder for temporary files]
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Write the page here as well
+    #[arg(long)]
+    page: Option<PathBuf>,
+}
+
+fn main() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match Options::parse().command {
+        Command::Hello => runtime.block_on(hello::serve()),
+        Command::ControlPlane(options) => {
+            let page = runtime.block_on(measure::control_plane(&options))?;
+            println!("{page}");
+            if let Some(path) = &options.page {
+                std::fs::write(path, page)?;
+            }
+            Ok(())
+        }
+    }
+}

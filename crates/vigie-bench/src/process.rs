@@ -1,0 +1,102 @@
+//! The processes that are measured: each on one core, ended with the benchmark.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use vigie_kvs::Sensitive;
+use vigie_kvs::sigv4::Credentials;
+
+use crate::{Outcome, client};
+
+/// The core of what is measured; the load runs on the others.
+const CORE: &str = "0";
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It is the benchmark's own; that it has ended already does no harm.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The floor: this program's own bare server.
+    pub(crate) fn hello() -> Outcome<Self> {
+        let mut command = on_one_core(&std::env::current_exe()?);
+        let mut child = command.arg("hello").stdout(Stdio::piped()).spawn()?;
+        let out = child.stdout.take().ok_or("the floor has no output")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        Ok(Self { child, address: line.trim().parse()? })
+    }
+
+    /// A server with a new data folder, ready, and its root key.
+    pub(crate) async fn vigie(program: &Path, folder: &Path) -> Outcome<(Self, Credentials)> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let data_dir = folder.join("server");
+        let mut command = on_one_core(program);
+        command.args(["--log", "warn", "server", "--listen", &address.to_string(), "--data-dir"]);
+        let child = command.arg(&data_dir).env_remove("VIGIE_CONFIG").spawn()?;
+        let mut server = Self { child, address };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !client::is_ready(address).await {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server has ended: {status}").into());
+            }
+            if Instant::now() > deadline {
+                return Err("the server is not ready".into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok((server, root_key(&data_dir.join("credentials"))?))
+    }
+}
+
+fn root_key(path: &Path) -> Outcome<Credentials> {
+    let text = std::fs::read_to_string(path)?;
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key));
+        let value = line.and_then(|line| line.split_once(" = ")).map(|(_, value)| value.to_owned());
+        value.ok_or_else(|| format!("no {key} in {}", path.display()))
+    };
+    Ok(Credentials {
+        access_key_id: value("aws_access_key_id")?,
+        secret_access_key: Sensitive::new(value("aws_secret_access_key")?),
+        session_token: None,
+    })
+}
+
+/// Keeps the load off the core of what is measured. Called before the load begins.
+pub(crate) fn leave_the_core(cores: usize) -> Outcome<()> {
+    if cores < 2 {
+        return Err("one core is not enough: the load would run on that of the server".into());
+    }
+    let others = format!("1-{}", cores - 1);
+    let pid = std::process::id().to_string();
+    let done = Command::new("taskset")
+        .args(["--all-tasks", "--cpu-list", "--pid", &others, &pid])
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("taskset (package util-linux): {error}"))?;
+    if done.success() { Ok(()) } else { Err(format!("taskset: {done}").into()) }
+}
+
+fn on_one_core(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", CORE]).arg(program).stdin(Stdio::null());
+    command
+}
