@@ -3,7 +3,7 @@
 # How many whole-system tests run side by side; they mostly wait.
 PYTEST_WORKERS ?= 4
 
-.PHONY: demo test build lint fuzz clean
+.PHONY: demo test build lint fuzz bench clean
 
 demo:
 	scripts/setup build
@@ -31,6 +31,12 @@ lint:
 # Every fuzz target for a minute; needs a nightly compiler.
 fuzz:
 	scripts/fuzz 60
+
+# Measures a release build and writes docs/benchmarks.md. Wants an idle machine with two cores or more.
+bench:
+	scripts/setup build
+	cargo build --locked --release -p vigie -p vigie-bench
+	target/release/vigie-bench control-plane --vigie target/release/vigie --page docs/benchmarks.md
 
 clean:
 	cargo clean

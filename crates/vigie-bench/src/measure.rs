@@ -45,6 +45,12 @@ pub(crate) async fn control_plane(options: &ControlPlane) -> Outcome<String> {
     let target = (server.address, server.pid());
     let create = create_streams("gate", options.hubs);
     load::each_once(target, &credentials, "/createStream", &create).await?;
+    let memory_before = machine::memory_bytes(server.pid())?;
+    let mut hubs = Hubs::connect(server.address, &credentials, options.hubs).await?;
+    let receipts = receipts(&server, &credentials, &mut hubs, options.hubs).await?;
+    let memory_after = machine::memory_bytes(server.pid())?;
+    drop(hubs);
+
     let create = create_streams("update", UPDATES);
     let create_rate = load::each_once(target, &credentials, "/createStream", &create).await?;
     let describe_rate =
@@ -57,10 +63,6 @@ pub(crate) async fn control_plane(options: &ControlPlane) -> Outcome<String> {
     let update_rate =
         load::each_once(target, &credentials, path, &Arc::new(update.collect())).await?;
 
-    let memory_before = machine::memory_bytes(server.pid())?;
-    let mut hubs = Hubs::connect(server.address, &credentials, options.hubs).await?;
-    let memory_after = machine::memory_bytes(server.pid())?;
-    let receipts = receipts(&server, &credentials, &mut hubs, options.hubs).await?;
     Ok(page(&Figures {
         processor,
         cores,

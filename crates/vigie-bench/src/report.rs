@@ -83,7 +83,7 @@ of StartEdgeConfigurationUpdate to the hub's receipt, one durable commit include
 
 | | | aim |
 | --- | ---: | --- |
-| resident memory for each connected, idle hub | {hub_kb:.1} KB | 40 KB |
+| resident memory for each connected hub with one configuration, idle | {hub_kb:.1} KB | 40 KB |
 | of the whole server with {hubs} of them | {memory_mb:.1} MB | |
 ",
         syncs = figures.syncs_per_second,

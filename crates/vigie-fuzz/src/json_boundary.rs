@@ -4,7 +4,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
-use vigie_kvs::shapes::{archived_media, edge, media, secrets, stream, sync_edge_agent};
+use vigie_kvs::shapes::{
+    archived_media, delivery, edge, media, secrets, stream, sync_edge_agent, tag,
+};
 use vigie_kvs::{ErrorKind, KvsError};
 
 /// A line with the name of an operation, or anything else for all of them, then the body.
@@ -49,7 +51,18 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "ListStreams" => read::<stream::ListStreamsInput>,
         "UpdateDataRetention" => read::<stream::UpdateDataRetentionInput>,
         "DeleteStream" => read::<stream::DeleteStreamInput>,
-        "TagStream" => read::<stream::TagStreamInput>,
+        "UpdateStream" => read::<stream::UpdateStreamInput>,
+        "DescribeStreamStorageConfiguration"
+        | "DescribeImageGenerationConfiguration"
+        | "DescribeNotificationConfiguration" => read::<stream::DescribeStreamInput>,
+        "UpdateStreamStorageConfiguration" => read::<stream::UpdateStreamStorageConfigurationInput>,
+        "UpdateImageGenerationConfiguration" => {
+            read::<delivery::UpdateImageGenerationConfigurationInput>
+        }
+        "UpdateNotificationConfiguration" => read::<delivery::UpdateNotificationConfigurationInput>,
+        "TagStream" => read::<tag::TagStreamInput>,
+        "UntagStream" => read::<tag::UntagStreamInput>,
+        "ListTagsForStream" => read::<tag::ListTagsForStreamInput>,
         "GetDataEndpoint" => read::<media::GetDataEndpointInput>,
         "GetMedia" => read::<media::GetMediaInput>,
         "StartEdgeConfigurationUpdate" => read::<edge::StartEdgeConfigurationUpdateInput>,

@@ -1,12 +1,16 @@
 //! The settings of a server, and the names that follow from them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use vigie_kvs::arn::Place;
 
 use crate::db::Stream;
 use crate::ingest::IngestRules;
 use crate::tls::TlsFiles;
+
+/// AWS's five minutes.
+const SIGNATURE_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// What the composition decides about a server.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// The certificate to serve TLS with; plain HTTP without one.
     pub tls: Option<TlsFiles>,
+    /// How far the clocks of a caller and this server may differ.
+    pub signature_skew: Duration,
     /// The limits of PutMedia connections.
     pub ingest_rules: IngestRules,
 }
@@ -34,6 +40,7 @@ impl ServerConfig {
             account_id: "000000000000".to_owned(),
             public_url: None,
             tls: None,
+            signature_skew: SIGNATURE_SKEW,
             ingest_rules: IngestRules::KVS,
         }
     }

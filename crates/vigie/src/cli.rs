@@ -76,6 +76,9 @@ pub struct ServerOptions {
     /// Account id in ARNs, twelve digits
     #[arg(long, env = "VIGIE_ACCOUNT_ID", default_value = "000000000000", value_name = "ID")]
     pub account_id: String,
+    /// How far the clocks of callers may differ from the server's, in seconds
+    #[arg(long, env = "VIGIE_SIGNATURE_SKEW_SECONDS", default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub signature_skew_seconds: u32,
 }
 
 #[derive(Debug, Args)]

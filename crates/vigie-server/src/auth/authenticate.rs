@@ -3,7 +3,6 @@
 //! Every refusal is 403 and says no more than the service would; nothing of the request has been acted on yet.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vigie_kvs::iam::Policy;
 use vigie_kvs::sigv4::{Claim, Expected, Payload, RequestHead, SigV4Error};
@@ -15,9 +14,6 @@ use super::session_token::SessionToken;
 use crate::app::App;
 use crate::db::AccessKey;
 use crate::failure::{Answer, Failure};
-
-/// How far the clocks of a caller and this server may differ (AWS's 5 minutes).
-const SKEW_WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// A caller whose signature holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +54,8 @@ pub(crate) async fn authenticate(
         Some(session) => session.secret_access_key.clone(),
         None => open_secret(app, &key)?,
     };
-    let expected = Expected { service, region: Some(&app.config.region), skew_window: SKEW_WINDOW };
+    let (region, skew_window) = (Some(app.config.region.as_str()), app.config.signature_skew);
+    let expected = Expected { service, region, skew_window };
     let now = app.clock.now().wall;
     claim.verify(head, payload, &secret, &expected, now).map_err(KvsError::from)?;
     if session.as_ref().is_some_and(|session| session.expires_at <= now) {

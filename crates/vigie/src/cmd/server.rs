@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
@@ -29,6 +30,7 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
         account_id: options.account_id,
         public_url: options.public_url,
         tls,
+        signature_skew: Duration::from_secs(options.signature_skew_seconds.into()),
         ..ServerConfig::new(options.data_dir)
     };
     stop::runtime()?.block_on(async {
