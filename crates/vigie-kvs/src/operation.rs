@@ -93,6 +93,14 @@ impl Operation {
         self.service.protocol()
     }
 
+    /// Whether it changes what the service keeps, so that it belongs in an audit log. A hub's report (SyncEdgeAgent)
+    /// does not: it comes every minute and changes nothing that anybody has set.
+    pub fn mutates(&self) -> bool {
+        const READING: [&str; 3] = ["Describe", "Get", "List"];
+        self.service != Service::Extension
+            && !READING.iter().any(|verb| self.name.starts_with(verb))
+    }
+
     /// The exception for a broken constraint.
     pub const fn constraint_error(&self) -> ErrorKind {
         match self.protocol() {

@@ -11,12 +11,14 @@ use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_kvs::version::version_token;
 
+use crate::audit::AuditLog;
 use crate::auth::MasterKey;
 use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
 use crate::hub_wakers::HubWakers;
 use crate::ingest::Connections;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 /// See the module's documentation.
@@ -28,6 +30,8 @@ pub(crate) struct App {
     pub fragments: Arc<dyn FragmentStore>,
     pub master_key: MasterKey,
     pub metrics: Metrics,
+    pub audit: AuditLog,
+    pub limits: Limits,
     pub hub_wakers: Arc<HubWakers>,
     pub connections: Arc<Connections>,
     /// Wakes the reconciler when a deadline was set.
@@ -47,8 +51,10 @@ impl App {
         db: Arc<dyn MetadataDb>,
         fragments: Arc<dyn FragmentStore>,
         master_key: MasterKey,
+        audit: AuditLog,
     ) -> Self {
         let (alive, ended) = mpsc::channel(1);
+        let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
         Self {
             config,
             clock,
@@ -56,7 +62,9 @@ impl App {
             db,
             fragments,
             master_key,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(audit.failures()),
+            audit,
+            limits,
             hub_wakers: Arc::default(),
             connections: Arc::default(),
             reconcile: Notify::new(),

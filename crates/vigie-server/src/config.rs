@@ -7,6 +7,7 @@ use vigie_kvs::arn::Place;
 
 use crate::db::Stream;
 use crate::ingest::IngestRules;
+use crate::limits::RateLimits;
 use crate::tls::TlsFiles;
 
 /// AWS's five minutes.
@@ -27,6 +28,14 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
     /// How far the clocks of a caller and this server may differ.
     pub signature_skew: Duration,
+    /// Connections at once; more wait in the listener's backlog.
+    pub connections_max: usize,
+    /// Connections at once from one remote address; more are closed at once.
+    pub connections_per_address_max: usize,
+    /// Calls a second that each access key may make.
+    pub rate_limits: RateLimits,
+    /// The file of the audit log.
+    pub audit_log: Option<PathBuf>,
     /// The limits of PutMedia connections.
     pub ingest_rules: IngestRules,
 }
@@ -41,6 +50,10 @@ impl ServerConfig {
             public_url: None,
             tls: None,
             signature_skew: SIGNATURE_SKEW,
+            connections_max: 16_384,
+            connections_per_address_max: 4096,
+            rate_limits: RateLimits::Off,
+            audit_log: None,
             ingest_rules: IngestRules::KVS,
         }
     }

@@ -15,6 +15,7 @@
 mod access_keys;
 mod api;
 mod app;
+mod audit;
 pub mod auth;
 mod config;
 pub mod db;
@@ -23,11 +24,13 @@ pub mod fragment_store;
 mod http;
 mod hub_wakers;
 pub mod ingest;
+mod limits;
 mod metrics;
 pub mod private_file;
 mod reading;
 mod reconcile;
 mod server;
+mod subject;
 mod tls;
 
 pub use access_keys::{
@@ -35,5 +38,6 @@ pub use access_keys::{
     revoke_access_key,
 };
 pub use config::ServerConfig;
+pub use limits::RateLimits;
 pub use server::{Server, ServerError};
 pub use tls::{TlsError, TlsFiles};

@@ -34,13 +34,17 @@ pub(crate) struct Metrics {
     pub get_media_connections: Gauge,
     pub connected_hubs: Gauge,
     pub stored_bytes: Gauge<u64, AtomicU64>,
+    pub refused_connections: Counter,
+    pub limited_calls: Counter,
+    pub held_back_answers: Counter,
     pub tls_handshake_failures: Counter,
     pub tls_reloads: Counter,
     pub tls_reload_failures: Counter,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// `audit_failures` is counted by the audit log itself.
+    pub(crate) fn new(audit_failures: Counter) -> Self {
         let mut registry = Registry::with_prefix("vigie_server");
         // A commit takes milliseconds on an SSD and can take seconds on a busy disk.
         let persist_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
@@ -56,6 +60,9 @@ impl Metrics {
             get_media_connections: Gauge::default(),
             connected_hubs: Gauge::default(),
             stored_bytes: Gauge::default(),
+            refused_connections: Counter::default(),
+            limited_calls: Counter::default(),
+            held_back_answers: Counter::default(),
             tls_handshake_failures: Counter::default(),
             tls_reloads: Counter::default(),
             tls_reload_failures: Counter::default(),
@@ -109,6 +116,26 @@ impl Metrics {
             "Bytes of media files on disk",
             Unit::Bytes,
             m.stored_bytes.clone(),
+        );
+        r.register(
+            "refused_connections",
+            "Connections closed because their address had as many as it may have",
+            m.refused_connections.clone(),
+        );
+        r.register(
+            "limited_calls",
+            "Calls refused because their access key was over its rate limit",
+            m.limited_calls.clone(),
+        );
+        r.register(
+            "held_back_answers",
+            "Refusals of PutMedia answered late, because they came again and again",
+            m.held_back_answers.clone(),
+        );
+        r.register(
+            "audit_failures",
+            "Lines of the audit log that could not be written",
+            audit_failures,
         );
         r.register(
             "tls_handshake_failures",

@@ -16,6 +16,7 @@ use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
 
 use crate::app::App;
+use crate::audit::AuditLog;
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
@@ -59,6 +60,15 @@ pub enum ServerError {
         #[from]
         TlsError,
     ),
+    /// The audit log cannot be opened.
+    #[error("open the audit log {}", path.display())]
+    AuditLog {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The stored secrets belong to another master key.
     #[error(
         "this master key is not the one that the secrets in {} were stored with; start with that one",
@@ -124,7 +134,13 @@ impl Server {
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
         create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
-        let app = Arc::new(App::new(config, clock, chance, db, fragments, master_key));
+        let audit = AuditLog::open(config.audit_log.as_deref());
+        let audit = audit.map_err(|source| ServerError::AuditLog {
+            path: config.audit_log.clone().unwrap_or_default(),
+            source,
+        })?;
+        let app = App::new(config, clock, chance, db, fragments, master_key, audit);
+        let app = Arc::new(app);
         Ok(Self { app, store, tls })
     }
 

@@ -67,6 +67,18 @@ pub struct ServerOptions {
     /// Serve http without TLS on an address that is not loopback
     #[arg(long, env = "VIGIE_INSECURE_HTTP")]
     pub insecure_http: bool,
+    /// Connections at once; more wait
+    #[arg(long, env = "VIGIE_CONNECTIONS_MAX", default_value_t = 16_384, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections_max: u32,
+    /// Connections at once from one remote address (for IPv6 its /64); more are closed
+    #[arg(long, env = "VIGIE_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections_per_address_max: u32,
+    /// Calls a second that each access key may make
+    #[arg(long, env = "VIGIE_RATE_LIMITS", value_enum, default_value_t)]
+    pub rate_limits: RateLimitPreset,
+    /// File to append the audit log to, one JSON object for each call that changes something
+    #[arg(long, env = "VIGIE_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
     /// URL that clients reach this server by, returned by GetDataEndpoint [default: taken from each request]
     #[arg(long, env = "VIGIE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -79,6 +91,16 @@ pub struct ServerOptions {
     /// How far the clocks of callers may differ from the server's, in seconds
     #[arg(long, env = "VIGIE_SIGNATURE_SKEW_SECONDS", default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub signature_skew_seconds: u32,
+}
+
+/// How many calls a second a key may make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RateLimitPreset {
+    /// As many as it likes
+    #[default]
+    Off,
+    /// As many as an account of AWS: its quotas for each operation and each stream
+    Aws,
 }
 
 #[derive(Debug, Args)]

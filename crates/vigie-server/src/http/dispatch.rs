@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use crate::app::App;
 use crate::auth::{Identity, authenticate};
 use crate::failure::Answer;
 use crate::metrics::RequestLabels;
+use crate::subject::Subject;
 use crate::{ingest, reading};
 
 /// What GetMedia and PutMedia answer with, as the service does on the wire.
@@ -34,6 +36,7 @@ const JSON_LINES: &str = "application/json";
 
 pub(super) async fn dispatch(
     app: Arc<App>,
+    remote: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let request_id = app.new_request_id();
@@ -46,12 +49,18 @@ pub(super) async fn dispatch(
     let (operation, mut response) = match find_operation(&head) {
         _ if query::is_query(&head) => query::answer(&app, &head, body, &request_id).await,
         Some(operation) => {
-            let answer = answer(&app, operation, head, body).await;
+            let mut subject = Subject::new(operation);
+            let answer = answer(&app, &mut subject, head, body).await;
+            let mut refused = None;
             let response = answer.unwrap_or_else(|failure| {
                 let error = failure.into_error(operation.name, &request_id);
                 tracing::debug!(operation = operation.name, request_id, %error, "call refused");
+                refused = Some(error.kind.name());
                 response::error(operation.protocol(), &error)
             });
+            let status = response.status().as_u16();
+            subject.audit(&app, &request_id, remote, status, refused);
+            app.limits.hold_back(&app, &subject, refused.is_some()).await;
             (operation.name, response)
         }
         None => ("unknown", unknown_operation(&head)),
@@ -88,15 +97,16 @@ fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
 
 async fn answer(
     app: &Arc<App>,
-    operation: &'static Operation,
+    subject: &mut Subject,
     head: Parts,
     body: Incoming,
 ) -> Answer<Response<ResponseBody>> {
+    let operation = subject.operation;
     if operation.name == PUT_MEDIA.name {
-        return put_media(app, operation, &head, body).await;
+        return put_media(app, subject, &head, body).await;
     }
     let body = request_body::read(operation, body).await?;
-    let call = verified_call(app, operation, &head, Payload::Whole(&body)).await?;
+    let call = verified_call(app, subject, &head, Payload::Whole(&body)).await?;
     if operation.name == vigie_kvs::operation::GET_MEDIA.name {
         let input = parse(operation, &body)?;
         let pieces = reading::get_media(&call, input).await?;
@@ -107,11 +117,11 @@ async fn answer(
 
 async fn put_media(
     app: &Arc<App>,
-    operation: &'static Operation,
+    subject: &mut Subject,
     head: &Parts,
     body: Incoming,
 ) -> Answer<Response<ResponseBody>> {
-    let call = verified_call(app, operation, head, Payload::Streaming).await?;
+    let call = verified_call(app, subject, head, Payload::Streaming).await?;
     let input = PutMediaInput::from_headers(|name| text_header(&head.headers, name))?;
     let expects_continue = head.headers.contains_key(EXPECT);
     let pieces = ingest::put_media(&call, input, body, expects_continue).await?;
@@ -197,11 +207,17 @@ where
 
 async fn verified_call(
     app: &Arc<App>,
-    operation: &'static Operation,
+    subject: &mut Subject,
     head: &Parts,
     payload: Payload<'_>,
 ) -> Answer<Call> {
-    let identity = verified(app, operation.service.signing_name(), head, payload).await?;
+    let operation = subject.operation;
+    let headers = signed_headers(head);
+    let signed = signed_head(head, &headers);
+    subject.read_request(app, &signed, &payload);
+    let identity = authenticate(app, operation.service.signing_name(), &signed, payload).await?;
+    subject.identity = Some(identity.clone());
+    app.limits.admit(app, subject)?;
     Ok(Call {
         app: Arc::clone(app),
         operation,
@@ -217,15 +233,21 @@ pub(super) async fn verified(
     head: &Parts,
     payload: Payload<'_>,
 ) -> Answer<Identity> {
-    let headers: Vec<(&str, &[u8])> =
-        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let signed = RequestHead {
+    let headers = signed_headers(head);
+    authenticate(app, service, &signed_head(head, &headers), payload).await
+}
+
+fn signed_headers(head: &Parts) -> Vec<(&str, &[u8])> {
+    head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+fn signed_head<'a>(head: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> RequestHead<'a> {
+    RequestHead {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
-        headers: &headers,
-    };
-    authenticate(app, service, &signed, payload).await
+        headers,
+    }
 }
 
 fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

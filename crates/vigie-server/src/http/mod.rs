@@ -10,6 +10,7 @@ mod request_body;
 pub(crate) mod response;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +31,9 @@ use crate::app::App;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A caller that does not end its TLS handshake within this time is cut off.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Read buffer of a connection; also the largest head of a request.
+/// Read buffer of a connection; a head that does not fit is refused (hyper may read ahead once more before it looks).
 const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 64;
-/// Connections at once; more wait in the listener's backlog.
-const CONNECTIONS_MAX: usize = 16_384;
 /// After an accept failed for want of something (file descriptors), the pause before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are still busy this long after the stop are cut.
@@ -46,7 +45,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(app.config.connections_max.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
     let mut stopped = app.stopping();
     loop {
@@ -59,11 +58,16 @@ pub(crate) async fn serve(
             () = stopped.wait() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
+                let Some(place) = app.limits.addresses.enter(remote.ip()) else {
+                    app.metrics.refused_connections.inc();
+                    tracing::debug!(%remote, "an address has as many connections as it may have");
+                    continue;
+                };
                 let (app, tls) = (Arc::clone(&app), tls.clone());
                 connections.spawn(async move {
-                    serve_stream(app, stream, tls).await;
-                    drop(slot);
+                    serve_stream(app, stream, remote, tls).await;
+                    drop((slot, place));
                 });
             }
             Err(error) => {
@@ -81,13 +85,18 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-async fn serve_stream(app: Arc<App>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+async fn serve_stream(
+    app: Arc<App>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    tls: Option<TlsAcceptor>,
+) {
     // Acknowledgements are small and wanted at once.
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a connection went before it was served");
     }
     let Some(tls) = tls else {
-        return serve_connection(app, stream).await;
+        return serve_connection(app, stream, remote).await;
     };
     let mut stopped = app.stopping();
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
@@ -96,7 +105,7 @@ async fn serve_stream(app: Arc<App>, stream: TcpStream, tls: Option<TlsAcceptor>
         () = stopped.wait() => return,
     };
     match accepted {
-        Ok(stream) => serve_connection(app, stream).await,
+        Ok(stream) => serve_connection(app, stream, remote).await,
         Err(error) => {
             app.metrics.tls_handshake_failures.inc();
             tracing::debug!(%error, "a TLS handshake failed");
@@ -104,12 +113,12 @@ async fn serve_stream(app: Arc<App>, stream: TcpStream, tls: Option<TlsAcceptor>
     }
 }
 
-async fn serve_connection<S>(app: Arc<App>, stream: S)
+async fn serve_connection<S>(app: Arc<App>, stream: S, remote: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut stopped = app.stopping();
-    let service = service_fn(move |request| dispatch::dispatch(Arc::clone(&app), request));
+    let service = service_fn(move |request| dispatch::dispatch(Arc::clone(&app), remote, request));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

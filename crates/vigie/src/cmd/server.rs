@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
 use vigie_server::private_file::{read_master_key, read_or_create_master_key};
-use vigie_server::{Server, ServerConfig, TlsFiles};
+use vigie_server::{RateLimits, Server, ServerConfig, TlsFiles};
 use vigie_store::OsDisk;
 
-use crate::cli::ServerOptions;
+use crate::cli::{RateLimitPreset, ServerOptions};
 use crate::failure::{Doing, Failure};
 use crate::stop;
 use crate::system::{SystemChance, SystemClock};
@@ -31,6 +31,13 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
         public_url: options.public_url,
         tls,
         signature_skew: Duration::from_secs(options.signature_skew_seconds.into()),
+        connections_max: options.connections_max as usize,
+        connections_per_address_max: options.connections_per_address_max as usize,
+        rate_limits: match options.rate_limits {
+            RateLimitPreset::Off => RateLimits::Off,
+            RateLimitPreset::Aws => RateLimits::Aws,
+        },
+        audit_log: options.audit_log,
         ..ServerConfig::new(options.data_dir)
     };
     stop::runtime()?.block_on(async {

@@ -50,6 +50,11 @@ struct Running {
 }
 
 async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
+    if !options.listen.ip().to_canonical().is_loopback() {
+        let message =
+            "the demonstration speaks plain http: let it listen on loopback, or run `vigie server`";
+        return Err(Failure::usage(message));
+    }
     let stop = stop::requested()?;
     tokio::pin!(stop);
     let started_at = SystemClock::new().now().wall;

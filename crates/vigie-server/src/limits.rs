@@ -1,0 +1,229 @@
+//! What keeps one caller from harming the others: connections by address, calls by key, answers to those who repeat a
+//! refused PutMedia.
+//!
+//! The shell of `vigie_engine::rate_limit` and `vigie_engine::refusal_delay`: holds their state, waits, counts.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use vigie_engine::rate_limit::{Quotas, Rate, RateLimiter, aws_quotas};
+use vigie_engine::refusal_delay::RefusalDelays;
+use vigie_kvs::operation::PUT_MEDIA;
+use vigie_kvs::{ErrorKind, KvsError, Operation};
+
+use crate::app::App;
+use crate::subject::Subject;
+
+/// Answers that are held back at once; a refusal beyond is answered without delay, which costs less than its memory.
+const HELD_BACK_MAX: usize = 1024;
+
+/// How many calls a second a key may make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RateLimits {
+    /// As many as it likes.
+    #[default]
+    Off,
+    /// As many as an account of AWS.
+    Aws,
+}
+
+impl RateLimits {
+    fn quotas(self, operation: &Operation) -> Quotas {
+        match self {
+            Self::Off => Quotas::default(),
+            Self::Aws => aws_quotas(operation.name),
+        }
+    }
+}
+
+/// A bucket belongs to a key (or a principal with temporary keys), an operation and, for the quota of a stream, the stream.
+type BucketKey = (String, &'static str, Option<String>);
+
+/// See the module's documentation.
+pub(crate) struct Limits {
+    rate_limits: RateLimits,
+    buckets: Mutex<RateLimiter<BucketKey>>,
+    /// By access key id, as claimed, and stream.
+    delays: Mutex<RefusalDelays<(String, String)>>,
+    held_back: Semaphore,
+    pub(crate) addresses: Arc<Addresses>,
+}
+
+impl Limits {
+    pub(crate) fn new(rate_limits: RateLimits, connections_per_address_max: usize) -> Self {
+        Self {
+            rate_limits,
+            buckets: Mutex::default(),
+            delays: Mutex::default(),
+            held_back: Semaphore::new(HELD_BACK_MAX),
+            addresses: Arc::new(Addresses {
+                connections: Mutex::default(),
+                connections_max: connections_per_address_max,
+            }),
+        }
+    }
+
+    /// Whether calls are counted at all: if not, nobody needs to know which stream a reading call is about.
+    pub(crate) fn counts_calls(&self) -> bool {
+        self.rate_limits != RateLimits::Off
+    }
+
+    /// Refuses a verified call that is over its key's quotas.
+    pub(crate) fn admit(&self, app: &App, subject: &Subject) -> Result<(), KvsError> {
+        let Some(identity) = subject.identity.as_ref().filter(|_| self.counts_calls()) else {
+            return Ok(());
+        };
+        let stream = subject.stream_name.as_deref();
+        let now = app.clock.now().mono;
+        // Temporary keys count together, or a caller could make itself new ones for ever.
+        let caller = match identity.temporary {
+            true => &identity.principal_arn,
+            false => &identity.access_key_id,
+        };
+        self.take(subject.operation, caller, stream, now).inspect_err(|_| {
+            app.metrics.limited_calls.inc();
+        })
+    }
+
+    fn take(
+        &self,
+        operation: &'static Operation,
+        caller: &str,
+        stream_name: Option<&str>,
+        now: Duration,
+    ) -> Result<(), KvsError> {
+        let quotas = self.rate_limits.quotas(operation);
+        let mut buckets = lock(&self.buckets);
+        let mut take = |stream: Option<&str>, rate: Rate, what: &str| {
+            let key = (caller.to_owned(), operation.name, stream.map(str::to_owned));
+            buckets.take(key, rate, now).map_err(|_| {
+                let (name, calls) = (operation.name, rate.calls_per_second());
+                let message =
+                    format!("Rate exceeded: {name} may be called {calls} times a second {what}");
+                KvsError::new(ErrorKind::ClientLimitExceeded, message)
+            })
+        };
+        if let Some(rate) = quotas.account {
+            take(None, rate, "by one access key")?;
+        }
+        match (quotas.stream, stream_name) {
+            (Some(rate), Some(stream)) => {
+                take(Some(stream), rate, "on one stream by one access key")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how a PutMedia was answered. After a refusal it waits as long as the answer is to be held back, or until
+    /// the server stops. A call that is granted is never delayed, so nobody can slow down another by being refused in
+    /// his name.
+    pub(crate) async fn hold_back(&self, app: &App, subject: &Subject, refused: bool) {
+        if subject.operation.name != PUT_MEDIA.name {
+            return;
+        }
+        let key = (
+            subject.claimed_key.clone().unwrap_or_default(),
+            subject.stream_name.clone().unwrap_or_default(),
+        );
+        if !refused {
+            lock(&self.delays).granted(&key);
+            return;
+        }
+        let delay = lock(&self.delays).refused(key, app.clock.now().mono);
+        if delay.is_zero() {
+            return;
+        }
+        let Ok(_place) = self.held_back.try_acquire() else { return };
+        app.metrics.held_back_answers.inc();
+        let mut stopped = app.stopping();
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = stopped.wait() => {}
+        }
+    }
+}
+
+/// How many connections each remote address has. Bounded by the connections there are.
+pub(crate) struct Addresses {
+    connections: Mutex<HashMap<IpAddr, usize>>,
+    connections_max: usize,
+}
+
+impl Addresses {
+    /// A place for one more connection; `None` when the address has all it may have.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<AddressSlot> {
+        let address = site_of(address);
+        let mut connections = lock(&self.connections);
+        let count = connections.entry(address).or_default();
+        if *count >= self.connections_max {
+            return None;
+        }
+        *count += 1;
+        Some(AddressSlot { addresses: Arc::clone(self), address })
+    }
+}
+
+/// One connection of an address; dropped with the connection.
+pub(crate) struct AddressSlot {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Drop for AddressSlot {
+    fn drop(&mut self) {
+        let mut connections = lock(&self.addresses.connections);
+        if let Some(count) = connections.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                connections.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// A machine has one IPv4 address, but as many IPv6 addresses of its /64 as it likes.
+fn site_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_gets_its_connections_and_no_more_until_one_ends() {
+        let limits = Limits::new(RateLimits::Off, 2);
+        let enter = |address: &str| limits.addresses.enter(address.parse().unwrap());
+        let (first, _second) = (enter("192.0.2.1").unwrap(), enter("192.0.2.1").unwrap());
+        assert!(enter("192.0.2.1").is_none());
+        assert!(enter("::ffff:192.0.2.1").is_none(), "the same machine");
+        let other = enter("192.0.2.2");
+        assert!(other.is_some());
+        drop(first);
+        assert!(enter("192.0.2.1").is_some());
+        drop(other);
+        assert_eq!(lock(&limits.addresses.connections).len(), 1, "who has none is forgotten");
+    }
+
+    #[test]
+    fn addresses_of_one_64_count_together() {
+        let limits = Limits::new(RateLimits::Off, 1);
+        let enter = |address: &str| limits.addresses.enter(address.parse().unwrap());
+        let _first = enter("2001:db8:0:1::1").unwrap();
+        assert!(enter("2001:db8:0:1::2").is_none());
+        assert!(enter("2001:db8:0:2::1").is_some());
+    }
+}

@@ -1,0 +1,197 @@
+//! Who calls, and what the call is about: what limits and the audit log need to know, whether the call succeeds or not.
+//!
+//! Decides nothing. Takes from a request only what has the form of a name or an ARN, so that nothing a caller slips in
+//! (a camera's URI, a secret) gets any further.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use vigie_kvs::Operation;
+use vigie_kvs::arn::{SecretArn, StreamArn};
+use vigie_kvs::operation::Service;
+use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
+use vigie_kvs::wire::header;
+use vigie_media::Timestamp;
+
+use crate::app::App;
+use crate::audit::AuditLine;
+use crate::auth::Identity;
+use crate::config::ServerConfig;
+
+/// Longest access key id that is remembered; AWS's have at most 128 characters.
+const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
+/// Longest name of a stream or a secret.
+const NAME_BYTES_MAX: usize = 512;
+
+/// A call, as far as it is known.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub operation: &'static Operation,
+    /// The access key id that the request claims; nothing is proven by it.
+    pub claimed_key: Option<String>,
+    /// Who it is, once the signature has been verified.
+    pub identity: Option<Identity>,
+    /// The stream that is meant.
+    pub stream_name: Option<String>,
+    /// The resource that is meant, as an ARN.
+    pub resource: Option<String>,
+}
+
+impl Subject {
+    pub(crate) fn new(operation: &'static Operation) -> Self {
+        Self { operation, claimed_key: None, identity: None, stream_name: None, resource: None }
+    }
+
+    /// Takes what a request says of itself, before anything of it is proven. The resource of a call that only reads is
+    /// left out while nobody asks for it.
+    pub(crate) fn read_request(
+        &mut self,
+        app: &App,
+        head: &RequestHead<'_>,
+        payload: &Payload<'_>,
+    ) {
+        // A request without a claim is refused by authentication, with words.
+        if let Ok(claim) = Claim::parse(head) {
+            let id = claim.access_key_id().chars().take(ACCESS_KEY_ID_CHARS_MAX);
+            self.claimed_key = Some(id.collect());
+        }
+        match payload {
+            Payload::Whole(body) if self.operation.mutates() || app.limits.counts_calls() => {
+                self.read_body(&app.config, body);
+            }
+            Payload::Whole(_) => {}
+            Payload::Streaming => self.read(&app.config, |member| {
+                let header = match member {
+                    "StreamName" => header::STREAM_NAME,
+                    "StreamARN" => header::STREAM_ARN,
+                    _ => return None,
+                };
+                let (_, value) = head.headers.iter().find(|(name, _)| *name == header)?;
+                std::str::from_utf8(value).ok()
+            }),
+        }
+    }
+
+    /// Writes the call's line in the audit log, if it changes something and its caller is known.
+    pub(crate) fn audit(
+        &self,
+        app: &App,
+        request_id: &str,
+        remote: SocketAddr,
+        status: u16,
+        error: Option<&str>,
+    ) {
+        let Some(identity) = self.identity.as_ref().filter(|_| self.operation.mutates()) else {
+            return;
+        };
+        app.audit.write(&AuditLine {
+            time: &rfc3339(app.clock.now().wall),
+            request_id,
+            access_key_id: &identity.access_key_id,
+            principal_arn: &identity.principal_arn,
+            action: self.operation.action,
+            resource: self.resource.as_deref(),
+            status,
+            error,
+            remote_address: &remote.to_string(),
+        });
+    }
+
+    /// Takes the resource from a JSON input.
+    fn read_body(&mut self, config: &ServerConfig, body: &[u8]) {
+        // What is no JSON is refused later, with words.
+        let Ok(Value::Object(input)) = serde_json::from_slice(body) else { return };
+        self.read(config, |member| input.get(member)?.as_str());
+    }
+
+    /// Takes the resource from members of the input.
+    fn read<'a>(
+        &mut self,
+        config: &ServerConfig,
+        member: impl Fn(&'static str) -> Option<&'a str>,
+    ) {
+        match self.operation.service {
+            Service::SecretsManager => {
+                let id = member("SecretId").or_else(|| member("Name"));
+                self.resource = id.and_then(|id| secret(config, id));
+            }
+            Service::KinesisVideo
+            | Service::KinesisVideoArchivedMedia
+            | Service::KinesisVideoMedia => {
+                let arn = member("StreamARN").or_else(|| member("ResourceARN"));
+                if let Some(arn) = arn.and_then(|arn| arn.parse::<StreamArn>().ok()) {
+                    self.resource = Some(arn.to_string());
+                    self.stream_name = Some(arn.stream_name);
+                } else if let Some(name) = member("StreamName").filter(|name| is_name(name, b"_.-"))
+                {
+                    self.resource = Some(config.stream_resource(name));
+                    self.stream_name = Some(name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.as_millis())
+        .map_or_else(|_| time.to_string(), |time| format!("{time:.3}"))
+}
+
+fn secret(config: &ServerConfig, id: &str) -> Option<String> {
+    if id.parse::<SecretArn>().is_ok() {
+        return Some(id.to_owned());
+    }
+    let (region, account) = (&config.region, &config.account_id);
+    is_name(id, b"/_+=.@-")
+        .then(|| format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}"))
+}
+
+fn is_name(text: &str, more: &[u8]) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_kvs::operation::{CREATE_SECRET, DESCRIBE_STREAM, PUT_SECRET_VALUE, TAG_STREAM};
+
+    use super::*;
+
+    fn check(
+        operation: &'static Operation,
+        body: &str,
+        stream: Option<&str>,
+        resource: Option<&str>,
+    ) {
+        let mut subject = Subject::new(operation);
+        subject.read_body(&ServerConfig::new("data"), body.as_bytes());
+        assert_eq!(subject.stream_name.as_deref(), stream, "{body}");
+        assert_eq!(subject.resource.as_deref(), resource, "{body}");
+    }
+
+    #[test]
+    fn the_resource_is_taken_from_names_and_arns() {
+        let arn = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
+        let named = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/*";
+        check(&DESCRIBE_STREAM, r#"{"StreamName":"gate"}"#, Some("gate"), Some(named));
+        let by_arn = format!(r#"{{"StreamARN":"{arn}"}}"#);
+        check(&TAG_STREAM, &by_arn, Some("gate"), Some(arn));
+        let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:a/b";
+        check(&CREATE_SECRET, r#"{"Name":"a/b","SecretString":"s3cret"}"#, None, Some(secret));
+        check(&PUT_SECRET_VALUE, &format!(r#"{{"SecretId":"{secret}"}}"#), None, Some(secret));
+    }
+
+    #[test]
+    fn what_is_neither_a_name_nor_an_arn_is_left_out() {
+        for body in
+            ["", "[]", "{", "{}", r#"{"StreamName":7}"#, r#"{"StreamName":"rtsp://u:p@h/"}"#]
+        {
+            check(&DESCRIBE_STREAM, body, None, None);
+        }
+        check(&CREATE_SECRET, r#"{"Name":"rtsp://user:word@camera/"}"#, None, None);
+        check(&PUT_SECRET_VALUE, r#"{"SecretId":"arn:rtsp://user:word@camera/"}"#, None, None);
+        let long = format!(r#"{{"StreamName":"{}"}}"#, "x".repeat(600));
+        check(&DESCRIBE_STREAM, &long, None, None);
+    }
+}
