@@ -40,10 +40,10 @@ async fn holding(
     let at_ms = at.as_millis();
     let before = app.fragments.last_at_or_before(stream, order, at_ms).await?;
     let reaches = |entry: &FragmentEntry| order.value(entry) + i64::from(entry.duration_ms) > at_ms;
-    if let Some(fragment) = before.filter(|fragment| reaches(&fragment.entry)) {
-        return Ok(fragment.entry.sequence.saturating_sub(1));
-    }
-    let later = FragmentQuery { from: at_ms, ..FragmentQuery::all(order, 1) };
+    // Of fragments that share a timestamp (a backlog that arrived at once) the first in order is meant.
+    let holder = before.filter(|fragment| reaches(&fragment.entry));
+    let from = holder.map_or(at_ms, |fragment| order.value(&fragment.entry));
+    let later = FragmentQuery { from, ..FragmentQuery::all(order, 1) };
     match app.fragments.list(stream, later).await?.first() {
         Some(fragment) => Ok(fragment.entry.sequence.saturating_sub(1)),
         None => newest(app, stream).await,
