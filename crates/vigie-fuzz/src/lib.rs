@@ -8,6 +8,7 @@ mod acknowledgements;
 mod arn;
 mod cron;
 mod fragment_number;
+mod iam_policy;
 mod json_boundary;
 mod matroska;
 mod mp4;
@@ -18,6 +19,7 @@ pub use acknowledgements::acknowledgements;
 pub use arn::arn;
 pub use cron::cron;
 pub use fragment_number::fragment_number;
+pub use iam_policy::iam_policy;
 pub use json_boundary::json_boundary;
 pub use matroska::matroska;
 pub use mp4::mp4;
@@ -33,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("arn", arn),
     ("cron", cron),
     ("fragment_number", fragment_number),
+    ("iam_policy", iam_policy),
     ("json_boundary", json_boundary),
     ("matroska", matroska),
     ("mp4", mp4),
