@@ -292,6 +292,9 @@ async fn get_media_starts_where_it_is_told_to() {
     let token = tag(&all[2], "CONTINUATION_TOKEN");
     let behind = json!({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": token});
     let at = |by: &str, ms: i64| json!({"StartSelectorType": by, "StartTimestamp": (T + ms) as f64 / 1000.0});
+    // The clock stands still here: all four arrived in the same millisecond.
+    let arrived: f64 = tag(&all[0], "SERVER_TIMESTAMP").parse().unwrap();
+    let on_arrival = json!({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": arrived});
     // At once, for each answer ends after three seconds with nothing to send.
     tokio::join!(
         check(json!({"StartSelectorType": "NOW"}), &[40]),
@@ -302,6 +305,7 @@ async fn get_media_starts_where_it_is_told_to() {
         check(at("PRODUCER_TIMESTAMP", -5000), &[10, 20, 30, 40]),
         check(at("PRODUCER_TIMESTAMP", 4000), &[]),
         check(at("SERVER_TIMESTAMP", -5000), &[10, 20, 30, 40]),
+        check(on_arrival, &[10, 20, 30, 40]),
     );
 
     let missing = json!({"StartSelectorType": "SERVER_TIMESTAMP"});
