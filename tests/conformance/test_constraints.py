@@ -14,13 +14,13 @@ def exception(headers):
     return headers["x-amzn-errortype"].split(":")[0]
 
 
-def post(site, operation, body):
+def post(site, operation, body, key=None):
     described = model.OPERATIONS[operation]
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     if described["service"] != "SecretsManager":
-        return signing.call(site.server, described["address"], body)
+        return signing.call(site.server, described["address"], body, key=key)
     headers = {"X-Amz-Target": described["address"], "Content-Type": "application/x-amz-json-1.1"}
-    return signing.call(site.server, "/", body, service="secretsmanager", headers=headers)
+    return signing.call(site.server, "/", body, key=key, service="secretsmanager", headers=headers)
 
 
 def expected(operation, label, wrong_type):
