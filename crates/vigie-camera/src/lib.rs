@@ -15,7 +15,7 @@
 //! use vigie_camera::{Camera, CameraConfig, Media};
 //! # async fn run(wall_clock: fn() -> vigie_media::Timestamp) -> Result<(), vigie_camera::CameraError> {
 //! let media = Media::open(Path::new("demo.mp4")).await?;
-//! let camera = Camera::start(CameraConfig::new("127.0.0.1:0".parse().unwrap(), media), wall_clock).await?;
+//! let camera = Camera::start(CameraConfig::new(([127, 0, 0, 1], 0).into(), media), wall_clock).await?;
 //! println!("watch {}", camera.url(0));
 //! camera.shutdown().await;
 //! # Ok(())

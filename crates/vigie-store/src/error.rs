@@ -223,3 +223,15 @@ impl From<rusqlite::Error> for IndexError {
         }
     }
 }
+
+/// An error with its causes, on one line: this project's errors do not repeat their causes in their own text.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -29,7 +29,7 @@ mod writer;
 
 pub use check::{Disagreement, check};
 pub use delete::Deleted;
-pub use error::{IndexError, StoreError};
+pub use error::{IndexError, StoreError, describe};
 pub use fragment::{
     Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
     MediaFileState, StreamTotals, WholeFragment,

@@ -52,14 +52,7 @@ pub trait Doing<T> {
 impl<T, E: std::error::Error> Doing<T> for Result<T, E> {
     fn doing(self, doing: impl fmt::Display) -> Result<T, Failure> {
         self.map_err(|error| {
-            let mut message = format!("cannot {doing}: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                message.push_str(": ");
-                message.push_str(&cause.to_string());
-                source = cause.source();
-            }
-            Failure::other(message)
+            Failure::other(format!("cannot {doing}: {}", vigie_store::describe(&error)))
         })
     }
 }

@@ -16,7 +16,7 @@ use vigie_engine::edge_config;
 use vigie_kvs::shapes::edge::LastRecorderStatus;
 use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase, StreamReport};
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store};
+use vigie_store::{CommitReport, Store, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -25,7 +25,7 @@ use super::link::HubLink;
 use super::saved::{SavedConfigurations, SavedError, SavedStream, SavedStreams};
 use super::snapshot::HubSnapshot;
 use super::space::{erase_failure, plan_reserve};
-use super::world::{World, describe};
+use super::world::World;
 
 /// How often deletion plans run when nothing calls for them earlier.
 const PLAN_INTERVAL: Duration = Duration::from_secs(10);

@@ -23,4 +23,3 @@ pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame
 pub use hub::{Hub, HubError, HubSettings};
 pub use saved::SavedError;
 pub use snapshot::{HubSnapshot, StreamSnapshot};
-pub(crate) use world::describe;

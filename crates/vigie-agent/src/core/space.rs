@@ -9,10 +9,10 @@ use vigie_engine::clock::Now;
 use vigie_engine::deletion::{self, Loss, MediaFile, NotUploaded, StreamMedia};
 use vigie_engine::recorder::{Event, SpaceDenial};
 use vigie_media::Timestamp;
-use vigie_store::{MediaFileId, MediaFileState, StoreError, StoreSettings};
+use vigie_store::{MediaFileId, MediaFileState, StoreError, StoreSettings, describe};
 
 use super::job::Job;
-use super::world::{World, describe};
+use super::world::World;
 
 /// What the store writes around frames: the head of each block, and a document header, marks and a Cluster's start
 /// where a batch begins a fragment or a media file.

@@ -13,12 +13,12 @@ use vigie_engine::schedule::Schedule;
 use vigie_engine::uploader::{Action, Backlog, Event, Failure, Pending, Uploader};
 use vigie_kvs::error::ErrorKind;
 use vigie_media::Timestamp;
-use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreReader};
+use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreReader, describe};
 
 use super::effect::Effect;
 use super::event::{CallFailure, Session, UploadEvent};
 use super::job::Job;
-use super::world::{World, describe};
+use super::world::World;
 
 /// The uploader of one stream and what it works with. Fragments are named by their sequence in the store.
 pub(super) struct UploadJob {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
-use vigie_store::{CommitReport, Store, StoreError, StoreReader};
+use vigie_store::{CommitReport, Store, StoreError, StoreReader, describe};
 
 use super::effect::Effect;
 use super::event::Session;
@@ -97,16 +97,4 @@ impl World {
         tracing::error!(stream, error = describe(error), "the media store failed");
         self.failed |= error.is_fatal();
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

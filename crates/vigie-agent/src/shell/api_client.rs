@@ -28,9 +28,10 @@ use vigie_kvs::shapes::sync_edge_agent::{SyncEdgeAgentInput, SyncEdgeAgentOutput
 use vigie_kvs::wire::header;
 use vigie_kvs::{Sensitive, sigv4, wire};
 use vigie_media::Timestamp;
+use vigie_store::describe;
 use vigie_store::disk::Disk;
 
-use crate::core::{CallFailure, describe};
+use crate::core::CallFailure;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::http::{HttpClient, RequestBody};
 

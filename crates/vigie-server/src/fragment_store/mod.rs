@@ -29,23 +29,11 @@ pub enum FragmentStoreError {
     #[error("the fragment is gone")]
     FragmentGone,
     /// The engine failed.
-    #[error("media store: {}", with_sources(.0))]
+    #[error("media store: {}", vigie_store::describe(.0))]
     Engine(StoreError),
     /// The engine's reading task was cancelled.
     #[error("media store: a read was cut off")]
     Cancelled,
-}
-
-/// An error with its causes in one line; the store's errors keep them apart.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Resolves when the fragment is persisted, or will not be.
