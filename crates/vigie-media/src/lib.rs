@@ -1,12 +1,14 @@
 //! Frames, fragments and their containers.
 //!
-//! Decides what a frame and a fragment are and how they are read from and written to Matroska and read from
-//! MP4. Pure: it never opens a file or a socket, never reads a clock, never decodes a picture.
+//! Decides what a frame and a fragment are, how they are read from and written to Matroska, read from MP4, and given
+//! out as MP4 and MPEG-TS. Pure: it never opens a file or a socket, never reads a clock, never decodes a picture.
 
 pub mod codec;
+pub mod fmp4;
 pub mod frame;
 pub mod matroska;
 pub mod mp4;
+pub mod sample;
 pub mod time;
 pub mod track;
 

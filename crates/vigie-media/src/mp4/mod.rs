@@ -10,6 +10,7 @@ mod movie;
 mod reader;
 mod sample_entry;
 mod table;
+pub(crate) mod write;
 
 pub use movie::SkippedTrack;
 pub use reader::{Limits, Mp4Error, Mp4Reader, Sample};

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod stored;
+
 use std::sync::Arc;
 
 use vigie_media::matroska::{

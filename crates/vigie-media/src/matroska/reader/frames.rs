@@ -60,6 +60,11 @@ impl Iterator for FragmentFrames<'_> {
 }
 
 impl FragmentFrames<'_> {
+    /// The Cluster's timestamp in the document's own time base, once a frame has been read.
+    pub fn cluster_timecode_ms(&self) -> Option<i64> {
+        self.header.ticks_to_ms(i128::from(self.timestamp_ticks?))
+    }
+
     /// Reads the element at `at`: goes into a Cluster, takes the frames of a block, passes over the rest.
     fn read_element(&mut self) -> Result<(), ReadError> {
         let offset = self.at as u64;

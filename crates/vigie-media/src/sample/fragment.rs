@@ -1,0 +1,75 @@
+//! The frames of one stored fragment, sorted by track.
+
+use bytes::Bytes;
+
+use super::timing::{self, DecodeTimes, TimedSample};
+use super::{SampleError, SampleTrack};
+use crate::TrackKind;
+use crate::matroska::{DocumentHeader, fragment_frames};
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Presentation time in milliseconds after the Cluster's timestamp; may be negative.
+    pub offset_ms: i64,
+    /// Whether decoding can start here; always of audio.
+    pub key_frame: bool,
+    /// The coded bytes, a slice of the fragment.
+    pub data: Bytes,
+}
+
+/// The frames of one track in a fragment, in decode order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackSamples<'a> {
+    /// Whose they are.
+    pub track: &'a SampleTrack,
+    /// `DefaultDuration` of the document, for a fragment of a single frame.
+    pub default_duration_ns: Option<u64>,
+    /// The frames; none when the fragment holds none of this track.
+    pub samples: Vec<Sample>,
+}
+
+/// The frames of a fragment that belong to `tracks`, one entry for each of `tracks` and in their order. `fragment` is
+/// what was stored: the Cluster and the Tags after it. Fails at the first frame that is not what its codec says.
+pub fn fragment_samples<'a>(
+    tracks: &'a [SampleTrack],
+    header: &DocumentHeader,
+    fragment: Bytes,
+) -> Result<Vec<TrackSamples<'a>>, SampleError> {
+    let empty = |track: &'a SampleTrack| TrackSamples {
+        track,
+        default_duration_ns: header.default_durations_ns.get(&track.number().into()).copied(),
+        samples: Vec::new(),
+    };
+    let mut found: Vec<TrackSamples<'a>> = tracks.iter().map(empty).collect();
+    let mut frames = fragment_frames(header, fragment);
+    while let Some(frame) = frames.next() {
+        let frame = frame?;
+        let cluster_ms = frames.cluster_timecode_ms().unwrap_or(frame.timecode_ms);
+        let is_its =
+            |of: &&mut TrackSamples<'_>| u64::from(of.track.number()) == frame.track_number;
+        let Some(of) = found.iter_mut().find(is_its) else { continue };
+        of.track.check_frame(&frame.data).map_err(|reason| SampleError::InvalidFrame {
+            track_number: frame.track_number,
+            timecode_ms: frame.timecode_ms,
+            reason,
+        })?;
+        of.samples.push(Sample {
+            offset_ms: frame.timecode_ms.saturating_sub(cluster_ms),
+            key_frame: frame.key_frame,
+            data: frame.data,
+        });
+    }
+    Ok(found)
+}
+
+impl TrackSamples<'_> {
+    /// With decode times and durations (see [`timing`]). `start_ms` is where the Cluster's timestamp lies on the
+    /// timeline that is written, `end_ms` where the fragment's media ends on it, if that is known.
+    pub fn timed(&self, rule: DecodeTimes, start_ms: i64, end_ms: Option<i64>) -> Vec<TimedSample> {
+        match self.track.kind() {
+            TrackKind::Video => timing::video(self, rule, start_ms, end_ms),
+            _ => timing::audio(self, start_ms),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Decode times and durations of samples.
+//!
+//! # Video
+//!
+//! A fragment starts with a key frame and can be decoded by itself, so its pictures are shown in a permutation of the
+//! order in which they are decoded. Both rules look at one fragment only, give the presentation time itself where
+//! there are no B-frames, and keep fragments that do not overlap in presentation from overlapping in decode time.
+//!
+//! [`DecodeTimes::BeforePresentation`], for segments: **the earliest presentation time that is still to come**.
+//! Pictures that would share one are spread evenly over the time since the former. So no decode time is after its
+//! presentation time, as MPEG-TS demands, and no reader has to know of signed composition offsets or edit lists,
+//! which each treats in its own way (ffmpeg moves the pictures by them, browsers ignore edit lists). The price is
+//! decode times at uneven distances.
+//!
+//! [`DecodeTimes::Sorted`], for files: **the presentation times, sorted**; the first picture to be decoded gets the
+//! earliest. The distances are those of the pictures. Composition offsets are of either sign, and the file's edit list
+//! makes up for the most negative one, as encoders' own files do.
+//!
+//! The last picture of a fragment ends where the fragment does, if that is known and sensible (later than the picture
+//! and no more than [`STRETCH_MAX`] times the distance before it); else it lasts as long as the one before it.
+//!
+//! # Audio
+//!
+//! Decode and presentation time are one. Times of milliseconds cannot count samples, so a frame follows the one before
+//! it by as many samples as that one holds, and only the first one, and one that is more than [`JITTER_MS`] or half a
+//! frame away from its own time, takes its own time.
+
+use bytes::Bytes;
+
+use super::fragment::{Sample, TrackSamples};
+
+/// How far an audio frame's time may be from where the samples before it end.
+pub const JITTER_MS: i64 = 20;
+/// How many times the usual distance the last picture may be shown to reach the end of its fragment.
+pub const STRETCH_MAX: i64 = 4;
+/// The distance between pictures when nothing at all tells it: 25 pictures a second.
+const PICTURE_MS: i64 = 40;
+
+/// A sample with its times, in units of its track's timescale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedSample {
+    /// Decode time; at least 0 and never before the sample ahead of it.
+    pub dts: u64,
+    /// Presentation time minus decode time.
+    pub composition_offset: i32,
+    /// Until the decode time of the next sample.
+    pub duration: u32,
+    /// Whether decoding can start here.
+    pub key_frame: bool,
+    /// The coded bytes.
+    pub data: Bytes,
+}
+
+/// Milliseconds in units of a timescale, rounded to the nearest; saturates.
+pub fn ticks(millis: i64, timescale: u32) -> i64 {
+    let scaled = (i128::from(millis) * i128::from(timescale) + 500).div_euclid(1000);
+    i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Never negative: a time before the timeline's zero is its zero.
+fn on_timeline(start_ms: i64, offset_ms: i64, timescale: u32) -> i64 {
+    ticks(start_ms.saturating_add(offset_ms), timescale).max(0)
+}
+
+/// By which rule the decode times of pictures are derived; see the module's documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeTimes {
+    /// Never after the presentation time.
+    BeforePresentation,
+    /// At the distances of the pictures.
+    Sorted,
+}
+
+pub(super) fn video(
+    of: &TrackSamples<'_>,
+    rule: DecodeTimes,
+    start_ms: i64,
+    end_ms: Option<i64>,
+) -> Vec<TimedSample> {
+    let timescale = of.track.timescale();
+    let time_of = |sample: &Sample| on_timeline(start_ms, sample.offset_ms, timescale);
+    let pts: Vec<i64> = of.samples.iter().map(time_of).collect();
+    let mut sorted = pts.clone();
+    sorted.sort_unstable();
+    let last = last_duration(of, &sorted, end_ms.map(|end_ms| ticks(end_ms, timescale)));
+    let end = sorted.last().map(|&last_pts| last_pts.saturating_add(last));
+    let dts = match rule {
+        DecodeTimes::BeforePresentation => before_presentation(&pts),
+        DecodeTimes::Sorted => sorted,
+    };
+    let ends = dts.iter().skip(1).copied().chain(end);
+    of.samples
+        .iter()
+        .zip(pts)
+        .zip(dts.iter().zip(ends))
+        .map(|((sample, pts), (&dts, end))| TimedSample {
+            dts: dts.unsigned_abs(),
+            composition_offset: clamp_offset(pts.saturating_sub(dts)),
+            duration: u32::try_from(end.saturating_sub(dts)).unwrap_or(u32::MAX),
+            key_frame: sample.key_frame,
+            data: sample.data.clone(),
+        })
+        .collect()
+}
+
+/// How long the picture that is shown last is shown, in ticks.
+fn last_duration(of: &TrackSamples<'_>, sorted: &[i64], end: Option<i64>) -> i64 {
+    let timescale = of.track.timescale();
+    let usual = match sorted {
+        [.., before, last] if last > before => last - before,
+        _ => {
+            let default_ms =
+                of.default_duration_ns.map(|ns| (ns.saturating_add(500_000)) / 1_000_000);
+            let millis = default_ms.and_then(|ms| i64::try_from(ms).ok()).filter(|&ms| ms > 0);
+            ticks(millis.unwrap_or(PICTURE_MS), timescale)
+        }
+    };
+    let until_end = sorted.last().zip(end).map(|(&last, end)| end.saturating_sub(last));
+    until_end
+        .filter(|&ticks| ticks > 0 && ticks <= usual.saturating_mul(STRETCH_MAX))
+        .unwrap_or(usual)
+}
+
+fn clamp_offset(offset: i64) -> i32 {
+    i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX })
+}
+
+pub(super) fn audio(of: &TrackSamples<'_>, start_ms: i64) -> Vec<TimedSample> {
+    let timescale = of.track.timescale();
+    let mut timed: Vec<TimedSample> = Vec::with_capacity(of.samples.len());
+    let mut next = None::<i64>;
+    for sample in &of.samples {
+        let own = on_timeline(start_ms, sample.offset_ms, timescale);
+        let nominal = i64::from(of.track.nominal_duration(sample.data.len()).unwrap_or(0));
+        let tolerance = ticks(JITTER_MS, timescale).min(nominal / 2);
+        let dts = match next {
+            Some(next) if next.abs_diff(own) <= tolerance.unsigned_abs() => next,
+            _ => own,
+        };
+        if let Some(before) = timed.last_mut() {
+            // A time that goes back cannot be written; then the sample follows at once.
+            let distance = dts.unsigned_abs().saturating_sub(before.dts);
+            before.duration = u32::try_from(distance).unwrap_or(u32::MAX);
+        }
+        let dts =
+            timed.last().map_or(dts.unsigned_abs(), |before| before.dts.max(dts.unsigned_abs()));
+        next = Some(i64::try_from(dts).unwrap_or(i64::MAX).saturating_add(nominal));
+        timed.push(TimedSample {
+            dts,
+            composition_offset: 0,
+            duration: u32::try_from(nominal).unwrap_or(u32::MAX),
+            key_frame: true,
+            data: sample.data.clone(),
+        });
+    }
+    timed
+}
+
+/// Decode times by [`DecodeTimes::BeforePresentation`] of presentation times, which are 0 or later, in decode order.
+fn before_presentation(pts: &[i64]) -> Vec<i64> {
+    let mut dts = pts.to_vec();
+    for at in (0..dts.len().saturating_sub(1)).rev() {
+        dts[at] = dts[at].min(dts[at + 1]);
+    }
+    // Now they never fall. Of those that share a time the last one keeps it.
+    let mut former = None::<i64>;
+    let mut at = 0;
+    while at < dts.len() {
+        let time = dts[at];
+        let end = at + dts[at..].iter().take_while(|&&other| other == time).count();
+        let count = (end - at) as i64;
+        // Nothing stands before the first ones: they are a tick apart.
+        let span = former.map_or(count, |former| time.saturating_sub(former)).min(time);
+        for (left, dts) in (0..count).rev().zip(&mut dts[at..end]) {
+            *dts = time - (span / count * left + span % count * left / count);
+        }
+        former = Some(time);
+        at = end;
+    }
+    dts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pictures_are_decoded_before_they_are_shown() {
+        let check = |pts: &[i64], expect: &[i64]| assert_eq!(before_presentation(pts), expect);
+        check(&[], &[]);
+        check(&[0, 40, 80], &[0, 40, 80]);
+        check(&[0, 120, 40, 80, 240, 160, 200], &[0, 20, 40, 80, 120, 160, 200]);
+        check(&[0, 160, 80, 40, 120], &[0, 14, 27, 40, 120]);
+        // Leading pictures: shown before the key frame.
+        check(&[80, 0, 40], &[0, 0, 40]);
+        check(&[180, 100, 140], &[99, 100, 140]);
+    }
+
+    proptest! {
+        #[test]
+        fn decode_times_rise_and_are_not_after_the_presentation(
+            depth in 0usize..16,
+            order in prop::collection::vec(any::<prop::sample::Index>(), 1..120),
+            interval in 1i64..9000,
+            start in 16i64..1 << 40,
+        ) {
+            // Any decode order that holds back up to `depth` pictures.
+            let mut waiting: Vec<i64> = Vec::new();
+            let mut pts = vec![start];
+            for (index, pick) in (1..).zip(&order) {
+                waiting.push(start + index * interval);
+                if waiting.len() > depth {
+                    pts.push(waiting.remove(pick.index(waiting.len())));
+                }
+            }
+            pts.extend(waiting);
+            let dts = before_presentation(&pts);
+            prop_assert!(dts.iter().zip(&pts).all(|(dts, pts)| dts <= pts));
+            prop_assert!(dts.windows(2).all(|pair| pair[0] <= pair[1]));
+            let rises = dts.windows(2).all(|pair| pair[0] < pair[1]);
+            prop_assert!(rises || interval < pts.len() as i64);
+            // So that the next fragment, which begins later, does not overlap.
+            prop_assert!(dts[0] == start && dts.last() <= pts.iter().max());
+        }
+
+        #[test]
+        fn arbitrary_times_do_no_harm(pts in prop::collection::vec(0i64..=i64::MAX, 0..40)) {
+            let dts = before_presentation(&pts);
+            prop_assert!(dts.iter().zip(&pts).all(|(dts, pts)| 0 <= *dts && dts <= pts));
+            prop_assert!(dts.windows(2).all(|pair| pair[0] <= pair[1]));
+        }
+    }
+}
