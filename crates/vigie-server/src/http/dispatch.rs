@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
@@ -47,7 +47,7 @@ pub(super) async fn dispatch(
     }
     let (head, body) = request.into_parts();
     let (operation, mut response) = match find_operation(&head) {
-        _ if query::is_query(&head) => query::answer(&app, &head, body, &request_id).await,
+        _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
         Some(operation) => {
             let mut subject = Subject::new(operation);
             let answer = answer(&app, &mut subject, head, body).await;
@@ -112,7 +112,11 @@ async fn answer(
         let pieces = reading::get_media(&call, input).await?;
         return Ok(response::pieces(MATROSKA, pieces));
     }
-    json_operation(&call, &body).await
+    let answer = json_operation(&call, &body).await;
+    if let Some(resource) = call.made_resource.into_inner() {
+        subject.resource = Some(resource);
+    }
+    answer
 }
 
 async fn put_media(
@@ -130,8 +134,8 @@ async fn put_media(
 
 async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
     use api::{
-        data_endpoint, delivery, edge_configuration, fragments, secrets, stream, sync_edge_agent,
-        tag,
+        access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, secrets,
+        stream, sync_edge_agent, tag,
     };
     match call.operation.name {
         "CreateStream" => run(call, body, stream::create_stream).await,
@@ -176,6 +180,10 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         }
         "ListFragments" => run(call, body, fragments::list_fragments).await,
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
+        "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
+        "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,
+        "RevokeAccessKey" => run(call, body, access_keys::revoke_access_key).await,
+        "ListAuditEvents" => run(call, body, audit_events::list_audit_events).await,
         "CreateSecret" => run(call, body, secrets::create_secret).await,
         "GetSecretValue" => run(call, body, secrets::get_secret_value).await,
         "PutSecretValue" => run(call, body, secrets::put_secret_value).await,
@@ -223,6 +231,7 @@ async fn verified_call(
         operation,
         identity,
         host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
+        made_resource: OnceLock::new(),
     })
 }
 
