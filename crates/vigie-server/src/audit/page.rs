@@ -2,7 +2,7 @@
 //!
 //! Decides what of a file is a line, and bounds what a page costs, whatever the files hold. Never writes.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -153,7 +153,7 @@ fn open_all(path: &Path) -> Result<Vec<LogFile>, PageError> {
         if !is_file {
             return Err(PageError::NotAFile);
         }
-        match File::open(&path) {
+        match OpenOptions::new().read(true).open(&path) {
             Ok(file) => {
                 let metadata = file.metadata()?;
                 let (id, size_bytes) = (FileId::of(&metadata), metadata.len());
