@@ -107,7 +107,10 @@ pub fn answer<'r>(
     let reply = if request.cursor.as_deref() != Some(cursor.as_str()) || owed {
         let configurations =
             desired.into_iter().map(|(configuration, sync)| told(configuration, &sync)).collect();
-        Reply::Now(SyncEdgeAgentOutput { cursor, configurations: Some(configurations) })
+        Reply::Now(SyncEdgeAgentOutput {
+            configurations: Some(configurations),
+            ..nothing_new(cursor)
+        })
     } else if wait.is_zero() {
         Reply::Now(nothing_new(cursor))
     } else {
@@ -118,7 +121,7 @@ pub fn answer<'r>(
 
 /// The answer to a request that was held for its time.
 pub fn nothing_new(cursor: String) -> SyncEdgeAgentOutput {
-    SyncEdgeAgentOutput { cursor, configurations: None }
+    SyncEdgeAgentOutput { cursor, configurations: None, ledgers: Vec::new() }
 }
 
 /// The state after what the hub says and the time that has passed.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, media, secrets, stream, sync_edge_agent, tag,
+    archived_media, delivery, edge, media, media_ledger, secrets, stream, sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError};
 
@@ -71,10 +71,9 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "ListEdgeAgentConfigurations" => read::<edge::ListEdgeAgentConfigurationsInput>,
         "ListFragments" => read::<archived_media::ListFragmentsInput>,
         "SyncEdgeAgent" => read::<sync_edge_agent::SyncEdgeAgentInput>,
-        "CreateAccessKey" => read::<administration::CreateAccessKeyInput>,
-        "ListAccessKeys" => read::<administration::ListAccessKeysInput>,
-        "ListAuditEvents" => read::<administration::ListAuditEventsInput>,
-        "RevokeAccessKey" => read::<administration::RevokeAccessKeyInput>,
+        "ListMediaGaps" | "ListMediaLosses" => read::<media_ledger::ListMediaLedgerInput>,
+        "ListHubs" => read::<media_ledger::ListHubsInput>,
+        "DescribeHub" => read::<media_ledger::DescribeHubInput>,
         "CreateSecret" => read::<secrets::CreateSecretInput>,
         "GetSecretValue" => read::<secrets::GetSecretValueInput>,
         "PutSecretValue" => read::<secrets::PutSecretValueInput>,

@@ -15,8 +15,6 @@ use crate::sigv4::query_pairs;
 
 /// The service in the credential scope of a signature.
 pub const SIGNING_NAME: &str = "sts";
-/// The operation that gives temporary credentials.
-pub const GET_SESSION_TOKEN: &str = "GetSessionToken";
 /// The content type of a request.
 pub const REQUEST_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 /// The content type of an answer.
@@ -57,11 +55,6 @@ impl StsError {
 
     fn validation(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationError", message)
-    }
-
-    /// The error's name.
-    pub fn code(&self) -> &str {
-        &self.code
     }
 
     /// The XML body.
@@ -121,7 +114,7 @@ impl StsRequest {
         let action = action
             .ok_or_else(|| StsError::new(400, "MissingAction", "the form must have an Action"))?;
         match (action.as_str(), version.as_deref()) {
-            (GET_SESSION_TOKEN, Some(VERSION)) => {
+            ("GetSessionToken", Some(VERSION)) => {
                 Ok(Self::GetSessionToken { duration: read_duration(duration.as_deref())? })
             }
             ("GetCallerIdentity", Some(VERSION)) => Ok(Self::GetCallerIdentity),
@@ -136,7 +129,7 @@ impl StsRequest {
     /// The operation's name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::GetSessionToken { .. } => GET_SESSION_TOKEN,
+            Self::GetSessionToken { .. } => "GetSessionToken",
             Self::GetCallerIdentity => "GetCallerIdentity",
         }
     }
@@ -171,7 +164,7 @@ pub fn session_token_body(
         escaped(session_token.expose()),
         expiration_text(expiration)
     );
-    answer(GET_SESSION_TOKEN, &result, request_id)
+    answer("GetSessionToken", &result, request_id)
 }
 
 /// The body of GetCallerIdentity's answer.

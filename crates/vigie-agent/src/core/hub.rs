@@ -419,6 +419,7 @@ impl Hub {
                 recorder_status: job.map(|job| job.recorder_status()),
                 uploader_status: job.map(|job| job.upload.uploader.status().to_uploader_status()),
                 local_media: job.and_then(|job| job.local_media(&self.world)),
+                ledger: None,
             }
         };
         self.streams.iter().map(report).collect()

@@ -151,6 +151,9 @@ impl Job {
             oldest_timestamp: totals.oldest_producer_timestamp,
             newest_timestamp: totals.newest_producer_timestamp,
             not_uploaded_bytes: long(totals.not_uploaded_size_bytes),
+            size_bytes_max: None,
+            seconds_until_full: None,
+            upload_lag_seconds: None,
         })
     }
 

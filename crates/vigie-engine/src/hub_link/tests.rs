@@ -53,6 +53,7 @@ fn report(stream: &str, revision: u64, phase: WirePhase) -> StreamReport {
         recorder_status: None,
         uploader_status: None,
         local_media: None,
+        ledger: None,
     }
 }
 
@@ -84,9 +85,9 @@ impl Server {
 
 fn told_now(reply: Reply) -> (String, Vec<Configuration>) {
     match reply {
-        Reply::Now(SyncEdgeAgentOutput { cursor, configurations: Some(configurations) }) => {
-            (cursor, configurations)
-        }
+        Reply::Now(SyncEdgeAgentOutput {
+            cursor, configurations: Some(configurations), ..
+        }) => (cursor, configurations),
         other => panic!("not told: {other:?}"),
     }
 }
@@ -237,7 +238,7 @@ proptest! {
         for (which, is_lost) in order {
             let old = sent[sent.len().saturating_sub(1 + which)].clone();
             let reply = server.sync(&old, NOW);
-            let Reply::Now(SyncEdgeAgentOutput { cursor, configurations: Some(told) }) = reply else { continue };
+            let Reply::Now(SyncEdgeAgentOutput { cursor, configurations: Some(told), .. }) = reply else { continue };
             if !is_lost {
                 let reports = told.iter().flat_map(|one| {
                     let done = if one.action == Action::Apply { WirePhase::Applied } else { WirePhase::Erased };
@@ -251,7 +252,7 @@ proptest! {
         let mut cursor = None;
         for _ in 0..3 {
             let reply = server.sync(&request(cursor.as_deref(), streams.clone()), NOW);
-            if let Reply::Now(SyncEdgeAgentOutput { cursor: new, configurations: Some(told) }) = reply {
+            if let Reply::Now(SyncEdgeAgentOutput { cursor: new, configurations: Some(told), .. }) = reply {
                 cursor = Some(new);
                 streams = told.iter().map(|one| {
                     let done = if one.action == Action::Apply { WirePhase::Applied } else { WirePhase::Erased };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, edge::*, media::*, secrets::*, stream::*,
+    archived_media::*, delivery::*, edge::*, media::*, media_ledger::*, secrets::*, stream::*,
     sync_edge_agent::*, tag::*,
 };
 
@@ -55,10 +55,9 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         "ListSecrets" => of::<ListSecretsInput>(operation, body),
         "DeleteSecret" => of::<DeleteSecretInput>(operation, body),
         "SyncEdgeAgent" => of::<SyncEdgeAgentInput>(operation, body),
-        "CreateAccessKey" => of::<CreateAccessKeyInput>(operation, body),
-        "ListAccessKeys" => of::<ListAccessKeysInput>(operation, body),
-        "ListAuditEvents" => of::<ListAuditEventsInput>(operation, body),
-        "RevokeAccessKey" => of::<RevokeAccessKeyInput>(operation, body),
+        "ListMediaGaps" | "ListMediaLosses" => of::<ListMediaLedgerInput>(operation, body),
+        "ListHubs" => of::<ListHubsInput>(operation, body),
+        "DescribeHub" => of::<DescribeHubInput>(operation, body),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::edge::HUB_DEVICE_ARN;
 use super::kinesisvideo::RESOURCE_ARN;
+use super::media_ledger::LEDGER;
 use super::*;
 use crate::shapes::edge::JobStatus;
 use crate::shapes::sync_edge_agent::Phase;
@@ -30,6 +31,9 @@ const LOCAL_MEDIA: Shape = Shape::Structure(&[
     optional("OldestTimestamp", &Shape::Timestamp),
     optional("NewestTimestamp", &Shape::Timestamp),
     required("NotUploadedBytes", &long(0, i64::MAX)),
+    optional("SizeBytesMax", &long(0, i64::MAX)),
+    optional("SecondsUntilFull", &long(0, i64::MAX)),
+    optional("UploadLagSeconds", &long(0, i64::MAX)),
 ]);
 
 const STREAM: Shape = Shape::Structure(&[
@@ -40,6 +44,7 @@ const STREAM: Shape = Shape::Structure(&[
     optional("RecorderStatus", &RECORDER_STATUS),
     optional("UploaderStatus", &UPLOADER_STATUS),
     optional("LocalMedia", &LOCAL_MEDIA),
+    optional("Ledger", &LEDGER),
 ]);
 
 pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use vigie_media::Timestamp;
 
 use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
+use super::media_ledger::{LedgerReceipt, LedgerReport};
 use super::wire_enum;
-use crate::wire::timestamp_option;
+use crate::wire::{null_as_default, timestamp_option};
 
 wire_enum! {
     /// How far a hub is with one revision of one stream's configuration.
@@ -52,6 +53,15 @@ pub struct LocalMedia {
     pub newest_timestamp: Option<Timestamp>,
     /// What exists nowhere else.
     pub not_uploaded_bytes: i64,
+    /// `MaxLocalMediaSizeInMB` in bytes, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes_max: Option<i64>,
+    /// When that is reached, or the disk's reserve, at the present bit rate; absent while nothing is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_until_full: Option<i64>,
+    /// Age of the oldest media that is not uploaded; 0 when all is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_lag_seconds: Option<i64>,
 }
 
 /// What a hub says about one stream.
@@ -77,6 +87,9 @@ pub struct StreamReport {
     /// What the hub keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_media: Option<LocalMedia>,
+    /// Its gaps and losses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerReport>,
 }
 
 /// What a hub says: everything it has.
@@ -123,4 +136,7 @@ pub struct SyncEdgeAgentOutput {
     /// is not in the set keeps working by its last known configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configurations: Option<Vec<Configuration>>,
+    /// How much of the streams' ledgers the service has.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub ledgers: Vec<LedgerReceipt>,
 }

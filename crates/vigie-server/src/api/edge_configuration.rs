@@ -40,7 +40,7 @@ pub(crate) async fn start_edge_configuration_update(
         }
         let before = app.db.edge_configuration(&stream.arn).await?;
         let row = started(app, &stream, before, &input.edge_config)?;
-        if app.db.save_edge_configurations(&[EdgeChange::Save(row.clone())]).await? {
+        if app.db.save_edge_configurations(&[EdgeChange::Save(Box::new(row.clone()))]).await? {
             app.hub_wakers.wake(&row.hub_device_arn);
             app.reconcile.notify_one();
             tracing::info!(
@@ -117,7 +117,9 @@ pub(super) async fn deletion(app: &App, stream_arn: &str) -> Answer<Option<EdgeC
     let now = app.clock.now().wall;
     let next = sync::step(row.sync.clone(), Event::Delete, now).map_err(refused)?;
     Ok(Some(match next {
-        Some(sync) => EdgeChange::Save(EdgeConfiguration { sync, updated_at: now, ..row }),
+        Some(sync) => {
+            EdgeChange::Save(Box::new(EdgeConfiguration { sync, updated_at: now, ..row }))
+        }
         None => EdgeChange::Remove { stream_arn: row.stream_arn, row_version: row.row_version },
     }))
 }
@@ -143,6 +145,7 @@ fn started(
             recorder_status_json: None,
             uploader_status_json: None,
             local_media_json: None,
+            ledger_json: None,
             row_version: 0,
         });
     };

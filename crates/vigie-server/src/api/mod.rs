@@ -1,12 +1,12 @@
 //! One small handler per operation, named like it. A handler decides by the rows it reads and saves with the version
 //! it read; it never touches SQL, files or sockets.
 
-pub(crate) mod access_keys;
-pub(crate) mod audit_events;
 pub(crate) mod data_endpoint;
 pub(crate) mod delivery;
 pub(crate) mod edge_configuration;
 pub(crate) mod fragments;
+pub(crate) mod hub;
+pub(crate) mod media_ledger;
 pub(crate) mod page_token;
 pub(crate) mod secrets;
 pub(crate) mod stream;
@@ -14,7 +14,7 @@ pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use vigie_kvs::shapes::StreamIdentifier;
 use vigie_kvs::{KvsError, Operation};
@@ -34,8 +34,6 @@ pub(crate) struct Call {
     pub identity: Identity,
     /// The `Host` header, for answers that name this server.
     pub host: Option<String>,
-    /// The resource that the call has made and could not name, for the audit log.
-    pub made_resource: OnceLock<String>,
 }
 
 impl Call {

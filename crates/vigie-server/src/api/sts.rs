@@ -14,7 +14,8 @@ pub(crate) fn get_session_token(
     app: &App,
     identity: &Identity,
     duration: Duration,
-) -> Answer<TemporaryCredentials> {
+    request_id: &str,
+) -> Answer<String> {
     if identity.temporary {
         // Else a session could be renewed for ever.
         let message = "Cannot call GetSessionToken with session credentials";
@@ -29,17 +30,13 @@ pub(crate) fn get_session_token(
         duration_seconds = duration.as_secs(),
         "temporary credentials given"
     );
-    Ok(made)
-}
-
-pub(crate) fn session_token_answer(made: &TemporaryCredentials, request_id: &str) -> String {
-    session_token_body(
+    Ok(session_token_body(
         &made.access_key_id,
         &made.secret_access_key,
         &made.session_token,
         made.expires_at,
         request_id,
-    )
+    ))
 }
 
 pub(crate) fn get_caller_identity(app: &App, identity: &Identity, request_id: &str) -> String {

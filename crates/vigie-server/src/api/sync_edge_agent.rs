@@ -6,10 +6,11 @@
 use std::pin::pin;
 
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
+use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput};
 
-use super::Call;
 use super::edge_configuration::{from_json, to_json};
+use super::{Call, media_ledger};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
@@ -24,6 +25,12 @@ pub(crate) async fn sync_edge_agent(
     let app = &call.app;
     call.authorize(&input.hub_device_arn)?;
     note_contact(app, &input).await?;
+    let receipts = media_ledger::take_ledgers(app, &input).await?;
+    let is_owed = media_ledger::are_owed(&receipts, &input);
+    let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>| SyncEdgeAgentOutput {
+        ledgers,
+        ..output
+    };
     let _connected = Connected::new(app);
     let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
     let mut stopping = app.stopping();
@@ -33,15 +40,18 @@ pub(crate) async fn sync_edge_agent(
         let mut woken = pin!(waiter.notify.notified());
         woken.as_mut().enable();
         let (wait, cursor) = match take_report(app, &input).await? {
-            Reply::Now(output) => return Ok(output),
+            Reply::Now(output) => return Ok(with(output, receipts)),
+            Reply::Hold { cursor, .. } if is_owed => {
+                return Ok(with(hub_link::nothing_new(cursor), receipts));
+            }
             Reply::Hold { wait, cursor } => (wait, cursor),
         };
         let give_up = give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
         tokio::select! {
             () = woken => {}
-            () = give_up => return Ok(hub_link::nothing_new(cursor)),
+            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts)),
             () = stopping.wait() => {
-                return Ok(hub_link::nothing_new(cursor));
+                return Ok(with(hub_link::nothing_new(cursor), receipts));
             }
         }
     }
@@ -124,9 +134,19 @@ fn changes(
             if let Some(media) = &report.local_media {
                 after.local_media_json = Some(to_json(media)?);
             }
+            if let Some(ledger) = &report.ledger {
+                // The entries lie in rows of their own; what stands now is kept here.
+                let standing = LedgerReport {
+                    sequence: 0,
+                    after: None,
+                    entries: Vec::new(),
+                    ..ledger.clone()
+                };
+                after.ledger_json = Some(to_json(&standing)?);
+            }
         }
         if after != *row {
-            changes.push(EdgeChange::Save(after));
+            changes.push(EdgeChange::Save(Box::new(after)));
         }
     }
     Ok(changes)

@@ -4,14 +4,17 @@
 //! they read, so that two instances that decide at once cannot both win. [`SqliteMetadataDb`] is the embedded
 //! engine; PostgreSQL fits the same trait.
 
+mod media_ledger;
 mod rows;
 mod sqlite;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
+pub use media_ledger::{HubRow, LedgerPosition, MediaLedger, MediaLedgerQuery, StoredLedgerEntry};
 pub use rows::{
     AccessKey, EdgeChange, EdgeConfiguration, Hub, Secret, SecretVersion, Stream, StreamKey,
     StreamStatus,
@@ -114,6 +117,24 @@ pub trait MetadataDb: Send + Sync {
     async fn save_hub(&self, hub: &Hub) -> Result<(), DbError>;
     /// A hub by ARN.
     async fn hub(&self, hub_device_arn: &str) -> Result<Option<Hub>, DbError>;
+    /// Hubs that have called or that streams are configured for, in order of ARN, from `from_arn` (itself included).
+    async fn hubs(&self, from_arn: &str, limit: usize) -> Result<Vec<HubRow>, DbError>;
+
+    /// The ledgers of a stream, the one that began first first.
+    async fn media_ledgers(&self, stream_arn: &str) -> Result<Vec<MediaLedger>, DbError>;
+    /// Adds entries that changed after the sequence `after`, unless something before them is missing here. Bounded:
+    /// the oldest entries go.
+    async fn take_media_ledger(
+        &self,
+        ledger: &MediaLedger,
+        after: u64,
+        entries: &[LedgerEntry],
+    ) -> Result<(), DbError>;
+    /// Entries of a stream's ledgers, in the order of their position.
+    async fn media_ledger_entries(
+        &self,
+        query: &MediaLedgerQuery,
+    ) -> Result<Vec<StoredLedgerEntry>, DbError>;
 
     /// A secret by its name, its ARN or its ARN without the random suffix.
     async fn secret(&self, id: &str) -> Result<Option<Secret>, DbError>;
@@ -143,12 +164,6 @@ pub trait MetadataDb: Send + Sync {
     async fn access_key(&self, access_key_id: &str) -> Result<Option<AccessKey>, DbError>;
     /// All access keys, oldest first.
     async fn access_keys(&self) -> Result<Vec<AccessKey>, DbError>;
-    /// Up to `limit` access keys, oldest first, after the one that was made at that time and has that id.
-    async fn list_access_keys(
-        &self,
-        after: (Timestamp, &str),
-        limit: usize,
-    ) -> Result<Vec<AccessKey>, DbError>;
     /// Adds an access key.
     async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError>;
     /// Marks an access key as revoked and forgets its secret; `false` when it is not there, is revoked already, or is

@@ -75,6 +75,8 @@ pub struct EdgeConfiguration {
     pub uploader_status_json: Option<String>,
     /// What the hub holds, as JSON, as the hub sent it.
     pub local_media_json: Option<String>,
+    /// The standing part of the hub's ledgers, as JSON, as the hub sent it.
+    pub ledger_json: Option<String>,
     /// Counts the saves of this row; a save names the one it was decided on. 0 for a row not saved yet.
     pub row_version: u64,
 }
@@ -83,7 +85,7 @@ pub struct EdgeConfiguration {
 #[derive(Clone, Debug, PartialEq)]
 pub enum EdgeChange {
     /// Saves a row, which must not have been changed since it was read (or must not exist, with row version 0).
-    Save(EdgeConfiguration),
+    Save(Box<EdgeConfiguration>),
     /// Removes a row, which must not have been changed since it was read.
     Remove {
         /// The stream.

@@ -22,7 +22,10 @@ pub(super) async fn meet(app: &App) -> Result<(), DbError> {
         // A row that changed meanwhile is looked at again at its own deadline.
         if app
             .db
-            .save_edge_configurations(&[EdgeChange::Save(EdgeConfiguration { sync, ..row })])
+            .save_edge_configurations(&[EdgeChange::Save(Box::new(EdgeConfiguration {
+                sync,
+                ..row
+            }))])
             .await?
         {
             tracing::warn!(stream, hub, from = before, to, "edge configuration ran out of time");

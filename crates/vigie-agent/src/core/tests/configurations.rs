@@ -144,8 +144,11 @@ fn a_late_answer_to_a_replaced_request_moves_nothing() {
     let mut bench = Bench::recording(edge_config());
     let (request, _) = bench.sync();
     let delete = Configuration { action: Action::Delete, ..configuration(2, edge_config()) };
-    let output =
-        SyncEdgeAgentOutput { cursor: "old".to_owned(), configurations: Some(vec![delete]) };
+    let output = SyncEdgeAgentOutput {
+        cursor: "old".to_owned(),
+        configurations: Some(vec![delete]),
+        ledgers: Vec::new(),
+    };
     bench.event(Event::SyncAnswered { request: request - 1, output });
     bench.seconds(2);
     assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));

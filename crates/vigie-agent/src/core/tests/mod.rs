@@ -303,7 +303,7 @@ impl Bench {
         let cursor = format!("after-{request}");
         self.event(Event::SyncAnswered {
             request,
-            output: SyncEdgeAgentOutput { cursor, configurations },
+            output: SyncEdgeAgentOutput { cursor, configurations, ledgers: Vec::new() },
         });
     }
 

@@ -12,7 +12,7 @@ use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 const COLUMNS: &str = "stream_arn, stream_name, hub_device_arn, edge_config_json, created_at_ms, \
                        updated_at_ms, revision, sync_status, give_up_at_ms, failed_by_silence, \
                        failed_status_details, recorder_status_json, uploader_status_json, \
-                       local_media_json, row_version";
+                       local_media_json, ledger_json, row_version";
 
 fn sync_from_row(row: &Row<'_>) -> rusqlite::Result<EdgeSync> {
     let status: String = row.get("sync_status")?;
@@ -39,6 +39,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<EdgeConfiguration> {
         recorder_status_json: row.get("recorder_status_json")?,
         uploader_status_json: row.get("uploader_status_json")?,
         local_media_json: row.get("local_media_json")?,
+        ledger_json: row.get("ledger_json")?,
         row_version: row.get::<_, i64>("row_version")?.cast_unsigned(),
     })
 }
@@ -112,7 +113,7 @@ fn add(db: &Connection, row: &EdgeConfiguration) -> rusqlite::Result<bool> {
         "INSERT INTO edge_configuration ({COLUMNS}) VALUES (:stream_arn, :stream_name, \
          :hub_device_arn, :edge_config_json, :created_at_ms, :updated_at_ms, :revision, \
          :sync_status, :give_up_at_ms, :failed_by_silence, :failed_status_details, \
-         :recorder_status_json, :uploader_status_json, :local_media_json, :row_version + 1) \
+         :recorder_status_json, :uploader_status_json, :local_media_json, :ledger_json, :row_version + 1) \
          ON CONFLICT DO NOTHING"
     );
     Ok(execute(db, &sql, row)? == 1)
@@ -127,7 +128,8 @@ fn update(db: &Connection, row: &EdgeConfiguration) -> rusqlite::Result<bool> {
                failed_status_details = :failed_status_details, \
                recorder_status_json = :recorder_status_json, \
                uploader_status_json = :uploader_status_json, \
-               local_media_json = :local_media_json, row_version = row_version + 1 \
+               local_media_json = :local_media_json, ledger_json = :ledger_json, \
+               row_version = row_version + 1 \
                WHERE stream_arn = :stream_arn AND row_version = :row_version";
     Ok(execute(db, sql, row)? == 1)
 }
@@ -149,6 +151,7 @@ fn execute(db: &Connection, sql: &str, row: &EdgeConfiguration) -> rusqlite::Res
         ":recorder_status_json": row.recorder_status_json,
         ":uploader_status_json": row.uploader_status_json,
         ":local_media_json": row.local_media_json,
+        ":ledger_json": row.ledger_json,
         ":row_version": row.row_version.cast_signed(),
     })
 }

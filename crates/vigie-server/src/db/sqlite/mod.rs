@@ -4,6 +4,7 @@
 
 mod access_key;
 mod edge_configuration;
+mod media_ledger;
 mod schema;
 mod secret;
 mod stream;
@@ -18,10 +19,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
 use super::{
-    AccessKey, DbError, EdgeChange, EdgeConfiguration, Hub, MetadataDb, Secret, Stream, StreamKey,
+    AccessKey, DbError, EdgeChange, EdgeConfiguration, Hub, HubRow, MediaLedger, MediaLedgerQuery,
+    MetadataDb, Secret, StoredLedgerEntry, Stream, StreamKey,
 };
 use writer::Writer;
 
@@ -254,6 +257,34 @@ impl MetadataDb for SqliteMetadataDb {
         self.read(|db| edge_configuration::hub(db, hub_device_arn))
     }
 
+    async fn hubs(&self, from_arn: &str, limit: usize) -> Result<Vec<HubRow>, DbError> {
+        self.read(|db| media_ledger::hubs(db, from_arn, limit))
+    }
+
+    async fn media_ledgers(&self, stream_arn: &str) -> Result<Vec<MediaLedger>, DbError> {
+        self.read(|db| media_ledger::ledgers(db, stream_arn))
+    }
+
+    async fn take_media_ledger(
+        &self,
+        ledger: &MediaLedger,
+        after: u64,
+        entries: &[LedgerEntry],
+    ) -> Result<(), DbError> {
+        let (ledger, entries) = (ledger.clone(), entries.to_vec());
+        self.writer
+            .write(move |db| media_ledger::take(db, &ledger, after, &entries))
+            .await
+            .map(drop)
+    }
+
+    async fn media_ledger_entries(
+        &self,
+        query: &MediaLedgerQuery,
+    ) -> Result<Vec<StoredLedgerEntry>, DbError> {
+        self.read(|db| media_ledger::entries(db, query))
+    }
+
     async fn secret(&self, id: &str) -> Result<Option<Secret>, DbError> {
         self.read(|db| secret::get(db, id))
     }
@@ -307,14 +338,6 @@ impl MetadataDb for SqliteMetadataDb {
 
     async fn access_keys(&self) -> Result<Vec<AccessKey>, DbError> {
         self.read(access_key::list)
-    }
-
-    async fn list_access_keys(
-        &self,
-        after: (Timestamp, &str),
-        limit: usize,
-    ) -> Result<Vec<AccessKey>, DbError> {
-        self.read(|db| access_key::page(db, after, limit))
     }
 
     async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError> {

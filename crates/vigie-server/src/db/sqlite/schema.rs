@@ -7,8 +7,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::db::DbError;
 
 /// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
-const STEPS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Takes the database to the newest version, all steps in one transaction.
 pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
@@ -76,6 +80,18 @@ mod tests {
         let key = super::super::access_key::get(&connection, "AKIA").unwrap().unwrap();
         assert_eq!((key.created_at.as_millis(), key.sealed_secret), (5, vec![1]));
         assert_eq!((key.policy_json, key.revoked_at), (None, None));
+    }
+
+    #[test]
+    fn a_folder_of_the_third_version_opens_with_its_edge_configurations() {
+        let rows = "INSERT INTO edge_configuration VALUES ('arn:gate', 'gate', 'arn:hub', '{}', 1, \
+                    2, 3, 'IN_SYNC', NULL, 0, NULL, NULL, NULL, '{}', 4)";
+        let connection = written_by(3, rows);
+        upgrade(&connection).unwrap();
+        let found = super::super::edge_configuration::get(&connection, "arn:gate");
+        let found = found.unwrap().unwrap();
+        assert_eq!((found.row_version, found.ledger_json), (4, None));
+        assert!(super::super::media_ledger::ledgers(&connection, "arn:gate").unwrap().is_empty());
     }
 
     #[test]

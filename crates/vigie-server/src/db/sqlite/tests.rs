@@ -42,12 +42,13 @@ fn edge(stream: &str, state: SyncState) -> EdgeConfiguration {
         recorder_status_json: Some("{}".into()),
         uploader_status_json: None,
         local_media_json: None,
+        ledger_json: None,
         row_version: 0,
     }
 }
 
 fn save(row: &EdgeConfiguration) -> EdgeChange {
-    EdgeChange::Save(row.clone())
+    EdgeChange::Save(Box::new(row.clone()))
 }
 
 #[tokio::test]

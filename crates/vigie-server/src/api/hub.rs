@@ -1,0 +1,78 @@
+//! Hubs, as a person asks for them: `ListHubs` and `DescribeHub` (Vigie's own). Reads what hubs have said; decides
+//! nothing about them.
+
+use std::time::Duration;
+
+use vigie_kvs::KvsError;
+use vigie_kvs::shapes::media_ledger::{
+    DescribeHubInput, DescribeHubOutput, HubStream, HubSummary, LedgerReport, ListHubsInput,
+    ListHubsOutput,
+};
+use vigie_media::Timestamp;
+
+use super::edge_configuration::from_json;
+use super::{Call, page_token};
+use crate::db::{EdgeConfiguration, HubRow};
+use crate::failure::Answer;
+
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 1000;
+/// A hub calls every twenty seconds, and its contact is saved every thirty.
+const IN_CONTACT: Duration = Duration::from_secs(120);
+
+pub(crate) async fn list_hubs(call: &Call, input: ListHubsInput) -> Answer<ListHubsOutput> {
+    call.authorize("*")?;
+    let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
+    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let from: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
+    let mut hubs = call.app.db.hubs(&from, limit + 1).await?;
+    // The token names where the next page begins.
+    let next_token = match hubs.len() > limit {
+        true => hubs.pop().map(|next| page_token::write(&next.hub_device_arn)).transpose()?,
+        false => None,
+    };
+    let now = call.app.clock.now().wall;
+    let hubs = hubs.into_iter().map(|hub| summary(hub, now)).collect();
+    Ok(ListHubsOutput { hubs, next_token })
+}
+
+pub(crate) async fn describe_hub(
+    call: &Call,
+    input: DescribeHubInput,
+) -> Answer<DescribeHubOutput> {
+    let arn = &input.hub_device_arn;
+    call.authorize(arn)?;
+    let db = &call.app.db;
+    let hub = db.hubs(arn, 1).await?.into_iter().find(|hub| hub.hub_device_arn == *arn);
+    let hub = hub.ok_or_else(|| {
+        KvsError::not_found("no such hub has called, and no stream is configured for it")
+    })?;
+    let rows = db.edge_configurations_of_hub(arn, "", usize::MAX).await?;
+    let streams = rows.iter().map(stream).collect::<Answer<_>>()?;
+    Ok(DescribeHubOutput { hub: summary(hub, call.app.clock.now().wall), streams })
+}
+
+fn summary(hub: HubRow, now: Timestamp) -> HubSummary {
+    let (last_seen, agent_version) = hub.seen.unzip();
+    HubSummary {
+        hub_device_arn: hub.hub_device_arn,
+        agent_version,
+        last_seen_timestamp: last_seen,
+        in_contact: last_seen.is_some_and(|seen| now < seen + IN_CONTACT),
+        stream_count: hub.stream_count,
+    }
+}
+
+fn stream(row: &EdgeConfiguration) -> Answer<HubStream> {
+    let ledger: Option<LedgerReport> = from_json(row.ledger_json.as_deref())?;
+    Ok(HubStream {
+        stream_name: row.stream_name.clone(),
+        stream_arn: row.stream_arn.clone(),
+        sync_status: row.sync.status(),
+        last_recorder_status: from_json(row.recorder_status_json.as_deref())?,
+        last_uploader_status: from_json(row.uploader_status_json.as_deref())?,
+        local_media: from_json(row.local_media_json.as_deref())?,
+        open_gap: ledger.as_ref().and_then(|ledger| ledger.open_gap),
+        losses: ledger.map(|ledger| ledger.losses),
+    })
+}
