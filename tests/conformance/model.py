@@ -8,9 +8,7 @@ import re
 FIXTURE = pathlib.Path(__file__).parents[2] / "crates/vigie-kvs/tests/fixtures/service_models.json"
 MODELS = json.loads(FIXTURE.read_text())
 # Playback: declared, not carried out yet.
-NOT_YET = {
-    "GetClip", "GetDASHStreamingSessionURL", "GetHLSStreamingSessionURL", "GetImages", "GetMediaForFragmentList",
-}  # fmt: skip
+NOT_YET = {"GetClip", "GetDASHStreamingSessionURL", "GetHLSStreamingSessionURL", "GetImages"}
 OPERATIONS = {name: model for name, model in MODELS["operations"].items() if name not in NOT_YET}
 # The reference page says that uploads are hourly without it; the model alone requires it.
 NOT_REQUIRED = {"EdgeConfig.UploaderConfig.ScheduleConfig"}
@@ -27,6 +25,7 @@ TEXT = {
     "Uri": "s3://bucket/prefix{}",
     "DestinationRegion": "us-east-1{}",
     "NextToken": "bm9ib2R5{}",
+    "Fragments": "91343852333182036507421233921329142742245756{}",
     "FragmentNumber": "9134385233318203650742123392132914274224575639{}",
     "AfterFragmentNumber": "9134385233318203650742123392132914274224575639{}",
 }

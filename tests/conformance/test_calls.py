@@ -201,6 +201,7 @@ def test_media_of_an_empty_stream_is_empty(api):
     assert api("GetMedia", StreamName=name, StartSelector={"StartSelectorType": "EARLIEST"})["ContentType"]
     selector = {"FragmentSelectorType": "SERVER_TIMESTAMP", "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 1}}
     assert api("ListFragments", StreamName=name, FragmentSelector=selector)["Fragments"] == []
+    assert api("GetMediaForFragmentList", StreamName=name, Fragments=["17"])["ContentType"]
 
 
 def test_an_edge_configuration_goes_through_its_life(api, configured):

@@ -70,6 +70,7 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "DeleteEdgeConfiguration" => read::<edge::DeleteEdgeConfigurationInput>,
         "ListEdgeAgentConfigurations" => read::<edge::ListEdgeAgentConfigurationsInput>,
         "ListFragments" => read::<archived_media::ListFragmentsInput>,
+        "GetMediaForFragmentList" => read::<archived_media::GetMediaForFragmentListInput>,
         "SyncEdgeAgent" => read::<sync_edge_agent::SyncEdgeAgentInput>,
         "ListMediaGaps" | "ListMediaLosses" => read::<media_ledger::ListMediaLedgerInput>,
         "ListHubs" => read::<media_ledger::ListHubsInput>,

@@ -17,9 +17,10 @@ use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
 use crate::hub_wakers::HubWakers;
-use crate::ingest::Connections;
+use crate::ingest::{Connections, OpenFragments};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::reading::Readers;
 
 /// See the module's documentation.
 pub(crate) struct App {
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub limits: Limits,
     pub hub_wakers: Arc<HubWakers>,
     pub connections: Arc<Connections>,
+    pub open_fragments: Arc<OpenFragments>,
+    pub readers: Readers,
     /// Wakes the reconciler when a deadline was set.
     pub reconcile: Notify,
     stopping: watch::Sender<bool>,
@@ -55,6 +58,8 @@ impl App {
     ) -> Self {
         let (alive, ended) = mpsc::channel(1);
         let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
+        let open_fragments = Arc::new(OpenFragments::new(config.open_fragments_bytes_max));
+        let readers = Readers::new(config.reader_limits);
         Self {
             config,
             clock,
@@ -67,6 +72,8 @@ impl App {
             limits,
             hub_wakers: Arc::default(),
             connections: Arc::default(),
+            open_fragments,
+            readers,
             reconcile: Notify::new(),
             stopping: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),

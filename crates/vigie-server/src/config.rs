@@ -6,8 +6,9 @@ use std::time::Duration;
 use vigie_kvs::arn::Place;
 
 use crate::db::Stream;
-use crate::ingest::IngestRules;
+use crate::ingest::{IngestRules, ProducerPolicy};
 use crate::limits::RateLimits;
+use crate::reading::ReaderLimits;
 use crate::tls::TlsFiles;
 
 /// AWS's five minutes.
@@ -38,6 +39,12 @@ pub struct ServerConfig {
     pub audit_log: Option<PathBuf>,
     /// The limits of PutMedia connections.
     pub ingest_rules: IngestRules,
+    /// Which producer goes on when a stream gets a second one.
+    pub producer_policy: ProducerPolicy,
+    /// Memory of the fragments that are still coming in, of all PutMedia connections together.
+    pub open_fragments_bytes_max: usize,
+    /// How many may read a stream at once.
+    pub reader_limits: ReaderLimits,
 }
 
 impl ServerConfig {
@@ -55,6 +62,9 @@ impl ServerConfig {
             rate_limits: RateLimits::Off,
             audit_log: None,
             ingest_rules: IngestRules::KVS,
+            producer_policy: ProducerPolicy::NewestWins,
+            open_fragments_bytes_max: 1 << 30,
+            reader_limits: ReaderLimits::default(),
         }
     }
 

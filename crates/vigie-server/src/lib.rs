@@ -39,5 +39,6 @@ pub use access_keys::{
 };
 pub use config::ServerConfig;
 pub use limits::RateLimits;
+pub use reading::ReaderLimits;
 pub use server::{Server, ServerError};
 pub use tls::{TlsError, TlsFiles};

@@ -92,13 +92,13 @@ impl Metrics {
         );
         r.register_with_unit(
             "get_media",
-            "Body bytes sent by GetMedia",
+            "Body bytes sent by GetMedia and GetMediaForFragmentList",
             Unit::Bytes,
             m.get_media_bytes.clone(),
         );
         r.register(
             "get_media_fragments",
-            "Fragments sent by GetMedia",
+            "Fragments sent by GetMedia and GetMediaForFragmentList",
             m.get_media_fragments.clone(),
         );
         r.register(

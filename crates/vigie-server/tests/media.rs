@@ -6,58 +6,15 @@ mod common;
 
 use std::time::Duration;
 
+use common::chunks::{Chunk, chunks, tag};
 use common::media::{end_of_fragment, fragment, header, track};
 use common::{TestServer, collect, soon};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use vigie_media::Timestamp;
-use vigie_media::matroska::{Event, FragmentReader, Limits, writer};
+use vigie_media::matroska::writer;
 
 const T: i64 = 1_795_000_000_000;
-
-/// The fragments of a GetMedia answer: leading tags, producer's bytes, trailing tags.
-struct Chunk {
-    header: Vec<u8>,
-    bytes: Vec<u8>,
-    tags: Vec<(String, String)>,
-}
-
-/// Cuts an answer at EBML headers, as AWS's Python consumer does.
-fn chunks(answer: &[u8]) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    let mut rest = answer;
-    while !rest.is_empty() {
-        let next = rest[4..].windows(4).position(|window| window == [0x1A, 0x45, 0xDF, 0xA3]);
-        let (document, after) = rest.split_at(next.map_or(rest.len(), |at| at + 4));
-        rest = after;
-        let mut reader = FragmentReader::new(Limits::FILE);
-        reader.push(document);
-        reader.finish();
-        let mut chunk = Chunk { header: Vec::new(), bytes: Vec::new(), tags: Vec::new() };
-        while let Some(event) = reader.next_event().unwrap() {
-            match event {
-                Event::Header(header) => {
-                    let tags = header.tags.iter();
-                    chunk.tags.extend(tags.map(|tag| (tag.name.clone(), tag.value.clone())));
-                    chunk.header = header.raw.to_vec();
-                }
-                Event::FragmentEnd(fragment) => {
-                    let tags = fragment.tags.into_iter();
-                    chunk.tags.extend(tags.map(|tag| (tag.name, tag.value)));
-                    chunk.bytes = fragment.bytes.to_vec();
-                }
-                _ => {}
-            }
-        }
-        chunks.push(chunk);
-    }
-    chunks
-}
-
-fn tag<'a>(chunk: &'a Chunk, name: &str) -> &'a str {
-    let name = format!("AWS_KINESISVIDEO_{name}");
-    &chunk.tags.iter().find(|(known, _)| *known == name).unwrap().1
-}
 
 async fn read(server: &TestServer, selector: Value) -> Vec<Chunk> {
     let response = server.get_media("gate", selector).await;
@@ -200,7 +157,11 @@ async fn what_producers_do_wrong_gets_its_error_id() {
     long.push(0);
     check([header.clone(), long].concat(), &format!("ERROR {T} 4002")).await;
     let at = 253_402_300_800_000;
-    check([header, fragment(at, 1)].concat(), &format!("ERROR {at} 4007")).await;
+    check([header.clone(), fragment(at, 1)].concat(), &format!("ERROR {at} 4007")).await;
+    // What is too large is refused by its declared size, before it comes.
+    let cluster = writer::cluster_start(Timestamp::from_millis(T)).to_vec();
+    let large = [header, cluster, writer::simple_block_header(1, 0, true, 50 << 20).to_vec()];
+    check(large.concat(), &format!("ERROR {T} 4001")).await;
     // Only the fragment before the one that came too early was whole.
     let listed = server.list_fragments("gate").await;
     assert_eq!(listed.len(), 1, "{listed:?}");
@@ -347,12 +308,12 @@ async fn a_live_consumer_follows_the_producer() {
     for n in 0..3u8 {
         producer.send(fragment(T + 1000 * i64::from(n), n + 1)).await;
         producer.send(end_of_fragment()).await;
-        // Header, leading tags, fragment, trailing tags.
+        // Header and leading tags, fragment, trailing tags.
         let mut pieces = Vec::new();
-        while pieces.len() < 4 {
+        while pieces.len() < 3 {
             pieces.push(soon(consumer.frame()).await.unwrap().unwrap().into_data().unwrap());
         }
-        assert!(pieces[2].starts_with(&fragment(T + 1000 * i64::from(n), n + 1)));
+        assert!(pieces[1].starts_with(&fragment(T + 1000 * i64::from(n), n + 1)));
     }
     producer.finish();
     producer.rest().await;

@@ -10,6 +10,7 @@
 //! 4. Deletion removes the index entry durably first, then the file.
 //! 5. A failed sync is never tried again: the file is abandoned and said so.
 
+mod blocks;
 mod check;
 mod commit;
 mod delete;
@@ -27,6 +28,7 @@ mod store;
 pub mod thread;
 mod writer;
 
+pub use blocks::FragmentBlocks;
 pub use check::{Disagreement, check};
 pub use delete::Deleted;
 pub use error::{IndexError, StoreError, describe};

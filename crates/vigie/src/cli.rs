@@ -82,6 +82,8 @@ pub struct ServerOptions {
     /// URL that clients reach this server by, returned by GetDataEndpoint [default: taken from each request]
     #[arg(long, env = "VIGIE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    #[command(flatten)]
+    pub media: MediaOptions,
     /// Region in ARNs and signatures
     #[arg(long, env = "VIGIE_REGION", default_value = "us-east-1")]
     pub region: String,
@@ -91,6 +93,39 @@ pub struct ServerOptions {
     /// How far the clocks of callers may differ from the server's, in seconds
     #[arg(long, env = "VIGIE_SIGNATURE_SKEW_SECONDS", default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub signature_skew_seconds: u32,
+}
+
+/// What producers and readers may do.
+#[derive(Debug, Args)]
+pub struct MediaOptions {
+    /// Who goes on when a producer connects to a stream that has one
+    #[arg(long, env = "VIGIE_PRODUCER_POLICY", value_enum, default_value_t)]
+    pub producer_policy: ProducerPolicyOption,
+    /// Minutes after which a PutMedia connection takes no further fragment; AWS's is 45 [default: no limit]
+    #[arg(long, env = "VIGIE_PUT_MEDIA_MINUTES_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub put_media_minutes_max: Option<u32>,
+    /// Refuse fragments without a frame of each declared track, as AWS does
+    #[arg(long, env = "VIGIE_EVERY_TRACK_IN_EVERY_FRAGMENT")]
+    pub every_track_in_every_fragment: bool,
+    /// Memory for fragments that are still coming in, of all producers together
+    #[arg(long, env = "VIGIE_OPEN_FRAGMENTS_MB_MAX", default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub open_fragments_mb_max: u32,
+    /// GetMedia connections to one stream at once; AWS's are 3 [default: no limit]
+    #[arg(long, env = "VIGIE_GET_MEDIA_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub get_media_connections_max: Option<u32>,
+    /// GetMediaForFragmentList connections to one stream at once; AWS's are 5 [default: no limit]
+    #[arg(long, env = "VIGIE_FRAGMENT_LIST_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub fragment_list_connections_max: Option<u32>,
+}
+
+/// Who goes on when a producer connects to a stream that has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProducerPolicyOption {
+    /// The newest: a producer whose old connection is half dead is back at once
+    #[default]
+    NewestWins,
+    /// The one that is there, as with AWS: the newest is refused
+    FirstWins,
 }
 
 /// How many calls a second a key may make.

@@ -112,4 +112,18 @@ pub struct ListFragmentsOutput {
     pub next_token: Option<String>,
 }
 
-identifies_stream!(ListFragmentsInput);
+/// KVS API_GetMediaForFragmentList. The answer is Matroska.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetMediaForFragmentListInput {
+    /// Either this or the ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    /// Either this or the name.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    /// Numbers of fragments as ListFragments returns them; any digits pass the model.
+    pub fragments: Vec<String>,
+}
+
+identifies_stream!(ListFragmentsInput, GetMediaForFragmentListInput);

@@ -11,10 +11,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
-    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StoreReader, WholeFragment,
+    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StoreReader,
+    WholeFragment,
 };
 
-use super::{FragmentStore, FragmentStoreError, Persisting};
+use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
 
 /// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
 /// filling the memory.
@@ -99,6 +100,35 @@ impl EmbeddedFragmentStore {
     }
 }
 
+/// Bytes that are read at a time for those who send them on: large enough that the hop to a thread that may block costs
+/// little, small enough that a viewer who does not read holds little.
+const BLOCK_BYTES: usize = 256 << 10;
+
+struct EmbeddedBlocks {
+    reader: StoreReader,
+    fragment: Fragment,
+    open: Option<FragmentBlocks>,
+}
+
+#[async_trait]
+impl Blocks for EmbeddedBlocks {
+    async fn next_block(&mut self) -> Result<Option<Bytes>, FragmentStoreError> {
+        if self.open.as_ref().is_some_and(FragmentBlocks::is_at_end) {
+            return Ok(None);
+        }
+        let (reader, fragment, open) =
+            (self.reader.clone(), self.fragment.clone(), self.open.take());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut open = open.map_or_else(|| reader.blocks(&fragment), Ok)?;
+            let block = open.next_block(BLOCK_BYTES)?;
+            Ok::<_, StoreError>((open, block))
+        });
+        let (open, block) = read.await.map_err(|_| FragmentStoreError::Cancelled)??;
+        self.open = Some(open);
+        Ok(block)
+    }
+}
+
 async fn outcome<T>(
     receiver: oneshot::Receiver<Result<T, FragmentStoreError>>,
 ) -> Result<T, FragmentStoreError> {
@@ -162,6 +192,11 @@ impl FragmentStore for EmbeddedFragmentStore {
         self.reading(move |reader| reader.read_document_header(&place)).await
     }
 
+    fn blocks(&self, fragment: &Fragment) -> Box<dyn Blocks> {
+        let reader = self.handle.reader().clone();
+        Box::new(EmbeddedBlocks { reader, fragment: fragment.clone(), open: None })
+    }
+
     async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError> {
         let fragment = fragment.clone();
         self.reading(move |reader| reader.read(&fragment)).await
@@ -171,7 +206,7 @@ impl FragmentStore for EmbeddedFragmentStore {
         let (reply, receiver) = self.reply();
         self.handle.delete_stream(stream.into(), reply);
         let deleted = outcome(receiver).await?;
-        self.shared.notify(stream, u64::MAX);
+        self.shared.notify(stream, ERASED);
         if deleted.fragment_count > 0 {
             let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
             tracing::info!(stream, fragments, bytes, "media of a deleted stream erased");

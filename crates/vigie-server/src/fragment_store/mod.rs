@@ -40,6 +40,16 @@ pub enum FragmentStoreError {
 pub type Persisting =
     Pin<Box<dyn Future<Output = Result<FragmentEntry, FragmentStoreError>> + Send>>;
 
+/// What [`FragmentStore::watch`] says when there is nothing more to come.
+pub const ERASED: u64 = u64::MAX;
+
+/// A fragment's bytes, a block at a time.
+#[async_trait]
+pub trait Blocks: Send {
+    /// The next block; `None` at the end. That the fragment is damaged is known, and said, in place of its last block.
+    async fn next_block(&mut self) -> Result<Option<Bytes>, FragmentStoreError>;
+}
+
 /// The fragments of all streams. A stream's key is the caller's; it comes into being with its first fragment.
 #[async_trait]
 pub trait FragmentStore: Send + Sync {
@@ -71,6 +81,8 @@ pub trait FragmentStore: Send + Sync {
     }
     /// The document header that a fragment belongs to, verbatim.
     async fn read_header(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
+    /// A fragment's bytes, verbatim, in blocks. Nothing is read before the first is asked for.
+    fn blocks(&self, fragment: &Fragment) -> Box<dyn Blocks>;
     /// A fragment's bytes, verbatim and checked.
     async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
     /// Erases all media of a stream.
@@ -81,7 +93,7 @@ pub trait FragmentStore: Send + Sync {
         stream: &str,
         before: Timestamp,
     ) -> Result<(), FragmentStoreError>;
-    /// Changes whenever fragments of the stream were persisted.
+    /// The newest sequence that was persisted since, as it changes; [`ERASED`] when the stream's media was erased.
     fn watch(&self, stream: &str) -> watch::Receiver<u64>;
     /// Bytes on disk.
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError>;

@@ -14,7 +14,9 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vigie_kvs::operation::{PUT_MEDIA, by_path, by_target, parse, signaling};
+use vigie_kvs::operation::{
+    GET_MEDIA, GET_MEDIA_FOR_FRAGMENT_LIST, PUT_MEDIA, by_path, by_target, parse, signaling,
+};
 use vigie_kvs::shapes::media::PutMediaInput;
 use vigie_kvs::sigv4::{Payload, RequestHead};
 use vigie_kvs::wire::header;
@@ -30,7 +32,7 @@ use crate::metrics::RequestLabels;
 use crate::subject::Subject;
 use crate::{ingest, reading};
 
-/// What GetMedia and PutMedia answer with, as the service does on the wire.
+/// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
 const JSON_LINES: &str = "application/json";
 
@@ -107,9 +109,12 @@ async fn answer(
     }
     let body = request_body::read(operation, body).await?;
     let call = verified_call(app, subject, &head, Payload::Whole(&body)).await?;
-    if operation.name == vigie_kvs::operation::GET_MEDIA.name {
-        let input = parse(operation, &body)?;
-        let pieces = reading::get_media(&call, input).await?;
+    if operation.name == GET_MEDIA.name {
+        let pieces = reading::get_media(&call, parse(operation, &body)?).await?;
+        return Ok(response::pieces(MATROSKA, pieces));
+    }
+    if operation.name == GET_MEDIA_FOR_FRAGMENT_LIST.name {
+        let pieces = reading::get_media_for_fragment_list(&call, parse(operation, &body)?).await?;
         return Ok(response::pieces(MATROSKA, pieces));
     }
     json_operation(&call, &body).await

@@ -1,4 +1,4 @@
-//! One PutMedia connection per stream: the newest wins.
+//! One PutMedia connection per stream: the newest wins, or the first, as a setting says.
 //!
 //! Decides who may write to a stream. The older connection is told to end and has finished its pending appends before
 //! the newer one gets its turn, so that a producer that lists fragments after its 200 sees everything it had sent.
@@ -9,6 +9,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+
+/// Who may go on when a producer connects to a stream that has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProducerPolicy {
+    /// The newest; the older connection ends.
+    #[default]
+    NewestWins,
+    /// The one that is there; the newest is refused, as AWS does.
+    FirstWins,
+}
 
 /// Why a connection has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,29 +62,45 @@ pub(crate) struct Turn {
 }
 
 impl Connections {
+    /// The turn on a stream that has no connection; `None` when it has one.
+    pub(crate) fn enter(self: &Arc<Self>, stream: &str) -> Option<Turn> {
+        let slot = self.slot(stream);
+        // Refused without a number, for the newest number ends all others.
+        let guard = Arc::clone(&slot.turn).try_lock_owned().ok()?;
+        let mut turn = self.waiting(stream, slot);
+        turn.guard = Some(guard);
+        Some(turn)
+    }
+
     /// Waits for the turn on a stream, after telling the present connection to end. `None` when a still newer
     /// connection came meanwhile.
     pub(crate) async fn take_over(self: &Arc<Self>, stream: &str) -> Option<Turn> {
         let slot = self.slot(stream);
+        let next = Arc::clone(&slot.turn).lock_owned();
+        let mut turn = self.waiting(stream, slot);
+        let guard = tokio::select! {
+            guard = next => guard,
+            _ = turn.ended() => return None,
+        };
+        turn.guard = Some(guard);
+        Some(turn)
+    }
+
+    /// A connection that does not have its turn yet. It is the newest of its stream.
+    fn waiting(self: &Arc<Self>, stream: &str, slot: Arc<Slot>) -> Turn {
         let mut number = 0;
         slot.orders.send_modify(|orders| {
             orders.newest += 1;
             number = orders.newest;
         });
-        let mut turn = Turn {
+        Turn {
             number,
             orders: slot.orders.subscribe(),
             stream: stream.to_owned(),
             connections: Arc::clone(self),
-            slot: Arc::clone(&slot),
+            slot,
             guard: None,
-        };
-        let guard = tokio::select! {
-            guard = Arc::clone(&slot.turn).lock_owned() => guard,
-            _ = turn.ended() => return None,
-        };
-        turn.guard = Some(guard);
-        Some(turn)
+        }
     }
 
     /// Tells a stream's connections to end and waits until they have.
@@ -146,6 +172,18 @@ mod tests {
         assert!(!newer.is_finished());
         drop(old);
         assert!(newer.await.unwrap());
+        assert!(connections.slots.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_first_keeps_its_turn_when_it_wins() {
+        let connections = Arc::new(Connections::default());
+        let mut first = connections.enter("gate").unwrap();
+        assert!(connections.enter("gate").is_none());
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, first.ended()).await.is_err());
+        assert!(connections.enter("yard").is_some());
+        drop(first);
+        assert!(connections.enter("gate").is_some());
         assert!(connections.slots.lock().unwrap().is_empty());
     }
 

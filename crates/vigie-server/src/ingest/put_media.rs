@@ -21,7 +21,8 @@ use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::media::{FragmentTimecodeType, PutMediaInput};
 use vigie_store::{FragmentMeta, WholeFragment};
 
-use super::connections::{EndReason, Turn};
+use super::connections::{EndReason, ProducerPolicy, Turn};
+use super::memory::Share;
 use super::session::{
     AppendFailure, IngestSession, IngestedFragment, Output, SessionSettings, TimecodeBase,
 };
@@ -54,10 +55,14 @@ pub(crate) async fn put_media(
 ) -> Answer<mpsc::Receiver<Bytes>> {
     let app = &call.app;
     let key = app.config.media_key(&call.stream(&input.stream).await?);
-    let Some(turn) = app.connections.take_over(&key).await else {
-        let message = "a newer PutMedia connection to this stream took over";
-        return Err(KvsError::new(ErrorKind::ConnectionLimitExceeded, message).into());
+    let turn = match app.config.producer_policy {
+        ProducerPolicy::NewestWins => app.connections.take_over(&key).await,
+        ProducerPolicy::FirstWins => app.connections.enter(&key),
     };
+    let turn = turn.ok_or_else(|| {
+        let message = "the stream has another PutMedia connection";
+        KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
+    })?;
     // Read again: while this connection waited for its turn the stream may have changed or gone.
     let stream = call.stream(&input.stream).await?;
     let settings = SessionSettings {
@@ -82,6 +87,7 @@ pub(crate) async fn put_media(
         app: Arc::clone(app),
         key,
         session: IngestSession::new(settings, app.clock.now()),
+        memory: app.open_fragments.share(),
         answer,
         pending: VecDeque::new(),
         pending_bytes: 0,
@@ -113,6 +119,8 @@ struct Connection {
     app: Arc<App>,
     key: String,
     session: IngestSession,
+    /// What the open fragment takes of the memory of all.
+    memory: Share,
     answer: mpsc::Sender<Bytes>,
     /// In the order in which they were given to the store, which is the order in which they finish.
     pending: VecDeque<Pending>,
@@ -128,6 +136,7 @@ enum Next {
     Stopping,
     ProducerGone,
     Deadline,
+    NoMemory,
 }
 
 /// Whether the connection goes on.
@@ -154,6 +163,7 @@ impl Connection {
                     tokio::select! {
                         biased;
                         reason = turn.ended() => Next::End(reason),
+                        () = self.memory.must_give_way() => Next::NoMemory,
                         () = stopping.wait() => Next::Stopping,
                         result = first_persisted(&mut self.pending) => Next::Persisted(result),
                         frame = body.frame(), if reading => Next::Body(frame),
@@ -173,6 +183,8 @@ impl Connection {
                 }
                 // What it sent as whole is stored all the same.
                 Next::ProducerGone => self.session.end(),
+                // The others go on; this producer comes back and sends its fragment again.
+                Next::NoMemory => self.session.service_failed(),
                 Next::Deadline => {
                     self.session.tick(now);
                     timer.set(tokio::time::sleep(self.until_deadline()));
@@ -181,7 +193,9 @@ impl Connection {
             if self.take_outputs(now).await == Flow::Close {
                 break;
             }
+            self.memory.hold(self.session.held_bytes());
         }
+        self.memory.hold(0);
         self.finish_pending().await;
         drop(turn);
         if self.failed {
@@ -257,7 +271,7 @@ impl Connection {
             Ok(sequences) => self.session.give_sequences(sequences),
             Err(error) => {
                 tracing::error!(stream = self.key, %error, "no sequence numbers");
-                self.session.no_sequences();
+                self.session.service_failed();
             }
         }
     }

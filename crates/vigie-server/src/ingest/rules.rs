@@ -19,6 +19,9 @@ pub struct IngestRules {
     pub idle_after: Duration,
     /// Silence after which the connection is closed (KVS API_PutMedia: 30 s).
     pub close_after_silence: Duration,
+    /// Age from which a connection takes no further fragment (error 4003; AWS: 45 minutes). `None`: as old as it
+    /// likes, for producers that do not come back by themselves lose the fragment at which they are cut off.
+    pub connection_duration_max: Option<Duration>,
 }
 
 impl IngestRules {
@@ -28,6 +31,7 @@ impl IngestRules {
         every_track_in_every_fragment: false,
         idle_after: Duration::from_secs(10),
         close_after_silence: Duration::from_secs(30),
+        connection_duration_max: None,
     };
 }
 

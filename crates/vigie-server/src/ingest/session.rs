@@ -106,6 +106,7 @@ pub struct IngestSession {
     outputs: VecDeque<Output>,
     body_ended: bool,
     closed: bool,
+    begun: Duration,
     last_heard: Duration,
     idle_sent: u32,
 }
@@ -124,6 +125,7 @@ impl IngestSession {
             outputs: VecDeque::new(),
             body_ended: false,
             closed: false,
+            begun: now.mono,
             last_heard: now.mono,
             idle_sent: 0,
         }
@@ -164,9 +166,14 @@ impl IngestSession {
         self.sequences = sequences;
     }
 
-    /// No sequence numbers can be had: the service fails the fragment.
-    pub fn no_sequences(&mut self) {
+    /// The service cannot take the fragment: no sequence number can be had, or no memory.
+    pub fn service_failed(&mut self) {
         self.fail(ErrorId::InternalError);
+    }
+
+    /// Memory that the open fragment and the unread input take.
+    pub fn held_bytes(&self) -> usize {
+        self.reader.held_bytes()
     }
 
     /// Reports the end of an append that was asked for.
@@ -220,7 +227,16 @@ impl IngestSession {
     pub fn deadline(&self) -> Option<Duration> {
         let rules = &self.settings.rules;
         let silence = (rules.idle_after * (self.idle_sent + 1)).min(rules.close_after_silence);
-        (!self.closed).then(|| self.last_heard + silence)
+        let silence = self.last_heard + silence;
+        (!self.closed).then(|| self.cut_off_at().map_or(silence, |cut_off| cut_off.min(silence)))
+    }
+
+    /// When a connection that is too old is cut off in the middle of a fragment: no fragment is so long.
+    fn cut_off_at(&self) -> Option<Duration> {
+        let rules = &self.settings.rules;
+        let fragment_max = u64::try_from(rules.fragment_duration_ms_max).unwrap_or(0);
+        let max = rules.connection_duration_max?;
+        Some(self.begun + max + Duration::from_millis(fragment_max))
     }
 
     /// Time has passed.
@@ -228,6 +244,9 @@ impl IngestSession {
         let Some(deadline) = self.deadline() else { return };
         if now.mono < deadline {
             return;
+        }
+        if self.cut_off_at().is_some_and(|cut_off| now.mono >= cut_off) {
+            return self.fail(ErrorId::MaxConnectionDurationReached);
         }
         if now.mono >= self.last_heard + self.settings.rules.close_after_silence {
             return self.close();
@@ -263,7 +282,11 @@ impl IngestSession {
         }
     }
 
-    fn check_start(&self, timecode_ms: i64) -> Result<(), ErrorId> {
+    fn check_start(&self, timecode_ms: i64, now: Now) -> Result<(), ErrorId> {
+        let age = now.mono.saturating_sub(self.begun);
+        if self.settings.rules.connection_duration_max.is_some_and(|max| age >= max) {
+            return Err(ErrorId::MaxConnectionDurationReached);
+        }
         if self.last_timecode_ms.is_some_and(|last_ms| timecode_ms <= last_ms) {
             return Err(ErrorId::FragmentTimecodeLesserThanPrevious);
         }
@@ -289,7 +312,7 @@ impl IngestSession {
     ) {
         let number_tail = chance.next_u64() as u32 & rules::NUMBER_TAIL_MASK;
         let number = FragmentNumber::new(sequence, now.wall, number_tail);
-        let checked = self.check_start(timecode_ms);
+        let checked = self.check_start(timecode_ms, now);
         self.last_timecode_ms = Some(timecode_ms);
         self.open = Some(OpenFragment {
             number,
@@ -350,6 +373,8 @@ impl IngestSession {
         if !self.closed {
             self.closed = true;
             self.open = None;
+            // Gives back the memory of the open fragment; nothing more is read.
+            self.reader = FragmentReader::new(Limits::KVS);
             self.outputs.push_back(Output::Close);
         }
     }

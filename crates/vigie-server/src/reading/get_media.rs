@@ -1,30 +1,30 @@
-//! The shell of GetMedia: reads fragments in order of ingestion and sends them, then follows the stream live.
+//! The shell of GetMedia: sends fragments in order of ingestion, then follows the stream live.
 //!
-//! Memory is bounded by one fragment and the pieces in the channel; a consumer that does not read holds up nothing
-//! but itself. An answer ends after 3 s with nothing to send (KVS API_GetMedia), or after 30 s while a producer is
-//! connected, so that a live consumer outlasts long fragments.
+//! A consumer that does not read holds up nothing but itself. An answer ends after 3 s with nothing to send (KVS
+//! API_GetMedia), or after 30 s while a producer is connected, so that a live consumer outlasts long fragments; and
+//! with an error in the band when there can be nothing more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
-use vigie_kvs::acknowledgement::ErrorId;
+use tokio::sync::{mpsc, watch};
 use vigie_kvs::shapes::media::GetMediaInput;
-use vigie_store::{Fragment, FragmentOrder, FragmentQuery, MediaFileId};
+use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
+use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
-use super::chunk::{self, ChunkTags};
+use super::chunk::{self, ReadError};
+use super::readers::Place;
+use super::sender::{ChunkSender, NotSent};
 use super::start::after_sequence;
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
-use crate::app::App;
-use crate::db::{Stream, StreamKey};
+use crate::app::{App, Stopping};
+use crate::db::Stream;
 use crate::failure::Answer;
-use crate::fragment_store::FragmentStoreError;
+use crate::fragment_store::{ERASED, FragmentStoreError};
 use crate::reconcile::expired_before;
 
-/// Pieces that may wait for the socket; a chunk has four.
-const PIECES_WAITING_MAX: usize = 8;
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 64;
 const NOTHING_TO_SEND: Duration = Duration::from_secs(3);
@@ -36,12 +36,18 @@ pub(crate) async fn get_media(call: &Call, input: GetMediaInput) -> Answer<mpsc:
     let stream = call.stream(&input.stream()?).await?;
     let start = input.start_selector.start()?;
     let key = app.config.media_key(&stream);
+    let place = app.readers.get_media.enter(&key).ok_or_else(|| {
+        let message = "the stream has as many GetMedia connections as it may have";
+        KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
+    })?;
     // Watching before the start is looked up: what is persisted in between is not missed.
     let persisted = app.fragments.watch(&key);
     let after = after_sequence(&app, &key, start).await?;
-    let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
-    let reading = Reading { app, stream, key, after, header: None, pieces };
-    call.app.spawn(reading.run(persisted));
+    let newest = app.fragments.latest(&key).await?.map_or(0, |newest| newest.entry.sequence);
+    let (sender, answer) = ChunkSender::new(&app);
+    let reading =
+        Reading { app, stream, key, after, newest, last: None, persisted, sender, _place: place };
+    call.app.spawn(reading.run());
     Ok(answer)
 }
 
@@ -51,63 +57,58 @@ struct Reading {
     key: String,
     /// The sequence of the last fragment that was sent.
     after: u64,
-    /// The document header of the media file that is being read.
-    header: Option<(MediaFileId, Bytes)>,
-    pieces: mpsc::Sender<Bytes>,
+    /// The newest sequence when the answer began.
+    newest: u64,
+    /// The number of the last fragment that was to be sent.
+    last: Option<FragmentNumber>,
+    /// The newest sequence since.
+    persisted: watch::Receiver<u64>,
+    sender: ChunkSender,
+    _place: Place,
 }
 
-/// Why an answer ends.
-enum End {
-    /// The consumer has gone.
-    ConsumerGone,
-    /// A fragment or the index cannot be read.
-    Failed(FragmentStoreError),
-}
-
-impl From<FragmentStoreError> for End {
-    fn from(error: FragmentStoreError) -> Self {
-        Self::Failed(error)
-    }
+/// What came of waiting.
+enum Waited {
+    /// Look again.
+    ForMore,
+    /// Nothing came, or nobody wants it.
+    InVain,
 }
 
 impl Reading {
-    async fn run(mut self, persisted: tokio::sync::watch::Receiver<u64>) {
+    async fn run(mut self) {
         self.app.metrics.get_media_connections.inc();
-        if let Err(End::Failed(error)) = self.send_all(persisted).await {
-            tracing::error!(stream = self.stream.name, %error, "GetMedia ended");
+        let error = match self.send_all().await {
+            Ok(()) | Err(NotSent::ConsumerGone) => None,
+            Err(NotSent::FragmentGone) => Some(ReadError::FragmentNotFound),
+            Err(NotSent::Failed(error)) => {
+                tracing::error!(stream = self.stream.name, %error, "GetMedia ended");
+                Some(ReadError::Internal)
+            }
+        };
+        // The consumer may have gone by now, and then there is nobody to tell.
+        if let Some(error) = error
+            && self.sender.send(chunk::error(self.last, error)).await.is_err()
+        {
+            tracing::debug!(stream = self.stream.name, "nobody was told why GetMedia ended");
         }
         self.app.metrics.get_media_connections.dec();
     }
 
-    async fn send_all(
-        &mut self,
-        mut persisted: tokio::sync::watch::Receiver<u64>,
-    ) -> Result<(), End> {
+    async fn send_all(&mut self) -> Result<(), NotSent> {
         let mut stopping = self.app.stopping();
-        let mut quiet = Duration::ZERO;
         loop {
-            persisted.mark_unchanged();
+            // Before the index is read, so that what comes after is seen as a change.
+            if *self.persisted.borrow_and_update() == ERASED {
+                return Err(NotSent::FragmentGone);
+            }
             let fragments = self.next_fragments().await?;
             if fragments.is_empty() {
-                let consumer = self.pieces.clone();
-                tokio::select! {
-                    changed = persisted.changed() => {
-                        if changed.is_err() || !self.stream_exists().await {
-                            return Ok(());
-                        }
-                    }
-                    () = tokio::time::sleep(NOTHING_TO_SEND) => {
-                        quiet += NOTHING_TO_SEND;
-                        if quiet >= self.patience() {
-                            return Ok(());
-                        }
-                    }
-                    () = consumer.closed() => return Ok(()),
-                    () = stopping.wait() => return Ok(()),
+                match self.wait(&mut stopping).await {
+                    Waited::ForMore => continue,
+                    Waited::InVain => return Ok(()),
                 }
-                continue;
             }
-            quiet = Duration::ZERO;
             for fragment in fragments {
                 self.send_fragment(&fragment).await?;
                 self.after = fragment.entry.sequence;
@@ -118,17 +119,28 @@ impl Reading {
         }
     }
 
-    /// How long an answer with nothing to send goes on; looked at anew all the time, for producers come and go.
-    fn patience(&self) -> Duration {
-        match self.app.connections.has_connection(&self.key) {
-            true => NOTHING_TO_SEND_LIVE,
-            false => NOTHING_TO_SEND,
+    /// Waits for a commit; asks now and then whether it is worth it, for producers come and go.
+    async fn wait(&mut self, stopping: &mut Stopping) -> Waited {
+        let mut quiet = Duration::ZERO;
+        loop {
+            tokio::select! {
+                changed = self.persisted.changed() => {
+                    return if changed.is_ok() { Waited::ForMore } else { Waited::InVain };
+                }
+                () = tokio::time::sleep(NOTHING_TO_SEND) => {
+                    quiet += NOTHING_TO_SEND;
+                    let patience = match self.app.connections.has_connection(&self.key) {
+                        true => NOTHING_TO_SEND_LIVE,
+                        false => NOTHING_TO_SEND,
+                    };
+                    if quiet >= patience {
+                        return Waited::InVain;
+                    }
+                }
+                () = self.sender.consumer_gone() => return Waited::InVain,
+                () = stopping.wait() => return Waited::InVain,
+            }
         }
-    }
-
-    async fn stream_exists(&self) -> bool {
-        let found = self.app.db.stream(StreamKey::Arn(&self.stream.arn)).await;
-        found.is_ok_and(|stream| stream.is_some())
     }
 
     async fn next_fragments(&self) -> Result<Vec<Fragment>, FragmentStoreError> {
@@ -137,52 +149,22 @@ impl Reading {
         self.app.fragments.list(&self.key, FragmentQuery { from, ..all }).await
     }
 
-    async fn send_fragment(&mut self, fragment: &Fragment) -> Result<(), End> {
+    /// Sends a fragment, unless it has expired.
+    async fn send_fragment(&mut self, fragment: &Fragment) -> Result<(), NotSent> {
         let now = self.app.clock.now().wall;
         let entry = &fragment.entry;
         if entry.server_timestamp < expired_before(&self.stream, now) {
             return Ok(());
         }
         let number = fragment_number(entry);
-        let (header, bytes) = match self.read(fragment).await {
-            Ok(read) => read,
-            // Deleted since it was listed: it has expired.
-            Err(FragmentStoreError::FragmentGone) => return Ok(()),
-            Err(error) => {
-                self.send(chunk::error(number, ErrorId::InternalError)).await?;
-                return Err(error.into());
-            }
-        };
-        let newest = self.app.fragments.latest(&self.key).await?;
-        let is_newest = newest.is_none_or(|newest| newest.entry.sequence == entry.sequence);
+        self.last = Some(number);
+        self.sender.send_fragment(fragment, chunk::leading).await?;
+        let newest = self.newest.max(*self.persisted.borrow());
         let ended_at = entry.server_timestamp.plus_millis(entry.duration_ms.into());
-        let tags = ChunkTags {
-            number,
-            server_timestamp: entry.server_timestamp,
-            producer_timestamp: entry.producer_timestamp,
-            millis_behind_now: if is_newest { 0 } else { now.millis_since(ended_at).max(0) },
+        let millis_behind_now = match entry.sequence >= newest {
+            true => 0,
+            false => now.millis_since(ended_at).max(0),
         };
-        for piece in chunk::chunk(header, bytes, &tags) {
-            self.send(piece).await?;
-        }
-        self.app.metrics.get_media_fragments.inc();
-        Ok(())
-    }
-
-    async fn read(&mut self, fragment: &Fragment) -> Result<(Bytes, Bytes), FragmentStoreError> {
-        let file = fragment.media_file.id;
-        let header = match &self.header {
-            Some((of, header)) if *of == file => header.clone(),
-            _ => self.app.fragments.read_header(fragment).await?,
-        };
-        self.header = Some((file, header.clone()));
-        Ok((header, self.app.fragments.read(fragment).await?))
-    }
-
-    async fn send(&self, piece: Bytes) -> Result<(), End> {
-        let size_bytes = piece.len() as u64;
-        self.pieces.send(piece).await.map_err(|_| End::ConsumerGone)?;
-        self.app.metrics.get_media_bytes.inc_by(size_bytes);
-        Ok(())
+        self.sender.send(chunk::trailing(number, millis_behind_now)).await
     }
 }

@@ -3,6 +3,7 @@
 // Each test program uses its part; what goes wrong here fails a test loudly.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub(crate) mod chunks;
 pub(crate) mod media;
 
 use std::net::SocketAddr;

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
+use vigie_server::ingest::{IngestRules, ProducerPolicy};
 use vigie_server::private_file::{read_master_key, read_or_create_master_key};
-use vigie_server::{RateLimits, Server, ServerConfig, TlsFiles};
+use vigie_server::{RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles};
 use vigie_store::OsDisk;
 
-use crate::cli::{RateLimitPreset, ServerOptions};
+use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
 use crate::failure::{Doing, Failure};
 use crate::stop;
 use crate::system::{SystemChance, SystemClock};
@@ -38,7 +39,7 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
             RateLimitPreset::Aws => RateLimits::Aws,
         },
         audit_log: options.audit_log,
-        ..ServerConfig::new(options.data_dir)
+        ..media_config(&options.media, ServerConfig::new(options.data_dir))
     };
     stop::runtime()?.block_on(async {
         let stop = stop::requested()?;
@@ -49,6 +50,27 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
         let server = open(config).await?;
         server.serve(listener, stop).await.doing("serve")
     })
+}
+
+fn media_config(options: &MediaOptions, config: ServerConfig) -> ServerConfig {
+    let minutes = |minutes: u32| Duration::from_secs(60 * u64::from(minutes));
+    ServerConfig {
+        ingest_rules: IngestRules {
+            connection_duration_max: options.put_media_minutes_max.map(minutes),
+            every_track_in_every_fragment: options.every_track_in_every_fragment,
+            ..IngestRules::KVS
+        },
+        producer_policy: match options.producer_policy {
+            ProducerPolicyOption::NewestWins => ProducerPolicy::NewestWins,
+            ProducerPolicyOption::FirstWins => ProducerPolicy::FirstWins,
+        },
+        open_fragments_bytes_max: (options.open_fragments_mb_max as usize) << 20,
+        reader_limits: ReaderLimits {
+            get_media_max: options.get_media_connections_max,
+            fragment_list_max: options.fragment_list_connections_max,
+        },
+        ..config
+    }
 }
 
 /// Opens a server with everything real.

@@ -167,6 +167,11 @@ impl FragmentReader {
         self.buffer.extend_from_slice(&input[skipped..]);
     }
 
+    /// Memory that is held: the part of the fragment that has come, room for the rest of it, unread input.
+    pub fn held_bytes(&self) -> usize {
+        self.buffer.capacity() + self.parts.raw.capacity()
+    }
+
     /// The next event; `None` when more input is needed, or after [`FragmentReader::finish`] when all is read.
     /// An error is final: it is returned again each time.
     pub fn next_event(&mut self) -> Result<Option<Event>, ReadError> {

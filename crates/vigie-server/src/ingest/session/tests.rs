@@ -163,6 +163,48 @@ fn silence_is_acknowledged_twice_and_ends_the_connection_after_30_seconds() {
 }
 
 #[test]
+fn a_connection_that_is_too_old_ends_with_the_next_fragment() {
+    let max = Some(Duration::from_secs(60));
+    let mut session = session(IngestRules { connection_duration_max: max, ..IngestRules::KVS });
+    let mut stored = Vec::new();
+    session.push(&[header(), fragment(1000)].concat(), at(59));
+    assert_eq!(drive(&mut session, at(59), &mut stored), ["Buffering 1000"]);
+    session.push(&fragment(2000), at(60));
+    let lines = drive(&mut session, at(60), &mut stored);
+    let expect = ["Received 1000", "Persisted 1000", "Buffering 2000", "4003 2000", "close"];
+    assert_eq!(lines, expect);
+    assert_eq!(session.held_bytes(), 0);
+}
+
+#[test]
+fn a_connection_that_is_too_old_ends_in_the_middle_of_an_endless_fragment() {
+    let max = Some(Duration::from_secs(60));
+    let mut session = session(IngestRules { connection_duration_max: max, ..IngestRules::KVS });
+    session.push(&[header(), fragment(1000)].concat(), at(59));
+    drive(&mut session, at(59), &mut Vec::new());
+    // A byte every second, and never the end.
+    for second in 60..80 {
+        session.push(&[0xEC], at(second));
+        session.tick(at(second));
+        assert!(drive(&mut session, at(second), &mut Vec::new()).is_empty(), "{second}");
+    }
+    assert_eq!(session.deadline(), Some(Duration::from_secs(80)));
+    session.tick(at(80));
+    assert_eq!(drive(&mut session, at(80), &mut Vec::new()), ["4003 1000", "close"]);
+}
+
+#[test]
+fn a_service_that_cannot_take_a_fragment_says_so_and_lets_go_of_it() {
+    let mut session = session(IngestRules::KVS);
+    session.push(&[header(), fragment(1000)].concat(), at(1));
+    drive(&mut session, at(1), &mut Vec::new());
+    assert!(session.held_bytes() >= fragment(1000).len());
+    session.service_failed();
+    assert_eq!(drive(&mut session, at(1), &mut Vec::new()), ["5000 1000", "close"]);
+    assert_eq!(session.held_bytes(), 0);
+}
+
+#[test]
 fn a_lost_append_is_acknowledged_as_an_error_and_ends_the_connection() {
     for (failure, id) in [(AppendFailure::StreamDeleted, 4008), (AppendFailure::Store, 5001)] {
         let mut session = session(IngestRules::KVS);

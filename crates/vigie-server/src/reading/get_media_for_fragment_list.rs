@@ -1,0 +1,104 @@
+//! The shell of GetMediaForFragmentList: sends the fragments that a caller lists, in the caller's order.
+//!
+//! A fragment that cannot be had is answered with an error in its place, and the next ones are sent all the same.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use vigie_kvs::shapes::archived_media::GetMediaForFragmentListInput;
+use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
+use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
+
+use super::chunk::{self, ReadError};
+use super::readers::Place;
+use super::sender::{ChunkSender, NotSent};
+use crate::api::Call;
+use crate::api::fragments::fragment_number;
+use crate::app::App;
+use crate::db::Stream;
+use crate::failure::Answer;
+use crate::fragment_store::FragmentStoreError;
+use crate::reconcile::expired_before;
+
+/// Index entries that are read at a time: callers mostly ask for fragments that follow each other.
+const ENTRIES_PER_READ: usize = 64;
+
+/// Begins an answer; its body is the channel that is returned.
+pub(crate) async fn get_media_for_fragment_list(
+    call: &Call,
+    input: GetMediaForFragmentListInput,
+) -> Answer<mpsc::Receiver<Bytes>> {
+    let app = Arc::clone(&call.app);
+    let stream = call.stream(&input.stream()?).await?;
+    let key = app.config.media_key(&stream);
+    // Its model knows no ConnectionLimitExceededException.
+    let place = app.readers.fragment_list.enter(&key).ok_or_else(|| {
+        let message = "the stream has as many GetMediaForFragmentList connections as it may have";
+        KvsError::new(ErrorKind::ClientLimitExceeded, message)
+    })?;
+    let (sender, answer) = ChunkSender::new(&app);
+    let reading = Reading { app, stream, key, found: Vec::new(), sender, _place: place };
+    call.app.spawn(reading.run(input.fragments));
+    Ok(answer)
+}
+
+struct Reading {
+    app: Arc<App>,
+    stream: Stream,
+    key: String,
+    /// What the last look into the index found, for the next numbers.
+    found: Vec<Fragment>,
+    sender: ChunkSender,
+    _place: Place,
+}
+
+impl Reading {
+    async fn run(mut self, numbers: Vec<String>) {
+        let stopping = self.app.stopping();
+        for number in numbers {
+            let sent = match self.send(&number).await {
+                Err(NotSent::FragmentGone) => {
+                    let error = chunk::listed_error(&number, ReadError::FragmentNotFound);
+                    self.sender.send(error).await
+                }
+                Err(NotSent::Failed(error)) => {
+                    tracing::error!(stream = self.stream.name, %error, "a fragment was not read");
+                    self.sender.send(chunk::listed_error(&number, ReadError::Internal)).await
+                }
+                sent => sent,
+            };
+            if sent.is_err() || stopping.is_now() {
+                return;
+            }
+        }
+    }
+
+    async fn send(&mut self, number: &str) -> Result<(), NotSent> {
+        let fragment = match number.parse() {
+            Ok(number) => self.find(number).await?,
+            Err(_) => None,
+        };
+        let fragment = fragment.ok_or(NotSent::FragmentGone)?;
+        self.sender.send_fragment(&fragment, chunk::listed).await
+    }
+
+    /// The fragment of exactly this number, if it is archived and has not expired.
+    async fn find(
+        &mut self,
+        number: FragmentNumber,
+    ) -> Result<Option<Fragment>, FragmentStoreError> {
+        if self.stream.retention_hours == 0 {
+            return Ok(None);
+        }
+        let is_it = |fragment: &&Fragment| fragment_number(&fragment.entry) == number;
+        if !self.found.iter().any(|fragment| is_it(&fragment)) {
+            let Ok(from) = i64::try_from(number.sequence()) else { return Ok(None) };
+            let all = FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ);
+            self.found = self.app.fragments.list(&self.key, FragmentQuery { from, ..all }).await?;
+        }
+        let expired_before = expired_before(&self.stream, self.app.clock.now().wall);
+        let kept = |fragment: &&Fragment| fragment.entry.server_timestamp >= expired_before;
+        Ok(self.found.iter().find(is_it).filter(kept).cloned())
+    }
+}

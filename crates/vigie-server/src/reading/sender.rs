@@ -1,0 +1,102 @@
+//! Sends fragments: document header and tags, then the fragment's bytes as they are read.
+//!
+//! Holds a few blocks of a fragment and never the whole of it. From the page cache a byte is copied once into such a
+//! block and once into the socket; nothing in between touches it but the checksum.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use vigie_store::{Fragment, MediaFileId};
+
+use super::chunk::FragmentTags;
+use crate::api::fragments::fragment_number;
+use crate::app::App;
+use crate::fragment_store::FragmentStoreError;
+
+/// Pieces that may wait for the socket. The longest are blocks of a fragment.
+pub(super) const PIECES_WAITING_MAX: usize = 4;
+
+/// Why a fragment was not sent, or not to its end.
+pub(super) enum NotSent {
+    /// The consumer has gone.
+    ConsumerGone,
+    /// The fragment has gone.
+    FragmentGone,
+    /// It cannot be read.
+    Failed(FragmentStoreError),
+}
+
+impl From<FragmentStoreError> for NotSent {
+    fn from(error: FragmentStoreError) -> Self {
+        match error {
+            FragmentStoreError::FragmentGone => Self::FragmentGone,
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct ChunkSender {
+    app: Arc<App>,
+    pieces: mpsc::Sender<Bytes>,
+    /// The document header of the media file that is being read.
+    header: Option<(MediaFileId, Bytes)>,
+}
+
+impl ChunkSender {
+    /// And the body of the answer.
+    pub(super) fn new(app: &Arc<App>) -> (Self, mpsc::Receiver<Bytes>) {
+        let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
+        (Self { app: Arc::clone(app), pieces, header: None }, answer)
+    }
+
+    /// Sends a fragment behind what `leading` makes of its document's header and tags. Nothing of it has been sent when
+    /// the fragment turns out to be gone.
+    pub(super) async fn send_fragment(
+        &mut self,
+        fragment: &Fragment,
+        leading: impl Fn(&[u8], &FragmentTags) -> Bytes,
+    ) -> Result<(), NotSent> {
+        let header = self.header(fragment).await?;
+        let mut blocks = self.app.fragments.blocks(fragment);
+        let mut block = blocks.next_block().await?;
+        let entry = &fragment.entry;
+        let tags = FragmentTags {
+            number: fragment_number(entry),
+            server_timestamp: entry.server_timestamp,
+            producer_timestamp: entry.producer_timestamp,
+        };
+        self.send(leading(&header, &tags)).await?;
+        while let Some(bytes) = block {
+            self.send(bytes).await?;
+            block = blocks.next_block().await?;
+        }
+        self.app.metrics.get_media_fragments.inc();
+        Ok(())
+    }
+
+    pub(super) async fn send(&self, piece: Bytes) -> Result<(), NotSent> {
+        let size_bytes = piece.len() as u64;
+        self.pieces.send(piece).await.map_err(|_| NotSent::ConsumerGone)?;
+        self.app.metrics.get_media_bytes.inc_by(size_bytes);
+        Ok(())
+    }
+
+    /// Resolves when the consumer has gone.
+    pub(super) async fn consumer_gone(&self) {
+        self.pieces.closed().await;
+    }
+
+    async fn header(&mut self, fragment: &Fragment) -> Result<Bytes, NotSent> {
+        let file = fragment.media_file.id;
+        if let Some((of, header)) = &self.header
+            && *of == file
+        {
+            return Ok(header.clone());
+        }
+        let header = self.app.fragments.read_header(fragment).await?;
+        self.header = Some((file, header.clone()));
+        Ok(header)
+    }
+}
