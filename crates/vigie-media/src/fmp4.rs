@@ -86,7 +86,7 @@ pub fn init_segment(tracks: &[SampleTrack]) -> Vec<u8> {
             sample_table: no_samples(),
         })
         .collect();
-    out.extend(movie(&movie_tracks, |out| {
+    out.extend(movie(&movie_tracks, 0, |out| {
         plain_box(out, *b"mvex", |out| {
             for track in tracks {
                 full_box(out, *b"trex", 0, 0, |out| {

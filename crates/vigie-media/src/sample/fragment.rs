@@ -32,7 +32,7 @@ pub struct TrackSamples<'a> {
 /// The frames of a fragment that belong to `tracks`, one entry for each of `tracks` and in their order. `fragment` is
 /// what was stored: the Cluster and the Tags after it. Fails at the first frame that is not what its codec says.
 pub fn fragment_samples<'a>(
-    tracks: &'a [SampleTrack],
+    tracks: impl IntoIterator<Item = &'a SampleTrack>,
     header: &DocumentHeader,
     fragment: Bytes,
 ) -> Result<Vec<TrackSamples<'a>>, SampleError> {
@@ -41,7 +41,7 @@ pub fn fragment_samples<'a>(
         default_duration_ns: header.default_durations_ns.get(&track.number().into()).copied(),
         samples: Vec::new(),
     };
-    let mut found: Vec<TrackSamples<'a>> = tracks.iter().map(empty).collect();
+    let mut found: Vec<TrackSamples<'a>> = tracks.into_iter().map(empty).collect();
     let mut frames = fragment_frames(header, fragment);
     while let Some(frame) = frames.next() {
         let frame = frame?;

@@ -8,7 +8,7 @@ mod movie;
 mod sample_entry;
 
 pub(crate) use boxes::{full_box, plain_box};
-pub(crate) use movie::{MovieTrack, movie};
+pub(crate) use movie::{Edit, MOVIE_TIMESCALE, MovieTrack, movie};
 
 /// Sample flags: depends on no other, a sync sample (ISO/IEC 14496-12 §8.8.3.1).
 pub(crate) const SYNC_SAMPLE: u32 = 0x0200_0000;

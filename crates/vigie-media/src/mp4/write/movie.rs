@@ -15,7 +15,7 @@ pub(crate) struct MovieTrack<'a> {
     pub(crate) duration: u64,
     /// Duration of the media in units of the track's timescale.
     pub(crate) media_duration: u64,
-    /// The boxes of its `edts`: delay before it begins (movie timescale), and the media time of its first picture.
+    /// Its edit list, where it needs one.
     pub(crate) edit: Option<Edit>,
     /// The boxes of `stbl` after `stsd`.
     pub(crate) sample_table: Vec<u8>,
@@ -30,14 +30,19 @@ pub(crate) struct Edit {
     pub(crate) media_start: u64,
 }
 
-/// The `moov` box. `more` writes what follows the tracks.
-pub(crate) fn movie(tracks: &[MovieTrack<'_>], more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+/// The `moov` box. `created_at` counts seconds from 1904, 0 when it is not said; `more` writes what follows the tracks.
+pub(crate) fn movie(
+    tracks: &[MovieTrack<'_>],
+    created_at: u64,
+    more: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
     let mut out = Vec::new();
     plain_box(&mut out, *b"moov", |out| {
         let duration = tracks.iter().map(|track| track.duration).max().unwrap_or(0);
         let next_track_id = tracks.iter().map(|of| of.track.number()).max().unwrap_or(0);
         full_box(out, *b"mvhd", 1, 0, |out| {
-            out.extend_from_slice(&[0; 16]); // no times of creation and change
+            out.extend_from_slice(&created_at.to_be_bytes());
+            out.extend_from_slice(&created_at.to_be_bytes()); // of the last change
             out.extend_from_slice(&MOVIE_TIMESCALE.to_be_bytes());
             out.extend_from_slice(&duration.to_be_bytes());
             out.extend_from_slice(&0x0001_0000u32.to_be_bytes()); // normal speed
