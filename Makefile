@@ -7,10 +7,14 @@ PYTEST_WORKERS ?= 4
 
 demo:
 	scripts/setup build
+	scripts/build-console
 	cargo run --locked -p vigie -- demo
 
 test:
 	scripts/setup test
+	scripts/build-console
+	npm --prefix console run --silent check
+	npm --prefix console test
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -20,10 +24,13 @@ test:
 
 build:
 	scripts/setup build
+	scripts/build-console
 	cargo build --locked --release -p vigie
 
 lint:
 	scripts/setup test
+	scripts/build-console
+	npm --prefix console run --silent check
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -40,4 +47,4 @@ bench:
 
 clean:
 	cargo clean
-	rm -rf .venv tests/media
+	rm -rf .venv tests/media console/node_modules console/out/dist

@@ -4,10 +4,12 @@
 set -euo pipefail
 
 build_packages=(gcc libc6-dev make)
-# ffmpeg and mkvtoolnix make and judge media, curl signs requests; the rest is GStreamer's RTSP server, the cameras
+# Builds the web console. Only where they are missing: other packages of Node bring npm with them.
+command -v node >/dev/null && command -v npm >/dev/null || build_packages+=(nodejs npm)
+# chromium plays and clicks; ffmpeg and mkvtoolnix make and judge media, curl signs requests; the rest is GStreamer's RTSP server, the cameras
 # Vigie did not write.
 test_packages=(
-  ffmpeg mkvtoolnix curl
+  chromium ffmpeg mkvtoolnix curl
   python3 python3-gi gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav
@@ -21,10 +23,10 @@ esac
 
 # What must work, whatever the distribution; packages only matter where it does not.
 works() {
-  command -v cc >/dev/null || return 1
+  command -v cc >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || return 1
   [ "$1" = build ] && return 0
   command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null && command -v mkvinfo >/dev/null &&
-    command -v curl >/dev/null &&
+    command -v curl >/dev/null && command -v chromium >/dev/null &&
     /usr/bin/python3 "$(dirname "$0")/../tests/rtsp_server.py" --check 2>/dev/null
 }
 

@@ -9,6 +9,7 @@
 //! http/      listener and dispatch        auth/            signatures, sealing, access keys
 //! api/       one handler per operation    db/              the metadata seam and SQLite
 //! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
+//! console/   the web console's files
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! ```
 
@@ -18,6 +19,7 @@ mod app;
 mod audit;
 pub mod auth;
 mod config;
+mod console;
 pub mod db;
 mod failure;
 pub mod fragment_store;

@@ -30,7 +30,7 @@ use crate::auth::{Identity, authenticate};
 use crate::failure::Answer;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
-use crate::{ingest, reading};
+use crate::{console, ingest, reading};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -45,6 +45,10 @@ pub(super) async fn dispatch(
     if request.method() == Method::GET
         && let Some(response) = probes::probe(&app, request.uri().path()).await
     {
+        return Ok(response);
+    }
+    let (path, headers) = (request.uri().path(), request.headers());
+    if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
         return Ok(response);
     }
     let (head, body) = request.into_parts();

@@ -1,0 +1,50 @@
+/** Signed calls of the operations that Vigie adds to the API, which the SDK does not know. */
+import { Sha256 } from "@smithy/core/checksum";
+import { HttpRequest } from "@smithy/core/protocols";
+import { SignatureV4 } from "@smithy/signature-v4";
+
+export interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken: string;
+}
+
+export type Call = <Output>(operation: string, input: object, abort?: AbortSignal) => Promise<Output>;
+
+export function signedCall(region: string, credentials: Credentials): Call {
+  const signer = new SignatureV4({ service: "kinesisvideo", region, credentials, sha256: Sha256 });
+  return async (operation, input, abort) => {
+    const body = JSON.stringify(input);
+    const request = new HttpRequest({
+      method: "POST",
+      protocol: location.protocol,
+      hostname: location.hostname,
+      path: `/${operation.charAt(0).toLowerCase()}${operation.slice(1)}`,
+      headers: { host: location.host, "content-type": "application/json" },
+      body,
+    });
+    const signed = await signer.sign(request);
+    // The browser sets the host itself.
+    const { host: _, ...headers } = signed.headers;
+    const answer = await fetch(request.path, { method: "POST", headers, body, signal: abort ?? null });
+    const text = await answer.text();
+    if (answer.ok) return JSON.parse(text || "{}");
+    throw refusal(answer, text);
+  };
+}
+
+function refusal(answer: Response, text: string): Error {
+  const name = answer.headers.get("x-amzn-errortype")?.split(":")[0] ?? `status ${answer.status}`;
+  const error = new Error(messageOf(text) ?? name);
+  error.name = name;
+  return error;
+}
+
+function messageOf(text: string): string | undefined {
+  try {
+    const body = JSON.parse(text) as { Message?: string; message?: string };
+    return body.Message ?? body.message;
+  } catch {
+    return undefined;
+  }
+}

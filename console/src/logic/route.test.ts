@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { hrefOf, parseRoute, type Route } from "./route";
+
+test.each<[Route, string]>([
+  [{ page: "streams" }, "#/streams"],
+  [{ page: "stream", name: "gate", at: undefined }, "#/streams/gate"],
+  [{ page: "stream", name: "a.b-c_d", at: 1795358107000 }, "#/streams/a.b-c_d?at=1795358107000"],
+  [{ page: "edge", name: "gate" }, "#/streams/gate/edge"],
+  [{ page: "hub", name: "hub/1" }, "#/hubs/hub%2F1"],
+  [{ page: "hub-wizard" }, "#/add-hub"],
+  [{ page: "audit" }, "#/audit"],
+])("a page has one address: %o", (route, href) => {
+  expect(hrefOf(route)).toBe(href);
+  expect(parseRoute(href)).toEqual(route);
+});
+
+test.each<[string, Route["page"]]>([
+  ["", "streams"],
+  ["#/", "streams"],
+  ["#/nothing", "nowhere"],
+  ["#/streams/gate/nothing", "nowhere"],
+  ["#/keys/more", "nowhere"],
+  ["#/streams/%E0%A4%A", "stream"],
+])("what is no address leads nowhere, quietly: %s", (hash, page) => {
+  expect(parseRoute(hash).page).toBe(page);
+});

@@ -1,0 +1,70 @@
+/** The page that an address stands for, and back. Addresses live behind `#`, so that the server sees none of them. */
+export type Route =
+  | { page: "streams" }
+  | { page: "stream"; name: string; at: number | undefined }
+  | { page: "edge"; name: string }
+  | { page: "hubs" }
+  | { page: "hub-wizard" }
+  | { page: "hub"; name: string }
+  | { page: "keys" }
+  | { page: "secrets" }
+  | { page: "audit" }
+  | { page: "metrics" }
+  | { page: "nowhere" };
+
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [first = "", second, third] = path.split("/").map(decode);
+  switch (first) {
+    case "":
+      return { page: "streams" };
+    case "streams":
+      if (second === undefined) return { page: "streams" };
+      if (third === undefined) return { page: "stream", name: second, at: timeIn(query) };
+      return third === "edge" ? { page: "edge", name: second } : { page: "nowhere" };
+    case "hubs":
+      if (second === undefined) return { page: "hubs" };
+      return { page: "hub", name: second };
+    case "add-hub":
+      return { page: "hub-wizard" };
+    case "keys":
+    case "secrets":
+    case "audit":
+    case "metrics":
+      return second === undefined ? { page: first } : { page: "nowhere" };
+    default:
+      return { page: "nowhere" };
+  }
+}
+
+export function hrefOf(route: Route): string {
+  switch (route.page) {
+    case "stream": {
+      const at = route.at === undefined ? "" : `?at=${route.at}`;
+      return `#/streams/${encodeURIComponent(route.name)}${at}`;
+    }
+    case "edge":
+      return `#/streams/${encodeURIComponent(route.name)}/edge`;
+    case "hub":
+      return `#/hubs/${encodeURIComponent(route.name)}`;
+    case "hub-wizard":
+      return "#/add-hub";
+    case "nowhere":
+      return "#/";
+    default:
+      return `#/${route.page}`;
+  }
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function timeIn(query: string): number | undefined {
+  const at = Number(new URLSearchParams(query).get("at") ?? Number.NaN);
+  return Number.isFinite(at) ? at : undefined;
+}

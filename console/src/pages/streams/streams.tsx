@@ -1,0 +1,163 @@
+import type { StreamInfo } from "@aws-sdk/client-kinesis-video";
+import { useCollection } from "@cloudscape-design/collection-hooks";
+import Alert from "@cloudscape-design/components/alert";
+import Button from "@cloudscape-design/components/button";
+import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
+import Header from "@cloudscape-design/components/header";
+import Link from "@cloudscape-design/components/link";
+import Pagination from "@cloudscape-design/components/pagination";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import Table from "@cloudscape-design/components/table";
+import TextFilter from "@cloudscape-design/components/text-filter";
+import { useState } from "react";
+import { useApi } from "../../api/api";
+import { deleteStream, listStreams } from "../../api/streams";
+import { Confirm } from "../../ui/confirm";
+import { Empty } from "../../ui/empty";
+import { useLoad } from "../../ui/load";
+import { useNotices } from "../../ui/notices";
+import { Problem } from "../../ui/problem";
+import { go } from "../../ui/route";
+import { columns } from "./columns";
+import { StreamDialog } from "./stream-dialog";
+import { TagsDialog } from "./tags-dialog";
+
+type Dialog = "create" | "edit" | "tags" | "delete" | undefined;
+
+export function StreamsPage() {
+  const { kinesisVideo } = useApi();
+  const notices = useNotices();
+  const streams = useLoad("streams", () => listStreams(kinesisVideo), 10_000);
+  const [dialog, setDialog] = useState<Dialog>();
+  const create = () => setDialog("create");
+  const { items, collectionProps, filterProps, filteredItemsCount, paginationProps } = useCollection(
+    streams.data ?? [],
+    {
+      filtering: {
+        fields: ["StreamName", "Status", "DeviceName", "MediaType"],
+        empty: (
+          <Empty
+            title="No streams yet"
+            action={
+              <Button variant="primary" onClick={create}>
+                Create a stream
+              </Button>
+            }
+          >
+            A stream keeps the video of one camera. Create one, then tell a hub what to record into it.
+          </Empty>
+        ),
+        noMatch: <Empty title="No stream matches">Clear the search to see all of them.</Empty>,
+      },
+      pagination: { pageSize: 20 },
+      sorting: { defaultState: { sortingColumn: { sortingField: "StreamName" } } },
+      selection: { trackBy: "StreamARN" },
+    },
+  );
+  const selected = collectionProps.selectedItems?.[0];
+  const done = (text: string) => {
+    notices.done(text);
+    streams.reload();
+  };
+  if (streams.failure && !streams.data) return <Problem failure={streams.failure} retry={streams.reload} />;
+  return (
+    <>
+      <Table<StreamInfo>
+        {...collectionProps}
+        variant="full-page"
+        stickyHeader
+        selectionType="single"
+        trackBy="StreamARN"
+        loading={streams.loading && !streams.data}
+        loadingText="Loading streams"
+        columnDefinitions={columns}
+        items={items}
+        ariaLabels={{
+          tableLabel: "Streams",
+          selectionGroupLabel: "Stream to act on",
+          itemSelectionLabel: (_, item) => `Select ${item.StreamName}`,
+        }}
+        filter={
+          <TextFilter
+            {...filterProps}
+            filteringPlaceholder="Find streams"
+            filteringAriaLabel="Find streams"
+            countText={`${filteredItemsCount ?? 0} found`}
+          />
+        }
+        pagination={<Pagination {...paginationProps} />}
+        header={
+          <Header
+            variant="awsui-h1-sticky"
+            counter={streams.data && `(${streams.data.length})`}
+            actions={
+              <SpaceBetween direction="horizontal" size="xs">
+                <ButtonDropdown
+                  disabled={!selected}
+                  items={[
+                    { id: "open", text: "Open" },
+                    { id: "edge", text: "Edge configuration" },
+                    { id: "edit", text: "Edit" },
+                    { id: "tags", text: "Manage tags" },
+                    { id: "delete", text: "Delete" },
+                  ]}
+                  onItemClick={({ detail }) => {
+                    const name = selected?.StreamName ?? "";
+                    if (detail.id === "open") go({ page: "stream", name, at: undefined });
+                    else if (detail.id === "edge") go({ page: "edge", name });
+                    else setDialog(detail.id as Dialog);
+                  }}
+                >
+                  Actions
+                </ButtonDropdown>
+                <Button variant="primary" onClick={create}>
+                  Create stream
+                </Button>
+              </SpaceBetween>
+            }
+          >
+            Streams
+          </Header>
+        }
+      />
+      {dialog === "create" && <StreamDialog close={() => setDialog(undefined)} done={done} />}
+      {dialog === "edit" && selected && (
+        <StreamDialog stream={selected} close={() => setDialog(undefined)} done={done} />
+      )}
+      {dialog === "tags" && selected && (
+        <TagsDialog streamName={selected.StreamName ?? ""} close={() => setDialog(undefined)} done={done} />
+      )}
+      {dialog === "delete" && selected && (
+        <DeleteStream stream={selected} close={() => setDialog(undefined)} done={done} />
+      )}
+    </>
+  );
+}
+
+interface DeleteProps {
+  stream: StreamInfo;
+  close: () => void;
+  done: (text: string) => void;
+}
+
+export function DeleteStream({ stream, close, done }: DeleteProps) {
+  const { kinesisVideo } = useApi();
+  const name = stream.StreamName ?? "";
+  return (
+    <Confirm
+      title={`Delete ${name}?`}
+      action="Delete"
+      typed={name}
+      close={close}
+      run={async () => {
+        await deleteStream(kinesisVideo, stream.StreamARN ?? "");
+        done(`Stream ${name} was deleted.`);
+      }}
+    >
+      <Alert type="warning">
+        All video of this stream on the server is erased for good. A hub that records into it goes on until its{" "}
+        <Link href={`#/streams/${encodeURIComponent(name)}/edge`}>edge configuration</Link> is deleted: do that first.
+      </Alert>
+    </Confirm>
+  );
+}

@@ -1,0 +1,48 @@
+/** What one does in the console, found by role and name as people and screen readers find it. */
+import { assertAccessible } from "./browser.mjs";
+
+export async function signIn(page, { url, keyId, secret }) {
+  await page.goto(`${url}/console/`);
+  await page.getByRole("textbox", { name: "Access key ID" }).fill(keyId);
+  await page.getByLabel("Secret access key").fill(secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: /^Streams/ }).waitFor();
+}
+
+/** Goes to a page by the navigation. */
+export async function visit(page, name) {
+  const link = page.getByRole("navigation").getByRole("link", { name, exact: true });
+  if (!(await link.isVisible())) await page.getByRole("button", { name: "Open navigation" }).click();
+  await link.click();
+}
+
+/**
+ * Checks a page for accessibility in both modes, and keeps how it looks: wide and narrow, light and dark, when
+ * SCREENSHOTS names a folder.
+ */
+export async function inspect(page, name) {
+  const folder = process.env.SCREENSHOTS;
+  const wide = page.viewportSize();
+  for (const mode of ["light", "dark"]) {
+    await setMode(page, mode);
+    await assertAccessible(page, `${name}, ${mode}`);
+    if (folder) await shoot(page, `${folder}/${name}-${mode}.png`);
+  }
+  await setMode(page, "light");
+  if (folder) {
+    await page.setViewportSize({ width: 400, height: 860 });
+    await page.waitForTimeout(500);
+    await shoot(page, `${folder}/${name}-narrow.png`);
+    await page.setViewportSize(wide);
+  }
+}
+
+async function shoot(page, path) {
+  await page.waitForTimeout(500);
+  await page.screenshot({ path, animations: "disabled" });
+}
+
+async function setMode(page, mode) {
+  const button = page.getByRole("button", { name: mode === "dark" ? "Dark mode" : "Light mode" });
+  if (await button.isVisible()) await button.click();
+}
