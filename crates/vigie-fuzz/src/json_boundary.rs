@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    archived_media, delivery, edge, media, media_ledger, secrets, stream, sync_edge_agent, tag,
+    administration, archived_media, delivery, edge, media, media_ledger, secrets, stream,
+    sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError};
 
@@ -72,6 +73,10 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "ListFragments" => read::<archived_media::ListFragmentsInput>,
         "GetMediaForFragmentList" => read::<archived_media::GetMediaForFragmentListInput>,
         "SyncEdgeAgent" => read::<sync_edge_agent::SyncEdgeAgentInput>,
+        "CreateAccessKey" => read::<administration::CreateAccessKeyInput>,
+        "ListAccessKeys" => read::<administration::ListAccessKeysInput>,
+        "ListAuditEvents" => read::<administration::ListAuditEventsInput>,
+        "RevokeAccessKey" => read::<administration::RevokeAccessKeyInput>,
         "ListMediaGaps" | "ListMediaLosses" => read::<media_ledger::ListMediaLedgerInput>,
         "ListHubs" => read::<media_ledger::ListHubsInput>,
         "DescribeHub" => read::<media_ledger::DescribeHubInput>,

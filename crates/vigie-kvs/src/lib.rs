@@ -1,5 +1,5 @@
 //! The wire contract of Vigie: what Amazon Kinesis Video Streams (KVS) and Secrets Manager put on the wire, and the
-//! one extension, `SyncEdgeAgent`.
+//! extensions: `SyncEdgeAgent`, and what those who run the server need.
 //!
 //! Decides whether a request is well formed, who signed it and how each answer and error is written. Server and agent
 //! meet in these types and nowhere else. Pure: it never opens a socket or a file, never reads a clock, never draws a

@@ -96,9 +96,8 @@ impl Operation {
     /// Whether it changes what the service keeps, so that it belongs in an audit log. A hub's report (SyncEdgeAgent)
     /// does not: it comes every minute and changes nothing that anybody has set.
     pub fn mutates(&self) -> bool {
-        const READING: [&str; 3] = ["Describe", "Get", "List"];
-        self.service != Service::Extension
-            && !READING.iter().any(|verb| self.name.starts_with(verb))
+        const OTHERS: [&str; 4] = ["Describe", "Get", "List", "Sync"];
+        !OTHERS.iter().any(|verb| self.name.starts_with(verb))
     }
 
     /// The exception for a broken constraint.

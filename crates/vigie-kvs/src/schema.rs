@@ -3,6 +3,7 @@
 //! Decides what a well-formed input is; [`validate`] holds a JSON value against it. Never knows rules between members
 //! (such as "StreamName or StreamARN"): those stand at the typed shapes.
 
+pub(crate) mod administration;
 pub(crate) mod archived_media;
 pub(crate) mod edge;
 pub(crate) mod kinesisvideo;

@@ -3,6 +3,7 @@
 //! Decides names and types of members, and the rules *between* members of one input. Ranges and patterns of single
 //! members stand in [`crate::schema`]. Never fills defaults: what is absent stays absent, and whoever decides fills it.
 
+pub mod administration;
 pub mod archived_media;
 pub mod delivery;
 pub mod edge;

@@ -15,6 +15,8 @@ use crate::sigv4::query_pairs;
 
 /// The service in the credential scope of a signature.
 pub const SIGNING_NAME: &str = "sts";
+/// The operation that gives temporary credentials.
+pub const GET_SESSION_TOKEN: &str = "GetSessionToken";
 /// The content type of a request.
 pub const REQUEST_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 /// The content type of an answer.
@@ -55,6 +57,11 @@ impl StsError {
 
     fn validation(message: impl Into<String>) -> Self {
         Self::new(400, "ValidationError", message)
+    }
+
+    /// The error's name.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// The XML body.
@@ -114,7 +121,7 @@ impl StsRequest {
         let action = action
             .ok_or_else(|| StsError::new(400, "MissingAction", "the form must have an Action"))?;
         match (action.as_str(), version.as_deref()) {
-            ("GetSessionToken", Some(VERSION)) => {
+            (GET_SESSION_TOKEN, Some(VERSION)) => {
                 Ok(Self::GetSessionToken { duration: read_duration(duration.as_deref())? })
             }
             ("GetCallerIdentity", Some(VERSION)) => Ok(Self::GetCallerIdentity),
@@ -129,7 +136,7 @@ impl StsRequest {
     /// The operation's name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::GetSessionToken { .. } => "GetSessionToken",
+            Self::GetSessionToken { .. } => GET_SESSION_TOKEN,
             Self::GetCallerIdentity => "GetCallerIdentity",
         }
     }
@@ -164,7 +171,7 @@ pub fn session_token_body(
         escaped(session_token.expose()),
         expiration_text(expiration)
     );
-    answer("GetSessionToken", &result, request_id)
+    answer(GET_SESSION_TOKEN, &result, request_id)
 }
 
 /// The body of GetCallerIdentity's answer.

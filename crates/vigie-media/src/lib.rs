@@ -8,6 +8,7 @@ pub mod fmp4;
 pub mod frame;
 pub mod matroska;
 pub mod mp4;
+pub mod mpeg_ts;
 pub mod sample;
 pub mod time;
 pub mod track;

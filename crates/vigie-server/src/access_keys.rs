@@ -1,15 +1,19 @@
-//! The access keys of a server, for the operator at the machine: list, create, revoke. Works on the data folder,
-//! whether the server runs or not; one that runs sees a change with its next request.
+//! The access keys of a server: list, create, revoke. For the API, and for the operator at the machine, whose commands
+//! work on the data folder, whether the server runs or not; one that runs sees a change with its next request.
 
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 use vigie_kvs::iam::{Policy, PolicyError};
+use vigie_kvs::operation::{CREATE_ACCESS_KEY, REVOKE_ACCESS_KEY};
+use vigie_kvs::{ErrorKind, KvsError, Protocol};
 use vigie_media::Timestamp;
 
+use crate::audit::{LocalAuditError, LocalAuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
+use crate::failure::Failure;
 use crate::server::{ServerError, check_master_key};
 
 /// Why the access keys cannot be changed as asked.
@@ -24,6 +28,9 @@ pub enum AccessKeyError {
     /// The master key is not the server's.
     #[error(transparent)]
     MasterKey(#[from] ServerError),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] LocalAuditError),
     /// The policy document is refused.
     #[error("the policy is refused: {0}")]
     Policy(#[from] PolicyError),
@@ -91,11 +98,13 @@ pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo
     Ok(db.access_keys().await?.into_iter().map(AccessKeyInfo::from).collect())
 }
 
-/// Makes an access key. Its secret half is in the returned value and nowhere else in the clear.
+/// Makes an access key, for the operator at the machine, who stands in the audit log as `operator`. Its secret half is
+/// in the returned value and nowhere else in the clear.
 pub async fn create_access_key(
     config: &ServerConfig,
     master_key: &MasterKey,
     permissions: NewPermissions<'_>,
+    operator: &str,
     now: Timestamp,
 ) -> Result<(NewAccessKey, AccessKeyInfo), AccessKeyError> {
     let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
@@ -104,14 +113,48 @@ pub async fn create_access_key(
     let keys = db.access_keys().await?;
     let root = keys.into_iter().find(|key| key.policy_json.is_none());
     let root = root.ok_or_else(|| AccessKeyError::NoRootKey(config.data_dir.clone()))?;
+    let mut audit = LocalAuditLog::open(&db, config, operator).await?;
+    let made = add_access_key(&db, master_key, permissions, root.principal_arn.clone(), now).await;
+    let resource =
+        made.as_ref().ok().map(|(key, _)| resource(&root.principal_arn, &key.access_key_id));
+    audit.write(now, CREATE_ACCESS_KEY.action, resource.as_deref(), outcome(&made));
+    made
+}
+
+/// Revokes an access key, and with it the temporary credentials that came from it, for the operator at the machine,
+/// who stands in the audit log as `operator`. It does not come back.
+pub async fn revoke_access_key(
+    config: &ServerConfig,
+    access_key_id: &str,
+    operator: &str,
+    now: Timestamp,
+) -> Result<(), AccessKeyError> {
+    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    let mut audit = LocalAuditLog::open(&db, config, operator).await?;
+    let ended = end_access_key(&db, access_key_id, now).await;
+    // What is no key's id is not repeated: it may be a secret, pasted by mistake.
+    let key = db.access_key(access_key_id).await?;
+    let resource = key.map(|key| resource(&key.principal_arn, access_key_id));
+    audit.write(now, REVOKE_ACCESS_KEY.action, resource.as_deref(), outcome(&ended));
+    ended
+}
+
+/// Makes a key and keeps it. `root_principal_arn` tells the account.
+pub(crate) async fn add_access_key(
+    db: &dyn MetadataDb,
+    master_key: &MasterKey,
+    permissions: NewPermissions<'_>,
+    root_principal_arn: String,
+    now: Timestamp,
+) -> Result<(NewAccessKey, AccessKeyInfo), AccessKeyError> {
     let key = NewAccessKey::generate()?;
     let (principal_arn, policy_json) = match permissions {
-        NewPermissions::Root => (root.principal_arn, None),
+        NewPermissions::Root => (root_principal_arn, None),
         NewPermissions::Policy { document, name } => {
             Policy::parse(document)?;
             let name = name.unwrap_or(&key.access_key_id);
             check_name(name)?;
-            let account = root.principal_arn.trim_end_matches("root");
+            let account = root_principal_arn.trim_end_matches("root");
             (format!("{account}user/{name}"), Some(document.to_owned()))
         }
     };
@@ -128,13 +171,12 @@ pub async fn create_access_key(
     Ok((key, row.into()))
 }
 
-/// Revokes an access key, and with it the temporary credentials that came from it. It does not come back.
-pub async fn revoke_access_key(
-    config: &ServerConfig,
+/// Revokes a key.
+pub(crate) async fn end_access_key(
+    db: &dyn MetadataDb,
     access_key_id: &str,
     now: Timestamp,
 ) -> Result<(), AccessKeyError> {
-    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
     let id = || access_key_id.to_owned();
     if db.revoke_access_key(access_key_id, now).await? {
         return Ok(());
@@ -144,6 +186,49 @@ pub async fn revoke_access_key(
         Some(key) if key.revoked_at.is_some() => AccessKeyError::AlreadyRevoked(id()),
         Some(_) => AccessKeyError::LastRootKey(id()),
     })
+}
+
+impl AccessKeyError {
+    /// The exception with which the API says this; `None` when it is the server's failure.
+    fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Policy(_) | Self::Name(_) | Self::AlreadyRevoked(_) | Self::LastRootKey(_) => {
+                Some(ErrorKind::InvalidArgument)
+            }
+            Self::Unknown(_) => Some(ErrorKind::ResourceNotFound),
+            Self::Db(_)
+            | Self::Seal(_)
+            | Self::MasterKey(_)
+            | Self::Audit(_)
+            | Self::NoRootKey(_) => None,
+        }
+    }
+}
+
+impl From<AccessKeyError> for Failure {
+    fn from(error: AccessKeyError) -> Self {
+        match error.kind() {
+            Some(kind) => Self::Refused(KvsError::new(kind, error.to_string())),
+            None => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Status and exception for the audit log.
+fn outcome<T>(done: &Result<T, AccessKeyError>) -> (u16, Option<&'static str>) {
+    match done {
+        Ok(_) => (200, None),
+        Err(error) => {
+            let kind = error.kind().unwrap_or(ErrorKind::InternalFailure);
+            (kind.status(Protocol::RestJson), Some(kind.name()))
+        }
+    }
+}
+
+/// A key in the audit log, in the account of that principal.
+fn resource(principal_arn: &str, access_key_id: &str) -> String {
+    let account = principal_arn.split(':').nth(4).unwrap_or_default();
+    format!("arn:aws:iam::{account}:access-key/{access_key_id}")
 }
 
 /// User names of IAM.

@@ -35,7 +35,7 @@ pub struct ServerConfig {
     pub connections_per_address_max: usize,
     /// Calls a second that each access key may make.
     pub rate_limits: RateLimits,
-    /// The file of the audit log.
+    /// The file of the audit log; by default one in the data folder, which the server keeps small.
     pub audit_log: Option<PathBuf>,
     /// The limits of PutMedia connections.
     pub ingest_rules: IngestRules,
@@ -93,6 +93,11 @@ impl ServerConfig {
         self.data_dir.join("master.key")
     }
 
+    /// The file of the audit log.
+    pub fn audit_log_path(&self) -> PathBuf {
+        self.audit_log.clone().unwrap_or_else(|| self.data_dir.join("audit.jsonl"))
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place::new(self.region.as_str(), self.account_id.as_str())
     }
@@ -101,6 +106,11 @@ impl ServerConfig {
     pub(crate) fn stream_resource(&self, stream_name: &str) -> String {
         let (region, account) = (&self.region, &self.account_id);
         format!("arn:aws:kinesisvideo:{region}:{account}:stream/{stream_name}/*")
+    }
+
+    /// An access key as IAM policies and the audit log name it.
+    pub(crate) fn access_key_resource(&self, access_key_id: &str) -> String {
+        format!("arn:aws:iam::{}:access-key/{access_key_id}", self.account_id)
     }
 
     pub(crate) fn root_principal_arn(&self) -> String {

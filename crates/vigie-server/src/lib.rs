@@ -39,6 +39,7 @@ pub use access_keys::{
     AccessKeyError, AccessKeyInfo, NewPermissions, create_access_key, list_access_keys,
     revoke_access_key,
 };
+pub use audit::LocalAuditError;
 pub use config::ServerConfig;
 pub use limits::RateLimits;
 pub use reading::ReaderLimits;

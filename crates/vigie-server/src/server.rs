@@ -16,7 +16,7 @@ use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
 
 use crate::app::App;
-use crate::audit::AuditLog;
+use crate::audit::{self, AuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
@@ -134,11 +134,9 @@ impl Server {
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
         create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
-        let audit = AuditLog::open(config.audit_log.as_deref());
-        let audit = audit.map_err(|source| ServerError::AuditLog {
-            path: config.audit_log.clone().unwrap_or_default(),
-            source,
-        })?;
+        let audit = AuditLog::open(&config)
+            .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
+        audit::note_path(db.as_ref(), &config).await?;
         let app = App::new(config, clock, chance, db, fragments, master_key, audit);
         let app = Arc::new(app);
         Ok(Self { app, store, tls })

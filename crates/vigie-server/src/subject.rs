@@ -11,10 +11,9 @@ use vigie_kvs::arn::{SecretArn, StreamArn};
 use vigie_kvs::operation::Service;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
-use vigie_media::Timestamp;
 
 use crate::app::App;
-use crate::audit::AuditLine;
+use crate::audit::{AuditLine, rfc3339};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
 
@@ -86,14 +85,14 @@ impl Subject {
         };
         app.audit.write(&AuditLine {
             time: &rfc3339(app.clock.now().wall),
-            request_id,
-            access_key_id: &identity.access_key_id,
+            request_id: Some(request_id),
+            access_key_id: Some(&identity.access_key_id),
             principal_arn: &identity.principal_arn,
             action: self.operation.action,
             resource: self.resource.as_deref(),
             status,
             error,
-            remote_address: &remote.to_string(),
+            remote_address: Some(&remote.to_string()),
         });
     }
 
@@ -128,14 +127,12 @@ impl Subject {
                     self.stream_name = Some(name.to_owned());
                 }
             }
-            _ => {}
+            Service::Extension => {
+                let id = member("AccessKeyId").filter(|id| is_name(id, b""));
+                self.resource = id.map(|id| config.access_key_resource(id));
+            }
         }
     }
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(time.as_millis())
-        .map_or_else(|_| time.to_string(), |time| format!("{time:.3}"))
 }
 
 fn secret(config: &ServerConfig, id: &str) -> Option<String> {

@@ -26,7 +26,8 @@ async fn try_create(
     let master_key = MasterKey::from_bytes([7; 32]);
     let now = server.clock.wall();
     let (key, _) =
-        create_access_key(&config(server.folder()), &master_key, permissions, now).await?;
+        create_access_key(&config(server.folder()), &master_key, permissions, "local:uid/1", now)
+            .await?;
     Ok(Credentials {
         access_key_id: key.access_key_id.clone(),
         secret_access_key: Sensitive::new(key.secret_access_key.expose_secret()),
@@ -41,7 +42,7 @@ async fn key(server: &TestServer, document: &str) -> Credentials {
 
 async fn revoke(server: &TestServer, credentials: &Credentials) -> Result<(), AccessKeyError> {
     let id = &credentials.access_key_id;
-    revoke_access_key(&config(server.folder()), id, server.clock.wall()).await
+    revoke_access_key(&config(server.folder()), id, "local:uid/1", server.clock.wall()).await
 }
 
 /// A call by its operation's address: a path, or a target of Secrets Manager.
@@ -290,7 +291,8 @@ async fn a_bad_policy_a_bad_name_and_another_master_key_make_no_key() {
     check(ALLOW_GATE, "", "must be 1 to 64").await;
     let folder = config(server.folder());
     let other = MasterKey::from_bytes([8; 32]);
-    let made = create_access_key(&folder, &other, NewPermissions::Root, server.clock.wall()).await;
+    let made =
+        create_access_key(&folder, &other, NewPermissions::Root, "me", server.clock.wall()).await;
     assert!(made.unwrap_err().to_string().contains("not the one"));
     let keys = vigie_server::list_access_keys(&folder).await.unwrap();
     assert_eq!(keys.len(), 1);

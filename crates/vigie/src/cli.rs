@@ -76,7 +76,8 @@ pub struct ServerOptions {
     /// Calls a second that each access key may make
     #[arg(long, env = "VIGIE_RATE_LIMITS", value_enum, default_value_t)]
     pub rate_limits: RateLimitPreset,
-    /// File to append the audit log to, one JSON object for each call that changes something
+    /// File to append the audit log to, one JSON object for each call that changes something [default: audit.jsonl in
+    /// --data-dir, which the server keeps small]
     #[arg(long, env = "VIGIE_AUDIT_LOG", value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
     /// URL that clients reach this server by, returned by GetDataEndpoint [default: taken from each request]

@@ -6,7 +6,8 @@
 use super::{Operation, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    archived_media, edge, kinesisvideo, media, media_ledger, secretsmanager, sync_edge_agent,
+    administration, archived_media, edge, kinesisvideo, media, media_ledger, secretsmanager,
+    sync_edge_agent,
 };
 
 /// One row per operation: constant, name, address, input shape, errors. The IAM action is prefix and name.
@@ -217,6 +218,22 @@ operations! {
         /// The hub link: a hub says what it has, and hears what it is owed.
         SYNC_EDGE_AGENT = "SyncEdgeAgent" "/syncEdgeAgent" sync_edge_agent::SYNC_EDGE_AGENT [
             AccessDenied InvalidArgument
+        ];
+        /// An access key with a policy, or a root key.
+        CREATE_ACCESS_KEY = "CreateAccessKey" "/createAccessKey" administration::CREATE_ACCESS_KEY [
+            AccessDenied ClientLimitExceeded InvalidArgument
+        ];
+        /// The access keys, without their secrets.
+        LIST_ACCESS_KEYS = "ListAccessKeys" "/listAccessKeys" administration::LIST_ACCESS_KEYS [
+            AccessDenied ClientLimitExceeded InvalidArgument
+        ];
+        /// The audit log, newest first.
+        LIST_AUDIT_EVENTS = "ListAuditEvents" "/listAuditEvents" administration::LIST_AUDIT_EVENTS [
+            AccessDenied ClientLimitExceeded InvalidArgument
+        ];
+        /// Ends an access key for good.
+        REVOKE_ACCESS_KEY = "RevokeAccessKey" "/revokeAccessKey" administration::REVOKE_ACCESS_KEY [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
         ];
     }
 }

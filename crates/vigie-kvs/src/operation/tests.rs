@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    archived_media::*, delivery::*, edge::*, media::*, media_ledger::*, secrets::*, stream::*,
-    sync_edge_agent::*, tag::*,
+    administration::*, archived_media::*, delivery::*, edge::*, media::*, media_ledger::*,
+    secrets::*, stream::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations that have a typed input; PutMedia's comes in headers.
@@ -55,6 +55,10 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         "ListSecrets" => of::<ListSecretsInput>(operation, body),
         "DeleteSecret" => of::<DeleteSecretInput>(operation, body),
         "SyncEdgeAgent" => of::<SyncEdgeAgentInput>(operation, body),
+        "CreateAccessKey" => of::<CreateAccessKeyInput>(operation, body),
+        "ListAccessKeys" => of::<ListAccessKeysInput>(operation, body),
+        "ListAuditEvents" => of::<ListAuditEventsInput>(operation, body),
+        "RevokeAccessKey" => of::<RevokeAccessKeyInput>(operation, body),
         "ListMediaGaps" | "ListMediaLosses" => of::<ListMediaLedgerInput>(operation, body),
         "ListHubs" => of::<ListHubsInput>(operation, body),
         "DescribeHub" => of::<DescribeHubInput>(operation, body),
@@ -112,7 +116,7 @@ fn typed_inputs_hold_every_member_of_their_schema() {
             assert_ne!(operation.service, Service::KinesisVideo, "{}", operation.name);
         }
     }
-    assert_eq!(typed, 33);
+    assert_eq!(typed, 37);
 }
 
 #[test]

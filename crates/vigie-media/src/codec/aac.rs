@@ -44,7 +44,7 @@ impl AudioSpecificConfig {
 
     /// The two bytes of a plain AAC-LC config; `None` when the frequency or the channels have no index.
     pub fn aac_lc(sampling_frequency_hz: u32, channels: u32) -> Option<[u8; 2]> {
-        let frequency = FREQUENCIES_HZ.iter().position(|&hz| hz == sampling_frequency_hz)? as u16;
+        let frequency = u16::from(frequency_index(sampling_frequency_hz)?);
         let channels = match channels {
             1..=6 => channels as u16,
             8 => 7,
@@ -57,6 +57,11 @@ impl AudioSpecificConfig {
     pub fn codec_string(&self) -> String {
         format!("mp4a.40.{}", self.object_type)
     }
+}
+
+/// The index that stands for a sampling frequency, in the config and in ADTS headers.
+pub(crate) fn frequency_index(sampling_frequency_hz: u32) -> Option<u8> {
+    FREQUENCIES_HZ.iter().position(|&hz| hz == sampling_frequency_hz).map(|index| index as u8)
 }
 
 fn object_type(bits: &mut BitReader<'_>) -> Result<u8, CodecError> {

@@ -22,7 +22,7 @@ pub enum SampleError {
     UnsupportedCodec {
         /// Matroska `TrackNumber`.
         track_number: u64,
-        /// Matroska `CodecID`.
+        /// Matroska `CodecID`, or the codec string where the codec is known but not carried.
         codec_id: String,
     },
     /// The track needs codec private data and has none.

@@ -1,6 +1,8 @@
 //! One small handler per operation, named like it. A handler decides by the rows it reads and saves with the version
 //! it read; it never touches SQL, files or sockets.
 
+pub(crate) mod access_keys;
+pub(crate) mod audit_events;
 pub(crate) mod data_endpoint;
 pub(crate) mod delivery;
 pub(crate) mod edge_configuration;
@@ -14,7 +16,7 @@ pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vigie_kvs::shapes::StreamIdentifier;
 use vigie_kvs::{KvsError, Operation};
@@ -34,6 +36,8 @@ pub(crate) struct Call {
     pub identity: Identity,
     /// The `Host` header, for answers that name this server.
     pub host: Option<String>,
+    /// The resource that the call has made and could not name, for the audit log.
+    pub made_resource: OnceLock<String>,
 }
 
 impl Call {

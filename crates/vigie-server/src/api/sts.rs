@@ -14,8 +14,7 @@ pub(crate) fn get_session_token(
     app: &App,
     identity: &Identity,
     duration: Duration,
-    request_id: &str,
-) -> Answer<String> {
+) -> Answer<TemporaryCredentials> {
     if identity.temporary {
         // Else a session could be renewed for ever.
         let message = "Cannot call GetSessionToken with session credentials";
@@ -30,13 +29,17 @@ pub(crate) fn get_session_token(
         duration_seconds = duration.as_secs(),
         "temporary credentials given"
     );
-    Ok(session_token_body(
+    Ok(made)
+}
+
+pub(crate) fn session_token_answer(made: &TemporaryCredentials, request_id: &str) -> String {
+    session_token_body(
         &made.access_key_id,
         &made.secret_access_key,
         &made.session_token,
         made.expires_at,
         request_id,
-    ))
+    )
 }
 
 pub(crate) fn get_caller_identity(app: &App, identity: &Identity, request_id: &str) -> String {

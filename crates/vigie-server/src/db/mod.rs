@@ -164,6 +164,12 @@ pub trait MetadataDb: Send + Sync {
     async fn access_key(&self, access_key_id: &str) -> Result<Option<AccessKey>, DbError>;
     /// All access keys, oldest first.
     async fn access_keys(&self) -> Result<Vec<AccessKey>, DbError>;
+    /// Up to `limit` access keys, oldest first, after the one that was made at that time and has that id.
+    async fn list_access_keys(
+        &self,
+        after: (Timestamp, &str),
+        limit: usize,
+    ) -> Result<Vec<AccessKey>, DbError>;
     /// Adds an access key.
     async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError>;
     /// Marks an access key as revoked and forgets its secret; `false` when it is not there, is revoked already, or is

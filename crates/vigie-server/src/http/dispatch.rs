@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
@@ -53,7 +53,7 @@ pub(super) async fn dispatch(
     }
     let (head, body) = request.into_parts();
     let (operation, mut response) = match find_operation(&head) {
-        _ if query::is_query(&head) => query::answer(&app, &head, body, &request_id).await,
+        _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
         Some(operation) => {
             let mut subject = Subject::new(operation);
             let answer = answer(&app, &mut subject, head, body).await;
@@ -121,7 +121,11 @@ async fn answer(
         let pieces = reading::get_media_for_fragment_list(&call, parse(operation, &body)?).await?;
         return Ok(response::pieces(MATROSKA, pieces));
     }
-    json_operation(&call, &body).await
+    let answer = json_operation(&call, &body).await;
+    if let Some(resource) = call.made_resource.into_inner() {
+        subject.resource = Some(resource);
+    }
+    answer
 }
 
 async fn put_media(
@@ -139,8 +143,8 @@ async fn put_media(
 
 async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
     use api::{
-        data_endpoint, delivery, edge_configuration, fragments, hub, media_ledger, secrets, stream,
-        sync_edge_agent, tag,
+        access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
+        media_ledger, secrets, stream, sync_edge_agent, tag,
     };
     match call.operation.name {
         "CreateStream" => run(call, body, stream::create_stream).await,
@@ -185,6 +189,10 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         }
         "ListFragments" => run(call, body, fragments::list_fragments).await,
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
+        "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
+        "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,
+        "RevokeAccessKey" => run(call, body, access_keys::revoke_access_key).await,
+        "ListAuditEvents" => run(call, body, audit_events::list_audit_events).await,
         "ListMediaGaps" => run(call, body, media_ledger::list_media_gaps).await,
         "ListMediaLosses" => run(call, body, media_ledger::list_media_losses).await,
         "ListHubs" => run(call, body, hub::list_hubs).await,
@@ -236,6 +244,7 @@ async fn verified_call(
         operation,
         identity,
         host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
+        made_resource: OnceLock::new(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The AWS Query protocol, which STS speaks: a form comes, XML goes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -16,6 +17,8 @@ use super::dispatch::verified;
 use super::request_body;
 use crate::api;
 use crate::app::App;
+use crate::audit::{AuditLine, rfc3339};
+use crate::auth::Identity;
 use crate::failure::Failure;
 
 /// Whether a request speaks this protocol: a form to the path of all Query services.
@@ -31,22 +34,63 @@ pub(super) fn is_query(head: &Parts) -> bool {
 /// Answers a request; says which operation it was.
 pub(super) async fn answer(
     app: &Arc<App>,
+    remote: SocketAddr,
     head: &Parts,
     body: Incoming,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
-    let mut operation = "unknown";
-    let answered = try_answer(app, head, body, request_id, &mut operation).await;
-    let (status, body) = match answered {
-        Ok(body) => (200, body),
-        Err(error) => (error.status, error.body(request_id)),
+    let mut call = StsCall { operation: "unknown", identity: None, made_key: None };
+    let answered = try_answer(app, head, body, request_id, &mut call).await;
+    let (status, error) = match &answered {
+        Ok(_) => (200, None),
+        Err(error) => (error.status, Some(error.code())),
     };
+    call.audit(app, request_id, remote, status, error);
+    let body = answered.unwrap_or_else(|error| error.body(request_id));
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_static(sts::ANSWER_CONTENT_TYPE);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    (operation, response)
+    (call.operation, response)
+}
+
+/// A call, as far as it is known.
+struct StsCall {
+    operation: &'static str,
+    identity: Option<Identity>,
+    /// The temporary key that it made.
+    made_key: Option<String>,
+}
+
+impl StsCall {
+    /// Temporary credentials are in the audit log: what is done with them later bears their key's id.
+    fn audit(
+        &self,
+        app: &App,
+        request_id: &str,
+        remote: SocketAddr,
+        status: u16,
+        error: Option<&str>,
+    ) {
+        let Some(identity) =
+            self.identity.as_ref().filter(|_| self.operation == sts::GET_SESSION_TOKEN)
+        else {
+            return;
+        };
+        let resource = self.made_key.as_deref().map(|id| app.config.access_key_resource(id));
+        app.audit.write(&AuditLine {
+            time: &rfc3339(app.clock.now().wall),
+            request_id: Some(request_id),
+            access_key_id: Some(&identity.access_key_id),
+            principal_arn: &identity.principal_arn,
+            action: "sts:GetSessionToken",
+            resource: resource.as_deref(),
+            status,
+            error,
+            remote_address: Some(&remote.to_string()),
+        });
+    }
 }
 
 async fn try_answer(
@@ -54,7 +98,7 @@ async fn try_answer(
     head: &Parts,
     body: Incoming,
     request_id: &str,
-    operation: &mut &'static str,
+    call: &mut StsCall,
 ) -> Result<String, StsError> {
     let refused = |failure: Failure| {
         let error = failure.into_error("sts", request_id);
@@ -65,15 +109,18 @@ async fn try_answer(
     let body = request_body::read_or(ErrorKind::Serialization, too_large, body).await;
     let body = body.map_err(refused)?;
     let identity = verified(app, sts::SIGNING_NAME, head, Payload::Whole(&body)).await;
-    let identity = identity.map_err(refused)?;
+    let identity = call.identity.insert(identity.map_err(refused)?);
     let request = StsRequest::parse(&body)?;
-    *operation = request.name();
+    call.operation = request.name();
     match request {
         StsRequest::GetSessionToken { duration } => {
-            api::sts::get_session_token(app, &identity, duration, request_id).map_err(refused)
+            let made = api::sts::get_session_token(app, identity, duration).map_err(refused)?;
+            let body = api::sts::session_token_answer(&made, request_id);
+            call.made_key = Some(made.access_key_id);
+            Ok(body)
         }
         StsRequest::GetCallerIdentity => {
-            Ok(api::sts::get_caller_identity(app, &identity, request_id))
+            Ok(api::sts::get_caller_identity(app, identity, request_id))
         }
     }
 }

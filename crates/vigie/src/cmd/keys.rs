@@ -57,7 +57,7 @@ pub fn create(options: &KeysCreateOptions) -> Result<(), Failure> {
             .await
             .doing(format!("read the access keys in {}", options.data_dir.display()))?;
         let master_key = existing_master_key(&config)?;
-        create_access_key(&config, &master_key, permissions, now)
+        create_access_key(&config, &master_key, permissions, &operator(), now)
             .await
             .doing("create an access key")
     })?;
@@ -125,10 +125,17 @@ fn row(key: &AccessKeyInfo) -> [String; 5] {
     ]
 }
 
+/// Who gives the command, for the audit log: the user id, which cannot be made up as a name in the environment can.
+fn operator() -> String {
+    format!("local:uid/{}", rustix::process::getuid().as_raw())
+}
+
 pub fn revoke(options: &KeysRevokeOptions) -> Result<(), Failure> {
     let config = ServerConfig::new(&options.data_dir);
     let id = &options.access_key_id;
     let now = SystemClock::new().now().wall;
-    stop::runtime()?.block_on(revoke_access_key(&config, id, now)).doing(format!("revoke {id}"))?;
+    stop::runtime()?
+        .block_on(revoke_access_key(&config, id, &operator(), now))
+        .doing(format!("revoke {id}"))?;
     output::line(&format!("{id} is revoked"))
 }

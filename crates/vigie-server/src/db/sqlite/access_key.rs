@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigie_media::Timestamp;
 
-use super::timestamp;
+use super::{limit, timestamp};
 use crate::db::AccessKey;
 
 const COLUMNS: &str =
@@ -31,6 +31,19 @@ pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<AccessKey>> {
         "SELECT {COLUMNS} FROM access_key ORDER BY created_at_ms, access_key_id"
     ))?
     .query_map([], from_row)?
+    .collect()
+}
+
+pub(super) fn page(
+    db: &Connection,
+    (after_time, after_id): (Timestamp, &str),
+    limit_rows: usize,
+) -> rusqlite::Result<Vec<AccessKey>> {
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM access_key WHERE (created_at_ms, access_key_id) > (?1, ?2)
+         ORDER BY created_at_ms, access_key_id LIMIT ?3"
+    ))?
+    .query_map(params![after_time.as_millis(), after_id, limit(limit_rows)], from_row)?
     .collect()
 }
 

@@ -340,6 +340,14 @@ impl MetadataDb for SqliteMetadataDb {
         self.read(access_key::list)
     }
 
+    async fn list_access_keys(
+        &self,
+        after: (Timestamp, &str),
+        limit: usize,
+    ) -> Result<Vec<AccessKey>, DbError> {
+        self.read(|db| access_key::page(db, after, limit))
+    }
+
     async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError> {
         let key = key.clone();
         self.writer.write(move |db| access_key::create(db, &key)).await.map(drop)

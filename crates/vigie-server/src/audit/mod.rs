@@ -1,0 +1,227 @@
+//! The audit log: one line for each call that changes something, by whom it was, what it was about and what came of it.
+//!
+//! Only calls whose signature holds are in it: the others have no caller and change nothing; `/metrics` counts them.
+//! A line goes to tracing's target `vigie_audit` and to a file as JSON, by a thread of its own. A line that cannot be
+//! written is said and counted; it never stops or fails a call.
+
+mod file;
+mod page;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use prometheus_client::metrics::counter::Counter;
+use serde::Serialize;
+use vigie_media::Timestamp;
+
+use crate::config::ServerConfig;
+use crate::db::{DbError, MetadataDb};
+use file::AuditFile;
+
+pub(crate) use page::{PageError, Position, read_page};
+
+/// Lines that wait for the disk; beyond, lines are lost, counted and said.
+const LINES_WAITING_MAX: usize = 8192;
+
+/// One call. What of a call may be in the log is decided by what is here: no input but the resource's ARN.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct AuditLine<'a> {
+    /// When the call was answered, RFC 3339, UTC.
+    pub time: &'a str,
+    /// The `x-amzn-RequestId` of the answer; null for a command at the machine, which makes no request.
+    pub request_id: Option<&'a str>,
+    /// Null for a command at the machine.
+    pub access_key_id: Option<&'a str>,
+    pub principal_arn: &'a str,
+    /// Such as `kinesisvideo:CreateStream`.
+    pub action: &'a str,
+    /// The ARN that the call named, or stood for by a name; null where it named none that could be read.
+    pub resource: Option<&'a str>,
+    /// The HTTP status; of a command, the one that its API call would have had.
+    pub status: u16,
+    /// The exception; null when the call was carried out.
+    pub error: Option<&'a str>,
+    /// Address and port of the caller; null for a command at the machine.
+    pub remote_address: Option<&'a str>,
+}
+
+/// See the module's documentation.
+pub(crate) struct AuditLog {
+    path: PathBuf,
+    /// Taken at the end, which ends the thread.
+    lines: Option<SyncSender<Vec<u8>>>,
+    writer: Option<JoinHandle<()>>,
+    failures: Counter,
+}
+
+impl AuditLog {
+    /// Opens the file for appending; a new one is its owner's alone.
+    pub(crate) fn open(config: &ServerConfig) -> io::Result<Self> {
+        let path = config.audit_log_path();
+        let file = AuditFile::open(path.clone(), size_bytes_max(config))?;
+        let failures = Counter::default();
+        let (lines, waiting) = sync_channel(LINES_WAITING_MAX);
+        let counter = failures.clone();
+        let writer = std::thread::Builder::new()
+            .name("audit-log".to_owned())
+            .spawn(move || write_lines(file, &waiting, &counter))?;
+        Ok(Self { path, lines: Some(lines), writer: Some(writer), failures })
+    }
+
+    /// The file that lines are appended to.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Counts the lines that are lost.
+    pub(crate) fn failures(&self) -> Counter {
+        self.failures.clone()
+    }
+
+    /// Says the line and hands it to the file's thread. Never waits.
+    pub(crate) fn write(&self, line: &AuditLine<'_>) {
+        tracing::info!(
+            target: "vigie_audit",
+            request_id = line.request_id,
+            access_key_id = line.access_key_id,
+            principal_arn = line.principal_arn,
+            action = line.action,
+            resource = line.resource,
+            status = line.status,
+            error = line.error,
+            remote_address = line.remote_address,
+            "call"
+        );
+        let Some(lines) = &self.lines else { return };
+        let sent = json_line(line).and_then(|line| {
+            lines.try_send(line).map_err(|_| io::Error::other("the disk does not keep up"))
+        });
+        if let Err(error) = sent {
+            self.failures.inc();
+            tracing::error!(%error, request_id = line.request_id, "a line of the audit log is lost");
+        }
+    }
+}
+
+impl Drop for AuditLog {
+    /// Waits for the lines that are under way.
+    fn drop(&mut self) {
+        drop(self.lines.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the audit log's thread ended before its time");
+        }
+    }
+}
+
+fn write_lines(mut file: AuditFile, waiting: &Receiver<Vec<u8>>, failures: &Counter) {
+    for line in waiting {
+        if let Err(error) = file.write(&line) {
+            failures.inc();
+            let path = file.path().display();
+            tracing::error!(%error, %path, "a line of the audit log is lost");
+        }
+    }
+}
+
+/// The audit log of a server from outside its process, for commands that work on its folder.
+pub(crate) struct LocalAuditLog {
+    file: AuditFile,
+    principal: String,
+}
+
+/// The name of the setting that tells such commands where the server writes; empty for the folder's own file.
+const PATH_SETTING: &str = "audit-log-path";
+
+impl LocalAuditLog {
+    /// Opens the file that the server last said it writes. `principal` is who gives the command.
+    pub(crate) async fn open(
+        db: &dyn MetadataDb,
+        config: &ServerConfig,
+        principal: &str,
+    ) -> Result<Self, LocalAuditError> {
+        let setting = db.setting(PATH_SETTING).await?.unwrap_or_default();
+        let chosen = (!setting.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(&setting)));
+        let config = ServerConfig { audit_log: chosen, ..config.clone() };
+        let path = config.audit_log_path();
+        let file = AuditFile::open(path.clone(), size_bytes_max(&config))
+            .map_err(|source| LocalAuditError::Open { path, source })?;
+        Ok(Self { file, principal: principal.to_owned() })
+    }
+
+    /// Appends the line of a command. One that cannot be written is said; the command has been carried out.
+    pub(crate) fn write(
+        &mut self,
+        now: Timestamp,
+        action: &str,
+        resource: Option<&str>,
+        (status, error): (u16, Option<&str>),
+    ) {
+        let line = AuditLine {
+            time: &rfc3339(now),
+            request_id: None,
+            access_key_id: None,
+            principal_arn: &self.principal,
+            action,
+            resource,
+            status,
+            error,
+            remote_address: None,
+        };
+        if let Err(error) = json_line(&line).and_then(|line| self.file.write(&line)) {
+            let path = self.file.path().display();
+            tracing::error!(%error, %path, "the line of this command is lost from the audit log");
+        }
+    }
+}
+
+/// Why a command cannot be noted in the audit log, and is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalAuditError {
+    /// The setting cannot be read.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The file cannot be opened.
+    #[error("open the audit log {}; nothing has been changed", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Leaves word for commands where this server writes its audit log.
+pub(crate) async fn note_path(db: &dyn MetadataDb, config: &ServerConfig) -> Result<(), DbError> {
+    let path = config.audit_log.as_deref().map(std::path::absolute).transpose();
+    let path = path.map_err(|error| DbError::Engine(error.to_string()))?.unwrap_or_default();
+    let path = path.as_os_str().as_bytes();
+    if db.setting(PATH_SETTING).await?.unwrap_or_default() != path {
+        db.save_setting(PATH_SETTING, path).await?;
+    }
+    Ok(())
+}
+
+/// The folder's own file is kept small, for nobody may be looking after it. One that the operator named is his.
+fn size_bytes_max(config: &ServerConfig) -> Option<u64> {
+    const OWN_FILE_SIZE_BYTES_MAX: u64 = 64 << 20;
+    config.audit_log.is_none().then_some(OWN_FILE_SIZE_BYTES_MAX)
+}
+
+fn json_line(line: &AuditLine<'_>) -> io::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec(line)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// As it stands in a line.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.as_millis())
+        .map_or_else(|_| time.to_string(), |time| format!("{time:.3}"))
+}
