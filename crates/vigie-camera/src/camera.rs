@@ -44,7 +44,8 @@ impl Camera {
         config: CameraConfig,
         wall_clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, CameraError> {
-        let CameraConfig { listen, mounts, media, credentials, auth } = config;
+        let CameraConfig { listen, mounts, media, credentials, auth, udp_only, lose_every } =
+            config;
         if mounts == 0 {
             return Err(CameraError::Config("a camera needs at least one mount"));
         }
@@ -59,7 +60,8 @@ impl Camera {
         let presentation = media.presentation();
         let sdp = presentation.sdp(local_addr.ip());
         let track_count = presentation.tracks.len();
-        let offer = Arc::new(Offer { mounts, track_count, sdp, credentials, auth });
+        let offer =
+            Arc::new(Offer { mounts, track_count, sdp, credentials, auth, udp_only, lose_every });
         let shared = Arc::new(Shared::new(presentation, offer, Box::new(wall_clock)));
         let pacing = tokio::spawn(pacer::run(shared.clone()));
         let accepting = tokio::spawn(accept(shared.clone(), listener));

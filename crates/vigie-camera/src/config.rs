@@ -47,11 +47,23 @@ pub struct CameraConfig {
     pub credentials: Option<Credentials>,
     /// How they prove it.
     pub auth: AuthScheme,
+    /// Refuses media over the RTSP connection (461 Unsupported Transport), as some cameras do.
+    pub udp_only: bool,
+    /// Over UDP, one packet of so many is lost on its way; 0 loses none.
+    pub lose_every: u32,
 }
 
 impl CameraConfig {
     /// One mount, open to everybody.
     pub fn new(listen: SocketAddr, media: Media) -> Self {
-        Self { listen, mounts: 1, media, credentials: None, auth: AuthScheme::default() }
+        Self {
+            listen,
+            mounts: 1,
+            media,
+            credentials: None,
+            auth: AuthScheme::default(),
+            udp_only: false,
+            lose_every: 0,
+        }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Sender {
     pub(crate) sequence: u16,
     /// Added to the timeline's RTP times.
     pub(crate) timestamp_base: u32,
+    /// One datagram of so many is lost; 0: none.
+    pub(crate) lose_every: u32,
     packets: u32,
     octets: u32,
 }
@@ -65,7 +67,12 @@ pub(crate) struct Sender {
 impl Sender {
     /// A track that has sent nothing yet; `ssrc`, `sequence` and `timestamp_base` come from chance (RFC 3550 §5.1).
     pub(crate) fn new(route: Route, ssrc: u32, sequence: u16, timestamp_base: u32) -> Self {
-        Self { route, ssrc, sequence, timestamp_base, packets: 0, octets: 0 }
+        Self { route, ssrc, sequence, timestamp_base, lose_every: 0, packets: 0, octets: 0 }
+    }
+
+    /// Whether the next datagram is one that is lost.
+    fn loses(&self) -> bool {
+        self.lose_every > 0 && self.packets % self.lose_every == self.lose_every - 1
     }
 
     fn count(&mut self, packet: &Packet) {
@@ -314,7 +321,7 @@ impl Outgoing {
                     datagram.extend(header.to_bytes());
                     datagram.extend(packet.prefix());
                     datagram.extend(&timeline.data()[packet.data()]);
-                    if left == 0 || socket_is_full(rtp.try_send(datagram)) {
+                    if left == 0 || !sender.loses() && socket_is_full(rtp.try_send(datagram)) {
                         return;
                     }
                     left -= 1;

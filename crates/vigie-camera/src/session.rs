@@ -27,6 +27,8 @@ pub(crate) struct Offer {
     pub(crate) sdp: String,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) auth: AuthScheme,
+    pub(crate) udp_only: bool,
+    pub(crate) lose_every: u32,
 }
 
 /// What a request makes the camera do.
@@ -186,6 +188,8 @@ impl Session {
             }
         }
         let offer = header(request, &headers::TRANSPORT).and_then(transport::choose);
+        let offer = offer
+            .filter(|offer| matches!(offer, TransportOffer::Udp { .. }) || !self.offer.udp_only);
         let offer = offer.ok_or_else(|| Response::new(StatusCode::UnsupportedTransport))?;
         let over_udp = matches!(offer, TransportOffer::Udp { .. });
         if self.set_up.as_ref().is_some_and(|set_up| {

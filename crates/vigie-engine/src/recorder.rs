@@ -30,6 +30,10 @@ pub const STALL_AFTER: Duration = Duration::from_secs(10);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long resolving a secret may take.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Packets that were lost stay said for so long.
+const LOSS_SAID_FOR: Duration = Duration::from_secs(60);
+/// What fails so soon after the hub itself stood still is not the camera's doing.
+const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 /// A session that has brought frames for so long ends the row of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
@@ -77,6 +81,17 @@ pub enum Event {
     LongGroupOfPictures {
         /// The attempt it was seen in.
         attempt: u64,
+    },
+    /// Packets of this session were lost on their way from the camera.
+    PacketsLost {
+        /// The attempt it was seen in.
+        attempt: u64,
+    },
+    /// The hub itself stood still: it was stopped, suspended, or stuck behind its disk. A camera that could not be heard
+    /// meanwhile was not silent.
+    Paused {
+        /// For so long, until now.
+        lasted: Duration,
     },
     /// The secret, the source or writing its media failed.
     Failed {
@@ -163,6 +178,8 @@ pub struct Recorder {
     attempt: u64,
     denied: Option<SpaceDenial>,
     long_group_of_pictures: bool,
+    packets_lost_at: Option<Duration>,
+    paused_at: Option<Duration>,
     backoff: Backoff,
     /// Failures of another kind start the waits anew: a camera that refused connections for an hour and now boots is
     /// not kept waiting for its first half-ready answers.
@@ -180,6 +197,8 @@ impl Recorder {
             attempt: 0,
             denied: None,
             long_group_of_pictures: false,
+            packets_lost_at: None,
+            paused_at: None,
             backoff: Backoff::default(),
             last_failure: None,
             status: JobStatus::new("starting", now),
@@ -199,6 +218,11 @@ impl Recorder {
     /// The number of the latest attempt; frames of another are not to be stored.
     pub fn attempt(&self) -> u64 {
         self.attempt
+    }
+
+    /// Whether the attempt that is under way follows a failure.
+    pub fn is_retrying(&self) -> bool {
+        self.last_failure.is_some()
     }
 
     /// Takes an event in and says what has to be done.
@@ -252,6 +276,7 @@ impl Recorder {
                 if matches!(self.state, State::Connecting { .. }) {
                     self.state = State::Recording { since: now.mono, last_frame: now.mono };
                     self.long_group_of_pictures = false;
+                    self.packets_lost_at = None;
                 }
             }
             Event::FramesStored { attempt } if self.is_current(attempt) => self.frames_stored(now),
@@ -259,6 +284,10 @@ impl Recorder {
                 self.long_group_of_pictures = true;
                 self.frames_stored(now);
             }
+            Event::PacketsLost { attempt } if self.is_current(attempt) => {
+                self.packets_lost_at = Some(now.mono);
+            }
+            Event::Paused { lasted } => self.paused(lasted, now),
             Event::Failed { attempt, failure } if self.is_current(attempt) => {
                 self.fail(failure, now, chance, actions);
             }
@@ -279,6 +308,7 @@ impl Recorder {
             | Event::SourceOpened { .. }
             | Event::FramesStored { .. }
             | Event::LongGroupOfPictures { .. }
+            | Event::PacketsLost { .. }
             | Event::Failed { .. }
             | Event::SourceEnded { .. } => {}
             Event::SpaceDenied(denial) => self.denied = Some(denial),
@@ -359,9 +389,13 @@ impl Recorder {
             self.backoff.reset();
         }
         self.status.collected(now.wall);
+        let has_lost = |at: Duration| now.mono < at + LOSS_SAID_FOR;
         let details = if self.long_group_of_pictures {
             "recording, but the camera sends key frames more than 20 s apart, so that some fragments begin without \
              one; set its key frame (I-frame) interval to 2 s"
+        } else if self.packets_lost_at.is_some_and(has_lost) {
+            "recording, but packets are lost on the way from the camera and pictures are damaged until the next key \
+             frame; have it send over TCP (an rtsp:// URI), or mend its network"
         } else {
             "recording"
         };
@@ -375,6 +409,9 @@ impl Recorder {
         chance: &mut dyn Chance,
         actions: &mut Vec<Action>,
     ) {
+        let is_excused = self.paused_at.is_some_and(|at| now.mono < at + PAUSE_EXCUSES)
+            && matches!(failure, Failure::Ended | Failure::Stalled | Failure::ProtocolError);
+        let failure = if is_excused { Failure::HubPaused } else { failure };
         self.close(actions);
         self.status.set(failure.outcome(), &failure.details(), now.wall);
         if self.last_failure.as_ref() != Some(&failure) {
@@ -383,6 +420,18 @@ impl Recorder {
         let wait = self.backoff.next_wait(failure.longest_wait(), chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
+    }
+
+    /// Leaves the time in which the hub stood still out of what is waited for.
+    fn paused(&mut self, lasted: Duration, now: Now) {
+        self.paused_at = Some(now.mono);
+        match &mut self.state {
+            State::Resolving { since } | State::Connecting { since } => *since += lasted,
+            State::Recording { last_frame, .. } => {
+                *last_frame = (*last_frame + lasted).min(now.mono)
+            }
+            _ => {}
+        }
     }
 
     /// Goes to a state in which nothing runs.

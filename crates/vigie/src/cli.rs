@@ -159,6 +159,9 @@ pub struct AgentOptions {
     /// Region of the signatures
     #[arg(long, env = "VIGIE_REGION", default_value = "us-east-1")]
     pub region: String,
+    /// Certificates in PEM to trust cameras' rtsps:// by, besides the system's: of a CA, or of the cameras themselves
+    #[arg(long, env = "VIGIE_CAMERA_CA", value_name = "FILE")]
+    pub camera_ca: Option<PathBuf>,
     /// Address for /healthz, /readyz and /metrics
     #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8441", value_name = "IP:PORT")]
     pub listen: SocketAddr,
@@ -206,6 +209,18 @@ pub struct CameraOptions {
     /// How to ask for user and password
     #[arg(long, env = "VIGIE_AUTHENTICATION", value_enum, default_value_t)]
     pub authentication: CameraAuthentication,
+    /// Refuse media over the RTSP connection, as cameras do that send over UDP alone
+    #[arg(long, env = "VIGIE_UDP_ONLY")]
+    pub udp_only: bool,
+    /// Over UDP, lose one packet of so many [default: none]
+    #[arg(
+        long,
+        env = "VIGIE_LOSE_EVERY",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "N"
+    )]
+    pub lose_every: u32,
 }
 
 #[derive(Debug, Subcommand)]

@@ -82,7 +82,12 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum MediaSource {
     /// `RTSP_URI`: a camera.
-    Rtsp(MediaUri),
+    Rtsp {
+        /// Where it is.
+        uri: MediaUri,
+        /// It failed before: wait for it to answer at all, by the cheapest means, before it is asked for anything.
+        probe: bool,
+    },
     /// `FILE_URI`: a file on the hub.
     File {
         /// Where it is.

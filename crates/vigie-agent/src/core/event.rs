@@ -1,6 +1,7 @@
 //! What can happen to a hub.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use vigie_engine::clock::Now;
@@ -69,6 +70,11 @@ pub enum Event {
         /// What.
         event: UploadEvent,
     },
+    /// The hub itself stood still: nothing could be heard meanwhile.
+    Paused {
+        /// For so long, until now.
+        lasted: Duration,
+    },
     /// The program ends: seal what is open, commit, stop.
     Shutdown,
 }
@@ -83,6 +89,8 @@ pub enum SourceEvent {
     },
     /// Frames in the order in which they came.
     Frames(Vec<SourceFrame>),
+    /// So many packets were lost before the next frame.
+    PacketsLost(u64),
     /// The source ended by failing.
     Failed(recorder::Failure),
     /// The source ended at its end.

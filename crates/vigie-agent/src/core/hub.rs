@@ -134,6 +134,7 @@ impl Hub {
             Event::Upload { session, event } => self.with_job(&session, now, |job, world| {
                 job.upload_event(&session, event, world, now);
             }),
+            Event::Paused { lasted } => self.paused(lasted, now),
             Event::Shutdown => self.shut_down(now),
         }
         self.settle(now);
@@ -195,6 +196,18 @@ impl Hub {
             job.settled(&mut self.world, now);
         }
         self.apply_received(now);
+    }
+
+    fn paused(&mut self, lasted: Duration, now: Now) {
+        tracing::warn!(
+            ?lasted,
+            "the hub stood still: it was stopped, suspended or waited for its disk"
+        );
+        for job in self.jobs.values_mut() {
+            let event = vigie_engine::recorder::Event::Paused { lasted };
+            job.recorder_event(event, &mut self.world, now);
+            job.settled(&mut self.world, now);
+        }
     }
 
     fn commit(&mut self, now: Now) {

@@ -128,7 +128,9 @@ impl Job {
                 source.is_asked = true;
                 self.counters.sources_opened += 1;
                 let source_uri = match kind {
-                    SourceKind::Rtsp => MediaSource::Rtsp(uri),
+                    SourceKind::Rtsp => {
+                        MediaSource::Rtsp { uri, probe: self.record.recorder.is_retrying() }
+                    }
                     SourceKind::File => MediaSource::File {
                         uri,
                         ends_at: now.wall,
@@ -170,6 +172,9 @@ impl Job {
                 if self.record.is_current(session) && self.record.is_recording() {
                     self.frames(frames, attempt, world, now);
                 }
+            }
+            SourceEvent::PacketsLost(count) => {
+                self.packets_lost(count, attempt, world, now);
             }
             SourceEvent::Failed(failure) => {
                 self.recorder_event(Event::Failed { attempt, failure }, world, now);

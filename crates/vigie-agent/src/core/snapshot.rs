@@ -26,6 +26,8 @@ pub struct StreamSnapshot {
     pub frame_bytes: u64,
     /// Frames that could not be written, each with a reason in the log.
     pub frames_dropped: u64,
+    /// RTP packets that were lost on their way from the camera.
+    pub packets_lost: u64,
     /// The newest frame written.
     pub last_frame: Option<Timestamp>,
     /// How often the source was opened after the first time.

@@ -17,6 +17,7 @@ use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
+use crate::shell::camera_tls::{CameraTls, CameraTlsError};
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::executor::Executor;
 use crate::shell::{core_thread, source_runtime, status_server};
@@ -37,6 +38,9 @@ pub struct AgentConfig {
     pub time_zone: TimeZone,
     /// Where `/healthz`, `/readyz` and `/metrics` are served; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Certificates in PEM that cameras' `rtsps://` is trusted by besides the system's: of authorities, or of the
+    /// cameras themselves.
+    pub camera_ca: Option<PathBuf>,
     /// Where the access keys come from.
     pub credentials: CredentialsChain,
 }
@@ -61,6 +65,15 @@ pub enum AgentError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// The certificates for cameras cannot be used.
+    #[error("cannot use the certificates of --camera-ca in {path}")]
+    CameraCa {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: CameraTlsError,
     },
     /// The data folder cannot be made.
     #[error("cannot create the folder {path}")]
@@ -98,6 +111,7 @@ pub struct Agent {
     api: ApiClient,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
+    camera_tls: CameraTls,
     listener: TcpListener,
 }
 
@@ -125,6 +139,9 @@ impl Agent {
             Some(text) => url(text, "--secrets-endpoint-url")?,
             None => kinesisvideo.clone(),
         };
+        let path = config.camera_ca;
+        let camera_tls = CameraTls::open(path.as_deref(), disk.as_ref())
+            .map_err(|source| AgentError::CameraCa { path: path.unwrap_or_default(), source })?;
         let endpoints = Endpoints { kinesisvideo, secrets, region: config.region };
         let listen = |address| {
             let listener = TcpListener::bind(address)?;
@@ -153,7 +170,7 @@ impl Agent {
         let hub = Hub::open(settings, store, disk.clone(), data_dir, chance, clock.now())?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
-        Ok(Self { hub, reader, api, clock, disk, listener })
+        Ok(Self { hub, reader, api, clock, disk, camera_tls, listener })
     }
 
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
@@ -171,7 +188,7 @@ impl Agent {
     ///
     /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
-        let Self { hub, reader, api, clock, disk, listener } = self;
+        let Self { hub, reader, api, clock, disk, camera_tls, listener } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
@@ -184,6 +201,7 @@ impl Agent {
             reader,
             disk,
             source_runtime: sources.handle.clone(),
+            camera_tls,
         };
         let mut executing = tokio::spawn(executor.run(effects));
 

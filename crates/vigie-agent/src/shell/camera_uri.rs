@@ -2,14 +2,31 @@
 //!
 //! The URI comes from a secret. Nothing here prints it, and its errors do not repeat it.
 
-use url::Url;
+use url::{Host, Url};
 use vigie_kvs::Sensitive;
 
-/// An `rtsp://` URI without its user information, and that user information decoded.
+/// How a camera is reached. The secret holds nothing but a URI, so its scheme says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// `rtsp://`: media over the RTSP connection; over UDP only when the camera refuses that.
+    Tcp,
+    /// `rtspu://`, as GStreamer writes it: media over UDP.
+    Udp,
+    /// `rtsps://`: everything over TLS.
+    Tls,
+}
+
+/// A camera's URI without its user information, and that user information decoded.
 pub(crate) struct CameraUri {
+    pub(crate) wire: Wire,
+    /// Its scheme is `rtsp`, whatever [`CameraUri::wire`] is.
     pub(crate) url: Url,
     pub(crate) login: Option<Login>,
 }
+
+/// RFC 2326 section 3.2, and the port IANA has for `rtsps`.
+const PORT: u16 = 554;
+const TLS_PORT: u16 = 322;
 
 /// User and password as the camera knows them, percent-decoded (RFC 3986 section 2.1).
 pub(crate) struct Login {
@@ -18,19 +35,30 @@ pub(crate) struct Login {
 }
 
 impl CameraUri {
-    /// Takes `text` apart; `None` when it is not an `rtsp://` URI with a host.
+    /// Takes `text` apart; `None` when it is not a camera's URI with a host.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut url = Url::parse(text.trim()).ok()?;
-        if url.scheme() != "rtsp" || url.host().is_none() {
-            return None;
-        }
+        let wire = match url.scheme() {
+            "rtsp" => Wire::Tcp,
+            "rtspu" => Wire::Udp,
+            "rtsps" => Wire::Tls,
+            _ => return None,
+        };
+        url.host()?;
+        url.set_scheme("rtsp").ok()?;
         let user = percent_decode(url.username());
         let password = url.password().map(percent_decode);
         url.set_password(None).ok()?;
         url.set_username("").ok()?;
         let login = (!user.is_empty() || password.is_some())
             .then(|| Login { user, password: Sensitive::new(password.unwrap_or_default()) });
-        Some(Self { url, login })
+        Some(Self { wire, url, login })
+    }
+
+    /// Where to connect.
+    pub(crate) fn address(&self) -> Option<(Host<&str>, u16)> {
+        let port = if self.wire == Wire::Tls { TLS_PORT } else { PORT };
+        Some((self.url.host()?, self.url.port().unwrap_or(port)))
     }
 }
 
@@ -79,9 +107,20 @@ mod tests {
     }
 
     #[test]
+    fn the_scheme_says_how_the_camera_is_reached() {
+        let wire = |text| {
+            let uri = CameraUri::parse(text).unwrap();
+            (uri.wire, uri.url.as_str().to_owned(), uri.address().unwrap().1)
+        };
+        assert_eq!(wire("rtsp://cam/1"), (Wire::Tcp, "rtsp://cam/1".to_owned(), 554));
+        assert_eq!(wire("rtspu://cam:8554/1"), (Wire::Udp, "rtsp://cam:8554/1".to_owned(), 8554));
+        assert_eq!(wire("RTSPS://b:c@cam/1"), (Wire::Tls, "rtsp://cam/1".to_owned(), 322));
+    }
+
+    #[test]
     fn what_is_not_an_rtsp_uri_is_none() {
         check("http://cam/1", None);
-        check("rtsps://cam/1", None);
+        check("rtspt://cam/1", None);
         check("cam/1", None);
         check("rtsp:///path", None);
         check("", None);

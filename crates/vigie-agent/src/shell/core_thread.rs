@@ -5,15 +5,19 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use vigie_engine::clock::Clock;
+use vigie_engine::clock::{Clock, Now};
 
 use crate::core::{Effect, Event, Hub, HubSnapshot};
 
 /// Messages that may wait for the core. Sources and uploads wait for room, so slow storage slows the cameras' sockets
 /// down instead of filling the memory.
 const WAITING_MAX: usize = 64;
+
+/// The thread is taken to have stood still when it runs so much later than it wanted.
+const LATE_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) enum Message {
     Event(Event),
@@ -75,17 +79,23 @@ fn run(
     effects: &mpsc::UnboundedSender<Effect>,
 ) -> bool {
     let mut batch = Vec::with_capacity(WAITING_MAX);
+    let send = |hub: &mut Hub, event: Event, now: Now| {
+        hub.handle(event, now).into_iter().all(|effect| effects.send(effect).is_ok())
+    };
+    // When the thread wants to run next, at the latest.
+    let mut wanted = clock.now().mono;
     loop {
         let now = clock.now();
-        for effect in hub.handle(Event::Tick, now) {
-            if effects.send(effect).is_err() {
-                return hub.has_failed();
-            }
+        if let Some(paused) = paused(now, wanted)
+            && !send(&mut hub, paused, now)
+        {
+            return hub.has_failed();
         }
-        if hub.has_stopped() {
+        if !send(&mut hub, Event::Tick, now) || hub.has_stopped() {
             return hub.has_failed();
         }
         let wait = hub.next_deadline().saturating_sub(now.mono);
+        wanted = now.mono.saturating_add(wait);
         let received = runtime.block_on(async {
             tokio::time::timeout(wait, messages.recv_many(&mut batch, WAITING_MAX)).await
         });
@@ -93,13 +103,18 @@ fn run(
             return hub.has_failed();
         }
         let now = clock.now();
+        // Before what came: a camera that ended its session meanwhile did so because it was not heard.
+        if let Some(paused) = paused(now, wanted)
+            && !send(&mut hub, paused, now)
+        {
+            return hub.has_failed();
+        }
+        wanted = now.mono;
         for message in batch.drain(..) {
             match message {
                 Message::Event(event) => {
-                    for effect in hub.handle(event, now) {
-                        if effects.send(effect).is_err() {
-                            return hub.has_failed();
-                        }
+                    if !send(&mut hub, event, now) {
+                        return hub.has_failed();
                     }
                 }
                 Message::Snapshot(sender) => {
@@ -108,5 +123,35 @@ fn run(
                 }
             }
         }
+    }
+}
+
+/// What to tell the hub when it runs later than it wanted: it was stopped or suspended, or was long behind its disk,
+/// and has not heard yet what cameras sent meanwhile.
+fn paused(now: Now, wanted: Duration) -> Option<Event> {
+    let lasted = now.mono.saturating_sub(wanted);
+    (lasted >= LATE_MIN).then_some(Event::Paused { lasted })
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_media::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_runs_much_later_than_it_wanted_stood_still() {
+        let at = |seconds| Now { wall: Timestamp::EPOCH, mono: Duration::from_secs_f64(seconds) };
+        let check = |now, wanted, expect: Option<f64>| {
+            let lasted = match paused(at(now), Duration::from_secs_f64(wanted)) {
+                Some(Event::Paused { lasted }) => Some(lasted.as_secs_f64()),
+                _ => None,
+            };
+            assert_eq!(lasted, expect);
+        };
+        check(20.0, 20.0, None);
+        check(20.0, 25.0, None);
+        check(20.5, 20.0, None);
+        check(35.0, 20.0, Some(15.0));
     }
 }

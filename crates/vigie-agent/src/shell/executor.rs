@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use vigie_engine::clock::Clock;
@@ -14,10 +15,11 @@ use vigie_store::disk::Disk;
 
 use crate::core::{Effect, Event, MediaSource, Session, UploadEvent};
 use crate::shell::api_client::ApiClient;
+use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
-use crate::shell::rtsp_source;
+use crate::shell::rtsp_source::RtspSource;
 
 /// A source that runs.
 enum RunningSource {
@@ -34,7 +36,8 @@ pub(crate) struct Executor {
     pub(crate) reader: StoreReader,
     pub(crate) disk: Arc<dyn Disk>,
     /// Where cameras are read, see [`crate::shell::source_runtime`].
-    pub(crate) source_runtime: tokio::runtime::Handle,
+    pub(crate) source_runtime: Handle,
+    pub(crate) camera_tls: CameraTls,
 }
 
 impl Executor {
@@ -122,8 +125,10 @@ impl Executor {
     fn open_source(&self, session: Session, source: MediaSource) -> RunningSource {
         let (core, clock) = (self.core.clone(), self.clock.clone());
         match source {
-            MediaSource::Rtsp(uri) => {
-                let task = self.source_runtime.spawn(rtsp_source::run(session, uri, core, clock));
+            MediaSource::Rtsp { uri, probe } => {
+                let (tls, udp_runtime) = (self.camera_tls.clone(), Handle::current());
+                let source = RtspSource { session, uri, probe, core, clock, tls, udp_runtime };
+                let task = self.source_runtime.spawn(source.run());
                 RunningSource::Rtsp(task.abort_handle())
             }
             MediaSource::File { uri, ends_at, not_before } => {

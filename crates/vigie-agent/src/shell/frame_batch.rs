@@ -24,6 +24,11 @@ impl FrameBatch {
         Self { session, core, frames: Vec::new(), bytes: 0 }
     }
 
+    /// An empty batch of the same source.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.session.clone(), self.core.clone())
+    }
+
     /// Adds a frame; `true` when the batch is full and wants [`FrameBatch::flush`].
     pub(crate) fn push(&mut self, frame: SourceFrame) -> bool {
         if self.frames.is_empty() {

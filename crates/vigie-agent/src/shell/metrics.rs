@@ -32,6 +32,9 @@ const STREAM_METRICS: &[StreamMetric] = &[
     ("frames_dropped", "Frames that could not be written", MetricType::Counter, |s| {
         s.frames_dropped as f64
     }),
+    ("packets_lost", "RTP packets lost on the way from the camera", MetricType::Counter, |s| {
+        s.packets_lost as f64
+    }),
     ("last_frame_timestamp_seconds", "Newest frame written", MetricType::Gauge, |s| {
         s.last_frame.map_or(0.0, |timestamp| timestamp.as_seconds_f64())
     }),

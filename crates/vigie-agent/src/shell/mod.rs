@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod api_client;
+pub mod camera_tls;
 mod camera_uri;
 mod core_thread;
 pub mod credentials;

@@ -1,8 +1,9 @@
-//! A camera: RTSP over TCP by retina, from DESCRIBE to frames in batches.
+//! A camera: RTSP by retina, from DESCRIBE to frames in batches, over TCP, UDP or TLS.
 //!
 //! Frames keep the camera's bytes: every NAL unit but parameter sets stays in place with a 4-byte length before it;
 //! parameter sets go into the track's avcC or hvcC, and a change of them is reported before the first frame that needs
-//! it. Decides nothing about time: the core closes a session that does not open or falls silent, and opens the next.
+//! it. Packets that were lost are counted before the frame that follows them. Decides nothing about time: the core closes
+//! a session that does not open or falls silent, and opens the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use retina::client::{
     Credentials, Demuxed, Described, InitialTimestampPolicy, PlayOptions, SessionOptions,
-    SetupOptions, TcpTransportOptions, Transport,
+    SetupOptions, TcpTransportOptions, Transport, UdpTransportOptions,
 };
 use retina::codec::{AudioParameters, CodecItem, FrameFormat, ParametersRef, VideoParameters};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use url::{Host, Url};
 use vigie_engine::clock::Clock;
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
@@ -21,12 +25,19 @@ use vigie_media::codec::{aac, g711, h265};
 use vigie_media::{Track, TrackKind, VideoSettings, codec_id};
 
 use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};
-use crate::shell::camera_uri::CameraUri;
+use crate::shell::camera_tls::{CameraTls, Tunnel, connect};
+use crate::shell::camera_uri::{CameraUri, Wire};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::FrameBatch;
 
 /// Frames are handed over at least this often.
 const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two attempts to reach a camera that does not answer at all.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// Attempts that are under way at once; then the recorder is told, and asks again.
+const PROBES_MAX: usize = 8;
+/// RTSP 461 Unsupported Transport (RFC 2326 section 7.1.1).
+const UNSUPPORTED_TRANSPORT: u16 = 461;
 
 /// Why a run ended.
 enum End {
@@ -40,20 +51,119 @@ impl From<crate::shell::frame_batch::CoreGone> for End {
     }
 }
 
-/// Plays the camera behind `uri` until it fails; dropping the future closes the connection.
-pub(crate) async fn run(session: Session, uri: MediaUri, core: CoreHandle, clock: Arc<dyn Clock>) {
-    let mut batch = FrameBatch::new(session, core);
-    match play(&uri, &mut batch, clock.as_ref()).await {
-        Err(End::Failed(failure)) => {
-            // When the core has ended there is nobody left to tell.
-            drop(batch.send(SourceEvent::Failed(failure)).await);
-        }
-        Err(End::CoreGone) | Ok(()) => {}
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
-async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Result<(), End> {
-    let (mut demuxed, chosen) = open(uri).await.map_err(End::Failed)?;
+/// A camera to record.
+pub(crate) struct RtspSource {
+    pub(crate) session: Session,
+    pub(crate) uri: MediaUri,
+    /// See [`crate::core::MediaSource::Rtsp`].
+    pub(crate) probe: bool,
+    pub(crate) core: CoreHandle,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tls: CameraTls,
+    /// Where cameras over UDP are read: the kernel keeps few datagrams, so they are read as they come and not in
+    /// batches as the others.
+    pub(crate) udp_runtime: Handle,
+}
+
+impl RtspSource {
+    /// Plays the camera until it fails; dropping the future closes the connection.
+    pub(crate) async fn run(self) {
+        let mut batch = FrameBatch::new(self.session.clone(), self.core.clone());
+        if let Err(End::Failed(failure)) = self.play(&mut batch).await {
+            // When the core has ended there is nobody left to tell.
+            drop(batch.send(SourceEvent::Failed(failure)).await);
+        }
+    }
+
+    async fn play(&self, batch: &mut FrameBatch) -> Result<(), End> {
+        let camera = CameraUri::parse(self.uri.expose()).ok_or(Failure::BadUri)?;
+        let (host, port) = camera.address().ok_or(Failure::BadUri)?;
+        if self.probe {
+            reach(host.to_owned(), port).await?;
+        }
+        match camera.wire {
+            Wire::Tcp => {
+                match play(&camera, &camera.url, tcp(), batch, self.clock.as_ref()).await {
+                    Err(End::Failed(Failure::CameraRefused { status: UNSUPPORTED_TRANSPORT })) => {
+                        tracing::info!(stream = %self.session.stream, "the camera sends over UDP alone");
+                        self.play_udp(camera, batch).await
+                    }
+                    ended => ended,
+                }
+            }
+            Wire::Tls => {
+                let tunnel = Tunnel::open(&self.tls, &camera.url, host, port).await?;
+                play(&camera, &tunnel.url, tcp(), batch, self.clock.as_ref()).await
+            }
+            Wire::Udp => self.play_udp(camera, batch).await,
+        }
+    }
+
+    /// Plays on the runtime for datagrams.
+    async fn play_udp(&self, camera: CameraUri, batch: &mut FrameBatch) -> Result<(), End> {
+        let clock = self.clock.clone();
+        let mut own_batch = batch.another();
+        let mut playing = JoinSet::new();
+        playing.spawn_on(
+            async move {
+                let transport = Transport::Udp(UdpTransportOptions::default());
+                let ended =
+                    play(&camera, &camera.url, transport, &mut own_batch, clock.as_ref()).await;
+                own_batch.flush().await?;
+                ended
+            },
+            &self.udp_runtime,
+        );
+        match playing.join_next().await {
+            Some(Ok(ended)) => ended,
+            // Its runtime ends: so does the agent.
+            Some(Err(_)) | None => Err(End::CoreGone),
+        }
+    }
+}
+
+fn tcp() -> Transport {
+    Transport::Tcp(TcpTransportOptions::default())
+}
+
+/// Waits until the camera takes a connection. One that is switched off answers nothing, and the system would ask again
+/// after 1, 3 and 7 seconds only: it is asked every half second instead, a packet each time.
+async fn reach(host: Host<String>, port: u16) -> Result<(), Failure> {
+    let mut probes = JoinSet::new();
+    let mut timer = tokio::time::interval(PROBE_INTERVAL);
+    for _ in 0..PROBES_MAX {
+        timer.tick().await;
+        let host = host.clone();
+        probes.spawn(async move {
+            let host = match &host {
+                Host::Domain(name) => Host::Domain(name.as_str()),
+                Host::Ipv4(address) => Host::Ipv4(*address),
+                Host::Ipv6(address) => Host::Ipv6(*address),
+            };
+            connect(host, port).await.map(drop)
+        });
+        let answer = tokio::time::timeout(PROBE_INTERVAL, probes.join_next()).await;
+        if let Ok(Some(Ok(answer))) = answer {
+            return answer;
+        }
+    }
+    Err(Failure::Unreachable)
+}
+
+async fn play(
+    camera: &CameraUri,
+    url: &Url,
+    transport: Transport,
+    batch: &mut FrameBatch,
+    clock: &dyn Clock,
+) -> Result<(), End> {
+    let (mut demuxed, chosen) = open(camera, url, transport).await?;
     let mut announced: Vec<Track> = Vec::new();
     let mut timer = tokio::time::interval(BATCH_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -68,10 +178,10 @@ async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Resu
         };
         let item = match item {
             Some(Ok(item)) => item,
-            Some(Err(error)) => return Err(End::Failed(failure_of(&error, Stage::Playing))),
-            None => return Err(End::Failed(Failure::Ended)),
+            Some(Err(error)) => return Err(failure_of(&error, Stage::Playing).into()),
+            None => return Err(Failure::Ended.into()),
         };
-        let frame = match item {
+        let (frame, packets_lost) = match item {
             CodecItem::VideoFrame(frame) => {
                 if frame.has_new_parameters() || announced.is_empty() {
                     // Without parameter sets nothing could be decoded: wait for them.
@@ -84,19 +194,26 @@ async fn play(uri: &MediaUri, batch: &mut FrameBatch, clock: &dyn Clock) -> Resu
                 let time = media_time(frame.timestamp(), clock);
                 // retina 0.4 counts of H.265 only IDR pictures, and open groups of pictures begin with others.
                 let is_random_access = frame.is_random_access_point();
+                let packets_lost = frame.loss();
                 let data = Bytes::from(frame.into_data());
                 let key_frame =
                     is_random_access || (chosen.is_h265 && h265::is_key(&data, NAL_LENGTH_BYTES));
-                SourceFrame { track_number: VIDEO_TRACK, time, key_frame, data }
+                (SourceFrame { track_number: VIDEO_TRACK, time, key_frame, data }, packets_lost)
             }
-            CodecItem::AudioFrame(frame) if !announced.is_empty() => SourceFrame {
-                track_number: AUDIO_TRACK,
-                time: media_time(frame.timestamp(), clock),
-                key_frame: true,
-                data: Bytes::copy_from_slice(frame.data()),
-            },
+            CodecItem::AudioFrame(frame) if !announced.is_empty() => {
+                let frame_of_source = SourceFrame {
+                    track_number: AUDIO_TRACK,
+                    time: media_time(frame.timestamp(), clock),
+                    key_frame: true,
+                    data: Bytes::copy_from_slice(frame.data()),
+                };
+                (frame_of_source, frame.loss())
+            }
             _ => continue,
         };
+        if packets_lost > 0 {
+            batch.send(SourceEvent::PacketsLost(packets_lost.into())).await?;
+        }
         if batch.push(frame) {
             batch.flush().await?;
         }
@@ -149,10 +266,13 @@ impl Chosen {
     }
 }
 
-async fn open(uri: &MediaUri) -> Result<(Demuxed, Chosen), Failure> {
-    let camera = CameraUri::parse(uri.expose()).ok_or(Failure::BadUri)?;
-    let login = camera.login.map(|login| Credentials {
-        username: login.user,
+async fn open(
+    camera: &CameraUri,
+    url: &Url,
+    transport: Transport,
+) -> Result<(Demuxed, Chosen), Failure> {
+    let login = camera.login.as_ref().map(|login| Credentials {
+        username: login.user.clone(),
         password: login.password.expose().to_owned(),
     });
     let options = SessionOptions::default()
@@ -160,12 +280,11 @@ async fn open(uri: &MediaUri) -> Result<(Demuxed, Chosen), Failure> {
         .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")).to_owned());
     let failure = |error: retina::Error| failure_of(&error, Stage::Opening);
     let mut session =
-        retina::client::Session::describe(camera.url, options).await.map_err(failure)?;
+        retina::client::Session::describe(url.clone(), options).await.map_err(failure)?;
     let chosen = Chosen::from(&session)?;
     for index in [Some(chosen.video), chosen.audio].into_iter().flatten() {
-        let options = SetupOptions::default()
-            .transport(Transport::Tcp(TcpTransportOptions::default()))
-            .frame_format(FrameFormat::MP4);
+        let options =
+            SetupOptions::default().transport(transport.clone()).frame_format(FrameFormat::MP4);
         session.setup(index, options).await.map_err(failure)?;
     }
     // Cameras that leave rtptime out of RTP-Info still play; sound may then be off by the time between first packets.

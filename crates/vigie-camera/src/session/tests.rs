@@ -37,7 +37,15 @@ fn dialogue(requests: &[&str]) -> String {
 
 fn offer(credentials: Option<Credentials>) -> Offer {
     let sdp = "v=0\r\n".to_owned();
-    Offer { mounts: 2, track_count: 2, sdp, credentials, auth: AuthScheme::Both }
+    Offer {
+        mounts: 2,
+        track_count: 2,
+        sdp,
+        credentials,
+        auth: AuthScheme::Both,
+        udp_only: false,
+        lose_every: 0,
+    }
 }
 
 fn with_offer(offer: Offer, requests: &[&str]) -> String {

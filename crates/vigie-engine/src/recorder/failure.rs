@@ -21,6 +21,8 @@ pub enum Failure {
     SecretWithoutMediaUri,
     /// `MediaURI` is no URI, or not of the kind that `MediaUriType` says.
     BadUri,
+    /// `rtsps://`: the camera's certificate is not trusted.
+    CertificateUntrusted,
     /// RTSP 401 with the URI's user and password, or without any.
     WrongPassword,
     /// What answers does not speak RTSP.
@@ -49,6 +51,8 @@ pub enum Failure {
     Stalled,
     /// The camera ended the session.
     Ended,
+    /// The session ended over a pause of the hub itself.
+    HubPaused,
     /// The camera broke RTSP or RTP.
     ProtocolError,
     /// No space left on the hub's disk.
@@ -66,6 +70,7 @@ impl Failure {
             | Self::SecretUnreadable
             | Self::SecretWithoutMediaUri
             | Self::BadUri
+            | Self::CertificateUntrusted
             | Self::WrongPassword
             | Self::NotACamera
             | Self::PathNotFound
@@ -78,6 +83,7 @@ impl Failure {
             | Self::Unreachable
             | Self::Stalled
             | Self::Ended
+            | Self::HubPaused
             | Self::ProtocolError
             | Self::DiskFull
             | Self::DiskError => JobOutcome::SystemError,
@@ -107,8 +113,12 @@ impl Failure {
                  {\"MediaURI\":\"rtsp://…\"}"
             }
             Self::BadUri => {
-                "the secret's MediaURI does not fit MediaUriType; write rtsp:// for RTSP_URI and file:/// \
-                 for FILE_URI, with special characters in user and password percent-encoded"
+                "the secret's MediaURI does not fit MediaUriType; write rtsp://, rtsps:// or rtspu:// for \
+                 RTSP_URI and file:/// for FILE_URI, with special characters in user and password percent-encoded"
+            }
+            Self::CertificateUntrusted => {
+                "the camera's certificate is not trusted; give the certificate, or that of its CA, to the agent with \
+                 --camera-ca, and check the host in the secret's MediaURI and the clocks of hub and camera"
             }
             Self::WrongPassword => {
                 "the camera refuses the user name or password in the secret's MediaURI; correct the secret, or the \
@@ -137,6 +147,9 @@ impl Failure {
             }
             Self::Stalled => "the camera stopped sending frames for 10 s; connecting again",
             Self::Ended => "the camera ended the session; connecting again",
+            Self::HubPaused => {
+                "the hub itself stood still for a while and the camera's session ended over it; connecting again"
+            }
             Self::ProtocolError => {
                 "the camera sent something that is not valid RTSP or RTP; connecting again; if it goes on, update the \
                  camera's firmware"
@@ -165,12 +178,15 @@ impl Failure {
         fixed.to_owned()
     }
 
-    /// The longest wait between attempts. A camera that is off or rebooting costs one connection attempt, so it is
-    /// tried every two seconds and recording is back within two seconds of its return; one that answers and refuses is
-    /// left alone for longer, since cameras lock accounts that knock too often.
+    /// The longest wait between attempts. A camera that is off or rebooting costs one packet an attempt, so it is tried
+    /// every second and recording is back within two seconds of its return, and so is one that says it is not ready;
+    /// one that answers and refuses is left alone for longer, since cameras lock accounts that knock too often.
     pub(super) fn longest_wait(&self) -> Duration {
         match self {
-            Self::Unreachable | Self::Stalled | Self::Ended => Duration::from_secs(2),
+            Self::Unreachable | Self::Stalled | Self::Ended | Self::HubPaused => {
+                Duration::from_secs(1)
+            }
+            Self::CameraRefused { status: 500.. } => Duration::from_secs(2),
             _ => Duration::from_secs(60),
         }
     }

@@ -151,7 +151,7 @@ fn a_camera_without_frames_for_ten_seconds_is_opened_anew() {
 }
 
 #[test]
-fn a_camera_that_is_away_is_tried_every_two_seconds_for_ever() {
+fn a_camera_that_is_away_is_tried_every_second_for_ever() {
     let mut bench = Bench::camera();
     bench.send(Event::Tick);
     for _ in 0..100 {
@@ -159,7 +159,8 @@ fn a_camera_that_is_away_is_tried_every_two_seconds_for_ever() {
         assert_eq!(bench.send(Event::SecretResolved { attempt }), "open");
         assert_eq!(bench.fail(Failure::Unreachable), "close");
         assert!(bench.is_backing_off());
-        assert_eq!(bench.wait(2.0), "resolve");
+        assert_eq!(bench.wait(1.0), "resolve");
+        assert!(bench.job.is_retrying());
     }
     bench.connect();
 }
@@ -192,7 +193,7 @@ fn a_stable_recording_ends_the_row_of_failures() {
     let mut bench = Bench::camera();
     bench.send(Event::Tick);
     let fail_at_once = |bench: &mut Bench| {
-        bench.fail(Failure::CameraRefused { status: 503 });
+        bench.fail(Failure::CameraRefused { status: 453 });
         let now = bench.now();
         let wait = bench.job.next_deadline(now) - now.mono;
         assert_eq!(bench.wait(wait.as_secs_f64()), "resolve");
@@ -302,6 +303,44 @@ fn a_camera_with_rare_key_frames_is_said_to_have_them() {
             .status()
             .starts_with("SUCCESS recording, but the camera sends key frames more than 20 s apart")
     );
+}
+
+#[test]
+fn lost_packets_are_said_until_a_minute_has_passed_without() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let attempt = bench.job.attempt();
+    assert_eq!(bench.send(Event::PacketsLost { attempt }), "");
+    bench.frames();
+    assert!(bench.status().starts_with("SUCCESS recording, but packets are lost"));
+    for _ in 0..8 {
+        bench.elapsed += Duration::from_secs(8);
+        bench.frames();
+    }
+    assert_eq!(bench.status(), "SUCCESS recording");
+}
+
+#[test]
+fn a_hub_that_stood_still_does_not_blame_the_camera() {
+    let mut bench = Bench::camera();
+    bench.record();
+    bench.elapsed += Duration::from_secs(15);
+    assert_eq!(bench.send(Event::Paused { lasted: Duration::from_millis(14_900) }), "");
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(bench.status(), "SUCCESS recording");
+    // The session goes on; a camera that stays silent from here on is said to.
+    assert_eq!(bench.wait(9.8), "");
+    assert_eq!(bench.wait(0.2), "close seal");
+    assert!(bench.status().contains("the camera stopped sending"), "{}", bench.status());
+
+    // A camera that gave the hub up meanwhile is not to blame either.
+    let mut bench = Bench::camera();
+    bench.record();
+    bench.elapsed += Duration::from_secs(15);
+    bench.send(Event::Paused { lasted: Duration::from_millis(14_900) });
+    assert_eq!(bench.fail(Failure::Ended), "close seal");
+    assert!(bench.status().contains("the hub itself stood still"), "{}", bench.status());
+    assert_eq!(bench.wait(0.5), "resolve");
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub fn run(options: AgentOptions) -> Result<(), Failure> {
         data_dir: options.data_dir,
         time_zone: zone::find(options.timezone.as_deref())?,
         listen: options.listen,
+        camera_ca: options.camera_ca,
         credentials: CredentialsChain::from_environment(|name| std::env::var(name).ok()),
     };
     let clock = Arc::new(SystemClock::new());

@@ -30,6 +30,8 @@ async fn serve(options: CameraOptions) -> Result<(), Failure> {
             CameraAuthentication::Digest => AuthScheme::Digest,
             CameraAuthentication::Basic => AuthScheme::Basic,
         },
+        udp_only: options.udp_only,
+        lose_every: options.lose_every,
     };
     let clock = SystemClock::new();
     let camera = Camera::start(config, move || clock.now().wall).await.doing("start the camera")?;

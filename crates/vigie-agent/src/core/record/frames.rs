@@ -17,6 +17,8 @@ use crate::core::world::World;
 
 /// The length of a fragment's only frame when nothing else tells it.
 const FRAME_MS_DEFAULT: i64 = 40;
+/// The fragment metadata of a fragment during which packets were lost: how many.
+const PACKETS_LOST_TAG: &str = "VIGIE_RTP_PACKETS_LOST";
 
 /// A source whose tracks are known.
 pub(super) struct Recording {
@@ -38,6 +40,8 @@ struct OpenFragment {
     video_frames: i64,
     /// What is still to be written of it.
     cluster_start: Option<[u8; writer::CLUSTER_START_BYTES]>,
+    /// Packets that were lost while it was recorded.
+    packets_lost: u64,
     blocks: Vec<(SimpleBlockHeader, Bytes)>,
 }
 
@@ -122,6 +126,18 @@ impl Job {
         }
     }
 
+    /// Packets were lost before the next frame. The fragment that is being recorded is marked: its pictures from here
+    /// on may be damaged.
+    pub(super) fn packets_lost(&mut self, count: u64, attempt: u64, world: &mut World, now: Now) {
+        self.counters.packets_lost += count;
+        if let Some(fragment) =
+            self.record.recording.as_mut().and_then(|recording| recording.fragment.as_mut())
+        {
+            fragment.packets_lost += count;
+        }
+        self.recorder_event(Event::PacketsLost { attempt }, world, now);
+    }
+
     /// Executes the fragmenter's commands; returns how many frames of the video track were written, or of audio when
     /// there is no video.
     fn write(
@@ -157,6 +173,7 @@ impl Job {
                         last_ms: 0,
                         video_frames: 0,
                         cluster_start: Some(writer::cluster_start(timestamp)),
+                        packets_lost: 0,
                         blocks: Vec::new(),
                     });
                 }
@@ -181,6 +198,7 @@ impl Job {
                 Command::EndFragment => {
                     let Some(mut fragment) = recording.fragment.take() else { continue };
                     append(&self.key, &mut fragment, world)?;
+                    append_marks(&self.key, &fragment, world)?;
                     let mut duration_ms = fragment.duration_ms();
                     if let Some(Command::StartFragment { timestamp }) = commands.peek() {
                         // The next fragment tells exactly how long this one is, unless there is a gap between.
@@ -260,6 +278,15 @@ fn append(key: &str, fragment: &mut OpenFragment, world: &mut World) -> Result<(
     fragment.cluster_start = None;
     fragment.blocks.clear();
     Ok(())
+}
+
+/// Writes what is to be known of a fragment behind its frames, as KVS fragment metadata.
+fn append_marks(key: &str, fragment: &OpenFragment, world: &mut World) -> Result<(), StoreError> {
+    if fragment.packets_lost == 0 {
+        return Ok(());
+    }
+    let tags = writer::tags(&[(PACKETS_LOST_TAG, &fragment.packets_lost.to_string())]);
+    world.store.append_frames(key, &[&tags], 0, duration_u32(fragment.duration_ms()))
 }
 
 fn duration_u32(duration_ms: i64) -> u32 {

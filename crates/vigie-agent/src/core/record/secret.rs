@@ -115,7 +115,9 @@ pub(super) fn media_uri_of(secret: &Sensitive, kind: SourceKind) -> Result<Media
     })?;
     let text = uri.expose();
     let fits = match kind {
-        SourceKind::Rtsp => text.starts_with("rtsp://"),
+        SourceKind::Rtsp => {
+            ["rtsp://", "rtsps://", "rtspu://"].iter().any(|scheme| text.starts_with(scheme))
+        }
         SourceKind::File => text.starts_with("file://") || text.starts_with('/'),
     };
     if fits { Ok(uri) } else { Err(Failure::BadUri) }

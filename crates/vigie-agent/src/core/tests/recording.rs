@@ -1,7 +1,7 @@
 //! From a camera's frames to fragments in the store.
 
 use vigie_engine::recorder::Failure;
-use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
+use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits, fragment_frames};
 
 use super::*;
 
@@ -235,4 +235,62 @@ fn a_file_is_recorded_once_and_not_again_after_a_restart_but_by_a_new_revision()
         _ => None,
     });
     assert!(not_before > bench.fragments()[2].entry.producer_timestamp);
+}
+
+#[test]
+fn a_fragment_during_which_packets_were_lost_is_marked_and_that_is_said_and_counted() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 1);
+    bench.source(&session, SourceEvent::PacketsLost(2));
+    bench.source(&session, SourceEvent::PacketsLost(1));
+    bench.play(&session, 2);
+    bench.seconds(1);
+    assert_eq!(bench.snapshot().streams[0].packets_lost, 3);
+    let (status, details) = bench.recorder_says();
+    assert!(status == "SUCCESS" && details.contains("packets are lost"), "{details}");
+
+    let fragments = bench.fragments();
+    let reader = bench.hub().store().reader();
+    let header = reader.read_document_header(&fragments[0].media_file).unwrap();
+    let mut marks = Vec::new();
+    for fragment in &fragments {
+        let mut document = FragmentReader::new(Limits::KVS);
+        document.push(&header);
+        document.push(&reader.read(fragment).unwrap());
+        document.finish();
+        let mut tags = Vec::new();
+        let mut frames = 0;
+        while let Some(event) = document.next_event().unwrap() {
+            match event {
+                vigie_media::matroska::Event::Tag(tag) => tags.push((tag.name, tag.value)),
+                vigie_media::matroska::Event::Frame(_) => frames += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(frames, 4);
+        marks.push(tags);
+    }
+    let mark = ("VIGIE_RTP_PACKETS_LOST".to_owned(), "3".to_owned());
+    assert_eq!(marks, [vec![mark], vec![]]);
+}
+
+#[test]
+fn a_hub_that_stood_still_goes_on_with_its_cameras() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    bench.play(&session, 2);
+    bench.effects.clear();
+    // SIGSTOP for fifteen seconds: no tick, no event.
+    bench.now.mono += Duration::from_secs(15);
+    bench.now.wall = bench.now.wall + Duration::from_secs(15);
+    bench.event(Event::Paused { lasted: Duration::from_millis(14_800) });
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
+    bench.media_ms += 15_000;
+    bench.play(&session, 2);
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
+    let stream = &bench.snapshot().streams[0];
+    assert!(stream.recording && stream.reconnects == 0);
 }

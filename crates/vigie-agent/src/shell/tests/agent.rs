@@ -26,6 +26,7 @@ fn config(folder: &Path) -> AgentConfig {
         data_dir: folder.join("hub"),
         time_zone: TimeZone::UTC,
         listen: "127.0.0.1:0".parse().unwrap(),
+        camera_ca: None,
         credentials: CredentialsChain::default(),
     }
 }

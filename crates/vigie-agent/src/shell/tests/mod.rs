@@ -2,6 +2,7 @@
 
 mod agent;
 mod sources;
+mod transports;
 mod upload;
 
 use std::path::{Path, PathBuf};

@@ -16,17 +16,18 @@ use vigie_store::disk::Disk;
 
 use super::*;
 use crate::core::{FrameTime, SourceEvent, SourceFrame};
+use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
-use crate::shell::rtsp_source;
+use crate::shell::rtsp_source::RtspSource;
 
-fn media_uri(uri: &str) -> MediaUri {
+pub(super) fn media_uri(uri: &str) -> MediaUri {
     let secret = Sensitive::new(format!(r#"{{"MediaURI":"{uri}"}}"#));
     MediaUri::from_secret_string(&secret).unwrap()
 }
 
 /// The data of every frame of an MP4, by track number, in the order of decoding.
-fn frames_of(name: &str) -> (Vec<Track>, BTreeMap<u64, Vec<Bytes>>) {
+pub(super) fn frames_of(name: &str) -> (Vec<Track>, BTreeMap<u64, Vec<Bytes>>) {
     let file = OsDisk.open_read_only(&fixture(name)).unwrap();
     let mut read_at = |offset, length| file.read_exact_at(offset, length);
     let size_bytes = file.length_bytes().unwrap();
@@ -37,6 +38,19 @@ fn frames_of(name: &str) -> (Vec<Track>, BTreeMap<u64, Vec<Bytes>>) {
         frames.entry(sample.track_number).or_default().push(data);
     }
     (reader.tracks().to_vec(), frames)
+}
+
+/// A source that reads this URI.
+pub(super) fn source(uri: MediaUri, core: CoreHandle) -> RtspSource {
+    RtspSource {
+        session: session(1),
+        uri,
+        probe: false,
+        core,
+        clock: clock(),
+        tls: CameraTls::open(None, &OsDisk).unwrap(),
+        udp_runtime: tokio::runtime::Handle::current(),
+    }
 }
 
 async fn camera(name: &str, login: Option<(&str, &str)>) -> Camera {
@@ -52,7 +66,7 @@ async fn camera(name: &str, login: Option<(&str, &str)>) -> Camera {
 }
 
 /// Everything that a source says until it has given so many pictures.
-async fn collect(
+pub(super) async fn collect(
     messages: &mut mpsc::Receiver<Message>,
     pictures: usize,
 ) -> (Vec<Track>, Vec<SourceFrame>) {
@@ -75,7 +89,7 @@ async fn record_camera(name: &str) {
     let camera = camera(name, None).await;
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&camera.url(0));
-    let running = tokio::spawn(rtsp_source::run(session(1), uri, core, clock()));
+    let running = tokio::spawn(source(uri, core).run());
     let pictures = file_frames[&1].len();
     let (tracks, frames) = collect(&mut messages, 2 * pictures).await;
     running.abort();
@@ -131,7 +145,7 @@ async fn h265_of_a_camera_arrives_byte_for_byte() {
 /// How a source on this URI ends before it opened.
 async fn failure(uri: &str) -> Failure {
     let (core, mut messages) = CoreHandle::for_test();
-    tokio::spawn(rtsp_source::run(session(1), media_uri(uri), core, clock()));
+    tokio::spawn(source(media_uri(uri), core).run());
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => failure,
         other => panic!("{other:?}"),
@@ -144,7 +158,7 @@ async fn a_password_is_percent_decoded_and_a_wrong_one_is_said() {
     let address = camera.local_addr();
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&format!("rtsp://admin:p%40ss%2Fword@{address}/cam0"));
-    let running = tokio::spawn(rtsp_source::run(session(1), uri, core, clock()));
+    let running = tokio::spawn(source(uri, core).run());
     let (tracks, _) = collect(&mut messages, 1).await;
     assert_eq!(tracks.len(), 1);
     running.abort();
@@ -179,7 +193,7 @@ async fn what_is_no_camera_is_told_from_what_is_not_there() {
 async fn a_camera_that_goes_away_ends_the_session() {
     let camera = camera("h265.mp4", None).await;
     let (core, mut messages) = CoreHandle::for_test();
-    tokio::spawn(rtsp_source::run(session(1), media_uri(&camera.url(0)), core, clock()));
+    tokio::spawn(source(media_uri(&camera.url(0)), core).run());
     collect(&mut messages, 1).await;
     camera.disconnect_all();
     let ended = async {

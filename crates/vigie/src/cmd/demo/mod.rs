@@ -138,6 +138,7 @@ fn agent_config(
         data_dir: data_dir.join("hub"),
         time_zone: TimeZone::system(),
         listen: ([127, 0, 0, 1], 0).into(),
+        camera_ca: None,
         credentials: credentials(credentials_path)?,
     })
 }

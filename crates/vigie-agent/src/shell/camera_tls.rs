@@ -1,0 +1,248 @@
+//! `rtsps://`: whom a camera's certificate is trusted by, and the way for an RTSP client that knows no TLS.
+//!
+//! A certificate is trusted when the system's authorities, or one that the operator named, vouch for it and for the
+//! host, as on the web. Cameras often have certificates that nobody vouches for and that name no host: such a one is
+//! trusted when the operator named exactly it. Nothing else is trusted, and nothing turns that off.
+//!
+//! retina 0.4 connects by TCP alone. So TLS ends here, and retina is led to it by a loopback socket that takes one
+//! connection. Another program of this machine that came first would get a connection to the camera as it could make
+//! itself, without a password, for that is in what retina sends; retina's own would fail and be made anew.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+use vigie_engine::recorder::Failure;
+use vigie_store::disk::Disk;
+
+/// More certificates than any operator names.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+/// From the camera many packets at a time; to it a few requests.
+const FROM_CAMERA_BYTES: usize = 64 * 1024;
+const TO_CAMERA_BYTES: usize = 4 * 1024;
+
+/// Why the operator's certificates cannot be used.
+#[derive(Debug, Error)]
+pub enum CameraTlsError {
+    /// The file cannot be read.
+    #[error("cannot read the file")]
+    Read(#[source] io::Error),
+    /// The file holds no certificate.
+    #[error("the file holds no certificate in PEM")]
+    NoCertificate,
+    /// A certificate in it is damaged.
+    #[error("a certificate in the file cannot be read")]
+    Certificate(#[source] rustls::Error),
+    /// The crypto library refuses.
+    #[error("TLS cannot be set up")]
+    Setup(#[source] rustls::Error),
+}
+
+/// What every TLS connection to a camera needs; made once.
+#[derive(Clone)]
+pub(crate) struct CameraTls {
+    config: Arc<ClientConfig>,
+}
+
+impl CameraTls {
+    /// Trusts the system's authorities, and the certificates in `file`.
+    pub(crate) fn open(file: Option<&Path>, disk: &dyn Disk) -> Result<Self, CameraTlsError> {
+        let named = match file {
+            Some(path) => read(path, disk)?,
+            None => Vec::new(),
+        };
+        let mut roots = RootCertStore::empty();
+        let system = rustls_native_certs::load_native_certs();
+        for error in system.errors {
+            tracing::warn!(%error, "a system certificate cannot be read");
+        }
+        roots.add_parsable_certificates(system.certs);
+        for certificate in &named {
+            roots.add(certificate.clone()).map_err(CameraTlsError::Certificate)?;
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let vouched = match roots.is_empty() {
+            true => None,
+            false => {
+                let builder =
+                    WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+                let built = builder.build();
+                Some(built.map_err(|error| {
+                    CameraTlsError::Setup(rustls::Error::General(error.to_string()))
+                })?)
+            }
+        };
+        let verifier = Verifier { vouched, named, provider: provider.clone() };
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(CameraTlsError::Setup)?
+            // "Dangerous" in that it brings a verifier of its own: this one is stricter than none and no laxer than asked.
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config) })
+    }
+}
+
+fn read(path: &Path, disk: &dyn Disk) -> Result<Vec<CertificateDer<'static>>, CameraTlsError> {
+    let file = disk.open_read_only(path).map_err(CameraTlsError::Read)?;
+    let length_bytes = file.length_bytes().map_err(CameraTlsError::Read)?;
+    if length_bytes > FILE_BYTES_MAX {
+        return Err(CameraTlsError::Read(io::ErrorKind::FileTooLarge.into()));
+    }
+    let length_bytes = usize::try_from(length_bytes).unwrap_or(usize::MAX);
+    let pem = file.read_exact_at(0, length_bytes).map_err(CameraTlsError::Read)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(CameraTlsError::NoCertificate),
+    }
+}
+
+/// Checks a camera's certificate.
+#[derive(Debug)]
+struct Verifier {
+    /// By authorities; `None` when there are none on this machine.
+    vouched: Option<Arc<WebPkiServerVerifier>>,
+    named: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // Exactly the certificate that was named: whose key the handshake proves, whatever it says of itself.
+        if self.named.iter().any(|named| named.as_ref() == end_entity.as_ref()) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.vouched {
+            Some(verifier) => verifier.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            ),
+            None => Err(rustls::CertificateError::UnknownIssuer.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A way to a camera through TLS; closed when dropped.
+pub(crate) struct Tunnel {
+    /// What the RTSP client is to open instead of the camera's own URI.
+    pub(crate) url: Url,
+    _carrying: JoinSet<()>,
+}
+
+impl Tunnel {
+    /// Connects to the camera, checks its certificate, and opens the near end.
+    pub(crate) async fn open(
+        tls: &CameraTls,
+        url: &Url,
+        host: Host<&str>,
+        port: u16,
+    ) -> Result<Self, Failure> {
+        let near_end = |error: io::Error| {
+            tracing::warn!(%error, "no loopback socket for a camera's TLS");
+            Failure::ProtocolError
+        };
+        let camera = connect(host.clone(), port).await?;
+        let name = match host {
+            Host::Domain(name) => {
+                ServerName::try_from(name.to_owned()).map_err(|_| Failure::BadUri)?
+            }
+            Host::Ipv4(address) => ServerName::from(std::net::IpAddr::V4(address)),
+            Host::Ipv6(address) => ServerName::from(std::net::IpAddr::V6(address)),
+        };
+        let connector = TlsConnector::from(Arc::clone(&tls.config));
+        let mut camera =
+            connector.connect(name, camera).await.map_err(|error| handshake_failure(&error))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(near_end)?;
+        let near = listener.local_addr().map_err(near_end)?;
+        let mut url = url.clone();
+        if url.set_ip_host(near.ip()).is_err() || url.set_port(Some(near.port())).is_err() {
+            return Err(Failure::BadUri);
+        }
+        let mut carrying = JoinSet::new();
+        carrying.spawn(async move {
+            let Ok((mut client, _)) = listener.accept().await else { return };
+            drop(listener);
+            let carried = tokio::io::copy_bidirectional_with_sizes(
+                &mut camera,
+                &mut client,
+                FROM_CAMERA_BYTES,
+                TO_CAMERA_BYTES,
+            );
+            if let Err(error) = carried.await {
+                tracing::debug!(%error, "a camera's TLS connection ended");
+            }
+        });
+        Ok(Self { url, _carrying: carrying })
+    }
+}
+
+/// Connects to a camera.
+pub(crate) async fn connect(host: Host<&str>, port: u16) -> Result<TcpStream, Failure> {
+    let connected = match host {
+        Host::Domain(name) => TcpStream::connect((name, port)).await,
+        Host::Ipv4(address) => TcpStream::connect((address, port)).await,
+        Host::Ipv6(address) => TcpStream::connect((address, port)).await,
+    };
+    connected.map_err(|error| {
+        tracing::debug!(%error, "the camera cannot be connected to");
+        Failure::Unreachable
+    })
+}
+
+fn handshake_failure(error: &io::Error) -> Failure {
+    tracing::debug!(%error, "the TLS handshake with the camera failed");
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => Failure::CertificateUntrusted,
+        Some(_) => Failure::NotACamera,
+        None => Failure::Ended,
+    }
+}
