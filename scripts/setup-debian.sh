@@ -12,7 +12,7 @@ test_packages=(
   chromium ffmpeg mkvtoolnix curl
   python3 python3-gi gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
-  gstreamer1.0-libav
+  gstreamer1.0-libav glib-networking
 )
 
 case "${1:-}" in

@@ -53,6 +53,15 @@ def comparable_run(documents, kind):
     return [frame for document in documents for frame in comparable(document, kind)]
 
 
+def assert_contiguous_sound(documents, path):
+    """G.711 has no frames of its own, it is cut anew on every way: the bytes of `path`, looped, are there in order."""
+    source = b"".join(comparable(_remuxed(path), "audio"))
+    received = b"".join(comparable_run(documents, "audio"))
+    assert len(received) >= len(source) // 2, f"{len(received)} bytes of sound"
+    looped = source * (len(received) // len(source) + 2)
+    assert looped.find(received) >= 0, f"{len(received)} bytes of sound are not a part of the looped file's"
+
+
 def vcl_nal_units(track, data, trim_zeros=False):
     """The coded picture of one length-prefixed frame: its VCL NAL units joined, each still behind a length.
 

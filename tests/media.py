@@ -31,6 +31,8 @@ _H265_CAMERA = [
     "-x265-params", "keyint=25:min-keyint=25:scenecut=0:bframes=0:open-gop=0:log-level=error",
 ]  # fmt: skip
 _AAC = ["-c:a", "aac", "-b:a", "64k"]
+# B-frames as an encoder with its default settings makes them, with a key frame a second.
+_H264_B_FRAMES = [*_H264, "-g", "25", "-keyint_min", "25", "-sc_threshold", "0", "-bf", "3"]
 
 
 def _make(name, arguments):
@@ -72,6 +74,23 @@ def h264_aac_mkv(seconds=10):
 def h264_b_frames_aac_mp4(seconds=10):
     """H.264 with B-frames and AAC in MP4, as an encoder with its default settings writes it."""
     return _make(f"h264-b-frames-aac-{seconds}s.mp4", [*_pattern(seconds), *_noise(seconds), *_H264, "-g", "50", *_AAC])
+
+
+def h264_b_frames_aac_mkv(seconds=10):
+    """H.264 with B-frames and AAC in Matroska."""
+    return _make(f"h264-b-frames-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H264_B_FRAMES, *_AAC])
+
+
+def h264_alaw_mkv(seconds=10):
+    """H.264 with G.711 A-law in Matroska."""
+    law = ["-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"]
+    return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H264_CAMERA, *law])
+
+
+def h265_mulaw_mkv(seconds=10):
+    """H.265 with G.711 µ-law in Matroska."""
+    law = ["-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1"]
+    return _make(f"h265-mulaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H265_CAMERA, *law])
 
 
 def h264_mkv(seconds=10):

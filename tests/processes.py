@@ -200,12 +200,13 @@ class Agent(Daemon):
         self.server = server
         self.hub_device_arn = f"arn:aws:iot:{REGION}:000000000000:thing/{name}"
         self.timezone = None
+        self.more = []
 
     def start(self, timezone=None, credentials_path=None, ready=True):
         self.timezone = timezone or self.timezone
         options = ["--timezone", self.timezone] if self.timezone else []
         super().start(
-            ["agent", "--hub-device-arn", self.hub_device_arn, "--endpoint-url", self.server.url, *options],
+            ["agent", "--hub-device-arn", self.hub_device_arn, "--endpoint-url", self.server.url, *options, *self.more],
             clean_environment(AWS_SHARED_CREDENTIALS_FILE=str(credentials_path or self.server.credentials_path)),
             ready,
         )
@@ -243,14 +244,16 @@ class Site:
             command += ["--user", user, "--password", password]
         return self._camera(self.run(name, command), port)
 
-    def gstreamer_camera(self, media, name="gstreamer", user=None, password=None, basic=False):
-        """GStreamer's RTSP server as a camera; returns host:port."""
+    def gstreamer_camera(self, *media, name="gstreamer", user=None, password=None, basic=False, tls=None):
+        """GStreamer's RTSP server as a camera with a mount for each media file; returns host:port."""
         port = free_port()
-        command = [SYSTEM_PYTHON, RTSP_SERVER, media, "--port", port]
+        command = [SYSTEM_PYTHON, RTSP_SERVER, *media, "--port", port]
         if user:
             command += ["--auth", f"{user}:{password}"]
         if basic:
             command += ["--basic"]
+        if tls:
+            command += ["--tls", tls]
         return self._camera(self.run(name, command), port)
 
     def _camera(self, process, port):

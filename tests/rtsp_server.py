@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """A camera that Vigie did not write: GStreamer's RTSP server playing a file for ever, never re-encoded.
 
-    rtsp_server.py FILE --port PORT [--auth USER:PASSWORD] [--basic]
+    rtsp_server.py FILE... --port PORT [--auth USER:PASSWORD] [--basic] [--tls PEM]
     rtsp_server.py --check
 
-Serves rtsp://127.0.0.1:PORT/cam0. Runs on the system's Python, where Debian's python3-gi lives; the tests start it as a
+Serves rtsp://127.0.0.1:PORT/cam0 and so on, one mount a file; with --tls (a certificate and its key) rtsps. Runs on the system's Python, where Debian's python3-gi lives; the tests start it as a
 process. `--check` only says by its exit code whether every piece it needs is installed.
 """
 
@@ -19,7 +19,7 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402
 
 DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
 # config-interval=-1: parameter sets also before each key frame, as most cameras send them.
@@ -109,11 +109,17 @@ class LoopingMedia(GstRtspServer.RTSPMediaFactory):
         seek(Gst.SeekFlags.FLUSH)
 
 
-def authentication(user, password, basic):
+def authentication(options):
     auth = GstRtspServer.RTSPAuth()
+    if options.tls:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.tls))
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "user")
-    if basic:
+    if not options.auth:
+        auth.set_default_token(token)
+        return auth
+    user, _, password = options.auth.partition(":")
+    if options.basic:
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     else:
         auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST, which the bindings do not name
@@ -127,16 +133,19 @@ def check():
     for payloader in PAYLOADERS.values():
         names.update(part.split()[0] for part in payloader.split(" ! "))
     missing = sorted(name for name in names if Gst.ElementFactory.find(name) is None)
+    if not Gio.TlsBackend.get_default().supports_tls():
+        missing.append("TLS (glib-networking)")
     if missing:
-        sys.exit(f"GStreamer elements are missing: {' '.join(missing)}")
+        sys.exit(f"GStreamer elements are missing: {', '.join(missing)}")
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("file", nargs="?")
+    parser.add_argument("files", nargs="*")
     parser.add_argument("--port", default="0")
     parser.add_argument("--auth")
     parser.add_argument("--basic", action="store_true")
+    parser.add_argument("--tls")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     Gst.init(None)
@@ -147,19 +156,19 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    factory = LoopingMedia(pipeline(options.file))
-    if options.auth:
-        user, _, password = options.auth.partition(":")
-        server.set_auth(authentication(user, password, options.basic))
+    if options.auth or options.tls:
+        server.set_auth(authentication(options))
+    for number, path in enumerate(options.files):
+        factory = LoopingMedia(pipeline(path))
         may = "user, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
         factory.add_role_from_structure(Gst.Structure.new_from_string(may))
-    server.get_mount_points().add_factory("/cam0", factory)
+        server.get_mount_points().add_factory(f"/cam{number}", factory)
     if not server.attach(None):
         sys.exit(f"cannot listen on 127.0.0.1:{options.port}")
     loop = GLib.MainLoop()
     GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, lambda: (loop.quit(), False)[1])
     GLib.timeout_add_seconds(5, lambda: (server.get_session_pool().cleanup(), True)[1])
-    print(f"listening on rtsp://127.0.0.1:{server.get_bound_port()}/cam0", flush=True)
+    print(f"listening on 127.0.0.1:{server.get_bound_port()}", flush=True)
     loop.run()
 
 

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use vigie_camera::{Camera, CameraConfig, Media};
 use vigie_engine::recorder::Failure;
 use vigie_store::OsDisk;
+use vigie_store::disk::Disk;
 
 use super::sources::{collect, frames_of, media_uri, source};
 use super::*;
@@ -23,6 +24,11 @@ async fn camera(change: impl FnOnce(&mut CameraConfig)) -> Camera {
     let mut config = CameraConfig::new("127.0.0.1:0".parse().unwrap(), media);
     change(&mut config);
     Camera::start(config, || START).await.unwrap()
+}
+
+fn write(path: &Path, text: &str) {
+    let file = OsDisk.create_new(path).unwrap();
+    file.write_all_at(&[text.as_bytes()], 0).unwrap();
 }
 
 /// Every frame is one of the file's, byte for byte, in its order.
@@ -122,7 +128,7 @@ impl TlsCamera {
     async fn record(&self, host: &str, trusted: Option<&str>) -> Result<Vec<SourceFrame>, Failure> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cameras.pem");
-        std::fs::write(&path, trusted.unwrap_or_default()).unwrap();
+        write(&path, trusted.unwrap_or_default());
         let path = trusted.map(|_| path.as_path());
         let tls = CameraTls::open(path, &OsDisk).unwrap();
         let (core, mut messages) = CoreHandle::for_test();
@@ -194,7 +200,7 @@ fn certificates_that_cannot_be_used_are_said() {
         Ok(_) => "taken".to_owned(),
     };
     assert_eq!(open(&path), "cannot read the file");
-    std::fs::write(&path, "no certificate").unwrap();
+    write(&path, "no certificate");
     assert_eq!(open(&path), "the file holds no certificate in PEM");
 }
 
@@ -217,7 +223,7 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
     // It asks again and again, and never for anything but a connection.
     let said = tokio::time::timeout(Duration::from_millis(1200), messages.recv()).await;
     assert!(said.is_err(), "gave up at once");
-    let back_at = std::time::Instant::now();
+    let back_at = Instant::now();
     let asked = Arc::new(AtomicUsize::new(0));
     let serving = {
         let asked = asked.clone();
