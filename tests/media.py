@@ -108,6 +108,18 @@ def h265_aac_mkv(seconds=10):
     return _make(f"h265-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H265_CAMERA, *_AAC])
 
 
+def h264_alaw_mkv(seconds=10):
+    """H.264 with G.711 A-law in Matroska."""
+    noise = _noise(seconds, sample_rate=8_000)
+    return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *noise, *_H264_CAMERA, "-c:a", "pcm_alaw", "-ac", "1"])
+
+
+def vp8_opus_webm(seconds=10):
+    """VP8 with Opus in WebM: codecs that the store knows nothing of."""
+    video = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "800k", "-g", "25"]
+    return _make(f"vp8-opus-{seconds}s.webm", [*_pattern(seconds), *_noise(seconds), *video, "-c:a", "libopus"])
+
+
 def mjpeg_mkv(seconds=5):
     """Motion JPEG, which no part of Kinesis Video Streams takes from a camera."""
     return _make(f"mjpeg-{seconds}s.mkv", [*_pattern(seconds, "320x180"), "-c:v", "mjpeg", "-q:v", "5"])

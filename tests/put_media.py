@@ -58,9 +58,10 @@ class Upload:
         address = urllib.parse.urlsplit(server.url)
         key_id, secret = key or server.key()
         # Amazon's producers send and sign Host without the port.
-        sent = {**recorded.headers, "Host": address.hostname, "x-amzn-stream-name": stream, **(headers or {})}
-        for name in ("Authorization", "X-Amz-Date", *drop):
-            sent.pop(name, None)
+        changed = {"Host": address.hostname, "x-amzn-stream-name": stream, **(headers or {})}
+        out = {name.lower() for name in ("Authorization", "X-Amz-Date", *changed, *drop)}
+        sent = {name: value for name, value in recorded.headers.items() if name.lower() not in out}
+        sent.update(changed)
         request = botocore.awsrequest.AWSRequest("POST", f"http://{address.hostname}/putMedia", sent)
         credentials = botocore.credentials.Credentials(key_id, secret)
         signing.sign(signing.ProducerAuth(credentials, "kinesisvideo", signing.REGION), request)

@@ -9,7 +9,7 @@ import matroska
 import put_media
 from streams import create_stream, fragment_number, get_media, list_fragments, start_ms
 
-CAPTURES = ["kvssink_http", "sdkc_h265", "sdkc_audio"]
+CAPTURES = sorted(path.stem for path in put_media.FIXTURES.glob("*.http"))
 # The captures carry the time they were made at; ten years keep them.
 RETENTION_HOURS = 87_600
 
