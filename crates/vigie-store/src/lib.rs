@@ -13,6 +13,7 @@
 mod blocks;
 mod check;
 mod commit;
+mod contents;
 mod delete;
 pub mod disk;
 mod error;
@@ -23,6 +24,7 @@ mod mark;
 mod os_disk;
 mod read;
 mod recovery;
+mod repair;
 mod settings;
 mod store;
 pub mod thread;
@@ -36,9 +38,10 @@ pub use fragment::{
     Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
     MediaFileState, StreamTotals, WholeFragment,
 };
-pub use index::{FragmentOrder, FragmentPosition, FragmentQuery, SqliteIndex};
+pub use index::{FragmentOrder, FragmentPosition, FragmentQuery, IndexLock, SqliteIndex};
 pub use os_disk::OsDisk;
 pub use read::StoreReader;
 pub use recovery::RecoveryReport;
+pub use repair::{RepairReport, rebuild, repair};
 pub use settings::{StoreSettings, Uncommitted};
 pub use store::{CommitReport, FailedFragment, PersistedFragment, Store};

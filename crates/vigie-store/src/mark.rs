@@ -43,6 +43,34 @@ pub(crate) fn file_mark(id: MediaFileId, key: &str) -> Vec<u8> {
     mark
 }
 
+/// A file mark: which media file this is, and where the mark ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileMark {
+    pub(crate) id: MediaFileId,
+    pub(crate) key: String,
+    pub(crate) size_bytes: usize,
+}
+
+/// The file mark at the start of `bytes`.
+pub(crate) fn parse_file_mark(bytes: &[u8]) -> Option<FileMark> {
+    let head: &[u8; ELEMENT_HEADER_BYTES] = bytes.first_chunk()?;
+    let size_bytes =
+        ELEMENT_HEADER_BYTES + (u16::from_be_bytes([head[1], head[2]]) & 0x3FFF) as usize;
+    let mark = bytes.get(..size_bytes)?;
+    let (checked, checksum) = mark.split_at_checked(size_bytes.checked_sub(CHECKSUM_BYTES)?)?;
+    let mut expected = Vec::with_capacity(ELEMENT_HEADER_BYTES + MAGIC.len() + 1);
+    put_element_header(&mut expected, size_bytes - ELEMENT_HEADER_BYTES);
+    expected.put_slice(MAGIC);
+    expected.put_u8(KIND_FILE);
+    let body = checked.strip_prefix(expected.as_slice())?;
+    if crc32c::crc32c(checked).to_be_bytes() != checksum {
+        return None;
+    }
+    let (id, key) = body.split_first_chunk()?;
+    let key = std::str::from_utf8(key).ok()?.to_owned();
+    Some(FileMark { id: MediaFileId(u64::from_be_bytes(*id)), key, size_bytes })
+}
+
 /// The mark in front of a fragment that is written as it grows.
 pub(crate) fn begin_mark(meta: &FragmentMeta) -> FragmentMark {
     fragment_mark(KIND_BEGIN, &FragmentEntry::new(meta, Extent::default()))
@@ -173,6 +201,21 @@ mod tests {
             assert_eq!(parse_end_mark(&flipped), None, "byte {position}");
             assert_eq!(parse_end_mark(&mark[..position]), None, "{position} bytes");
         }
+    }
+
+    #[test]
+    fn a_file_mark_reads_back_whole_or_not_at_all() {
+        let mark = file_mark(MediaFileId(42), "gate/1");
+        let expected =
+            FileMark { id: MediaFileId(42), key: "gate/1".to_owned(), size_bytes: mark.len() };
+        assert_eq!(parse_file_mark(&[&mark[..], b"more"].concat()), Some(expected));
+        for position in 0..mark.len() {
+            let mut flipped = mark.clone();
+            flipped[position] ^= 0x10;
+            assert_eq!(parse_file_mark(&flipped), None, "byte {position}");
+            assert_eq!(parse_file_mark(&mark[..position]), None, "{position} bytes");
+        }
+        assert_eq!(parse_file_mark(&end_mark(&entry())), None);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::error::StoreError;
 use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, StreamTotals,
 };
-use crate::index::{FragmentOrder, FragmentQuery, IndexRead, SqliteIndex, StreamId};
+use crate::index::{
+    FragmentOrder, FragmentQuery, IndexRead, SqliteIndex, StreamId, UnsealedMediaFile,
+};
 
 /// Reads a store. Cheap to clone; every clone can be used by another thread.
 #[derive(Clone)]
@@ -110,6 +112,16 @@ impl StoreReader {
     pub fn read_document_header(&self, place: &MediaFilePlace) -> Result<Bytes, StoreError> {
         let file = self.open_media_file(place)?;
         self.read_checked(file.as_ref(), place, 0..place.header_size_bytes, 0, place.header_crc32c)
+    }
+
+    /// In which ways the index is not sound in itself.
+    pub(crate) fn unsound(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.index.unsound()?)
+    }
+
+    /// Media files that are open or abandoned.
+    pub(crate) fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, StoreError> {
+        Ok(self.index.unsealed_media_files()?)
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {

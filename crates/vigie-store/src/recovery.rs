@@ -145,7 +145,7 @@ fn durable_end(unsealed: &UnsealedMediaFile) -> u64 {
 ///
 /// What no commit had made durable is written again: a sync may have failed on it before the crash, and then the
 /// kernel holds it as clean and would never write it, however often it is synced.
-fn make_durable(
+pub(crate) fn make_durable(
     file: &dyn DiskFile,
     durable_end: u64,
     last: &FragmentEntry,

@@ -274,8 +274,56 @@ pub struct KeysListOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
+    /// Find every disagreement between the index and the media files; the store must not be in use
+    Check(StoreCheckOptions),
+    /// Rebuild the index from the media files alone; says what it would do unless --yes is given
+    Repair(StoreRepairOptions),
     /// List the streams and their media files
     List(StoreListOptions),
+    /// Write a time range of a stream to one file
+    Export(StoreExportOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct StoreCheckOptions {
+    /// The server's or the hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreRepairOptions {
+    /// The server's or the hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Do it: replace the index, cut off what is behind the last whole frame of a media file
+    #[arg(long)]
+    pub yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreExportOptions {
+    /// The server's or the hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// The stream, by its name or the key that the list shows
+    #[arg(long)]
+    pub stream: String,
+    /// Media from this time on: RFC 3339 or milliseconds since 1970 [default: the oldest]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Media before this time [default: the newest]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// The file to write, .mkv; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -283,7 +331,7 @@ pub struct StoreListOptions {
     /// The server's or the hub's folder
     #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
-    /// Only this stream, by the key that the list shows
+    /// Only this stream, by its name or the key that the list shows
     #[arg(long)]
     pub stream: Option<String>,
     /// Print JSON

@@ -35,7 +35,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Create(options)) => cmd::keys::create(&options),
         Command::Keys(KeysCommand::List(options)) => cmd::keys::list(&options),
         Command::Keys(KeysCommand::Revoke(options)) => cmd::keys::revoke(&options),
+        Command::Store(StoreCommand::Check(options)) => cmd::store::check(&options),
+        Command::Store(StoreCommand::Repair(options)) => cmd::store::repair(&options),
         Command::Store(StoreCommand::List(options)) => cmd::store::list(&options),
+        Command::Store(StoreCommand::Export(options)) => cmd::store::export(&options),
         Command::Cron(options) => cmd::cron::run(&options),
     }
 }

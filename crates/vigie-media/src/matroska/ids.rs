@@ -47,6 +47,29 @@ pub const MUXING_APP: u32 = 0x4D80;
 /// `WritingApp`.
 pub const WRITING_APP: u32 = 0x5741;
 
+/// `Duration`, in ticks.
+pub const DURATION: u32 = 0x4489;
+/// `DateUTC`, nanoseconds since 2001.
+pub const DATE_UTC: u32 = 0x4461;
+
+/// `Seek`.
+pub const SEEK: u32 = 0x4DBB;
+/// `SeekID`.
+pub const SEEK_ID: u32 = 0x53AB;
+/// `SeekPosition`, from the start of the Segment's data.
+pub const SEEK_POSITION: u32 = 0x53AC;
+
+/// `CuePoint`.
+pub const CUE_POINT: u32 = 0xBB;
+/// `CueTime`, in ticks.
+pub const CUE_TIME: u32 = 0xB3;
+/// `CueTrackPositions`.
+pub const CUE_TRACK_POSITIONS: u32 = 0xB7;
+/// `CueTrack`.
+pub const CUE_TRACK: u32 = 0xF7;
+/// `CueClusterPosition`, from the start of the Segment's data.
+pub const CUE_CLUSTER_POSITION: u32 = 0xF1;
+
 /// `TrackEntry`.
 pub const TRACK_ENTRY: u32 = 0xAE;
 /// `TrackNumber`.

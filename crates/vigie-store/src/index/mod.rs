@@ -6,6 +6,7 @@
 mod merge;
 mod pack;
 mod runs;
+mod sound;
 mod sqlite;
 mod sqlite_read;
 mod varint;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use vigie_media::Timestamp;
 
-pub use sqlite::SqliteIndex;
+pub use sqlite::{IndexLock, SqliteIndex};
 
 use crate::error::IndexError;
 use crate::fragment::{
@@ -251,6 +252,8 @@ pub trait IndexRead: Send + Sync {
     fn next_stream_id(&self) -> Result<StreamId, IndexError>;
     /// The boot in which the store was last opened.
     fn boot_id(&self) -> Result<Option<String>, IndexError>;
+    /// In which ways the index is not sound in itself; empty when it is.
+    fn unsound(&self) -> Result<Vec<String>, IndexError>;
 }
 
 #[cfg(test)]

@@ -20,6 +20,12 @@ use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan,
 
 const VERSION: i64 = 1;
 
+/// Small pages, because a commit writes one for each stream that has a new fragment.
+const PAGE_BYTES: u32 = 1024;
+
+/// The log is written into the database when it has grown by this: each page once, however often it changed since.
+const CHECKPOINT_BYTES: u32 = 4 << 20;
+
 /// The tables that hold fragments, by `media_file_id`.
 const FRAGMENT_TABLES: [&str; 3] = ["fragment", "open_fragment", "packed"];
 
@@ -29,16 +35,25 @@ pub struct SqliteIndex {
     /// `None` for a database in memory, whose readers share the one connection.
     path: Option<PathBuf>,
     /// Held as long as this process writes.
-    _lock: Option<File>,
+    _lock: Option<IndexLock>,
+}
+
+/// The right to write an index, or to keep others from it; given up when dropped or when the process ends.
+#[derive(Debug)]
+pub struct IndexLock {
+    _file: File,
 }
 
 impl SqliteIndex {
     /// Opens or creates the index in `path`. One process at a time may: [`IndexError::InUse`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, IndexError> {
         let path = path.into();
-        let lock = lock(&path)?;
+        let lock = IndexLock::acquire(&path)?;
         let connection = Connection::open(&path)?;
+        // Counts only for a database that is new.
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_BYTES / PAGE_BYTES)?;
         connection.busy_timeout(super::BUSY_TIMEOUT)?;
         // FULL syncs the log in every transaction: what the store calls persisted depends on it.
         connection.pragma_update(None, "synchronous", "full")?;
@@ -60,7 +75,7 @@ impl SqliteIndex {
     fn new(
         mut connection: Connection,
         path: Option<PathBuf>,
-        lock: Option<File>,
+        lock: Option<IndexLock>,
     ) -> Result<Self, IndexError> {
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > VERSION {
@@ -105,22 +120,29 @@ pub(super) fn keep_statements(connection: &Connection) -> Result<(), IndexError>
     Ok(())
 }
 
-/// A second writer would append to the same files: the lock is taken before anything is looked at.
-fn lock(path: &Path) -> Result<File, IndexError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(|source| IndexError::Lock { path: lock_path.clone(), source })?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(IndexError::InUse { path: path.to_owned() }),
-        Err(error) => Err(IndexError::Lock { path: lock_path, source: error.into() }),
+impl IndexLock {
+    /// The right to write the index in `path`: [`IndexError::InUse`] while another process has it. A second writer
+    /// would append to the same files, so it is taken before anything is looked at.
+    pub fn acquire(path: &Path) -> Result<Self, IndexError> {
+        let lock_path = Self::path_of(path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(|source| IndexError::Lock { path: lock_path.clone(), source })?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(IndexError::InUse { path: path.to_owned() }),
+            Err(error) => Err(IndexError::Lock { path: lock_path, source: error.into() }),
+        }
+    }
+
+    pub(crate) fn path_of(path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
     }
 }
 

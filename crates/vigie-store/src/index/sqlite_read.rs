@@ -259,6 +259,10 @@ impl IndexRead for SqliteReader {
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.meta("boot_id")
     }
+
+    fn unsound(&self) -> Result<Vec<String>, IndexError> {
+        self.with(super::sound::unsound)
+    }
 }
 
 impl SqliteReader {

@@ -1,10 +1,8 @@
 //! What is whole behind the last commit of a media file.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits};
 
+use crate::contents::whole_frames;
 use crate::disk::DiskFile;
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFileState};
 use crate::index::UnsealedMediaFile;
@@ -76,20 +74,7 @@ impl Scan<'_> {
         let place = &unsealed.media_file.place;
         let header_bytes = usize::try_from(place.header_size_bytes).ok()?;
         let raw = self.file.read_exact_at(0, header_bytes).ok()?;
-        // What is on this disk the store wrote itself: its own limits were kept when it was taken in.
-        let limits = Limits { fragment_bytes_max: body.len().saturating_add(1), ..Limits::FILE };
-        let header = Arc::new(DocumentHeader::parse(&raw, limits).ok()?);
-        let mut reader = FragmentReader::resume(header, 0, limits);
-        reader.push(body);
-        while let Ok(Some(_)) = reader.next_event() {}
-        let fragment = reader.recover().fragment?;
-        Some(Extent {
-            offset: 0,
-            size_bytes: fragment.bytes.len() as u64,
-            duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(u32::MAX),
-            frame_count: fragment.frame_count,
-            crc32c: crc32c::crc32c(&fragment.bytes),
-        })
+        whole_frames(&raw, body)
     }
 }
 

@@ -22,7 +22,7 @@ enum Answer {
 pub fn run(options: &CronOptions) -> Result<(), Failure> {
     let zone = zone::find(options.timezone.as_deref())?;
     let from = match &options.from {
-        Some(text) => parse_time(text)?,
+        Some(text) => zone::parse_time("--from", text)?,
         None => SystemClock::new().now().wall,
     };
     match CronExpression::parse(&options.expression) {
@@ -76,30 +76,4 @@ fn report_invalid(options: &CronOptions, error: CronError) -> Result<(), Failure
         eprintln!("{}\n{}^ {message}", options.expression, " ".repeat(column));
     }
     Err(Failure::answered_no())
-}
-
-/// RFC 3339, or milliseconds since 1970.
-fn parse_time(text: &str) -> Result<Timestamp, Failure> {
-    if let Ok(millis) = text.parse::<i64>() {
-        return Ok(Timestamp::from_millis(millis));
-    }
-    match text.parse::<jiff::Timestamp>() {
-        Ok(time) => Ok(Timestamp::from_millis(time.as_millisecond())),
-        Err(_) => Err(Failure::usage(format!(
-            "--from {text:?} is no time: give RFC 3339 such as 2026-11-22T09:00:00Z, or milliseconds since 1970"
-        ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn from_takes_both_forms() {
-        assert_eq!(parse_time("1795358107000").unwrap().as_millis(), 1_795_358_107_000);
-        assert_eq!(parse_time("1970-01-01T01:00:00+01:00").unwrap(), Timestamp::EPOCH);
-        assert_eq!(parse_time("-5").unwrap().as_millis(), -5);
-        assert!(parse_time("yesterday").is_err());
-    }
 }

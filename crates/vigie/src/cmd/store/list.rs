@@ -1,11 +1,10 @@
-//! `vigie store`: what lies in the media store of a server or a hub, whether it runs or not.
-
-use std::sync::Arc;
+//! `vigie store list`: what lies in the media store of a server or a hub, whether it runs or not.
 
 use serde::Serialize;
 use vigie_media::Timestamp;
-use vigie_store::{MediaFile, MediaFileState, OsDisk, StoreError, StoreReader, StreamTotals};
+use vigie_store::{MediaFile, MediaFileState, StoreError, StoreReader, StreamTotals};
 
+use super::Folder;
 use crate::cli::StoreListOptions;
 use crate::failure::{Doing, Failure};
 use crate::output;
@@ -39,24 +38,15 @@ struct MediaFileLine {
 }
 
 pub fn list(options: &StoreListOptions) -> Result<(), Failure> {
-    let folder = &options.data_dir;
-    let reading = || format!("read the media store in {}", folder.display());
-    let reader =
-        StoreReader::open(Arc::new(OsDisk), folder.join("media"), folder.join("index.sqlite"))
-            .doing(reading())?;
-    let mut keys = reader.stream_keys().doing(reading())?;
-    if let Some(wanted) = &options.stream {
-        keys.retain(|key| key == wanted);
-        if keys.is_empty() {
-            return Err(Failure::other(format!(
-                "there is no stream {wanted:?} in {}",
-                folder.display()
-            )));
-        }
-    }
+    let folder = Folder::new(&options.data_dir);
+    let reader = folder.reader()?;
+    let keys = match &options.stream {
+        Some(wanted) => vec![folder.find_stream(&reader, wanted)?],
+        None => reader.stream_keys().doing(folder.reading())?,
+    };
     let streams: Result<Vec<StreamLine>, StoreError> =
         keys.into_iter().map(|key| stream_line(&reader, key)).collect();
-    let streams = streams.doing(reading())?;
+    let streams = streams.doing(folder.reading())?;
     if options.json {
         return output::json(&streams);
     }

@@ -1,0 +1,65 @@
+//! Whether the index is sound in itself: what SQLite finds, rows that refer to rows that are not there, numbers that
+//! would be given out twice. It never looks at a media file.
+
+use rusqlite::Connection;
+
+use crate::error::IndexError;
+
+/// Findings of SQLite that are told; one that is broken in one place is often so in many.
+const SQLITE_FINDINGS_MAX: u32 = 20;
+
+/// What must have no row, and what it means when it has.
+const RULES: [(&str, &str); 7] = [
+    (
+        "SELECT id FROM media_file WHERE stream_id NOT IN (SELECT id FROM stream)",
+        "a media file of a stream that is not there",
+    ),
+    (
+        "SELECT media_file_id FROM packed WHERE media_file_id NOT IN (SELECT id FROM media_file WHERE state <> 0)",
+        "packed fragments of a media file that is not there or not closed",
+    ),
+    (
+        "SELECT id FROM media_file WHERE state <> 0 AND id NOT IN (SELECT media_file_id FROM packed)",
+        "a closed media file without its fragments",
+    ),
+    (
+        "SELECT media_file_id FROM fragment WHERE media_file_id NOT IN (SELECT id FROM media_file WHERE state = 0)",
+        "a fragment of a media file that is not there or not open",
+    ),
+    (
+        "SELECT media_file_id FROM open_fragment
+         WHERE media_file_id NOT IN (SELECT id FROM media_file WHERE state = 0)",
+        "an open fragment of a media file that is not there or not open",
+    ),
+    (
+        "SELECT s.id FROM stream s WHERE next_sequence <= max(
+             (SELECT coalesce(max(sequence_max), 0) FROM media_file WHERE stream_id = s.id),
+             (SELECT coalesce(max(sequence), 0) FROM fragment
+              WHERE media_file_id IN (SELECT id FROM media_file WHERE stream_id = s.id AND state = 0)))",
+        "a stream whose next sequence is taken",
+    ),
+    (
+        "SELECT 1 WHERE coalesce((SELECT value FROM meta WHERE name = 'next_media_file_id'), 1)
+                     <= (SELECT coalesce(max(id), 0) FROM media_file)
+                  OR coalesce((SELECT value FROM meta WHERE name = 'next_stream_id'), 1)
+                     <= (SELECT coalesce(max(id), 0) FROM stream)",
+        "a next number that is taken",
+    ),
+];
+
+pub(super) fn unsound(connection: &Connection) -> Result<Vec<String>, IndexError> {
+    let mut found = Vec::new();
+    let sql = format!("PRAGMA integrity_check({SQLITE_FINDINGS_MAX})");
+    let mut statement = connection.prepare(&sql)?;
+    for finding in statement.query_map([], |row| row.get::<_, String>(0))? {
+        found.extend(Some(finding?).filter(|finding| finding != "ok"));
+    }
+    for (sql, what) in RULES {
+        let sql = format!("SELECT count(*) FROM ({sql})");
+        let count: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
+        if count > 0 {
+            found.push(format!("{what} ({count})"));
+        }
+    }
+    Ok(found)
+}

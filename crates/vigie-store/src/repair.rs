@@ -1,0 +1,328 @@
+//! The repair: the index rebuilt from the media files alone.
+//!
+//! What has its mark and the checksum that the mark says comes into the new index as it was in the old one. Of the
+//! old one, where it can be read, only what no file knows is carried over: uploaded marks, and how far sequences were
+//! handed out. No media file is removed: one that says nothing of itself is set aside under another name, and the
+//! old index as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::check::list_media_files;
+use crate::contents::{Contents, read_whole};
+use crate::disk::{Disk, create_dir_durably};
+use crate::error::StoreError;
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
+use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
+use crate::mark::marked_end;
+use crate::recovery::make_durable;
+
+/// Sequences passed over where it is not known which were handed out: those of fragments that are gone.
+const SEQUENCE_GAP: u64 = 1_000_000;
+
+/// Media files for each transaction of the new index.
+const MEDIA_FILES_PER_TRANSACTION: usize = 256;
+
+/// What is put behind the name of a file that is set aside.
+const SET_ASIDE: &str = "unreadable";
+
+/// What a repair found, and did unless it was only asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepairReport {
+    /// Streams, those without media included where the old index names them.
+    pub stream_count: u64,
+    /// Media files that the new index has.
+    pub media_file_count: u64,
+    /// Their fragments.
+    pub fragment_count: u64,
+    /// The bytes of those.
+    pub size_bytes: u64,
+    /// Fragments that are marked uploaded because the old index had them so.
+    pub uploaded_count: u64,
+    /// Media files with bytes that belong to no whole fragment, and how many: what damage took, or what was being
+    /// written at the end. Those at the end are cut off.
+    pub damaged: Vec<(PathBuf, u64)>,
+    /// Files that are no media file with a fragment: they get another name.
+    pub set_aside: Vec<PathBuf>,
+    /// Under which name the old index was kept.
+    pub old_index: Option<PathBuf>,
+}
+
+/// Rebuilds the index of a store that nobody uses: `root` is its media directory, `index_path` its SQLite file.
+/// Without `write` nothing is changed and the report says what would be.
+pub fn repair(
+    disk: &dyn Disk,
+    root: &Path,
+    index_path: &Path,
+    write: bool,
+) -> Result<RepairReport, StoreError> {
+    let _lock = IndexLock::acquire(index_path)?;
+    // One that cannot be read is why a repair is asked for.
+    let old =
+        disk.open_read_only(index_path).is_ok().then(|| SqliteIndex::open_read_only(index_path));
+    let old = old.and_then(Result::ok);
+    if !write {
+        return rebuild(disk, root, old.as_deref(), None);
+    }
+    let directory = index_path.parent().unwrap_or(Path::new("."));
+    create_dir_durably(disk, directory)
+        .map_err(|error| StoreError::io("create", directory, error))?;
+    let new_path = with_suffix(index_path, "new");
+    for suffix in ["", "-wal", "-shm"] {
+        // What a repair before left half done.
+        remove(disk, &with_extension(&new_path, suffix))?;
+    }
+    let mut index = SqliteIndex::open(&new_path)?;
+    let mut report = rebuild(disk, root, old.as_deref(), Some(&mut index))?;
+    drop((index, old));
+    report.old_index = replace(disk, index_path, &new_path)?;
+    remove(disk, &IndexLock::path_of(&new_path))?;
+    sync_dir(disk, directory)?;
+    Ok(report)
+}
+
+/// Puts the new index in the old one's place and keeps that under a name of its own. Cut off between, there is no
+/// index: a start refuses, and the next repair does it again.
+fn replace(disk: &dyn Disk, path: &Path, new: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let had_index = exists(disk, path);
+    let free = (1..).map(|number: u32| with_suffix(path, &format!("old-{number}")));
+    let old = free.into_iter().find(|old| !exists(disk, old)).unwrap_or_default();
+    // The log last: an index without its log is older than the files, and a start would reclaim what it lacks. It
+    // goes even where there is no index: SQLite would take it for the new one's.
+    for suffix in ["", "-wal", "-shm"] {
+        rename(disk, &with_extension(path, suffix), &with_extension(&old, suffix))?;
+    }
+    sync_dir(disk, directory)?;
+    rename(disk, new, path)?;
+    Ok(had_index.then_some(old))
+}
+
+/// Fills `index`, which is empty, from the files under `root`; without one only reports.
+pub fn rebuild<'a>(
+    disk: &'a dyn Disk,
+    root: &'a Path,
+    old: Option<&'a dyn IndexRead>,
+    index: Option<&'a mut dyn Index>,
+) -> Result<RepairReport, StoreError> {
+    let mut rebuild = Rebuild {
+        disk,
+        root,
+        old,
+        index,
+        report: RepairReport::default(),
+        streams: BTreeMap::new(),
+        ids: BTreeSet::new(),
+        changes: Vec::new(),
+        waiting: 0,
+    };
+    rebuild.old_streams();
+    for path in list_media_files(disk, root)? {
+        rebuild.media_file(&path)?;
+    }
+    rebuild.finish()
+}
+
+struct Stream {
+    id: StreamId,
+    next_sequence: u64,
+}
+
+struct Rebuild<'a> {
+    disk: &'a dyn Disk,
+    root: &'a Path,
+    old: Option<&'a dyn IndexRead>,
+    index: Option<&'a mut dyn Index>,
+    report: RepairReport,
+    streams: BTreeMap<String, Stream>,
+    ids: BTreeSet<MediaFileId>,
+    /// Of the next transaction, and the media files in them.
+    changes: Vec<Change>,
+    waiting: usize,
+}
+
+impl Rebuild<'_> {
+    fn media_file(&mut self, path: &Path) -> Result<(), StoreError> {
+        let file = self.disk.open(path).map_err(|error| StoreError::io("open", path, error))?;
+        let bytes =
+            read_whole(file.as_ref()).map_err(|error| StoreError::io("read", path, error))?;
+        let contents = bytes.as_ref().and_then(Contents::of);
+        let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
+        let Some(contents) = contents.filter(|contents| {
+            // A copy of a file says the same of itself, and would be deleted with it.
+            !contents.entries().is_empty()
+                && relative.to_str().is_some()
+                && self.ids.insert(contents.mark.id)
+        }) else {
+            return self.set_aside(path);
+        };
+        let entries = contents.entries();
+        let Some(last) = entries.last() else { return self.set_aside(path) };
+        let length_bytes = bytes.map_or(0, |bytes| bytes.len() as u64);
+        if contents.unknown_bytes > 0 {
+            self.report.damaged.push((path.to_owned(), contents.unknown_bytes));
+        }
+        if self.index.is_some() && length_bytes != marked_end(last) {
+            make_durable(file.as_ref(), last.offset, last)
+                .map_err(|error| StoreError::io("write", path, error))?;
+        }
+        self.report.media_file_count += 1;
+        self.report.fragment_count += entries.len() as u64;
+        self.report.size_bytes += marked_end(last);
+        self.add(&contents, relative, entries.clone(), marked_end(last))
+    }
+
+    fn add(
+        &mut self,
+        contents: &Contents,
+        path: PathBuf,
+        entries: Vec<FragmentEntry>,
+        size_bytes: u64,
+    ) -> Result<(), StoreError> {
+        let id = contents.mark.id;
+        let stream = self.stream(&contents.mark.key, &entries);
+        let uploaded = self.uploaded(id, &entries);
+        self.report.uploaded_count += uploaded.len() as u64;
+        let place = MediaFilePlace {
+            id,
+            path,
+            header_size_bytes: contents.header_size_bytes,
+            header_crc32c: contents.header_crc32c,
+        };
+        let state = MediaFileState::Sealed;
+        self.changes.extend([
+            Change::CreateMediaFile { stream, place: place.into() },
+            Change::AppendFragments { id, entries },
+            Change::CloseMediaFile { id, state, size_bytes },
+        ]);
+        if !uploaded.is_empty() {
+            self.changes.push(Change::MarkUploaded { stream, sequences: uploaded });
+        }
+        self.waiting += 1;
+        if self.waiting >= MEDIA_FILES_PER_TRANSACTION {
+            self.apply()?;
+        }
+        Ok(())
+    }
+
+    /// A stream without media keeps its sequences as well.
+    fn old_streams(&mut self) {
+        let rows = self.old.and_then(|old| old.streams().ok()).unwrap_or_default();
+        for row in rows {
+            self.create_stream(&row.key, row.next_sequence);
+        }
+    }
+
+    fn create_stream(&mut self, key: &str, next_sequence: u64) {
+        let id = StreamId(self.streams.len() as u64 + 1);
+        self.streams.insert(key.to_owned(), Stream { id, next_sequence });
+        self.changes.push(Change::CreateStream { id, key: key.to_owned() });
+    }
+
+    /// The stream of this key, new or not, which hands out no sequence of `entries` again.
+    fn stream(&mut self, key: &str, entries: &[FragmentEntry]) -> StreamId {
+        if !self.streams.contains_key(key) {
+            self.create_stream(key, 0);
+        }
+        let Some(stream) = self.streams.get_mut(key) else { return StreamId(0) };
+        let largest = entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+        if largest >= stream.next_sequence {
+            stream.next_sequence = largest.saturating_add(SEQUENCE_GAP).min(i64::MAX as u64);
+        }
+        stream.id
+    }
+
+    /// Which of a file's fragments the old index says are uploaded.
+    fn uploaded(&self, id: MediaFileId, entries: &[FragmentEntry]) -> Vec<u64> {
+        let known = self.old.and_then(|old| old.fragments_of(id).ok()).unwrap_or_default();
+        let same = |entry: &&FragmentEntry| {
+            entry.uploaded
+                && entries
+                    .iter()
+                    .any(|found| found.sequence == entry.sequence && found.crc32c == entry.crc32c)
+        };
+        known.iter().filter(same).map(|entry| entry.sequence).collect()
+    }
+
+    fn set_aside(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.report.set_aside.push(path.to_owned());
+        if self.index.is_none() {
+            return Ok(());
+        }
+        let free = (1..).map(|number: u32| match number {
+            1 => with_suffix(path, SET_ASIDE),
+            number => with_suffix(path, &format!("{SET_ASIDE}-{number}")),
+        });
+        if let Some(aside) = free.into_iter().find(|aside| !exists(self.disk, aside)) {
+            rename(self.disk, path, &aside)?;
+        }
+        path.parent().map_or(Ok(()), |directory| sync_dir(self.disk, directory))
+    }
+
+    fn apply(&mut self) -> Result<(), StoreError> {
+        self.waiting = 0;
+        let changes = std::mem::take(&mut self.changes);
+        match &mut self.index {
+            Some(index) => Ok(index.apply(&changes)?),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<RepairReport, StoreError> {
+        self.report.stream_count = self.streams.len() as u64;
+        self.changes.extend(self.streams.values().map(|stream| Change::ReserveSequences {
+            id: stream.id,
+            next_sequence: stream.next_sequence,
+        }));
+        if self.streams.is_empty() {
+            // So that it is known to be an index and not one that was lost: a stream's number is used up.
+            let id = StreamId(1);
+            let key = "-".to_owned();
+            self.changes.extend([Change::CreateStream { id, key }, Change::DeleteStream { id }]);
+        }
+        self.apply()?;
+        Ok(self.report)
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    with_extension(path, &format!(".{suffix}"))
+}
+
+fn with_extension(path: &Path, extension: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(extension);
+    PathBuf::from(name)
+}
+
+fn exists(disk: &dyn Disk, path: &Path) -> bool {
+    disk.open_read_only(path).is_ok()
+}
+
+/// Renames; what is not there needs no other name.
+fn rename(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {
+    match disk.rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("rename", from, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    match disk.unlink(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    disk.sync_dir(path).map_err(|error| StoreError::DirectorySyncFailed {
+        path: path.to_owned(),
+        source: error.into(),
+    })
+}

@@ -1,0 +1,66 @@
+//! An export as Matroska.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use vigie_media::matroska::{DocumentHeader, FileWriter};
+
+use super::export::{Exported, Selected, Selection, create};
+use crate::failure::{Doing, Failure};
+
+/// Writes the selection to the new file `path`. What is left of an attempt that failed is removed.
+pub fn write(
+    path: &Path,
+    header: &DocumentHeader,
+    selection: &Selection<'_>,
+) -> Result<Exported, Failure> {
+    let file = create(path)?;
+    write_to(file, path, header, selection).inspect_err(|_| {
+        if let Err(error) = std::fs::remove_file(path) {
+            tracing::warn!(path = %path.display(), %error, "remove an incomplete export");
+        }
+    })
+}
+
+fn write_to(
+    file: File,
+    path: &Path,
+    header: &DocumentHeader,
+    selection: &Selection<'_>,
+) -> Result<Exported, Failure> {
+    let writing = || format!("write {}", path.display());
+    let (mut writer, start) = FileWriter::new(header).doing("read the document header")?;
+    let mut file = BufWriter::new(file);
+    file.write_all(&start).doing(writing())?;
+    let mut exported = Exported { fragment_count: 0, size_bytes: 0, lost_count: 0 };
+    let mut unreadable = 0;
+    exported.lost_count = selection.read_each(|Selected { fragment, bytes, header }| {
+        let entry = &fragment.entry;
+        if !writer.accepts(&header) {
+            return Err(Failure::other("the tracks of the stream changed meanwhile; try again"));
+        }
+        match writer.fragment(&bytes, entry.producer_timestamp, entry.duration_ms) {
+            Ok(cluster) => {
+                exported.fragment_count += 1;
+                file.write_all(&cluster).doing(writing())
+            }
+            Err(error) => {
+                tracing::warn!(sequence = entry.sequence, %error, "fragment left out");
+                unreadable += 1;
+                Ok(())
+            }
+        }
+    })?;
+    exported.lost_count += unreadable;
+    let end = writer.finish();
+    file.write_all(&end.tail).doing(writing())?;
+    for (at, bytes) in end.patches {
+        file.seek(SeekFrom::Start(at)).doing(writing())?;
+        file.write_all(&bytes).doing(writing())?;
+    }
+    file.flush().doing(writing())?;
+    file.get_ref().sync_all().doing(writing())?;
+    exported.size_bytes = file.get_ref().metadata().doing(writing())?.len();
+    Ok(exported)
+}
