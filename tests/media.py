@@ -98,6 +98,11 @@ def h264_mkv(seconds=10):
     return _make(f"h264-{seconds}s.mkv", [*_pattern(seconds), *_H264_CAMERA])
 
 
+def small_h264_mkv(seconds=10):
+    """H.264 of another size, and so with other parameter sets."""
+    return _make(f"small-h264-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_H264_CAMERA])
+
+
 def h265_mp4(seconds=10):
     """H.265 without audio in MP4."""
     return _make(f"h265-{seconds}s.mp4", [*_pattern(seconds), *_H265_CAMERA])
@@ -125,7 +130,14 @@ def mjpeg_mkv(seconds=5):
     return _make(f"mjpeg-{seconds}s.mkv", [*_pattern(seconds, "320x180"), "-c:v", "mjpeg", "-q:v", "5"])
 
 
+_HEAVY = ["-vf", "noise=alls=60:allf=t", "-b:v", "40M", "-maxrate", "40M", "-bufsize", "8M"]
+
+
 def heavy_h264_mp4(seconds=5):
     """H.264 of about 40 Mbit/s: fills the least size limit there is (64 MB) in a quarter of a minute."""
-    noise = ["-vf", "noise=alls=60:allf=t", "-b:v", "40M", "-maxrate", "40M", "-bufsize", "8M"]
-    return _make(f"heavy-h264-{seconds}s.mp4", [*_pattern(seconds, "1280x720"), *_H264_CAMERA, *noise])
+    return _make(f"heavy-h264-{seconds}s.mp4", [*_pattern(seconds, "1280x720"), *_H264_CAMERA, *_HEAVY])
+
+
+def heavy_h264_mkv(seconds=5):
+    """The same in Matroska."""
+    return _make(f"heavy-h264-{seconds}s.mkv", [*_pattern(seconds, "1280x720"), *_H264_CAMERA, *_HEAVY])

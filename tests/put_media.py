@@ -51,6 +51,30 @@ def capture(name):
     return Capture(headers, chunks, document)
 
 
+def recorded(path, start_seconds, change=lambda body: body):
+    """A Matroska file as a capture, its time starting at `start_seconds` of the epoch; `change` alters its bytes."""
+    body = change(pathlib.Path(path).read_bytes())
+    headers = {
+        "content-type": "application/json",
+        "transfer-encoding": "chunked",
+        "x-amzn-fragment-acknowledgment-required": "1",
+        "x-amzn-fragment-timecode-type": "RELATIVE",
+        "x-amzn-producer-start-timestamp": f"{start_seconds:.3f}",
+    }
+    (document,) = matroska.documents(body)
+    return Capture(headers, [body[at : at + 65536] for at in range(0, len(body), 65536)], document)
+
+
+def put(server, stream, capture):
+    """Sends a capture whole and waits until all of its fragments are persisted."""
+    with Upload(server, stream, capture) as upload:
+        assert upload.status == 200, upload.headers
+        upload.send_all(capture.chunks)
+        upload.finish()
+        persisted = upload.of("PERSISTED")
+        assert len(persisted) == len(capture.document.clusters), upload.acknowledgements
+
+
 class Upload:
     """One PutMedia request. Acknowledgements are collected while chunks are sent."""
 

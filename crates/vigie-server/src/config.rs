@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vigie_kvs::arn::Place;
 
+use crate::clip::ClipLimits;
 use crate::db::Stream;
 use crate::ingest::{IngestRules, ProducerPolicy};
 use crate::limits::RateLimits;
@@ -45,6 +46,8 @@ pub struct ServerConfig {
     pub open_fragments_bytes_max: usize,
     /// How many may read a stream at once.
     pub reader_limits: ReaderLimits,
+    /// How much a clip may hold.
+    pub clip_limits: ClipLimits,
 }
 
 impl ServerConfig {
@@ -65,6 +68,7 @@ impl ServerConfig {
             producer_policy: ProducerPolicy::NewestWins,
             open_fragments_bytes_max: 1 << 30,
             reader_limits: ReaderLimits::default(),
+            clip_limits: ClipLimits::KVS,
         }
     }
 

@@ -10,6 +10,7 @@
 //! api/       one handler per operation    db/              the metadata seam and SQLite
 //! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
 //! console/   the web console's files
+//! clip/      GetClip
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! ```
 
@@ -18,6 +19,7 @@ mod api;
 mod app;
 mod audit;
 pub mod auth;
+mod clip;
 mod config;
 mod console;
 pub mod db;
@@ -40,6 +42,7 @@ pub use access_keys::{
     revoke_access_key,
 };
 pub use audit::LocalAuditError;
+pub use clip::ClipLimits;
 pub use config::ServerConfig;
 pub use limits::RateLimits;
 pub use reading::ReaderLimits;

@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     pub put_media_errors: Counter,
     pub put_media_connections: Gauge,
     pub persist_seconds: Histogram,
+    pub get_clip_bytes: Counter,
     pub get_media_bytes: Counter,
     pub get_media_fragments: Counter,
     pub get_media_connections: Gauge,
@@ -55,6 +56,7 @@ impl Metrics {
             put_media_errors: Counter::default(),
             put_media_connections: Gauge::default(),
             persist_seconds,
+            get_clip_bytes: Counter::default(),
             get_media_bytes: Counter::default(),
             get_media_fragments: Counter::default(),
             get_media_connections: Gauge::default(),
@@ -89,6 +91,12 @@ impl Metrics {
             "From a whole fragment to its group commit",
             Unit::Seconds,
             m.persist_seconds.clone(),
+        );
+        r.register_with_unit(
+            "get_clip",
+            "Body bytes sent by GetClip",
+            Unit::Bytes,
+            m.get_clip_bytes.clone(),
         );
         r.register_with_unit(
             "get_media",

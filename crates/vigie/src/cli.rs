@@ -117,6 +117,12 @@ pub struct MediaOptions {
     /// GetMediaForFragmentList connections to one stream at once; AWS's are 5 [default: no limit]
     #[arg(long, env = "VIGIE_FRAGMENT_LIST_CONNECTIONS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub fragment_list_connections_max: Option<u32>,
+    /// Fragments in one GetClip
+    #[arg(long, env = "VIGIE_CLIP_FRAGMENTS_MAX", default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub clip_fragments_max: u32,
+    /// Media in one GetClip
+    #[arg(long, env = "VIGIE_CLIP_MB_MAX", default_value_t = 100, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub clip_mb_max: u32,
 }
 
 /// Who goes on when a producer connects to a stream that has one.

@@ -31,6 +31,9 @@ pub enum FragmentStoreError {
     /// The engine failed.
     #[error("media store: {}", vigie_store::describe(.0))]
     Engine(StoreError),
+    /// The document header of a media file cannot be read.
+    #[error("media store: a document header cannot be read: {0}")]
+    Header(String),
     /// The engine's reading task was cancelled.
     #[error("media store: a read was cut off")]
     Cancelled,

@@ -1,4 +1,5 @@
-//! The two forms of an answer's body: whole, or in pieces while it is made. Each piece leaves as one HTTP chunk.
+//! The forms of an answer's body: whole, or in pieces while it is made. Without a length, each piece leaves as one HTTP
+//! chunk.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,6 +16,14 @@ pub(crate) enum ResponseBody {
     Whole(Option<Bytes>),
     /// Comes as it is made; the bound of the channel is the back-pressure.
     Pieces(mpsc::Receiver<Bytes>),
+    /// The same, of a length that is known before. When the pieces end early the connection is cut, so that the caller
+    /// knows.
+    Sized {
+        /// Bytes still to come.
+        left_bytes: u64,
+        /// They.
+        pieces: mpsc::Receiver<Bytes>,
+    },
 }
 
 impl ResponseBody {
@@ -37,6 +46,11 @@ impl Body for ResponseBody {
             Self::Pieces(pieces) => {
                 pieces.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
             }
+            Self::Sized { left_bytes, pieces } => pieces.poll_recv(context).map(|piece| {
+                let bytes = piece?;
+                *left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
+                Some(Ok(Frame::data(bytes)))
+            }),
         }
     }
 
@@ -50,6 +64,7 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Pieces(_) => SizeHint::default(),
+            Self::Sized { left_bytes, .. } => SizeHint::with_exact(*left_bytes),
         }
     }
 }

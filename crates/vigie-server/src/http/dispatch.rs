@@ -15,12 +15,14 @@ use hyper::{Method, Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vigie_kvs::operation::{
-    GET_MEDIA, GET_MEDIA_FOR_FRAGMENT_LIST, PUT_MEDIA, by_path, by_target, parse, signaling,
+    GET_CLIP, GET_MEDIA, GET_MEDIA_FOR_FRAGMENT_LIST, PUT_MEDIA, by_path, by_target, parse,
+    signaling,
 };
 use vigie_kvs::shapes::media::PutMediaInput;
 use vigie_kvs::sigv4::{Payload, RequestHead};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
+use vigie_media::fmp4::VIDEO_MP4;
 
 use super::body::ResponseBody;
 use super::{probes, query, request_body, response};
@@ -30,7 +32,7 @@ use crate::auth::{Identity, authenticate};
 use crate::failure::Answer;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
-use crate::{console, ingest, reading};
+use crate::{clip, console, ingest, reading};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -120,6 +122,10 @@ async fn answer(
     if operation.name == GET_MEDIA_FOR_FRAGMENT_LIST.name {
         let pieces = reading::get_media_for_fragment_list(&call, parse(operation, &body)?).await?;
         return Ok(response::pieces(MATROSKA, pieces));
+    }
+    if operation.name == GET_CLIP.name {
+        let clip = clip::get_clip(&call, parse(operation, &body)?).await?;
+        return Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces));
     }
     let answer = json_operation(&call, &body).await;
     if let Some(resource) = call.made_resource.into_inner() {

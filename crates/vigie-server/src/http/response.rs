@@ -41,6 +41,17 @@ pub(super) fn pieces(
     response
 }
 
+/// A body of known length that comes as it is made.
+pub(super) fn sized(
+    content_type: &'static str,
+    size_bytes: u64,
+    pieces: mpsc::Receiver<Bytes>,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Sized { left_bytes: size_bytes, pieces });
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
 pub(super) fn text(
     status: StatusCode,
     content_type: &'static str,

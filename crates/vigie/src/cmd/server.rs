@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use vigie_server::auth::MasterKey;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
 use vigie_server::private_file::{read_master_key, read_or_create_master_key};
-use vigie_server::{RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles};
+use vigie_server::{ClipLimits, RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles};
 use vigie_store::OsDisk;
 
 use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
@@ -68,6 +68,10 @@ fn media_config(options: &MediaOptions, config: ServerConfig) -> ServerConfig {
         reader_limits: ReaderLimits {
             get_media_max: options.get_media_connections_max,
             fragment_list_max: options.fragment_list_connections_max,
+        },
+        clip_limits: ClipLimits {
+            fragments_max: options.clip_fragments_max as usize,
+            size_bytes_max: u64::from(options.clip_mb_max) << 20,
         },
         ..config
     }

@@ -1,0 +1,305 @@
+//! The shell of GetClip: reads the fragments of a range, refuses what cannot be one file, and sends the file.
+//!
+//! What can be refused is refused before the answer begins. Media that goes while it is sent ends the answer before the
+//! length that its head announced, so that no caller takes a part for the whole.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use vigie_kvs::shapes::archived_media::{FragmentSelectorType, GetClipInput};
+use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::matroska::{DocumentHeader, Limits};
+use vigie_media::mp4::{self, Mp4Writer};
+use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
+use vigie_media::{Track, TrackKind};
+use vigie_store::{Fragment, FragmentQuery, MediaFileId};
+
+use super::selection::without_repetitions;
+use crate::api::Call;
+use crate::app::App;
+use crate::db::Stream;
+use crate::failure::{Answer, Failure};
+use crate::fragment_store::FragmentStoreError;
+use crate::reconcile::expired_before;
+
+/// Index entries that are read at a time.
+const ENTRIES_PER_READ: usize = 1000;
+/// Pieces that may wait for the socket.
+const PIECES_WAITING_MAX: usize = 32;
+/// Shorter frames are copied together, up to about so many bytes; longer ones are sent as they lie in memory.
+const TOGETHER_BYTES: usize = 32 << 10;
+
+/// A file that is being made.
+pub(crate) struct Clip {
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its bytes, in order. Fewer than `size_bytes` when the media could not be read to its end.
+    pub pieces: mpsc::Receiver<Bytes>,
+}
+
+/// Begins an answer.
+pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
+    let app = &call.app;
+    let stream = call.stream(&input.stream()?).await?;
+    input.check(app.clock.now().wall)?;
+    if stream.retention_hours == 0 {
+        return Err(refused(ErrorKind::NoDataRetention, "the stream retains no media".into()));
+    }
+    let mut index = Index { documents: Documents::new(app), played: None, fragments: Vec::new() };
+    let head = index.build(select(app, &stream, &input).await?).await?;
+    let size_bytes = head.file_size_bytes();
+    let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
+    let Index { documents, played, fragments } = index;
+    let tracks = played.map(|played| played.tracks).unwrap_or_default();
+    let name = stream.name;
+    app.spawn(async move {
+        let sending = Sending { documents, tracks, pieces, together: BytesMut::new() };
+        if let Err(End::Failed(error)) = sending.send_file(head.bytes, &fragments).await {
+            tracing::error!(stream = name, %error, "GetClip ended before the file did");
+        }
+    });
+    Ok(Clip { size_bytes, pieces: answer })
+}
+
+/// The fragments of the range, in the order in which they stand in the file.
+async fn select(app: &App, stream: &Stream, input: &GetClipInput) -> Answer<Vec<Fragment>> {
+    let key = app.config.media_key(stream);
+    let limits = app.config.clip_limits;
+    let selector = &input.clip_fragment_selector;
+    let range = selector.timestamp_range;
+    let by_producer = selector.fragment_selector_type == FragmentSelectorType::ProducerTimestamp;
+    let query = match by_producer {
+        true => FragmentQuery::producer_range,
+        false => FragmentQuery::server_range,
+    };
+    let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
+    let mut fragments: Vec<Fragment> = Vec::new();
+    while fragments.len() < limits.candidates_max() {
+        let page = app.fragments.list(&key, query).await?;
+        let is_last = page.len() < ENTRIES_PER_READ;
+        if let Some(last) = page.last() {
+            query = query.after(query.order.position(&last.entry));
+        }
+        fragments.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    // Expired media waits for the rest of its media file to expire; it is not seen any more.
+    let expired_before = expired_before(stream, app.clock.now().wall);
+    fragments.retain(|fragment| fragment.entry.server_timestamp >= expired_before);
+    if by_producer {
+        fragments = without_repetitions(fragments);
+    }
+    limits.check(&fragments)?;
+    Ok(fragments)
+}
+
+/// The first pass.
+struct Index {
+    documents: Documents,
+    /// Once the first fragment has been read.
+    played: Option<Played>,
+    /// Those that are in the file.
+    fragments: Vec<Fragment>,
+}
+
+/// The tracks of the file.
+struct Played {
+    declared: Vec<Track>,
+    tracks: Vec<SampleTrack>,
+}
+
+impl Index {
+    async fn build(&mut self, fragments: Vec<Fragment>) -> Answer<mp4::Mp4Head> {
+        let Some((first, header)) = self.first(&fragments).await? else {
+            let message = "no fragment starts within the range".to_owned();
+            return Err(refused(ErrorKind::ResourceNotFound, message));
+        };
+        let played = self.played.insert(Played::of(&header)?);
+        let mut writer = Mp4Writer::new(&played.tracks);
+        for fragment in fragments.into_iter().skip(first) {
+            let read = self.documents.read(&fragment).await;
+            let Some((header, bytes)) = unless_gone(read)? else { continue };
+            played.check(&header)?;
+            let entry = &fragment.entry;
+            writer
+                .add_fragment(&header, bytes, entry.producer_timestamp, entry.duration_ms.into())
+                .map_err(refusal)?;
+            self.fragments.push(fragment);
+        }
+        Ok(writer.finish())
+    }
+
+    /// The first fragment that is still there, and its document's header.
+    async fn first(
+        &mut self,
+        fragments: &[Fragment],
+    ) -> Answer<Option<(usize, Arc<DocumentHeader>)>> {
+        for (index, fragment) in fragments.iter().enumerate() {
+            let header = self.documents.header(fragment).await;
+            if let Some(header) = unless_gone(header)? {
+                return Ok(Some((index, header)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Media that was deleted since it was listed has expired: it is as if it had not been listed.
+fn unless_gone<T>(read: Result<T, FragmentStoreError>) -> Answer<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(FragmentStoreError::FragmentGone) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Played {
+    /// The first video track and the first audio track.
+    fn of(header: &DocumentHeader) -> Answer<Self> {
+        let declared = declared(header);
+        if declared.is_empty() {
+            let message = "the media has neither a video nor an audio track".to_owned();
+            return Err(refused(ErrorKind::UnsupportedStreamMediaType, message));
+        }
+        let tracks = sample_tracks(&declared).map_err(refusal)?;
+        Ok(Self { declared, tracks })
+    }
+
+    /// One file has one set of tracks and of codec parameters (KVS API_GetClip: an error where they change).
+    fn check(&self, header: &DocumentHeader) -> Answer<()> {
+        let declared = declared(header);
+        let kinds = |tracks: &[Track]| -> Vec<(u64, String)> {
+            tracks.iter().map(|track| (track.number, track.codec_id.clone())).collect()
+        };
+        if kinds(&declared) != kinds(&self.declared) {
+            let message = "the tracks or their codecs change within the range".to_owned();
+            return Err(refused(ErrorKind::UnsupportedStreamMediaType, message));
+        }
+        let pairs = declared.iter().zip(&self.declared);
+        if pairs.into_iter().any(|(track, first)| track.codec_private != first.codec_private) {
+            let message = "the codec private data changes within the range".to_owned();
+            return Err(refused(ErrorKind::InvalidCodecPrivateData, message));
+        }
+        Ok(())
+    }
+}
+
+fn declared(header: &DocumentHeader) -> Vec<Track> {
+    let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
+    [first(TrackKind::Video), first(TrackKind::Audio)].into_iter().flatten().cloned().collect()
+}
+
+fn refusal(error: SampleError) -> Failure {
+    let kind = match error {
+        SampleError::UnsupportedCodec { .. } => ErrorKind::UnsupportedStreamMediaType,
+        SampleError::MissingCodecPrivate { .. } => ErrorKind::MissingCodecPrivateData,
+        SampleError::InvalidCodecPrivate { .. } => ErrorKind::InvalidCodecPrivateData,
+        SampleError::InvalidFrame { .. } | SampleError::Fragment(_) => ErrorKind::InvalidMediaFrame,
+        SampleError::TooLarge(_) => ErrorKind::ClientLimitExceeded,
+    };
+    refused(kind, error.to_string())
+}
+
+fn refused(kind: ErrorKind, message: String) -> Failure {
+    KvsError::new(kind, message).into()
+}
+
+/// The document headers of fragments; those of one media file share theirs.
+struct Documents {
+    app: Arc<App>,
+    current: Option<(MediaFileId, Arc<DocumentHeader>)>,
+}
+
+impl Documents {
+    fn new(app: &Arc<App>) -> Self {
+        Self { app: Arc::clone(app), current: None }
+    }
+
+    async fn header(
+        &mut self,
+        fragment: &Fragment,
+    ) -> Result<Arc<DocumentHeader>, FragmentStoreError> {
+        let file = fragment.media_file.id;
+        if let Some((of, header)) = &self.current
+            && *of == file
+        {
+            return Ok(Arc::clone(header));
+        }
+        let raw = self.app.fragments.read_header(fragment).await?;
+        let header = DocumentHeader::parse(&raw, Limits::FILE)
+            .map_err(|error| FragmentStoreError::Header(error.to_string()))?;
+        let header = Arc::new(header);
+        self.current = Some((file, Arc::clone(&header)));
+        Ok(header)
+    }
+
+    async fn read(
+        &mut self,
+        fragment: &Fragment,
+    ) -> Result<(Arc<DocumentHeader>, Bytes), FragmentStoreError> {
+        Ok((self.header(fragment).await?, self.app.fragments.read(fragment).await?))
+    }
+}
+
+/// The second pass.
+struct Sending {
+    documents: Documents,
+    tracks: Vec<SampleTrack>,
+    pieces: mpsc::Sender<Bytes>,
+    /// Short pieces that wait to be sent together.
+    together: BytesMut,
+}
+
+/// Why a file is not sent to its end.
+enum End {
+    CallerGone,
+    Failed(String),
+}
+
+impl Sending {
+    async fn send_file(mut self, head: Bytes, fragments: &[Fragment]) -> Result<(), End> {
+        let failed = |error: &dyn std::error::Error| End::Failed(error.to_string());
+        self.send(head).await?;
+        for fragment in fragments {
+            let read = self.documents.read(fragment).await;
+            let (header, bytes) = read.map_err(|error| failed(&error))?;
+            let data = mp4::fragment_data(&self.tracks, &header, bytes);
+            for piece in data.map_err(|error| failed(&error))?.pieces {
+                self.put(piece).await?;
+            }
+            // The fragment's memory is given back before the next one is read.
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self, piece: Bytes) -> Result<(), End> {
+        if piece.len() >= TOGETHER_BYTES {
+            self.flush().await?;
+            return self.send(piece).await;
+        }
+        self.together.extend_from_slice(&piece);
+        if self.together.len() >= TOGETHER_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        if self.together.is_empty() {
+            return Ok(());
+        }
+        let piece = self.together.split().freeze();
+        self.send(piece).await
+    }
+
+    async fn send(&self, piece: Bytes) -> Result<(), End> {
+        let size_bytes = piece.len() as u64;
+        self.pieces.send(piece).await.map_err(|_| End::CallerGone)?;
+        self.documents.app.metrics.get_clip_bytes.inc_by(size_bytes);
+        Ok(())
+    }
+}
