@@ -153,6 +153,23 @@ impl SimDisk {
             .map_or_else(|| Err(not_found()), |content| content.rot(offset))
     }
 
+    /// Does `sync` to each of `items`, in an order that chance gives; the outcomes stand in the order of the items.
+    fn in_any_order<T>(
+        &self,
+        items: &[T],
+        sync: impl Fn(&T) -> io::Result<()>,
+    ) -> Vec<io::Result<()>> {
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        for end in (1..order.len()).rev() {
+            let other = self.lock().chance.below(end as u64 + 1) as usize;
+            order.swap(end, other);
+        }
+        let mut outcomes: Vec<(usize, io::Result<()>)> =
+            order.into_iter().map(|index| (index, sync(&items[index]))).collect();
+        outcomes.sort_by_key(|(index, _)| *index);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -338,6 +355,15 @@ impl Disk for SimDisk {
         inner.fails(per_mille, "directory sync failed")?;
         inner.change()?;
         inner.names.sync_dir(path)
+    }
+
+    /// In any order: so a loss of power in the middle leaves any of them synced, as when they are done side by side.
+    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
+        self.in_any_order(files, |file| file.sync())
+    }
+
+    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
+        self.in_any_order(paths, |path| self.sync_dir(path))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {

@@ -6,6 +6,8 @@
 
 #[path = "store_crash/checks.rs"]
 mod checks;
+#[path = "store_crash/damage.rs"]
+mod damage;
 #[path = "store_crash/model.rs"]
 mod model;
 #[path = "store_crash/world.rs"]

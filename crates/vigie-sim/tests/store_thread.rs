@@ -60,9 +60,24 @@ fn reserve(handle: &StoreHandle, key: &str) -> Result<u64, StoreError> {
 }
 
 fn append(handle: &StoreHandle, key: &str) -> Receiver<Result<FragmentEntry, StoreError>> {
+    append_with(handle, key, &HEADER)
+}
+
+fn append_with(
+    handle: &StoreHandle,
+    key: &str,
+    header: &Bytes,
+) -> Receiver<Result<FragmentEntry, StoreError>> {
+    let fragment = fragment(reserve(handle, key).unwrap());
+    let (reply, outcome) = reply();
+    handle.append_fragment(key.into(), header.clone(), fragment, reply);
+    outcome
+}
+
+fn fragment(sequence: u64) -> WholeFragment {
     let at = Timestamp::from_millis(1_763_829_180_000);
     let meta = FragmentMeta {
-        sequence: reserve(handle, key).unwrap(),
+        sequence,
         producer_timestamp: at,
         server_timestamp: at,
         timecode_ms: 0,
@@ -70,10 +85,7 @@ fn append(handle: &StoreHandle, key: &str) -> Receiver<Result<FragmentEntry, Sto
         key: true,
     };
     let bytes = Bytes::from(vec![meta.sequence as u8; 3000]);
-    let fragment = WholeFragment { meta, duration_ms: 2000, frame_count: 50, bytes };
-    let (reply, outcome) = reply();
-    handle.append_fragment(key.into(), HEADER, fragment, reply);
-    outcome
+    WholeFragment { meta, duration_ms: 2000, frame_count: 50, bytes }
 }
 
 #[test]
@@ -197,5 +209,73 @@ fn deleting_answers_what_waits_and_seals_what_is_open() {
     let error = waiting.recv().unwrap().unwrap_err();
     assert!(matches!(error, StoreError::StreamDeleted { .. }), "{error}");
     assert_eq!(deleted.recv().unwrap().unwrap().failed.len(), 1);
+    bench.thread.shutdown().unwrap();
+    assert_eq!(bench.disk.size_bytes_under("/media/gate".as_ref()), 0);
+}
+
+#[test]
+fn a_stream_with_many_files_is_erased_between_the_requests_of_others() {
+    let settings = ThreadSettings { commit_bytes: 1, ..ThreadSettings::default() };
+    let bench = Bench::new(settings);
+    let handle = bench.thread.handle();
+    for number in 0..40 {
+        // Another header each time, so that each fragment has a file of its own.
+        let header = Bytes::from(format!("header {number}"));
+        append_with(&handle, "gate", &header).recv().unwrap().unwrap();
+    }
+    let bytes_before = bench.disk.size_bytes_under("/media/gate".as_ref());
+    let (release, released) = channel::<()>();
+    let (entered, inside) = channel();
+    let released = Mutex::new(released);
+    let block: Reply<_> = Box::new(move |_| {
+        entered.send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+    });
+    let sequence = reserve(&handle, "yard").unwrap();
+    handle.reserve_sequences("yard".into(), 1, block);
+    inside.recv().unwrap();
+    // Both wait for the thread, the erasing first.
+    let (delete, deleted) = reply();
+    handle.delete_stream("gate".into(), delete);
+    let disk = bench.disk.clone();
+    let (persisted, left) = channel();
+    let reply: Reply<FragmentEntry> = Box::new(move |entry| {
+        let left = disk.size_bytes_under("/media/gate".as_ref());
+        persisted.send(entry.map(|_| left)).unwrap();
+    });
+    handle.append_fragment("yard".into(), HEADER, fragment(sequence), reply);
+    release.send(()).unwrap();
+    assert_eq!(deleted.recv().unwrap().unwrap().media_file_count, 40);
+    assert_eq!(handle.reader().totals("gate").unwrap().fragment_count, 0);
+    assert_eq!(
+        left.recv().unwrap().unwrap(),
+        bytes_before,
+        "the append did not wait for the files"
+    );
+    // Nobody asks for anything: the files go.
+    bench.thread.shutdown().unwrap();
+    assert_eq!(bench.disk.size_bytes_under("/media/gate".as_ref()), 0);
+    assert_eq!(check(handle.reader()).unwrap(), []);
+}
+
+#[test]
+fn many_media_files_are_deleted_some_at_a_time_and_answered_together() {
+    let settings = ThreadSettings { commit_bytes: 1, ..ThreadSettings::default() };
+    let bench = Bench::new(settings);
+    let handle = bench.thread.handle();
+    for number in 0..30 {
+        let header = Bytes::from(format!("header {number}"));
+        append_with(&handle, "gate", &header).recv().unwrap().unwrap();
+    }
+    let ids: Vec<_> =
+        handle.reader().media_files("gate").unwrap().iter().map(|file| file.id).collect();
+    let (delete, deleted) = reply();
+    handle.delete_media_files("gate".into(), ids[..29].to_vec(), delete);
+    // The file that is open is sealed first.
+    let (delete_open, deleted_open) = reply();
+    handle.delete_media_files("gate".into(), ids, delete_open);
+    let deleted = deleted.recv().unwrap().unwrap();
+    assert_eq!((deleted.media_file_count, deleted.fragment_count), (29, 29));
+    assert_eq!(deleted_open.recv().unwrap().unwrap().media_file_count, 1);
     assert_eq!(bench.disk.size_bytes_under("/media/gate".as_ref()), 0);
 }

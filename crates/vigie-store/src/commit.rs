@@ -5,10 +5,11 @@
 //! can be tried again.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::MediaFileState;
 use crate::index::Change;
@@ -17,17 +18,15 @@ use crate::store::{CommitReport, FailedFragment, PersistedFragment, Store, Strea
 use crate::writer::MediaFileWriter;
 
 impl Store {
-    /// Makes all that was appended durable: syncs each changed file once, then the directories of new files, then
-    /// commits one index transaction.
+    /// Makes all that was appended durable: syncs each changed file once, side by side, then the directories of new
+    /// files, then commits one index transaction.
     ///
     /// A file whose sync fails is abandoned; its fragments are in [`CommitReport::failed`] and the rest is
     /// committed. `Err` means that nothing was committed: for want of space in the index (call again when there is
     /// some) or fatally ([`StoreError::is_fatal`]).
     pub fn commit(&mut self) -> Result<CommitReport, StoreError> {
         self.check_failed()?;
-        for stream in self.streams.values_mut() {
-            sync_files(stream);
-        }
+        self.sync_files();
         self.sync_directories()?;
 
         let mut changes = Vec::new();
@@ -58,6 +57,30 @@ impl Store {
         Ok(report)
     }
 
+    /// Syncs what was written, each file once and all of them side by side.
+    fn sync_files(&mut self) {
+        let is_due = |writer: &MediaFileWriter| writer.dirty && writer.sync_error.is_none();
+        let writers = self.streams.values().flat_map(|s| s.writer.iter().chain(&s.closing));
+        let files: Vec<Arc<dyn DiskFile>> = writers
+            .filter(|writer| is_due(writer))
+            .map(|writer| Arc::clone(&writer.file))
+            .collect();
+        let mut outcomes = self.disk.sync_files(&files).into_iter();
+        for stream in self.streams.values_mut() {
+            let StreamState { writer, closing, size_bytes, .. } = stream;
+            for writer in writer.iter_mut().chain(&mut *closing).filter(|writer| is_due(writer)) {
+                writer.dirty = false;
+                let unknown = || Err(io::Error::other("the disk does not say whether it synced"));
+                if let Err(error) = outcomes.next().unwrap_or_else(unknown) {
+                    give_up(writer, error, size_bytes);
+                }
+            }
+            if writer.as_ref().is_some_and(|writer| writer.sync_error.is_some()) {
+                closing.extend(writer.take());
+            }
+        }
+    }
+
     fn sync_directories(&mut self) -> Result<(), StoreError> {
         let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
         for stream in self.streams.values_mut() {
@@ -71,8 +94,9 @@ impl Store {
                 }
             }
         }
-        for directory in &directories {
-            self.sync_directory(directory.clone())?;
+        let paths: Vec<PathBuf> = directories.iter().cloned().collect();
+        for (path, outcome) in paths.iter().zip(self.disk.sync_dirs(&paths)) {
+            self.directory_synced(path, outcome)?;
         }
         for stream in self.streams.values_mut() {
             let new = stream.closing.iter().chain(&stream.writer);
@@ -83,35 +107,24 @@ impl Store {
     }
 
     pub(crate) fn sync_directory(&mut self, path: PathBuf) -> Result<(), StoreError> {
-        match self.disk.sync_dir(&path) {
+        let outcome = self.disk.sync_dir(&path);
+        self.directory_synced(&path, outcome)
+    }
+
+    fn directory_synced(&mut self, path: &Path, outcome: io::Result<()>) -> Result<(), StoreError> {
+        match outcome {
             Ok(()) => Ok(()),
             Err(error) => {
                 let source = Arc::new(error);
+                let path = path.to_owned();
                 Err(self.note_failure(StoreError::DirectorySyncFailed { path, source }))
             }
         }
     }
 }
 
-/// Syncs what was written, each file once. A file that fails is cut back to what was committed and abandoned.
-fn sync_files(stream: &mut StreamState) {
-    if let Some(writer) = &mut stream.writer {
-        sync_file(writer, &mut stream.size_bytes);
-        if writer.sync_error.is_some() {
-            stream.closing.extend(stream.writer.take());
-        }
-    }
-    for writer in &mut stream.closing {
-        sync_file(writer, &mut stream.size_bytes);
-    }
-}
-
-fn sync_file(writer: &mut MediaFileWriter, stream_size_bytes: &mut u64) {
-    if !writer.dirty || writer.sync_error.is_some() {
-        return;
-    }
-    writer.dirty = false;
-    let Err(error) = writer.file.sync() else { return };
+/// What becomes of a file whose sync failed: it is cut back to what was committed, and abandoned.
+fn give_up(writer: &mut MediaFileWriter, error: io::Error, stream_size_bytes: &mut u64) {
     tracing::error!(path = %writer.path.display(), %error, "sync failed; media file abandoned");
     writer.sync_error = Some(Arc::new(error));
     let keep = writer.committed_open.map_or(writer.committed_end, |entry| entry.end());

@@ -1,6 +1,6 @@
 //! Deletion: the index entries go first, durably, then the files. What a crash leaves between is reclaimed at start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,31 @@ pub struct Deleted {
     pub not_uploaded_size_bytes: u64,
     /// Fragments that waited for a commit when their stream was deleted.
     pub failed: Vec<FailedFragment>,
+}
+
+impl Deleted {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.media_file_count += more.media_file_count;
+        self.size_bytes += more.size_bytes;
+        self.fragment_count += more.fragment_count;
+        self.not_uploaded_count += more.not_uploaded_count;
+        self.not_uploaded_size_bytes += more.not_uploaded_size_bytes;
+        self.failed.extend(more.failed);
+    }
+}
+
+/// A stream whose entries are gone and whose files are to go.
+#[derive(Debug)]
+pub(crate) struct ErasedStream {
+    pub(crate) key: Arc<str>,
+    /// With their bytes, which still count.
+    files: VecDeque<(PathBuf, u64)>,
+}
+
+impl ErasedStream {
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|(_, size_bytes)| size_bytes).sum()
+    }
 }
 
 impl Store {
@@ -93,8 +118,24 @@ impl Store {
     }
 
     /// Erases a stream: every fragment, every file and its place in the index. A stream that is not there is
-    /// erased already.
+    /// erased already. Done when this returns; when a file could not be removed, the next call tries again.
     pub fn delete_stream(&mut self, key: &str) -> Result<Deleted, StoreError> {
+        let deleted = self.begin_delete_stream(key)?;
+        for erased in std::mem::take(&mut self.erased) {
+            if *erased.key != *key {
+                self.erased.push_back(erased);
+                continue;
+            }
+            let files = erased.files.len();
+            self.erased.push_front(erased);
+            self.reclaim(files)?;
+        }
+        Ok(deleted)
+    }
+
+    /// Erases a stream's place in the index: from now on none of it is there for anyone. Its files go with
+    /// [`Store::reclaim`], which takes time where there are many; until then they count.
+    pub fn begin_delete_stream(&mut self, key: &str) -> Result<Deleted, StoreError> {
         self.check_failed()?;
         let mut deleted = Deleted::default();
         let Some(state) = self.streams.get(key) else { return Ok(deleted) };
@@ -104,14 +145,12 @@ impl Store {
         deleted.fragment_count = totals.fragment_count;
         deleted.not_uploaded_count = totals.not_uploaded_count;
         deleted.not_uploaded_size_bytes = totals.not_uploaded_size_bytes;
-        let mut paths: BTreeSet<PathBuf> = reader
-            .media_files(id)?
-            .into_iter()
-            .map(|file| self.root.join(&file.place.path))
-            .collect();
-        paths.extend(state.leftovers.iter().map(|(path, _)| path.clone()));
+        let files = reader.media_files(id)?.into_iter();
+        let mut files: BTreeMap<PathBuf, u64> =
+            files.map(|file| (self.root.join(&file.place.path), file.size_bytes)).collect();
+        files.extend(state.leftovers.iter().cloned());
         for writer in state.closing.iter().chain(&state.writer) {
-            paths.insert(writer.path.clone());
+            files.insert(writer.path.clone(), writer.length_bytes);
             let open = writer.open.as_ref().map(|open| open.meta.sequence);
             let sequences = writer.uncommitted.iter().map(|entry| entry.sequence).chain(open);
             deleted.failed.extend(sequences.map(|sequence| FailedFragment {
@@ -120,26 +159,51 @@ impl Store {
                 error: StoreError::StreamDeleted { key: key.to_owned() },
             }));
         }
-        deleted.media_file_count = paths.len() as u64;
+        deleted.media_file_count = files.len() as u64;
         deleted.size_bytes = state.size_bytes;
+        let key = Arc::clone(&state.key);
         self.apply(&[Change::DeleteStream { id }])?;
-        self.streams.remove(key);
+        self.streams.remove(&key);
+        self.erased.push_back(ErasedStream { key, files: files.into_iter().collect() });
+        Ok(deleted)
+    }
 
-        let mut first_error = None;
-        for path in paths {
-            if let Err(error) = unlink(self.disk.as_ref(), &path) {
-                first_error = first_error.or(Some(error));
+    /// Whether files of erased streams are still to be removed.
+    pub fn is_reclaiming(&self) -> bool {
+        !self.erased.is_empty()
+    }
+
+    /// Removes files of erased streams, at most `files_max` of them. One that cannot be removed stays for a later call.
+    pub fn reclaim(&mut self, files_max: usize) -> Result<(), StoreError> {
+        self.check_failed()?;
+        for _ in 0..files_max.max(1) {
+            let Some(erased) = self.erased.front_mut() else { break };
+            if let Some((path, size_bytes)) = erased.files.pop_front()
+                && let Err(error) = unlink(self.disk.as_ref(), &path)
+            {
+                erased.files.push_back((path, size_bytes));
+                self.erased.rotate_left(1);
+                return Err(error);
+            }
+            if let Some(erased) = self.erased.pop_front_if(|erased| erased.files.is_empty()) {
+                self.remove_stream_directory(&self.root.join(stream_directory(&erased.key)))?;
             }
         }
-        self.remove_stream_directory(&self.root.join(stream_directory(key)))?;
         self.remeasure();
-        first_error.map_or(Ok(deleted), Err)
+        Ok(())
     }
 
     /// Removes a stream's directory when nothing is left in it, and makes all of that durable.
     fn remove_stream_directory(&mut self, directory: &Path) -> Result<(), StoreError> {
         match self.disk.remove_dir(directory) {
-            Ok(()) => self.sync_directory(self.root.clone()),
+            Ok(()) => {
+                // Whoever makes it again has to make its name durable again.
+                for stream in self.streams.values_mut() {
+                    stream.directory_synced &=
+                        self.root.join(stream_directory(&stream.key)) != directory;
+                }
+                self.sync_directory(self.root.clone())
+            }
             // It was never there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             // Another key has files there, or something that is not ours.

@@ -39,6 +39,15 @@ pub trait Disk: Send + Sync + 'static {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable. A failure is final.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Syncs many files ([`DiskFile::sync`]), each once, and waits for all of them; the outcomes stand in the order of
+    /// the files. They may be done side by side: a crash meanwhile leaves any of them synced.
+    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
+        files.iter().map(|file| file.sync()).collect()
+    }
+    /// Syncs many directories ([`Disk::sync_dir`]) in the same way.
+    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
+        paths.iter().map(|path| self.sync_dir(path)).collect()
+    }
     /// The full paths of the files and directories in a directory, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
     /// Bytes that an unprivileged process can still write on the file system that holds `path`.

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -13,6 +14,10 @@ use crate::disk::{Disk, DiskFile};
 
 /// `IOV_MAX` of Linux: no call takes more parts.
 const PARTS_PER_CALL_MAX: usize = 1024;
+
+/// Syncs that wait for the disk at once. A file system writes its journal once for all that wait, so that many take
+/// little longer than one.
+const SYNC_THREADS_MAX: usize = 16;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,6 +116,14 @@ impl Disk for OsDisk {
         OpenOptions::new().read(true).open(path)?.sync_all()
     }
 
+    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
+        side_by_side(files, |file| file.sync())
+    }
+
+    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
+        side_by_side(paths, |path| self.sync_dir(path))
+    }
+
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let mut paths = std::fs::read_dir(path)?
             .map(|entry| entry.map(|entry| entry.path()))
@@ -127,5 +140,60 @@ impl Disk for OsDisk {
     fn boot_id(&self) -> Option<String> {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned())
+    }
+}
+
+/// Does `sync` to each of `items` on a few threads that live as long as this call.
+fn side_by_side<T: Sync>(
+    items: &[T],
+    sync: impl Fn(&T) -> io::Result<()> + Sync,
+) -> Vec<io::Result<()>> {
+    if items.len() < 2 {
+        return items.iter().map(sync).collect();
+    }
+    let outcomes: Vec<OnceLock<io::Result<()>>> = items.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((item, outcome)) =
+            items.iter().zip(&outcomes).nth(next.fetch_add(1, Ordering::Relaxed))
+        {
+            outcome.get_or_init(|| sync(item));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..items.len().min(SYNC_THREADS_MAX) {
+            // Without more threads this one does it all.
+            let spawned =
+                std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, work);
+            if let Err(error) = spawned {
+                tracing::warn!(%error, "start a thread that syncs");
+                break;
+            }
+        }
+        work();
+    });
+    let not_tried = || Err(io::Error::other("the sync was not tried"));
+    outcomes.into_iter().map(|outcome| outcome.into_inner().unwrap_or_else(not_tried)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_many_is_synced_once_and_has_its_own_outcome() {
+        for count in [0, 1, 2, 15, 16, 100] {
+            let tried: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            let numbers: Vec<usize> = (0..count).collect();
+            let outcomes = side_by_side(&numbers, |&number| {
+                tried[number].fetch_add(1, Ordering::Relaxed);
+                if number % 3 == 0 { Err(io::Error::other(number.to_string())) } else { Ok(()) }
+            });
+            assert!(tried.iter().all(|tried| tried.load(Ordering::Relaxed) == 1));
+            for (number, outcome) in outcomes.into_iter().enumerate() {
+                let error = outcome.err().map(|error| error.to_string());
+                assert_eq!(error, (number % 3 == 0).then(|| number.to_string()));
+            }
+        }
     }
 }

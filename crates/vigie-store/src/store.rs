@@ -3,7 +3,7 @@
 //! Synchronous and single-threaded: what it is asked, in the order in which it is asked. Time comes in with the
 //! fragments; waiting, threads and replies are the caller's ([`crate::thread`] on the server, the hub's loop on the hub).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
+use crate::delete::ErasedStream;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
@@ -105,6 +106,8 @@ pub struct Store {
     pub(crate) index: Box<dyn Index>,
     pub(crate) settings: StoreSettings,
     pub(crate) streams: BTreeMap<Arc<str>, StreamState>,
+    /// Streams whose entries are gone and whose files are to go.
+    pub(crate) erased: VecDeque<ErasedStream>,
     pub(crate) next_media_file_id: u64,
     pub(crate) next_stream_id: u64,
     /// Free bytes when last measured, less what was written since.
@@ -140,6 +143,7 @@ impl Store {
             index,
             settings,
             streams,
+            erased: VecDeque::new(),
             next_media_file_id,
             next_stream_id,
             free_bytes: 0,
@@ -154,9 +158,12 @@ impl Store {
         StoreReader::new(Arc::clone(&self.disk), self.root.clone(), self.index.reader())
     }
 
-    /// Bytes of a stream's media files on disk, exactly: headers, marks and what is in progress included.
+    /// Bytes of a stream's media files on disk, exactly: headers, marks, what is in progress and what is deleted but
+    /// not yet removed included.
     pub fn size_bytes(&self, key: &str) -> u64 {
-        self.streams.get(key).map_or(0, |stream| stream.size_bytes)
+        let erased = self.erased.iter().filter(|erased| *erased.key == *key);
+        let erased: u64 = erased.map(ErasedStream::size_bytes).sum();
+        self.streams.get(key).map_or(0, |stream| stream.size_bytes) + erased
     }
 
     /// Free bytes of the disk at the last commit, less what was appended since.

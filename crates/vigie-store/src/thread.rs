@@ -3,10 +3,12 @@
 //! It decides when to commit: a short while after the first fragment that waits, or at once when many bytes wait.
 //! It reads no clock: the caller gives it one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
 use crate::read::StoreReader;
 use crate::store::{CommitReport, Store};
+
+/// Files that are removed before the next request is looked at: removing a large one takes milliseconds.
+const FILES_PER_STEP: usize = 4;
 
 /// Called once with the outcome, on the store's thread: hand it on and return.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
@@ -75,8 +80,16 @@ impl StoreThread {
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(settings.requests_max);
         let handle = StoreHandle { sender, reader: store.reader() };
-        let body =
-            Body { store, settings, monotonic, waiting: BTreeMap::new(), bytes: 0, due: None };
+        let body = Body {
+            store,
+            settings,
+            monotonic,
+            waiting: BTreeMap::new(),
+            bytes: 0,
+            due: None,
+            deletions: VecDeque::new(),
+            reclaim_later: false,
+        };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
         Ok(Self { handle, thread: Some(thread) })
@@ -134,12 +147,13 @@ impl StoreHandle {
         self.send(Request::Reserve { key, count, reply });
     }
 
-    /// Deletes media files of a stream; when its open one is among them it is sealed first.
+    /// Deletes media files of a stream, some at a time; when its open one is among them it is sealed first.
     pub fn delete_media_files(&self, key: Arc<str>, ids: Vec<MediaFileId>, reply: Reply<Deleted>) {
         self.send(Request::DeleteMediaFiles { key, ids, reply });
     }
 
-    /// See [`Store::delete_stream`].
+    /// See [`Store::begin_delete_stream`]: the reply comes when none of it is there for anyone; its files go between
+    /// other requests.
     pub fn delete_stream(&self, key: Arc<str>, reply: Reply<Deleted>) {
         self.send(Request::DeleteStream { key, reply });
     }
@@ -177,19 +191,30 @@ struct Body {
     bytes: u64,
     /// When to commit, by `monotonic`.
     due: Option<Duration>,
+    /// Deletions that were begun.
+    deletions: VecDeque<Deletion>,
+    /// Files of erased streams could not be removed: tried again after the next commit, not before.
+    reclaim_later: bool,
+}
+
+/// Media files of a stream that are to go.
+struct Deletion {
+    key: Arc<str>,
+    ids: VecDeque<MediaFileId>,
+    deleted: Deleted,
+    reply: Reply<Deleted>,
 }
 
 impl Body {
     fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
         let outcome = self.serve(&receiver);
-        let outcome = outcome.and_then(|()| {
-            let Self { store, waiting, .. } = &mut self;
-            let report = store.seal_all().and_then(|()| store.commit());
-            report.map(|report| answer(waiting, report))
-        });
+        let outcome = outcome.and_then(|()| self.end());
         let error = outcome.clone().err().unwrap_or(StoreError::Closed);
         for (_, reply) in std::mem::take(&mut self.waiting) {
             reply(Err(error.clone()));
+        }
+        for deletion in std::mem::take(&mut self.deletions) {
+            (deletion.reply)(Err(error.clone()));
         }
         for request in receiver.try_iter() {
             request.refuse(error.clone());
@@ -197,29 +222,66 @@ impl Body {
         outcome
     }
 
+    /// The graceful end: what waits is persisted, what is deleted is gone.
+    fn end(&mut self) -> Result<(), StoreError> {
+        while !self.deletions.is_empty() {
+            self.delete_some();
+        }
+        self.store.seal_all()?;
+        let report = self.store.commit()?;
+        answer(&mut self.waiting, report);
+        while self.store.is_reclaiming() {
+            if let Err(error) = self.store.reclaim(FILES_PER_STEP) {
+                tracing::warn!(%error, "remove files of an erased stream; left to the next start");
+                break;
+            }
+        }
+        self.store.check_failed()
+    }
+
     fn serve(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
         loop {
-            let request = match self.due {
-                None => match receiver.recv() {
-                    Ok(request) => Some(request),
-                    Err(_) => return Ok(()),
-                },
-                Some(due) => match receiver.recv_timeout(due.saturating_sub((self.monotonic)())) {
-                    Ok(request) => Some(request),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                },
+            let has_work = self.has_work();
+            let received = match self.due {
+                _ if has_work => receiver.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                }),
+                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => receiver.recv_timeout(due.saturating_sub((self.monotonic)())),
             };
-            match request {
-                Some(Request::Shutdown) => return Ok(()),
-                Some(request) => self.handle(request),
-                None => {}
+            match received {
+                Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(request) => self.handle(request),
+                Err(RecvTimeoutError::Timeout) if has_work => self.work(),
+                Err(RecvTimeoutError::Timeout) => {}
             }
             let due = self.due.is_some_and(|due| (self.monotonic)() >= due);
             if due || self.bytes >= self.settings.commit_bytes {
                 self.commit()?;
+                // However many requests come, what is deleted goes at last.
+                self.reclaim_later = false;
+                if self.has_work() {
+                    self.work();
+                }
             }
             self.store.check_failed()?;
+        }
+    }
+
+    /// Whether something is to be done that nobody waits for.
+    fn has_work(&self) -> bool {
+        !self.deletions.is_empty() || (self.store.is_reclaiming() && !self.reclaim_later)
+    }
+
+    /// A bounded step of it.
+    fn work(&mut self) {
+        if !self.deletions.is_empty() {
+            return self.delete_some();
+        }
+        if let Err(error) = self.store.reclaim(FILES_PER_STEP) {
+            tracing::warn!(%error, "remove files of an erased stream; trying again");
+            self.reclaim_later = true;
         }
     }
 
@@ -240,10 +302,11 @@ impl Body {
                 reply(self.store.reserve_sequences(&key, count));
             }
             Request::DeleteMediaFiles { key, ids, reply } => {
-                reply(self.delete_media_files(&key, &ids));
+                let (ids, deleted) = (ids.into(), Deleted::default());
+                self.deletions.push_back(Deletion { key, ids, deleted, reply });
             }
             Request::DeleteStream { key, reply } => {
-                let result = self.store.delete_stream(&key);
+                let result = self.store.begin_delete_stream(&key);
                 if let Ok(deleted) = &result {
                     for failed in &deleted.failed {
                         let waiting =
@@ -257,6 +320,24 @@ impl Body {
             }
             // Taken by `serve`.
             Request::Shutdown => {}
+        }
+    }
+
+    /// Deletes the next media files of the first deletion; answers it when there are no more.
+    fn delete_some(&mut self) {
+        let Some(mut deletion) = self.deletions.pop_front() else { return };
+        let some = deletion.ids.len().min(FILES_PER_STEP);
+        let ids: Vec<MediaFileId> = deletion.ids.drain(..some).collect();
+        match self.delete_media_files(&deletion.key, &ids) {
+            Ok(deleted) => {
+                deletion.deleted.add(deleted);
+                if deletion.ids.is_empty() {
+                    (deletion.reply)(Ok(deletion.deleted));
+                } else {
+                    self.deletions.push_front(deletion);
+                }
+            }
+            Err(error) => (deletion.reply)(Err(error)),
         }
     }
 

@@ -97,7 +97,8 @@ impl World {
             73..=79 => self.mark_uploaded(key),
             80..=84 => self.delete_media_file(key),
             85 => self.delete_stream(key),
-            86..=88 => self.set_faults(),
+            86 => self.reclaim(),
+            87..=88 => self.set_faults(),
             89 => self.fill_up(),
             90..=91 => self.now = self.now.plus_millis(self.chance.below(60_000) as i64 - 30_000),
             92..=93 => self.disk.cut_after(self.chance.below(25) + 1),
@@ -174,6 +175,11 @@ impl World {
             self.assert_recovered(key, &reader, all_kept);
         }
         self.assert_accounts();
+        match self.chance.below(20) {
+            0 => self.assert_repair_gives_the_same(),
+            1 => self.assert_check_finds_a_rotten_byte(),
+            _ => {}
+        }
     }
 
     pub(crate) fn store(&mut self) -> &mut Store {
@@ -289,6 +295,7 @@ impl World {
                 *fragment = before;
                 model.open = None;
             }
+            Err(StoreError::DiskFull { .. }) => *fragment = before,
             Err(error) => self.expect_error(&error),
         }
     }
@@ -410,9 +417,7 @@ impl World {
     }
 
     fn delete_stream(&mut self, key: &'static str) {
-        // What cannot be removed now is reclaimed at the next start, and belongs to no stream until then.
-        self.disk.set_faults(Faults::default());
-        match self.store().delete_stream(key) {
+        match self.store().begin_delete_stream(key) {
             Ok(deleted) => {
                 let model = &self.streams[key];
                 let pending = model.fragments.values().filter(|f| f.state == State::Pending);
@@ -426,6 +431,14 @@ impl World {
                     model.maybe_deleted = true;
                 }
             }
+        }
+    }
+
+    /// The files of erased streams go a few at a time.
+    fn reclaim(&mut self) {
+        let files_max = self.chance.below(3) as usize;
+        if let Err(error) = self.store().reclaim(files_max) {
+            self.expect_error(&error);
         }
     }
 

@@ -1,0 +1,82 @@
+//! What the check and the repair make of a store that was just recovered: nothing is wrong with it, every byte that
+//! rots is found, and its index comes back from the files alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vigie_engine::chance::Chance;
+use vigie_store::index::Index;
+use vigie_store::{
+    Disagreement, Fragment, FragmentOrder, FragmentQuery, SqliteIndex, Store, StoreReader,
+    StoreSettings, check, rebuild,
+};
+
+use crate::world::{KEYS, ROOT, World};
+
+/// A begin mark: of no meaning once its fragment has its end mark.
+const BEGIN_MARK_BYTES: u64 = 70;
+
+fn listing(reader: &StoreReader) -> Vec<Vec<Fragment>> {
+    let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
+    KEYS.iter().map(|key| reader.fragments(key, &all).unwrap()).collect()
+}
+
+impl World {
+    /// The index is rebuilt from the files: it says the same of every fragment.
+    pub(crate) fn assert_repair_gives_the_same(&mut self) {
+        let old = self.index.reader();
+        let mut index = SqliteIndex::in_memory().unwrap();
+        let root = Path::new(ROOT);
+        let planned = rebuild(&self.disk, root, Some(old.as_ref()), None).unwrap();
+        let report = rebuild(&self.disk, root, Some(old.as_ref()), Some(&mut index)).unwrap();
+        assert_eq!(report, planned);
+        assert_eq!((&report.set_aside, &report.damaged), (&vec![], &vec![]));
+        let disk = Arc::new(self.disk.clone());
+        let settings = StoreSettings { uncommitted: self.mode, ..StoreSettings::SERVER };
+        let (store, recovery) = Store::open(disk, ROOT, Box::new(index), settings).unwrap();
+        assert_eq!(recovery.reclaimed_file_count, 0);
+        assert_eq!(check(&store.reader()).unwrap(), []);
+        assert_eq!(listing(&store.reader()), listing(&self.store().reader()));
+        for key in KEYS {
+            assert_eq!(store.size_bytes(key), self.store().size_bytes(key), "bytes of {key}");
+        }
+    }
+
+    /// One byte of one media file rots: the check names that file, and nothing when the byte is well again.
+    pub(crate) fn assert_check_finds_a_rotten_byte(&mut self) {
+        let reader = self.store().reader();
+        let files: Vec<_> = KEYS.iter().flat_map(|key| reader.media_files(key).unwrap()).collect();
+        if files.is_empty() {
+            return;
+        }
+        let file = &files[self.chance.below(files.len() as u64) as usize];
+        let path = Path::new(ROOT).join(&file.place.path);
+        let at = self.chance.below(file.size_bytes);
+        let entries = reader.fragments_of(file.id).unwrap();
+        let in_fragment = |at| entries.iter().any(|e| (e.offset..e.end()).contains(&at));
+        let before_fragment = entries.iter().any(|entry| {
+            let begin = entry.offset.saturating_sub(BEGIN_MARK_BYTES);
+            (begin..entry.offset).contains(&at) && !in_fragment(at)
+        });
+        self.disk.rot(&path, at).unwrap();
+        let found = check(&reader).unwrap();
+        let named = found.iter().any(|disagreement| path_of(disagreement) == Some(&path));
+        assert!(named || before_fragment, "byte {at} of {}: {found:?}", path.display());
+        self.disk.rot(&path, at).unwrap();
+        assert_eq!(check(&reader).unwrap(), []);
+    }
+}
+
+fn path_of(disagreement: &Disagreement) -> Option<&PathBuf> {
+    match disagreement {
+        Disagreement::Missing { path }
+        | Disagreement::Orphan { path }
+        | Disagreement::Length { path, .. }
+        | Disagreement::Damaged { path, .. }
+        | Disagreement::Beyond { path, .. }
+        | Disagreement::Overlap { path, .. }
+        | Disagreement::Mark { path, .. }
+        | Disagreement::Unknown { path, .. } => Some(path),
+        Disagreement::Row { .. } | Disagreement::Index { .. } => None,
+    }
+}
