@@ -1,6 +1,6 @@
 //! kill -9 on the machine's own disk: a process that appends to many streams is killed at random, again and again, and
-//! nothing that it was told is persisted may be gone. This program is both: with a folder as its argument's
-//! environment it is the one that is killed.
+//! nothing that it was told is persisted may be gone. This program is both: with a folder in its environment it is the
+//! one that is killed.
 //!
 //! A kill loses no power, so what is tested here is the order of things in files and index and the recovery of real
 //! ones; what a loss of power does is tested by simulation (`vigie-sim`).
@@ -224,7 +224,7 @@ fn run_and_kill(folder: &Path, seed: u64, chance: &mut Chance, persisted: &mut P
         BufReader::new(output).lines().map_while(Result::ok).collect::<Vec<String>>()
     });
     // While it starts, recovers, appends, commits, rolls or deletes.
-    let moment = Duration::from_micros(chance.below(220_000));
+    let moment = Duration::from_micros(chance.below(180_000));
     let killed_at = Instant::now() + moment;
     while Instant::now() < killed_at {
         std::thread::sleep(killed_at.saturating_duration_since(Instant::now()));
@@ -268,7 +268,7 @@ fn assert_nothing_lost(reader: &StoreReader, persisted: &Persisted, round: u64) 
             assert_eq!((found.entry.size_bytes, found.entry.crc32c), (*size_bytes, *crc32c));
             // Read by checksum, the newest of each stream in every round and all of them now and then.
             let is_new = listed.range(sequence..).count() <= 10;
-            if is_new || round % ROUNDS_PER_CHECK == 0 {
+            if is_new || round.is_multiple_of(ROUNDS_PER_CHECK) {
                 reader.read(found).unwrap();
             }
         }
