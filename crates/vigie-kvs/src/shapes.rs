@@ -11,6 +11,7 @@ pub mod media;
 pub mod media_ledger;
 pub mod secrets;
 pub mod stream;
+pub mod streaming_session;
 pub mod sync_edge_agent;
 pub mod tag;
 

@@ -20,6 +20,7 @@ use crate::hub_wakers::HubWakers;
 use crate::ingest::{Connections, OpenFragments};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::playback::Library;
 use crate::reading::Readers;
 
 /// See the module's documentation.
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
     pub readers: Readers,
+    pub library: Library,
     /// Wakes the reconciler when a deadline was set.
     pub reconcile: Notify,
     stopping: watch::Sender<bool>,
@@ -74,6 +76,7 @@ impl App {
             connections: Arc::default(),
             open_fragments,
             readers,
+            library: Library::default(),
             reconcile: Notify::new(),
             stopping: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),

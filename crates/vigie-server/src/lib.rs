@@ -12,6 +12,7 @@
 //! console/   the web console's files
 //! clip/      GetClip
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
+//! playback/  HLS
 //! ```
 
 mod access_keys;
@@ -30,6 +31,7 @@ mod hub_wakers;
 pub mod ingest;
 mod limits;
 mod metrics;
+mod playback;
 pub mod private_file;
 mod reading;
 mod reconcile;

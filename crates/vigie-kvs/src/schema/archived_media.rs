@@ -3,12 +3,13 @@
 use super::kinesisvideo::{FORMAT_CONFIG, RESOURCE_ARN, STREAM_NAME};
 use super::*;
 use crate::shapes::archived_media::FragmentSelectorType;
+use crate::shapes::streaming_session::{ContainerFormat, DiscontinuityMode, Display, PlaybackMode};
 
 pub(super) const FRAGMENT_NUMBER: Shape = pattern(1, 128, "^[0-9]+$");
 const NEXT_TOKEN: Shape = pattern(1, 4096, "[a-zA-Z0-9+/]+={0,2}");
 const SELECTOR_TYPE: Shape = one_of(FragmentSelectorType::VALUES);
-const ALWAYS_NEVER: Shape = one_of(&["ALWAYS", "NEVER"]);
-const PLAYBACK_MODE: Shape = one_of(&["LIVE", "LIVE_REPLAY", "ON_DEMAND"]);
+const ALWAYS_NEVER: Shape = one_of(Display::VALUES);
+const PLAYBACK_MODE: Shape = one_of(PlaybackMode::VALUES);
 
 const TIMESTAMP_RANGE: Shape = Shape::Structure(&[
     required("StartTimestamp", &Shape::Timestamp),
@@ -57,8 +58,8 @@ pub(crate) const GET_HLS_STREAMING_SESSION_URL: Shape = Shape::Structure(&[
     optional("StreamARN", &RESOURCE_ARN),
     optional("PlaybackMode", &PLAYBACK_MODE),
     optional("HLSFragmentSelector", &SESSION_FRAGMENT_SELECTOR),
-    optional("ContainerFormat", &one_of(&["FRAGMENTED_MP4", "MPEG_TS"])),
-    optional("DiscontinuityMode", &one_of(&["ALWAYS", "NEVER", "ON_DISCONTINUITY"])),
+    optional("ContainerFormat", &one_of(ContainerFormat::VALUES)),
+    optional("DiscontinuityMode", &one_of(DiscontinuityMode::VALUES)),
     optional("DisplayFragmentTimestamp", &ALWAYS_NEVER),
     optional("Expires", &integer(300, 43_200)),
     optional("MaxMediaPlaylistFragmentResults", &long(1, 5000)),

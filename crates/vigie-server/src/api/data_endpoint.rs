@@ -11,16 +11,19 @@ pub(crate) async fn get_data_endpoint(
     input: GetDataEndpointInput,
 ) -> Answer<GetDataEndpointOutput> {
     call.stream(&input.stream()?).await?;
-    let data_endpoint = match &call.app.config.public_url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => {
-            let host = call.host.as_deref().ok_or_else(|| {
-                KvsError::invalid_argument("the Host header must name this server")
-            })?;
-            endpoint_of_host(host, call.app.listen_port(), call.app.config.tls.is_some())
-        }
-    };
-    Ok(GetDataEndpointOutput { data_endpoint })
+    Ok(GetDataEndpointOutput { data_endpoint: base_url(call)? })
+}
+
+/// Where the caller reaches this server.
+pub(crate) fn base_url(call: &Call) -> Result<String, KvsError> {
+    if let Some(url) = &call.app.config.public_url {
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    let host = call
+        .host
+        .as_deref()
+        .ok_or_else(|| KvsError::invalid_argument("the Host header must name this server"))?;
+    Ok(endpoint_of_host(host, call.app.listen_port(), call.app.config.tls.is_some()))
 }
 
 /// The address under which the caller reached this server. Amazon's C producers leave the port out of `Host` (seen

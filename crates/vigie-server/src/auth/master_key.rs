@@ -5,6 +5,8 @@ use std::fmt;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a master key (AES-256).
@@ -34,6 +36,33 @@ pub enum SealError {
 #[derive(Clone)]
 pub struct MasterKey {
     cipher: Aes256Gcm,
+    playback: SealingKey,
+}
+
+/// A key that is derived from the master key for one use. Does not print.
+#[derive(Clone)]
+pub(crate) struct SealingKey {
+    cipher: Aes256Gcm,
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(hidden)")
+    }
+}
+
+/// HMAC-SHA-256 of the use under the master key: who has the derived key learns nothing about the master key.
+fn derive(master: &[u8; MASTER_KEY_SIZE_BYTES], usage: &str) -> SealingKey {
+    // HMAC fills a short key up with zeros to the length of a block.
+    let mut block = [0; 64];
+    block[..MASTER_KEY_SIZE_BYTES].copy_from_slice(master);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    block.zeroize();
+    mac.update(usage.as_bytes());
+    let mut key: [u8; MASTER_KEY_SIZE_BYTES] = mac.finalize().into_bytes().into();
+    let cipher = Aes256Gcm::new(&key.into());
+    key.zeroize();
+    SealingKey { cipher }
 }
 
 impl fmt::Debug for MasterKey {
@@ -46,8 +75,9 @@ impl MasterKey {
     /// From raw bytes, which are wiped.
     pub fn from_bytes(mut bytes: [u8; MASTER_KEY_SIZE_BYTES]) -> Self {
         let cipher = Aes256Gcm::new(&bytes.into());
+        let playback = derive(&bytes, "vigie playback sessions");
         bytes.zeroize();
-        Self { cipher }
+        Self { cipher, playback }
     }
 
     /// From 64 hexadecimal digits; white space around them is ignored.
@@ -71,26 +101,53 @@ impl MasterKey {
         Ok(Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
+    /// The key of playback sessions: their tokens go to everyone who watches, and many are made.
+    pub(crate) fn playback(&self) -> &SealingKey {
+        &self.playback
+    }
+
     /// Seals `plain`. `purpose` names what it is and whose: a sealed value opens under the same purpose only, so a
     /// row copied over another one does not pass for it.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let mut nonce = [0; NONCE_SIZE_BYTES];
-        fill_random(&mut nonce)?;
-        let payload = Payload { msg: plain, aad: purpose.as_bytes() };
-        let sealed =
-            self.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::NotSealed)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        seal(&self.cipher, purpose, plain)
     }
 
     /// Opens what [`MasterKey::seal`] made for the same purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (nonce, sealed) =
-            sealed.split_first_chunk::<NONCE_SIZE_BYTES>().ok_or(SealError::NotOpened)?;
-        let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
-        let plain =
-            self.cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::NotOpened)?;
-        Ok(Zeroizing::new(plain))
+        open(&self.cipher, purpose, sealed)
     }
+}
+
+impl SealingKey {
+    /// As [`MasterKey::seal`].
+    pub(crate) fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        seal(&self.cipher, purpose, plain)
+    }
+
+    /// As [`MasterKey::open`].
+    pub(crate) fn open(
+        &self,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        open(&self.cipher, purpose, sealed)
+    }
+}
+
+fn seal(cipher: &Aes256Gcm, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    let mut nonce = [0; NONCE_SIZE_BYTES];
+    fill_random(&mut nonce)?;
+    let payload = Payload { msg: plain, aad: purpose.as_bytes() };
+    let sealed = cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::NotSealed)?;
+    Ok([nonce.as_slice(), &sealed].concat())
+}
+
+fn open(cipher: &Aes256Gcm, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (nonce, sealed) =
+        sealed.split_first_chunk::<NONCE_SIZE_BYTES>().ok_or(SealError::NotOpened)?;
+    let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
+    let plain = cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::NotOpened)?;
+    Ok(Zeroizing::new(plain))
 }
 
 /// Fills `bytes` with random bytes fit for keys and nonces.

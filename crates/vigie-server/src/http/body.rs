@@ -1,6 +1,7 @@
-//! The forms of an answer's body: whole, or in pieces while it is made. Without a length, each piece leaves as one HTTP
-//! chunk.
+//! The forms of an answer's body: whole, in parts that are there already, or in pieces while it is made. Without a
+//! length, each piece leaves as one HTTP chunk.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,6 +15,8 @@ use tokio::sync::mpsc;
 pub(crate) enum ResponseBody {
     /// Known in full.
     Whole(Option<Bytes>),
+    /// Known in full, in parts that are sent one after the other without being put together.
+    Parts(VecDeque<Bytes>),
     /// Comes as it is made; the bound of the channel is the back-pressure.
     Pieces(mpsc::Receiver<Bytes>),
     /// The same, of a length that is known before. When the pieces end early the connection is cut, so that the caller
@@ -31,6 +34,11 @@ impl ResponseBody {
         let bytes = bytes.into();
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
+
+    /// None of `parts` may be empty.
+    pub(crate) fn parts(parts: Vec<Bytes>) -> Self {
+        Self::Parts(parts.into())
+    }
 }
 
 impl Body for ResponseBody {
@@ -43,6 +51,9 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Parts(parts) => {
+                Poll::Ready(parts.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+            }
             Self::Pieces(pieces) => {
                 pieces.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -55,13 +66,20 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Parts(parts) => parts.is_empty(),
+            Self::Pieces(_) | Self::Sized { .. } => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Parts(parts) => {
+                SizeHint::with_exact(parts.iter().map(|bytes| bytes.len() as u64).sum())
             }
             Self::Pieces(_) => SizeHint::default(),
             Self::Sized { left_bytes, .. } => SizeHint::with_exact(*left_bytes),

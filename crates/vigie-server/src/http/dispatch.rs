@@ -25,14 +25,15 @@ use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
 use vigie_media::fmp4::VIDEO_MP4;
 
 use super::body::ResponseBody;
-use super::{probes, query, request_body, response};
+use super::content::Content;
+use super::{cors, probes, query, request_body, response};
 use crate::api::{self, Call};
 use crate::app::App;
 use crate::auth::{Identity, authenticate};
 use crate::failure::Answer;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
-use crate::{clip, console, ingest, reading};
+use crate::{clip, console, ingest, playback, reading};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -54,7 +55,14 @@ pub(super) async fn dispatch(
         return Ok(response);
     }
     let (head, body) = request.into_parts();
+    if let Some(response) = cors::preflight(&head) {
+        return Ok(response);
+    }
+    let asked_by_script = cors::is_asked(&head.headers);
     let (operation, mut response) = match find_operation(&head) {
+        None if let Some((name, answer)) = playback::serve(&app, &head).await => {
+            (name, content(answer, name, &request_id, &head))
+        }
         _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
         Some(operation) => {
             let mut subject = Subject::new(operation);
@@ -78,7 +86,27 @@ pub(super) async fn dispatch(
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(header::REQUEST_ID, id);
     }
+    if asked_by_script {
+        cors::allow(response.headers_mut());
+    }
     Ok(response)
+}
+
+/// The answer to a URL of a playback session.
+fn content(
+    answer: Answer<Content>,
+    name: &str,
+    request_id: &str,
+    head: &Parts,
+) -> Response<ResponseBody> {
+    match answer {
+        Ok(content) => content.respond(&head.headers),
+        Err(failure) => {
+            let error = failure.into_error(name, request_id);
+            tracing::debug!(operation = name, request_id, %error, "content refused");
+            response::error(Protocol::RestJson, &error)
+        }
+    }
 }
 
 fn find_operation(head: &Parts) -> Option<&'static Operation> {
@@ -194,6 +222,9 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
             run(call, body, edge_configuration::list_edge_agent_configurations).await
         }
         "ListFragments" => run(call, body, fragments::list_fragments).await,
+        "GetHLSStreamingSessionURL" => {
+            run(call, body, playback::get_hls_streaming_session_url).await
+        }
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
         "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
         "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,

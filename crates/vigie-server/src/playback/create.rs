@@ -1,0 +1,255 @@
+//! Makes sessions (KVS API_GetHLSStreamingSessionURL): checks what is asked for against what is stored, and seals the
+//! answer into the session's token.
+
+use vigie_kvs::shapes::archived_media::FragmentSelectorType;
+use vigie_kvs::shapes::streaming_session::{
+    ContainerFormat, DiscontinuityMode, Display, GetHlsStreamingSessionUrlInput,
+    GetHlsStreamingSessionUrlOutput, SessionRange,
+};
+use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::Timestamp;
+use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
+
+use super::library::Candidates;
+use super::selection::{Progress, Walk};
+use super::session::{Mode, Protocol, Session};
+use crate::api::{Call, data_endpoint};
+use crate::db::Stream;
+use crate::failure::{Answer, Failure};
+use crate::reconcile::expired_before;
+
+const EXPIRES_SECONDS_DEFAULT: i64 = 300;
+/// Of live sessions, and of replays.
+const FRAGMENTS_DEFAULT_LIVE: u16 = 5;
+const FRAGMENTS_DEFAULT_ON_DEMAND: u16 = 1000;
+/// A live session begins with media no older than this, and not before a pause this long.
+const LIVE_MS: i64 = 30_000;
+/// The text of the service (seen by its users).
+const NO_FRAGMENTS: &str = "No fragments found in the stream for the streaming request.";
+
+pub(crate) async fn get_hls_streaming_session_url(
+    call: &Call,
+    input: GetHlsStreamingSessionUrlInput,
+) -> Answer<GetHlsStreamingSessionUrlOutput> {
+    let selector = input.hls_fragment_selector.and_then(|given| given.fragment_selector_type);
+    let selector = selector.unwrap_or(FragmentSelectorType::ServerTimestamp);
+    let discontinuity = input.discontinuity_mode.unwrap_or(match selector {
+        FragmentSelectorType::ServerTimestamp => DiscontinuityMode::Always,
+        FragmentSelectorType::ProducerTimestamp => DiscontinuityMode::Never,
+    });
+    let asked = Asked {
+        stream: call.stream(&input.stream()?).await?,
+        selector,
+        range: input.range()?,
+        protocol: Protocol::Hls {
+            container: input.container_format.unwrap_or(ContainerFormat::FragmentedMp4),
+            discontinuity,
+            display_timestamp: input.display_fragment_timestamp == Some(Display::Always),
+        },
+        expires: input.expires,
+        fragments_max: input.max_media_playlist_fragment_results,
+    };
+    let token = asked.token(call).await?;
+    let base = data_endpoint::base_url(call)?;
+    Ok(GetHlsStreamingSessionUrlOutput {
+        hls_streaming_session_url: format!(
+            "{base}/hls/v1/getHLSMasterPlaylist.m3u8?SessionToken={token}"
+        ),
+    })
+}
+
+/// What both operations ask for.
+struct Asked {
+    stream: Stream,
+    selector: FragmentSelectorType,
+    range: SessionRange,
+    protocol: Protocol,
+    expires: Option<i64>,
+    fragments_max: Option<i64>,
+}
+
+impl Asked {
+    async fn token(&self, call: &Call) -> Answer<String> {
+        let app = &call.app;
+        let now = app.clock.now().wall;
+        if self.stream.retention_hours == 0 {
+            let message = "the stream keeps no media: its data retention is 0 hours";
+            return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
+        }
+        self.check_range(now)?;
+        let expires_ms = self.expires.unwrap_or(EXPIRES_SECONDS_DEFAULT).saturating_mul(1000);
+        let fragments_default = match self.range {
+            SessionRange::OnDemand { .. } => FRAGMENTS_DEFAULT_ON_DEMAND,
+            SessionRange::Live | SessionRange::LiveReplay { .. } => FRAGMENTS_DEFAULT_LIVE,
+        };
+        let fragments_max = self.fragments_max.and_then(|count| u16::try_from(count).ok());
+        let mut session = Session {
+            id: app.chance().next_u64(),
+            stream_name: self.stream.name.clone(),
+            stream_created_ms: self.stream.created_at.as_millis(),
+            created_ms: now.as_millis(),
+            expires_ms: now.plus_millis(expires_ms).as_millis(),
+            protocol: self.protocol,
+            selector: self.selector,
+            mode: self.mode(),
+            fragments_max: fragments_max.unwrap_or(fragments_default).max(1),
+            codecs: Default::default(),
+        };
+        let first = match self.range {
+            SessionRange::Live => self.begin_live(call, &mut session, now).await?,
+            SessionRange::LiveReplay { .. } | SessionRange::OnDemand { .. } => {
+                self.first_in_range(call, now).await?
+            }
+        };
+        let Some(first) = first else {
+            return Err(KvsError::not_found(NO_FRAGMENTS).into());
+        };
+        let document = app.library.document(app, &first, self.protocol).await?;
+        session.codecs = document.as_ref().as_ref().map_err(Clone::clone)?.codecs;
+        self.note_what_is_shown(call, &mut session, now).await?;
+        session.seal(&app.master_key).map_err(Failure::from)
+    }
+
+    /// The rules of a range that depend on the time (KVS API_HLSTimestampRange).
+    fn check_range(&self, now: Timestamp) -> Result<(), KvsError> {
+        let (start, end) = match self.range {
+            SessionRange::Live => return Ok(()),
+            SessionRange::LiveReplay { start, end } => (start, end),
+            SessionRange::OnDemand { start, end } => (start, Some(end)),
+        };
+        if self.selector != FragmentSelectorType::ServerTimestamp {
+            return Ok(());
+        }
+        let head = expired_before(&self.stream, now).max(self.stream.created_at);
+        if start <= head {
+            return Err(KvsError::invalid_argument(format!(
+                "StartTimestamp must be later than the stream's head, which is at {} ms",
+                head.as_millis()
+            )));
+        }
+        if end.is_some_and(|end| end >= now) {
+            return Err(KvsError::invalid_argument(
+                "EndTimestamp must be in the past when FragmentSelectorType is SERVER_TIMESTAMP",
+            ));
+        }
+        Ok(())
+    }
+
+    fn mode(&self) -> Mode {
+        match self.range {
+            SessionRange::Live => Mode::Live { first_sequence: 0, initial_ms: 0 },
+            SessionRange::LiveReplay { start, end } => Mode::LiveReplay {
+                start_ms: start.as_millis(),
+                end_ms: end.map(Timestamp::as_millis),
+                initial_count: u16::MAX,
+                initial_ms: 0,
+            },
+            SessionRange::OnDemand { start, end } => {
+                Mode::OnDemand { start_ms: start.as_millis(), end_ms: end.as_millis() }
+            }
+        }
+    }
+
+    /// Lets a live session begin with the newest fragments up to its number, but not before a pause: what was filmed
+    /// before it is no longer live. Returns the newest one.
+    async fn begin_live(
+        &self,
+        call: &Call,
+        session: &mut Session,
+        now: Timestamp,
+    ) -> Answer<Option<Fragment>> {
+        let app = &call.app;
+        let key = app.config.media_key(&self.stream);
+        let Some(newest) = app.fragments.latest(&key).await? else { return Ok(None) };
+        let ends_at = |fragment: &Fragment| {
+            let entry = &fragment.entry;
+            entry.server_timestamp.plus_millis(entry.duration_ms.into())
+        };
+        if now.millis_since(ends_at(&newest)) > LIVE_MS {
+            return Ok(None);
+        }
+        let wanted = usize::from(session.fragments_max);
+        let mut span = wanted as u64 * 2;
+        let fragments = loop {
+            let from = newest.entry.sequence.saturating_sub(span);
+            let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
+            let from_i64 = i64::try_from(from).unwrap_or(i64::MAX);
+            let found = app.fragments.list(&key, FragmentQuery { from: from_i64, ..all }).await?;
+            if found.len() >= wanted || from == 0 {
+                break found;
+            }
+            // Sequences have gaps: each producer's connection takes a block of them.
+            span = span.saturating_mul(8);
+        };
+        let mut first = &newest;
+        for fragment in fragments.iter().rev().take(wanted) {
+            let pause = first.entry.server_timestamp.millis_since(ends_at(fragment));
+            if pause > LIVE_MS {
+                break;
+            }
+            first = fragment;
+        }
+        session.mode = Mode::Live { first_sequence: first.entry.sequence, initial_ms: 0 };
+        Ok(Some(newest))
+    }
+
+    async fn first_in_range(&self, call: &Call, now: Timestamp) -> Answer<Option<Fragment>> {
+        let (start, end) = match self.range {
+            SessionRange::OnDemand { start, end } => (start, end),
+            SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
+            SessionRange::Live => return Ok(None),
+        };
+        let query = match self.selector {
+            FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
+            FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
+        };
+        let app = &call.app;
+        let key = app.config.media_key(&self.stream);
+        let expired_before = expired_before(&self.stream, now);
+        let mut query = query(start, end, 64);
+        // Expired media waits for the rest of its media file to expire; it is not seen any more.
+        loop {
+            let found = app.fragments.list(&key, query).await?;
+            let Some(last) = found.last() else { return Ok(None) };
+            query = query.after(query.order.position(&last.entry));
+            let mut found = found.into_iter();
+            let alive = found.find(|fragment| fragment.entry.server_timestamp >= expired_before);
+            if alive.is_some() {
+                return Ok(alive);
+            }
+        }
+    }
+
+    /// Notes what the session shows at its beginning, on which the pace of a replay and the timeline of a growing
+    /// manifest depend.
+    async fn note_what_is_shown(
+        &self,
+        call: &Call,
+        session: &mut Session,
+        now: Timestamp,
+    ) -> Answer<()> {
+        let app = &call.app;
+        let mut candidates = Candidates::new(app, &self.stream, session, None, now);
+        let mut walk = Walk::new(session, Progress::default(), now.as_millis());
+        let mut next = candidates.next(&app.library).await?;
+        let mut count = 0;
+        while let Some(fragment) = next.filter(|_| count < session.fragments_max) {
+            next = candidates.next(&app.library).await?;
+            walk.push(fragment, next.as_ref());
+            count = u16::try_from(walk.shown()).unwrap_or(u16::MAX);
+        }
+        let shown = walk.finish().window;
+        if shown.is_empty() {
+            return Err(KvsError::not_found(NO_FRAGMENTS).into());
+        }
+        let shown_ms = shown.iter().map(|entry| entry.fragment.duration_ms).sum();
+        match &mut session.mode {
+            Mode::Live { initial_ms, .. } => *initial_ms = shown_ms,
+            Mode::LiveReplay { initial_count, initial_ms, .. } => {
+                (*initial_count, *initial_ms) = (count, shown_ms);
+            }
+            Mode::OnDemand { .. } => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! HTTP Live Streaming: the text of playlists. Pure.
+
+pub(super) mod playlist;

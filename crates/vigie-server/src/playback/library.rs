@@ -1,0 +1,360 @@
+//! Stored fragments as sessions see them: reads them, and remembers for a while what many viewers want.
+//!
+//! Everything that is remembered here can be read again: a restart costs time and changes no answer. Decides nothing
+//! about which fragments a session shows; that is [`super::selection`].
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::OnceCell;
+use vigie_kvs::KvsError;
+use vigie_kvs::shapes::archived_media::FragmentSelectorType;
+use vigie_kvs::shapes::streaming_session::ContainerFormat;
+use vigie_media::Timestamp;
+use vigie_media::matroska::{DocumentHeader, Limits};
+use vigie_store::{Fragment, FragmentOrder, FragmentQuery, MediaFileId};
+
+use super::selection::{Candidate, Progress, Walk};
+use super::session::{Mode, Protocol, Session};
+use super::tracks::{PlayedTracks, unreadable};
+use crate::api::fragments::fragment_number;
+use crate::app::App;
+use crate::db::Stream;
+use crate::fragment_store::FragmentStoreError;
+use crate::reconcile::expired_before;
+
+/// Bytes of stored fragments that are kept in memory for the next viewer.
+const FRAGMENT_BYTES_MAX: u64 = 64 << 20;
+/// Documents whose tracks are remembered.
+const DOCUMENTS_MAX: u64 = 1024;
+/// Entries of playlists that are remembered, of all sessions together.
+const ENTRIES_MAX: u64 = 200_000;
+/// Index entries that are read at a time.
+const ENTRIES_PER_READ: usize = 1000;
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(crate) struct Library {
+    documents: Recent<(MediaFileId, Form), Arc<OnceCell<Arc<Document>>>>,
+    fragments: Recent<(MediaFileId, u64), Arc<OnceCell<Bytes>>>,
+    progress: Recent<u64, Arc<Progress>>,
+}
+
+/// What a session can play of a document, or why it cannot.
+type Document = Result<PlayedTracks, KvsError>;
+
+/// The forms of playback in which different tracks fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    HlsMp4,
+    HlsTs,
+    Dash,
+}
+
+impl Form {
+    const fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Hls { container: ContainerFormat::FragmentedMp4, .. } => Self::HlsMp4,
+            Protocol::Hls { container: ContainerFormat::MpegTs, .. } => Self::HlsTs,
+            Protocol::Dash { .. } => Self::Dash,
+        }
+    }
+}
+
+impl Library {
+    /// What a session of this protocol can play of the document that a fragment belongs to.
+    pub(crate) async fn document(
+        &self,
+        app: &App,
+        fragment: &Fragment,
+        protocol: Protocol,
+    ) -> Result<Arc<Document>, FragmentStoreError> {
+        let key = (fragment.media_file.id, Form::of(protocol));
+        let cell = self.documents.get_or_insert(key, 1, DOCUMENTS_MAX);
+        let read = || async {
+            let raw = app.fragments.read_header(fragment).await?;
+            let document = match DocumentHeader::parse(&raw, Limits::KVS) {
+                Ok(header) => PlayedTracks::of(header, protocol),
+                Err(error) => Err(unreadable(&error)),
+            };
+            Ok(Arc::new(document))
+        };
+        cell.get_or_try_init(read).await.cloned()
+    }
+
+    /// The bytes of a stored fragment. Viewers who want one at once cause one read.
+    pub(crate) async fn bytes(
+        &self,
+        app: &App,
+        fragment: &Fragment,
+    ) -> Result<Bytes, FragmentStoreError> {
+        let entry = &fragment.entry;
+        let key = (fragment.media_file.id, entry.offset);
+        let cell = self.fragments.get_or_insert(key, entry.size_bytes, FRAGMENT_BYTES_MAX);
+        cell.get_or_try_init(|| app.fragments.read(fragment)).await.cloned()
+    }
+
+    /// The fragment with this number, if the session may show it.
+    pub(crate) async fn fragment(
+        &self,
+        app: &App,
+        stream: &Stream,
+        session: &Session,
+        number: vigie_kvs::FragmentNumber,
+    ) -> Result<Option<Fragment>, FragmentStoreError> {
+        let Ok(sequence) = i64::try_from(number.sequence()) else { return Ok(None) };
+        let all = FragmentQuery::all(FragmentOrder::Sequence, 1);
+        let query = FragmentQuery { from: sequence, until: sequence, ..all };
+        let found = app.fragments.list(&app.config.media_key(stream), query).await?;
+        let expired_before = expired_before(stream, app.clock.now().wall);
+        Ok(found.into_iter().next().filter(|fragment| {
+            fragment_number(&fragment.entry) == number
+                && fragment.entry.server_timestamp >= expired_before
+                && is_in_range(session, fragment)
+        }))
+    }
+
+    /// What a session shows now.
+    pub(crate) async fn progress(
+        &self,
+        app: &App,
+        stream: &Stream,
+        session: &Session,
+    ) -> Result<Arc<Progress>, FragmentStoreError> {
+        let known = self.progress.get(&session.id).unwrap_or_default();
+        let now = app.clock.now().wall;
+        let mut candidates = Candidates::new(app, stream, session, known.position, now);
+        let mut next = candidates.next(self).await?;
+        if next.is_none() {
+            return Ok(known);
+        }
+        let mut walk = Walk::new(session, Progress::clone(&known), now.as_millis());
+        if let (Some(first), None) = (&next, known.position) {
+            walk.begin_at(first.number.sequence());
+        }
+        while let Some(fragment) = next.filter(|_| walk.wants_more()) {
+            next = candidates.next(self).await?;
+            walk.push(fragment, next.as_ref());
+        }
+        let progress = Arc::new(walk.finish());
+        if session.is_live() {
+            let cost = progress.window.len() as u64 + 1;
+            self.progress.insert(session.id, Arc::clone(&progress), cost, ENTRIES_MAX);
+        }
+        Ok(progress)
+    }
+}
+
+/// A session's token opens the fragments that it can show and no others of its stream.
+fn is_in_range(session: &Session, fragment: &Fragment) -> bool {
+    let entry = &fragment.entry;
+    let at = match session.selector {
+        FragmentSelectorType::ProducerTimestamp => entry.producer_timestamp,
+        FragmentSelectorType::ServerTimestamp => entry.server_timestamp,
+    };
+    let at = at.as_millis();
+    match session.mode {
+        Mode::Live { first_sequence, .. } => entry.sequence >= first_sequence,
+        Mode::LiveReplay { start_ms, end_ms, .. } => {
+            at >= start_ms && end_ms.is_none_or(|end_ms| at <= end_ms)
+        }
+        Mode::OnDemand { start_ms, end_ms } => (start_ms..=end_ms).contains(&at),
+    }
+}
+
+/// The stored fragments that a session could show, in the order of its walk.
+pub(super) struct Candidates<'a> {
+    app: &'a App,
+    session: &'a Session,
+    key: String,
+    query: FragmentQuery,
+    expired_before: Timestamp,
+    page: VecDeque<Fragment>,
+    ended: bool,
+    /// The document of the fragment before, and its parameters if it fits the session.
+    document: Option<(MediaFileId, Option<u64>)>,
+}
+
+impl<'a> Candidates<'a> {
+    pub(super) fn new(
+        app: &'a App,
+        stream: &Stream,
+        session: &'a Session,
+        after: Option<vigie_store::FragmentPosition>,
+        now: Timestamp,
+    ) -> Self {
+        let all = query(session);
+        Self {
+            app,
+            session,
+            key: app.config.media_key(stream),
+            query: after.map_or(all, |position| all.after(position)),
+            expired_before: expired_before(stream, now),
+            page: VecDeque::new(),
+            ended: false,
+            document: None,
+        }
+    }
+
+    pub(super) async fn next(
+        &mut self,
+        library: &Library,
+    ) -> Result<Option<Candidate>, FragmentStoreError> {
+        loop {
+            while let Some(fragment) = self.page.pop_front() {
+                if fragment.entry.server_timestamp < self.expired_before {
+                    continue;
+                }
+                if let Some(parameters_id) = self.parameters_id(library, &fragment).await? {
+                    return Ok(Some(self.candidate(&fragment, parameters_id)));
+                }
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let page = self.app.fragments.list(&self.key, self.query).await?;
+            self.ended = page.len() < self.query.limit;
+            if let Some(last) = page.last() {
+                self.query = self.query.after(self.query.order.position(&last.entry));
+            }
+            self.page = page.into();
+        }
+    }
+
+    /// `None` when the fragment's document is of other codecs than the session: players could not go on with it.
+    async fn parameters_id(
+        &mut self,
+        library: &Library,
+        fragment: &Fragment,
+    ) -> Result<Option<u64>, FragmentStoreError> {
+        let id = fragment.media_file.id;
+        if let Some((_, known)) = self.document.filter(|(of, _)| *of == id) {
+            return Ok(known);
+        }
+        let document = match library.document(self.app, fragment, self.session.protocol).await {
+            Ok(document) => document,
+            // Deleted since it was listed.
+            Err(FragmentStoreError::FragmentGone) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let fits = |tracks: &&PlayedTracks| tracks.codecs == self.session.codecs;
+        let parameters_id =
+            document.as_ref().as_ref().ok().filter(fits).map(|tracks| tracks.parameters_id);
+        self.document = Some((id, parameters_id));
+        Ok(parameters_id)
+    }
+
+    fn candidate(&self, fragment: &Fragment, parameters_id: u64) -> Candidate {
+        let entry = &fragment.entry;
+        Candidate {
+            position: self.query.order.position(entry),
+            number: fragment_number(entry),
+            producer_ms: entry.producer_timestamp.as_millis(),
+            server_ms: entry.server_timestamp.as_millis(),
+            duration_ms: entry.duration_ms.into(),
+            size_bytes: entry.size_bytes,
+            parameters_id,
+        }
+    }
+}
+
+fn query(session: &Session) -> FragmentQuery {
+    let range = |start_ms, end_ms| {
+        let (start, end) = (Timestamp::from_millis(start_ms), Timestamp::from_millis(end_ms));
+        match session.selector {
+            FragmentSelectorType::ProducerTimestamp => {
+                FragmentQuery::producer_range(start, end, ENTRIES_PER_READ)
+            }
+            FragmentSelectorType::ServerTimestamp => {
+                FragmentQuery::server_range(start, end, ENTRIES_PER_READ)
+            }
+        }
+    };
+    match session.mode {
+        Mode::Live { first_sequence, .. } => FragmentQuery {
+            from: i64::try_from(first_sequence).unwrap_or(i64::MAX),
+            ..FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ)
+        },
+        Mode::LiveReplay { start_ms, end_ms, .. } => range(start_ms, end_ms.unwrap_or(i64::MAX)),
+        Mode::OnDemand { start_ms, end_ms } => range(start_ms, end_ms),
+    }
+}
+
+/// The values that were put in last, up to a total cost.
+struct Recent<K, V>(Mutex<RecentValues<K, V>>);
+
+struct RecentValues<K, V> {
+    values: HashMap<K, (V, u64)>,
+    order: VecDeque<K>,
+    cost: u64,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(RecentValues { values: HashMap::new(), order: VecDeque::new(), cost: 0 }))
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
+    fn lock(&self) -> MutexGuard<'_, RecentValues<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, key: &K) -> Option<V> {
+        self.lock().values.get(key).map(|(value, _)| value.clone())
+    }
+
+    fn insert(&self, key: K, value: V, cost: u64, cost_max: u64) {
+        self.lock().insert(key, value, cost, cost_max);
+    }
+
+    fn get_or_insert(&self, key: K, cost: u64, cost_max: u64) -> V
+    where
+        V: Default,
+    {
+        let mut recent = self.lock();
+        if let Some((value, _)) = recent.values.get(&key) {
+            return value.clone();
+        }
+        let value = V::default();
+        recent.insert(key, value.clone(), cost, cost_max);
+        value
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> RecentValues<K, V> {
+    fn insert(&mut self, key: K, value: V, cost: u64, cost_max: u64) {
+        self.cost += cost;
+        match self.values.insert(key.clone(), (value, cost)) {
+            Some((_, former_cost)) => self.cost -= former_cost,
+            None => self.order.push_back(key),
+        }
+        while self.cost > cost_max {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some((_, cost)) = self.values.remove(&oldest) {
+                self.cost -= cost;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_first_goes_first_when_the_cost_is_too_high() {
+        let recent: Recent<u8, char> = Recent::default();
+        for (key, value) in [(1, 'a'), (2, 'b'), (3, 'c')] {
+            recent.insert(key, value, 4, 10);
+        }
+        let all = [1, 2, 3].map(|key| recent.get(&key));
+        assert_eq!(all, [None, Some('b'), Some('c')]);
+        recent.insert(2, 'd', 6, 10);
+        assert_eq!([recent.get(&2), recent.get(&3)], [Some('d'), Some('c')], "10 are allowed");
+        recent.insert(9, 'e', 11, 10);
+        assert!(recent.lock().values.is_empty() && recent.lock().cost == 0, "too dear to keep");
+    }
+}

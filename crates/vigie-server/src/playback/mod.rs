@@ -1,0 +1,23 @@
+//! Playback: HLS and DASH sessions over the stored fragments.
+//!
+//! ```text
+//! create       the two operations that make sessions      serve      what a session's URLs answer
+//! session      what a session is, and its token           library    stored fragments, for both
+//! selection    which fragments it shows, how numbered     tracks     what of a document is played
+//! hls, dash    the texts of playlists and manifests
+//! ```
+//!
+//! Nothing is stored for a session, nothing is transcoded and nothing is kept on disk twice: media segments are made
+//! when they are asked for, from one stored fragment each.
+
+mod create;
+mod hls;
+mod library;
+mod selection;
+mod serve;
+mod session;
+mod tracks;
+
+pub(crate) use create::get_hls_streaming_session_url;
+pub(crate) use library::Library;
+pub(crate) use serve::serve;

@@ -1,0 +1,229 @@
+//! A playback session: what it plays and how, and the token that carries all of it.
+//!
+//! Sessions are stateless. The token is sealed (AES-256-GCM under a key that is derived from the master key for this
+//! purpose), so that it can be neither read, nor made, nor changed outside, and any instance of the server can serve
+//! it. It names one stream by name and creation time: it opens nothing else, and nothing at all once that stream is
+//! gone. Decides nothing about which fragments a session shows.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use vigie_kvs::arn::{Place, StreamArn};
+use vigie_kvs::shapes::archived_media::FragmentSelectorType;
+use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
+use vigie_media::Timestamp;
+
+use super::tracks::Codecs;
+use crate::auth::{MasterKey, SealError};
+
+/// What a session plays and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Tells sessions apart where the server remembers something of them.
+    #[serde(rename = "i")]
+    pub id: u64,
+    /// The stream's name.
+    #[serde(rename = "n")]
+    pub stream_name: String,
+    /// When the stream was created, in milliseconds: with the name, the ARN.
+    #[serde(rename = "c")]
+    pub stream_created_ms: i64,
+    /// When the session was made.
+    #[serde(rename = "t")]
+    pub created_ms: i64,
+    /// When it ends.
+    #[serde(rename = "e")]
+    pub expires_ms: i64,
+    /// The protocol with its options.
+    #[serde(rename = "p")]
+    pub protocol: Protocol,
+    /// By which clock fragments are chosen.
+    #[serde(rename = "s")]
+    pub selector: FragmentSelectorType,
+    /// Which fragments.
+    #[serde(rename = "m")]
+    pub mode: Mode,
+    /// Fragments of a playlist or manifest at most.
+    #[serde(rename = "x")]
+    pub fragments_max: u16,
+    /// What a fragment has to hold to belong to the session.
+    #[serde(rename = "k")]
+    pub codecs: Codecs,
+}
+
+/// How a session is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Protocol {
+    /// HTTP Live Streaming.
+    #[serde(rename = "h")]
+    Hls {
+        /// What media is packed in.
+        #[serde(rename = "c")]
+        container: ContainerFormat,
+        /// Where the player's timeline begins anew.
+        #[serde(rename = "d")]
+        discontinuity: DiscontinuityMode,
+        /// `EXT-X-PROGRAM-DATE-TIME` for each fragment.
+        #[serde(rename = "t")]
+        display_timestamp: bool,
+    },
+    /// MPEG-DASH.
+    #[serde(rename = "d")]
+    Dash {
+        /// `kvs:ts` for each fragment.
+        #[serde(rename = "t")]
+        display_timestamp: bool,
+        /// `kvs:fn` for each fragment.
+        #[serde(rename = "n")]
+        display_number: bool,
+    },
+}
+
+/// Which fragments a session shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Mode {
+    /// From the fragment with this sequence on, the newest.
+    #[serde(rename = "l")]
+    Live {
+        /// The first fragment that the session showed.
+        #[serde(rename = "s")]
+        first_sequence: u64,
+        /// The media that it showed when it was made.
+        #[serde(rename = "d")]
+        initial_ms: i64,
+    },
+    /// From an instant on, at the pace of the media.
+    #[serde(rename = "r")]
+    LiveReplay {
+        /// The first instant.
+        #[serde(rename = "s")]
+        start_ms: i64,
+        /// The last one.
+        #[serde(rename = "e")]
+        end_ms: Option<i64>,
+        /// How many fragments it showed when it was made.
+        #[serde(rename = "n")]
+        initial_count: u16,
+        /// How much media that was.
+        #[serde(rename = "d")]
+        initial_ms: i64,
+    },
+    /// A range, all at once.
+    #[serde(rename = "o")]
+    OnDemand {
+        /// The first instant.
+        #[serde(rename = "s")]
+        start_ms: i64,
+        /// The last one.
+        #[serde(rename = "e")]
+        end_ms: i64,
+    },
+}
+
+impl Session {
+    /// The token, fit for a URL's query. Ends with `~`, as the service's tokens do.
+    pub(crate) fn seal(&self, master_key: &MasterKey) -> Result<String, SealError> {
+        let content = serde_json::to_vec(self).map_err(|_| SealError::NotSealed)?;
+        let sealed = master_key.playback().seal(PURPOSE, &content)?;
+        Ok(format!("{}~", URL_SAFE_NO_PAD.encode(sealed)))
+    }
+
+    /// What a token holds; `None` when it is not one of this server's.
+    pub(crate) fn open(master_key: &MasterKey, token: &str) -> Option<Self> {
+        let sealed = URL_SAFE_NO_PAD.decode(token.strip_suffix('~')?).ok()?;
+        let content = master_key.playback().open(PURPOSE, &sealed).ok()?;
+        serde_json::from_slice(&content).ok()
+    }
+
+    /// The ARN of its stream.
+    pub(crate) fn stream_arn(&self, place: Place) -> StreamArn {
+        StreamArn {
+            place,
+            stream_name: self.stream_name.clone(),
+            creation_time: Timestamp::from_millis(self.stream_created_ms),
+        }
+    }
+
+    /// Whether it has ended at `now`.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        now.as_millis() >= self.expires_ms
+    }
+
+    /// Whether its media is packed in MPEG transport streams.
+    pub(crate) fn is_transport_stream(&self) -> bool {
+        let ts = ContainerFormat::MpegTs;
+        matches!(self.protocol, Protocol::Hls { container, .. } if container == ts)
+    }
+
+    /// Whether its playlist or manifest grows.
+    pub(crate) fn is_live(&self) -> bool {
+        !matches!(self.mode, Mode::OnDemand { .. })
+    }
+}
+
+/// A form of the content that older servers do not understand gets another number.
+const PURPOSE: &str = "playback session 1";
+
+#[cfg(test)]
+pub(super) fn example() -> Session {
+    Session {
+        id: 7,
+        stream_name: "gate".into(),
+        stream_created_ms: 1_795_000_000_000,
+        created_ms: 1_795_363_060_000,
+        expires_ms: 1_795_363_360_000,
+        protocol: Protocol::Hls {
+            container: ContainerFormat::FragmentedMp4,
+            discontinuity: DiscontinuityMode::OnDiscontinuity,
+            display_timestamp: false,
+        },
+        selector: FragmentSelectorType::ProducerTimestamp,
+        mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
+        fragments_max: 1000,
+        codecs: Codecs::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_under_its_master_key_alone_and_not_changed() {
+        let key = MasterKey::from_bytes([7; 32]);
+        let token = example().seal(&key).unwrap();
+        assert_eq!(Session::open(&key, &token), Some(example()));
+        assert_eq!(Session::open(&MasterKey::from_bytes([8; 32]), &token), None);
+        assert!(token.ends_with('~') && token.len() < 400, "{token}");
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
+        assert!(token.bytes().all(fit), "{token}");
+        for at in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            // The last character of base64 may hold bits that mean nothing; the decoder refuses those too.
+            assert_eq!(Session::open(&key, &changed), None, "changed at {at}");
+        }
+        for wrong in ["", "~", "AAAA~", &token[..token.len() - 1], &token[4..], "é~"] {
+            assert_eq!(Session::open(&key, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_sealed_under_the_master_key_is_no_token() {
+        let key = MasterKey::from_bytes([7; 32]);
+        let content = serde_json::to_vec(&example()).unwrap();
+        let sealed = key.seal(PURPOSE, &content).unwrap();
+        let token = format!("{}~", URL_SAFE_NO_PAD.encode(sealed));
+        assert_eq!(Session::open(&key, &token), None);
+    }
+
+    #[test]
+    fn a_session_ends_at_its_time_and_names_one_stream() {
+        let session = example();
+        assert!(!session.has_expired(Timestamp::from_millis(1_795_363_359_999)));
+        assert!(session.has_expired(Timestamp::from_millis(1_795_363_360_000)));
+        let arn = session.stream_arn(Place::new("us-east-1", "000000000000")).to_string();
+        assert_eq!(arn, "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1795000000000");
+    }
+}

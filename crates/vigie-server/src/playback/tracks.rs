@@ -1,0 +1,159 @@
+//! What of a document a session can play: which codecs fit which form of playback, and which set of codec parameters
+//! a fragment needs.
+//!
+//! Pure. One video and one audio track are played, the first of each kind. In URLs the video track is number 1 and the
+//! audio track number 2, or 1 where there is no video, whatever the producer called them.
+
+use serde::{Deserialize, Serialize};
+use vigie_kvs::shapes::streaming_session::ContainerFormat;
+use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::matroska::{DocumentHeader, ReadError};
+use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
+use vigie_media::{Track, TrackKind};
+
+use super::session::Protocol;
+
+/// What is in a fragment, as far as a session has to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Codecs {
+    /// The codec of the video track.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoCodec>,
+    /// The codec of the audio track that is played.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioCodec>,
+}
+
+/// A codec of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum VideoCodec {
+    #[serde(rename = "4")]
+    H264,
+    #[serde(rename = "5")]
+    H265,
+}
+
+/// A codec of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AudioCodec {
+    #[serde(rename = "c")]
+    Aac,
+    #[serde(rename = "7")]
+    G711,
+}
+
+/// The tracks of a document that a session plays, with the document's header.
+#[derive(Clone, Debug)]
+pub(crate) struct PlayedTracks {
+    /// Of the document the fragments belong to.
+    pub header: DocumentHeader,
+    /// The video track, then the audio track; at least one.
+    pub tracks: Vec<SampleTrack>,
+    /// What they are.
+    pub codecs: Codecs,
+    /// Names the codec parameters: documents with equal ones share it.
+    pub parameters_id: u64,
+}
+
+impl PlayedTracks {
+    /// Of a document, for a session of this protocol; the exception that the session operations declare where there is
+    /// nothing that can be played.
+    pub(crate) fn of(header: DocumentHeader, protocol: Protocol) -> Result<Self, KvsError> {
+        let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
+        let video = first(TrackKind::Video);
+        let audio = first(TrackKind::Audio);
+        let mut tracks = Vec::new();
+        let mut codecs = Codecs::default();
+        let mut parameters = Parameters::new();
+        if let Some(video) = video {
+            let track = SampleTrack::new(video).map_err(|error| refusal(&error))?;
+            let codec = match track.config() {
+                CodecConfig::H264(_) => VideoCodec::H264,
+                CodecConfig::H265(_) => VideoCodec::H265,
+                _ => return Err(unsupported(&video.codec_id)),
+            };
+            if codec == VideoCodec::H265 && is_transport_stream(protocol) {
+                return Err(unsupported("H.265 in MPEG_TS"));
+            }
+            codecs.video = Some(codec);
+            parameters.add(video);
+            tracks.push(track);
+        }
+        if let Some(audio) = audio {
+            let track = SampleTrack::new(audio).map_err(|error| refusal(&error));
+            // HLS carries no G.711. A camera's pictures are not refused for the sake of its sound.
+            let is_g711 =
+                matches!(track.as_ref().map(SampleTrack::config), Ok(CodecConfig::G711(_)));
+            let left_out = is_g711 && matches!(protocol, Protocol::Hls { .. });
+            if left_out && video.is_none() {
+                return Err(unsupported("G.711 in HLS"));
+            }
+            if !left_out {
+                let track = track?;
+                codecs.audio = Some(match track.config() {
+                    CodecConfig::Aac(..) => AudioCodec::Aac,
+                    CodecConfig::G711(_) => AudioCodec::G711,
+                    _ => return Err(unsupported(&audio.codec_id)),
+                });
+                parameters.add(audio);
+                tracks.push(track);
+            }
+        }
+        if tracks.is_empty() {
+            return Err(unsupported("no video and no audio track"));
+        }
+        Ok(Self { tracks, codecs, parameters_id: parameters.0, header })
+    }
+
+    /// The track with this number in URLs.
+    pub(crate) fn track(&self, number: usize) -> Option<&SampleTrack> {
+        self.tracks.get(number.checked_sub(1)?)
+    }
+}
+
+fn is_transport_stream(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Hls { container: ContainerFormat::MpegTs, .. })
+}
+
+/// What stands between a track and its playback, as the exception for it.
+pub(crate) fn refusal(error: &SampleError) -> KvsError {
+    let kind = match error {
+        SampleError::MissingCodecPrivate { .. } => ErrorKind::MissingCodecPrivateData,
+        SampleError::InvalidCodecPrivate { .. } => ErrorKind::InvalidCodecPrivateData,
+        _ => ErrorKind::UnsupportedStreamMediaType,
+    };
+    KvsError::new(kind, format!("the stream cannot be played: {error}"))
+}
+
+/// A stored document header that cannot be read again.
+pub(crate) fn unreadable(error: &ReadError) -> KvsError {
+    unsupported(&error.to_string())
+}
+
+fn unsupported(what: &str) -> KvsError {
+    let message = format!("the stream cannot be played in this form: {what}");
+    KvsError::new(ErrorKind::UnsupportedStreamMediaType, message)
+}
+
+/// FNV-1a over what the initialization of a decoder is made of. It tells the parameters of one stream's documents
+/// apart, and nobody gains by making two of his own alike.
+struct Parameters(u64);
+
+impl Parameters {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, track: &Track) {
+        self.bytes(&track.number.to_be_bytes());
+        self.bytes(track.codec_id.as_bytes());
+        self.bytes(&(track.codec_private.len() as u64).to_be_bytes());
+        self.bytes(&track.codec_private);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
