@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -50,7 +51,8 @@ def stop(daemon):
 
 def store_key(folder, stream):
     """The stream as `vigie store list` names it."""
-    (key,) = [line["Stream"] for line in json.loads(store("list", folder, "--json")) if stream in line["Stream"]]
+    keys = [line["Stream"] for line in json.loads(store("list", folder, "--json"))]
+    (key,) = [key for key in keys if re.search(rf"(^|/){stream}($|[./])", key)]
     return key
 
 
@@ -198,6 +200,25 @@ def test_an_export_is_one_file_with_every_frame(filled, tmp_path, name):
     # As long as what was recorded, and not as the clock says.
     span = max(capture.producer_starts_ms()) - min(capture.producer_starts_ms())
     assert span / 1000 <= float(container["duration"]) <= span / 1000 + 10
+
+
+def test_an_export_to_mp4_has_every_frame(filled, tmp_path):
+    folder, name, output = filled.server.data_dir, "kvssink_http", tmp_path / "out.mp4"
+    assert "fragments" in store("export", folder, "--stream", store_key(folder, name), "--output", output)
+    _, packets, complaints = probe(output)
+    _, stored, known = probe(put_media.FIXTURES / f"{name}.mkv")
+    assert complaints == known
+    assert len(packets) == len(stored)
+    assert output.read_bytes()[4:8] == b"ftyp"
+
+
+def test_media_that_mp4_cannot_hold_is_refused(filled, tmp_path):
+    folder, output = filled.server.data_dir, tmp_path / "out.mp4"
+    # Its payloads are zeros: no frame of it is H.265.
+    key = store_key(folder, "sdkc_h265")
+    said = store("export", folder, "--stream", key, "--output", output, expect=1)
+    assert "no fragment of the range can be written as MP4" in said
+    assert not output.exists()
 
 
 def test_an_export_of_a_range_has_the_fragments_that_meet_it(filled, tmp_path):

@@ -13,6 +13,7 @@ mod json_boundary;
 mod matroska;
 mod mp4;
 mod parameter_sets;
+mod playback;
 mod sigv4;
 
 pub use acknowledgements::acknowledgements;
@@ -24,6 +25,7 @@ pub use json_boundary::json_boundary;
 pub use matroska::matroska;
 pub use mp4::mp4;
 pub use parameter_sets::parameter_sets;
+pub use playback::playback;
 pub use sigv4::sigv4;
 
 /// A reader's name, which is also that of its corpus folder and of its fuzz target, and what is asked of it.
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("matroska", matroska),
     ("mp4", mp4),
     ("parameter_sets", parameter_sets),
+    ("playback", playback),
     ("sigv4", sigv4),
 ];
 

@@ -327,7 +327,7 @@ pub struct StoreExportOptions {
     /// Media before this time [default: the newest]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
-    /// The file to write, .mkv; it must not exist
+    /// The file to write, .mkv or .mp4; it must not exist
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -13,7 +13,7 @@ use vigie_store::{
     describe,
 };
 
-use super::{Folder, mkv};
+use super::{Folder, mkv, mp4};
 use crate::cli::StoreExportOptions;
 use crate::failure::{Doing, Failure};
 use crate::output;
@@ -33,6 +33,7 @@ pub struct Exported {
 /// Each container that an export can write, by the output's extension.
 enum Container {
     Matroska,
+    Mp4,
 }
 
 pub fn export(options: &StoreExportOptions) -> Result<(), Failure> {
@@ -54,6 +55,7 @@ pub fn export(options: &StoreExportOptions) -> Result<(), Failure> {
     };
     let exported = match container {
         Container::Matroska => mkv::write(&options.output, &header, &selection)?,
+        Container::Mp4 => mp4::write(&options.output, &header, &selection)?,
     };
     let Exported { fragment_count, size_bytes, lost_count } = exported;
     let (path, size) = (options.output.display(), output::size_text(size_bytes));
@@ -69,7 +71,8 @@ pub fn export(options: &StoreExportOptions) -> Result<(), Failure> {
 fn container(output: &Path) -> Result<Container, Failure> {
     match output.extension().and_then(|extension| extension.to_str()) {
         Some("mkv") => Ok(Container::Matroska),
-        _ => Err(Failure::usage(format!("--output {} must end in .mkv", output.display()))),
+        Some("mp4") => Ok(Container::Mp4),
+        _ => Err(Failure::usage(format!("--output {} must end in .mkv or .mp4", output.display()))),
     }
 }
 
@@ -193,9 +196,18 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// A file that is new, for one container's bytes. What is left of a failed export is removed.
-pub fn create(path: &Path) -> Result<std::fs::File, Failure> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+/// Makes the new file `path` for one container's bytes. What is left of a failed export is removed.
+pub fn write_new(
+    path: &Path,
+    write: impl FnOnce(std::fs::File) -> Result<Exported, Failure>,
+) -> Result<Exported, Failure> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let file = file.map_err(|error| {
         Failure::other(format!("cannot create {}: {}", path.display(), describe(&error)))
+    })?;
+    write(file).inspect_err(|_| {
+        if let Err(error) = std::fs::remove_file(path) {
+            tracing::warn!(path = %path.display(), %error, "remove an incomplete export");
+        }
     })
 }

@@ -6,21 +6,16 @@ use std::path::Path;
 
 use vigie_media::matroska::{DocumentHeader, FileWriter};
 
-use super::export::{Exported, Selected, Selection, create};
+use super::export::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
 
-/// Writes the selection to the new file `path`. What is left of an attempt that failed is removed.
+/// Writes the selection to the new file `path`.
 pub fn write(
     path: &Path,
     header: &DocumentHeader,
     selection: &Selection<'_>,
 ) -> Result<Exported, Failure> {
-    let file = create(path)?;
-    write_to(file, path, header, selection).inspect_err(|_| {
-        if let Err(error) = std::fs::remove_file(path) {
-            tracing::warn!(path = %path.display(), %error, "remove an incomplete export");
-        }
-    })
+    write_new(path, |file| write_to(file, path, header, selection))
 }
 
 fn write_to(

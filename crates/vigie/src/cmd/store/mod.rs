@@ -6,6 +6,7 @@ mod check;
 mod export;
 mod list;
 mod mkv;
+mod mp4;
 mod repair;
 
 use std::path::{Path, PathBuf};
