@@ -5,12 +5,14 @@ import itertools
 import re
 import subprocess
 
+import botocore.exceptions
 import pytest
 
 import media
 import processes
 import put_media
 from streams import create_stream, data_client, list_fragments, refused
+from waiting import eventually
 
 # When the media of a test begins by the producer's clock: long ago, so that ranges are free of the present.
 START = 1_795_000_000
@@ -61,6 +63,7 @@ MEDIA = {
     "h264-b-frames-aac": media.h264_b_frames_aac_mkv,
     "h264-alaw": media.h264_alaw_mkv,
     "h265-aac": media.h265_aac_mkv,
+    "h265-mulaw": media.h265_mulaw_mkv,
 }
 
 
@@ -82,6 +85,15 @@ def test_a_clip_holds_the_frames_that_were_stored(site, stream, tmp_path, name):
     decode_times = [dts for _, dts, _ in ours]
     assert all(before < after for before, after in itertools.pairwise(decode_times))
     assert all(dts <= pts for pts, dts, _ in ours)
+
+
+def test_sound_alone_is_a_clip(site, stream, tmp_path):
+    capture = put_media.capture("sdkc_audio")
+    put_media.put(site.server, stream, capture)
+    start = min(capture.producer_starts_ms()) / 1000
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(get_clip(site.server, stream, start - 1, start + 60))
+    assert frame_hashes(path, "a", "-c", "copy") == frame_hashes(put_media.FIXTURES / "sdkc_audio.mkv", "a", "-c", "copy")
 
 
 def test_the_index_comes_first_and_says_when_the_clip_begins(site, stream, tmp_path):
@@ -250,3 +262,24 @@ def test_the_aws_cli_downloads_a_clip(site, stream, tmp_path):
         "kinesis-video-archived-media", "get-clip", "--stream-name", stream, "--clip-fragment-selector", selector, path
     )
     assert frame_hashes(path, "v", "-c", "copy") == frame_hashes(source, "v", "-c", "copy")
+
+
+def test_a_caller_can_tell_a_clip_that_broke_off(site, stream):
+    """Media deleted while it is sent: the answer is shorter than its head says."""
+    put_media.put(site.server, stream, put_media.recorded(media.heavy_h264_mkv(5), START))
+    client = data_client(site.server, "kinesis-video-archived-media", stream, "GET_CLIP")
+    selector = {
+        "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+        "TimestampRange": {"StartTimestamp": START, "EndTimestamp": START + 60},
+    }
+    body = client.get_clip(StreamName=stream, ClipFragmentSelector=selector)["Payload"]
+    body.read(65536)
+    kinesisvideo = site.server.client("kinesisvideo")
+    kinesisvideo.delete_stream(StreamARN=kinesisvideo.describe_stream(StreamName=stream)["StreamInfo"]["StreamARN"])
+    eventually(lambda: not stored_files(site.server, stream), 20, "the media is erased")
+    with pytest.raises((botocore.exceptions.IncompleteReadError, botocore.exceptions.ResponseStreamingError)):
+        body.read()
+
+
+def stored_files(server, stream):
+    return [path for path in server.media_files() if stream in str(path)]
