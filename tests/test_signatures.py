@@ -16,19 +16,26 @@ import signing
 from streams import create_stream
 
 
-def curl(server, path, body, secret=None, service="kinesisvideo", headers=()):
-    """POSTs with `curl --aws-sigv4`; returns (status, parsed body)."""
-    key_id, own_secret = server.key()
+def curl_as(server, key, path, body, service, *headers):
+    """POSTs with `curl --aws-sigv4` and that (id, secret); returns (status, text of the body)."""
     command = [
         "curl", "--silent", "--show-error", "--max-time", "20", "--noproxy", "*",
-        "--aws-sigv4", f"aws:amz:{signing.REGION}:{service}", "--user", f"{key_id}:{secret or own_secret}",
-        "--data-binary", json.dumps(body), "--write-out", "\n%{http_code}", server.url + path,
+        "--aws-sigv4", f"aws:amz:{signing.REGION}:{service}", "--user", ":".join(key),
+        "--data-binary", body, "--write-out", "\n%{http_code}", server.url + path,
     ]  # fmt: skip
-    for header in ("Content-Type: application/json", *headers):
+    for header in headers:
         command += ["--header", header]
     done = subprocess.run(command, env=processes.clean_environment(), capture_output=True, text=True, check=True)
     text, status = done.stdout.rsplit("\n", 1)
-    return int(status), json.loads(text)
+    return int(status), text
+
+
+def curl(server, path, body, secret=None, service="kinesisvideo", headers=()):
+    """POSTs JSON with the root key, or its id with another secret; returns (status, parsed body)."""
+    key_id, own_secret = server.key()
+    headers = ["Content-Type: application/json", *headers]
+    status, text = curl_as(server, (key_id, secret or own_secret), path, json.dumps(body), service, *headers)
+    return status, json.loads(text)
 
 
 class BodyQueryAuth(botocore.auth.SigV4QueryAuth):
@@ -109,3 +116,28 @@ def test_clocks_may_differ_by_what_is_set_and_no_more(tmp_path, option_seconds):
             assert status(offset_seconds) == (200, None), offset_seconds
         for offset_seconds in (-skew_seconds - 10, skew_seconds + 10):
             assert status(offset_seconds) == (403, "InvalidSignatureException"), offset_seconds
+
+
+def test_curl_uses_a_real_session_token_and_no_other(site):
+    create_stream(site.server, "curl-session")
+    form = urllib.parse.urlencode({"Action": "GetSessionToken", "Version": "2011-06-15", "DurationSeconds": 900})
+    key = site.server.key()
+    done = curl_as(site.server, key, "/", form, "sts", "Content-Type: application/x-www-form-urlencoded")
+    assert done[0] == 200, done
+    element = lambda name: done[1].split(f"<{name}>")[1].split("<")[0]  # noqa: E731
+    session, token = (element("AccessKeyId"), element("SecretAccessKey")), element("SessionToken")
+    body = json.dumps({"StreamName": "curl-session"})
+
+    def describe(key, *headers):
+        return curl_as(site.server, key, "/describeStream", body, "kinesisvideo", *headers)
+
+    status, answer = describe(session, f"X-Amz-Security-Token: {token}")
+    assert status == 200 and json.loads(answer)["StreamInfo"]["StreamName"] == "curl-session"
+    # Base64 text with one letter changed, no token at all, and a token with a key that is not its own.
+    other = token[:30] + ("A" if token[30] != "A" else "B") + token[31:]
+    wrong = [(session, [f"X-Amz-Security-Token: {other}"]), (session, []), (key, [f"X-Amz-Security-Token: {token}"])]
+    for credentials, headers in wrong:
+        status, answer = describe(credentials, *headers)
+        assert (status, json.loads(answer)["Message"]) == (403, "The security token included in the request is invalid.")
+    status, answer = describe((session[0], "another"), f"X-Amz-Security-Token: {token}")
+    assert status == 403 and "does not match" in json.loads(answer)["Message"]

@@ -99,6 +99,8 @@ pub fn aws_quotas(operation: &str) -> Quotas {
         | "UpdateNotificationConfiguration"
         | "UpdateStream"
         | "UpdateStreamStorageConfiguration" => (Some(50), Some(5)),
+        // All its operations together (STS's own service quotas).
+        "STS" => (Some(600), None),
         "PutMedia" | "GetMedia" => (None, Some(5)),
         "GetHLSStreamingSessionURL" | "GetDASHStreamingSessionURL" => (None, Some(25)),
         _ => (None, None),

@@ -130,6 +130,18 @@ impl ErrorKind {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
+    /// Whether the caller's credentials do not hold.
+    pub const fn is_of_authentication(self) -> bool {
+        matches!(
+            self,
+            Self::ExpiredToken
+                | Self::IncompleteSignature
+                | Self::InvalidSignature
+                | Self::MissingAuthenticationToken
+                | Self::UnrecognizedClient
+        )
+    }
+
     /// The HTTP status. awsJson services answer 400 where rest-json ones answer 404.
     pub const fn status(self, protocol: Protocol) -> u16 {
         match (protocol, self.rest_status()) {

@@ -82,6 +82,7 @@ impl From<KvsError> for StsError {
     fn from(error: KvsError) -> Self {
         let (status, code) = match error.kind {
             ErrorKind::AccessDenied => (403, "AccessDenied"),
+            ErrorKind::ClientLimitExceeded => (400, "Throttling"),
             ErrorKind::ExpiredToken => (403, "ExpiredToken"),
             ErrorKind::IncompleteSignature => (400, "IncompleteSignature"),
             ErrorKind::InvalidSignature => (403, "SignatureDoesNotMatch"),

@@ -326,3 +326,57 @@ async fn what_was_uploaded_is_listed_and_read() {
     }
     assert!(!read.windows(1000).any(|window| window == [1; 1000]), "the first fragment came again");
 }
+
+/// GetSessionToken with the root key; the SDK for STS is a crate of its own that nothing else needs.
+async fn session(site: &Site, duration_seconds: u64) -> Credentials {
+    let body =
+        format!("Action=GetSessionToken&Version=2011-06-15&DurationSeconds={duration_seconds}");
+    let body = bytes::Bytes::from(body);
+    let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+    let (server, now) = (&site.server, site.server.clock.wall());
+    let request = server.signed(&server.credentials, "/", "sts", &headers, Some(&body), now);
+    let answer = server.send(request.map(|()| http_body_util::Full::new(body))).await;
+    let answer = common::collect(answer).await;
+    let xml = String::from_utf8(answer.body.to_vec()).unwrap();
+    let element = |name: &str| {
+        let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{xml}"));
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    let token = Some(element("SessionToken"));
+    let (id, secret) = (element("AccessKeyId"), element("SecretAccessKey"));
+    Credentials::new(id, secret, token, None, "GetSessionToken")
+}
+
+#[tokio::test]
+async fn temporary_credentials_work_until_they_expire_and_with_their_own_token_alone() {
+    let mut site = Site::start().await;
+    site.create_stream("gate").await;
+    let root = site.credentials.clone();
+    let made = session(&site, 900).await;
+    let describe = |site: &Site| site.kinesisvideo().describe_stream().stream_name("gate").send();
+
+    site.credentials = made.clone();
+    describe(&site).await.unwrap();
+    let secrets = client!(site, aws_sdk_secretsmanager);
+    secrets.create_secret().name("cam").secret_string("{}").send().await.unwrap();
+
+    let unknown = (403, "UnrecognizedClientException".to_owned());
+    let (id, secret) = (made.access_key_id(), made.secret_access_key());
+    let another = session(&site, 900).await;
+    for token in [None, Some("no token"), another.session_token()] {
+        let token = token.map(str::to_owned);
+        site.credentials = Credentials::new(id, secret, token, None, "a wrong token");
+        assert_eq!(refusal(describe(&site).await), unknown);
+    }
+    let token = made.session_token().map(str::to_owned);
+    site.credentials = Credentials::new(id, "another", token, None, "a wrong secret");
+    assert_eq!(refusal(describe(&site).await), (403, "InvalidSignatureException".to_owned()));
+
+    site.credentials = made;
+    site.server.clock.advance(Duration::from_secs(890));
+    describe(&site).await.unwrap();
+    site.server.clock.advance(Duration::from_secs(11));
+    assert_eq!(refusal(describe(&site).await), (403, "ExpiredTokenException".to_owned()));
+    site.credentials = root;
+    describe(&site).await.unwrap();
+}

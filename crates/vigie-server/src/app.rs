@@ -12,7 +12,8 @@ use vigie_engine::clock::Clock;
 use vigie_kvs::version::version_token;
 
 use crate::audit::AuditLog;
-use crate::auth::MasterKey;
+use crate::auth::{MasterKey, PolicyCache};
+use crate::body_budget::BodyBudget;
 use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub metrics: Metrics,
     pub audit: AuditLog,
     pub limits: Limits,
+    pub policies: PolicyCache,
+    pub body_budget: Arc<BodyBudget>,
     pub hub_wakers: Arc<HubWakers>,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
@@ -59,6 +62,7 @@ impl App {
         audit: AuditLog,
     ) -> Self {
         let (alive, ended) = mpsc::channel(1);
+        let body_budget: Arc<BodyBudget> = Arc::default();
         let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
         let open_fragments = Arc::new(OpenFragments::new(config.open_fragments_bytes_max));
         let readers = Readers::new(config.reader_limits);
@@ -69,9 +73,11 @@ impl App {
             db,
             fragments,
             master_key,
-            metrics: Metrics::new(audit.failures()),
+            metrics: Metrics::new(audit.failures(), body_budget.refusals()),
             audit,
             limits,
+            policies: PolicyCache::default(),
+            body_budget,
             hub_wakers: Arc::default(),
             connections: Arc::default(),
             open_fragments,

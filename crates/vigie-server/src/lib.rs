@@ -20,6 +20,7 @@ mod api;
 mod app;
 mod audit;
 pub mod auth;
+mod body_budget;
 mod clip;
 mod config;
 mod console;

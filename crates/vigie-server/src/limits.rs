@@ -1,5 +1,5 @@
-//! What keeps one caller from harming the others: connections by address, calls by key, answers to those who repeat a
-//! refused PutMedia.
+//! What keeps one caller from harming the others: connections by address, calls by key, answers to those who repeat
+//! what was refused.
 //!
 //! The shell of `vigie_engine::rate_limit` and `vigie_engine::refusal_delay`: holds their state, waits, counts.
 
@@ -12,9 +12,10 @@ use tokio::sync::Semaphore;
 use vigie_engine::rate_limit::{Quotas, Rate, RateLimiter, aws_quotas};
 use vigie_engine::refusal_delay::RefusalDelays;
 use vigie_kvs::operation::PUT_MEDIA;
-use vigie_kvs::{ErrorKind, KvsError, Operation};
+use vigie_kvs::{ErrorKind, KvsError};
 
 use crate::app::App;
+use crate::auth::Identity;
 use crate::subject::Subject;
 
 /// Answers that are held back at once; a refusal beyond is answered without delay, which costs less than its memory.
@@ -31,10 +32,10 @@ pub enum RateLimits {
 }
 
 impl RateLimits {
-    fn quotas(self, operation: &Operation) -> Quotas {
+    fn quotas(self, operation: &str) -> Quotas {
         match self {
             Self::Off => Quotas::default(),
-            Self::Aws => aws_quotas(operation.name),
+            Self::Aws => aws_quotas(operation),
         }
     }
 }
@@ -42,12 +43,50 @@ impl RateLimits {
 /// A bucket belongs to a key (or a principal with temporary keys), an operation and, for the quota of a stream, the stream.
 type BucketKey = (String, &'static str, Option<String>);
 
+/// What is repeated, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Repeated {
+    /// PutMedia on a stream, by an access key id as claimed.
+    PutMedia { key: String, stream: String },
+    /// Credentials that do not hold: an access key id as claimed, from an address.
+    Credentials { key: String, address: IpAddr },
+}
+
+impl Repeated {
+    /// What a refusal of this kind repeats when it comes again; `None` for those that cost their caller time enough.
+    pub(crate) fn of(
+        subject: &Subject,
+        remote: IpAddr,
+        refused: Option<ErrorKind>,
+    ) -> Option<Self> {
+        if subject.operation.name == PUT_MEDIA.name {
+            let key = subject.claimed_key.clone().unwrap_or_default();
+            return Some(Self::PutMedia {
+                key,
+                stream: subject.stream_name.clone().unwrap_or_default(),
+            });
+        }
+        Self::credentials(subject.claimed_key.as_deref(), remote, refused)
+    }
+
+    /// The same for a call that is no PutMedia.
+    pub(crate) fn credentials(
+        claimed_key: Option<&str>,
+        remote: IpAddr,
+        refused: Option<ErrorKind>,
+    ) -> Option<Self> {
+        let key = || claimed_key.unwrap_or_default().to_owned();
+        refused
+            .is_none_or(ErrorKind::is_of_authentication)
+            .then(|| Self::Credentials { key: key(), address: site_of(remote) })
+    }
+}
+
 /// See the module's documentation.
 pub(crate) struct Limits {
     rate_limits: RateLimits,
     buckets: Mutex<RateLimiter<BucketKey>>,
-    /// By access key id, as claimed, and stream.
-    delays: Mutex<RefusalDelays<(String, String)>>,
+    delays: Mutex<RefusalDelays<Repeated>>,
     held_back: Semaphore,
     pub(crate) addresses: Arc<Addresses>,
 }
@@ -76,58 +115,71 @@ impl Limits {
         let Some(identity) = subject.identity.as_ref().filter(|_| self.counts_calls()) else {
             return Ok(());
         };
-        let stream = subject.stream_name.as_deref();
-        let now = app.clock.now().mono;
-        // Temporary keys count together, or a caller could make itself new ones for ever.
-        let caller = match identity.temporary {
-            true => &identity.principal_arn,
-            false => &identity.access_key_id,
-        };
-        self.take(subject.operation, caller, stream, now).inspect_err(|_| {
-            app.metrics.limited_calls.inc();
-        })
+        self.take(app, subject.operation.name, caller(identity), subject.stream_name.as_deref())
+    }
+
+    /// Refuses a call of STS before anything of it is checked: by its address, which cannot be made up.
+    pub(crate) fn admit_sts_from(&self, app: &App, remote: IpAddr) -> Result<(), KvsError> {
+        match self.rate_limits {
+            RateLimits::Off => Ok(()),
+            RateLimits::Aws => self.take(app, STS, &site_of(remote).to_string(), None),
+        }
+    }
+
+    /// Refuses a verified call of STS that is over its key's quota.
+    pub(crate) fn admit_sts(&self, app: &App, identity: &Identity) -> Result<(), KvsError> {
+        self.take(app, STS, caller(identity), None)
     }
 
     fn take(
         &self,
-        operation: &'static Operation,
+        app: &App,
+        operation: &'static str,
+        caller: &str,
+        stream_name: Option<&str>,
+    ) -> Result<(), KvsError> {
+        let now = app.clock.now().mono;
+        self.take_at(operation, caller, stream_name, now).inspect_err(|_| {
+            app.metrics.limited_calls.inc();
+        })
+    }
+
+    fn take_at(
+        &self,
+        operation: &'static str,
         caller: &str,
         stream_name: Option<&str>,
         now: Duration,
     ) -> Result<(), KvsError> {
         let quotas = self.rate_limits.quotas(operation);
+        if quotas == Quotas::default() {
+            return Ok(());
+        }
         let mut buckets = lock(&self.buckets);
         let mut take = |stream: Option<&str>, rate: Rate, what: &str| {
-            let key = (caller.to_owned(), operation.name, stream.map(str::to_owned));
+            let key = (caller.to_owned(), operation, stream.map(str::to_owned));
             buckets.take(key, rate, now).map_err(|_| {
-                let (name, calls) = (operation.name, rate.calls_per_second());
-                let message =
-                    format!("Rate exceeded: {name} may be called {calls} times a second {what}");
+                let calls = rate.calls_per_second();
+                let message = format!(
+                    "Rate exceeded: {operation} may be called {calls} times a second {what}"
+                );
                 KvsError::new(ErrorKind::ClientLimitExceeded, message)
             })
         };
         if let Some(rate) = quotas.account {
-            take(None, rate, "by one access key")?;
+            take(None, rate, "by one caller")?;
         }
         match (quotas.stream, stream_name) {
-            (Some(rate), Some(stream)) => {
-                take(Some(stream), rate, "on one stream by one access key")
-            }
+            (Some(rate), Some(stream)) => take(Some(stream), rate, "on one stream by one caller"),
             _ => Ok(()),
         }
     }
 
-    /// Notes how a PutMedia was answered. After a refusal it waits as long as the answer is to be held back, or until
-    /// the server stops. A call that is granted is never delayed, so nobody can slow down another by being refused in
-    /// his name.
-    pub(crate) async fn hold_back(&self, app: &App, subject: &Subject, refused: bool) {
-        if subject.operation.name != PUT_MEDIA.name {
-            return;
-        }
-        let key = (
-            subject.claimed_key.clone().unwrap_or_default(),
-            subject.stream_name.clone().unwrap_or_default(),
-        );
+    /// Notes how a call was answered. After a refusal it waits as long as the answer is to be held back, or until the
+    /// server stops. A call that is granted is never delayed, so nobody can slow down another by being refused in his
+    /// name.
+    pub(crate) async fn hold_back(&self, app: &App, key: Option<Repeated>, refused: bool) {
+        let Some(key) = key else { return };
         if !refused {
             lock(&self.delays).granted(&key);
             return;
@@ -143,6 +195,17 @@ impl Limits {
             () = tokio::time::sleep(delay) => {}
             () = stopped.wait() => {}
         }
+    }
+}
+
+/// All calls of STS have one quota.
+const STS: &str = "STS";
+
+/// Who calls, as quotas count: temporary keys together, or a caller could make itself new ones for ever.
+fn caller(identity: &Identity) -> &str {
+    match identity.temporary {
+        true => &identity.principal_arn,
+        false => &identity.access_key_id,
     }
 }
 
@@ -185,7 +248,7 @@ impl Drop for AddressSlot {
 }
 
 /// A machine has one IPv4 address, but as many IPv6 addresses of its /64 as it likes.
-fn site_of(address: IpAddr) -> IpAddr {
+pub(crate) fn site_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -44,8 +44,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// `audit_failures` is counted by the audit log itself.
-    pub(crate) fn new(audit_failures: Counter) -> Self {
+    /// `audit_failures` is counted by the audit log itself, `refused_bodies` by their budget.
+    pub(crate) fn new(audit_failures: Counter, refused_bodies: Counter) -> Self {
         let mut registry = Registry::with_prefix("vigie_server");
         // A commit takes milliseconds on an SSD and can take seconds on a busy disk.
         let persist_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
@@ -137,8 +137,13 @@ impl Metrics {
         );
         r.register(
             "held_back_answers",
-            "Refusals of PutMedia answered late, because they came again and again",
+            "Refusals of PutMedia and of credentials answered late, because they came again and again",
             m.held_back_answers.clone(),
+        );
+        r.register(
+            "refused_bodies",
+            "Request bodies refused because too many large ones were being read",
+            refused_bodies,
         );
         r.register(
             "audit_failures",

@@ -41,25 +41,16 @@ impl Subject {
         Self { operation, claimed_key: None, identity: None, stream_name: None, resource: None }
     }
 
-    /// Takes what a request says of itself, before anything of it is proven. The resource of a call that only reads is
-    /// left out while nobody asks for it.
+    /// Takes what the head of a request says of itself, before anything of it is proven.
     pub(crate) fn read_request(
         &mut self,
         app: &App,
         head: &RequestHead<'_>,
         payload: &Payload<'_>,
     ) {
-        // A request without a claim is refused by authentication, with words.
-        if let Ok(claim) = Claim::parse(head) {
-            let id = claim.access_key_id().chars().take(ACCESS_KEY_ID_CHARS_MAX);
-            self.claimed_key = Some(id.collect());
-        }
-        match payload {
-            Payload::Whole(body) if self.operation.mutates() || app.limits.counts_calls() => {
-                self.read_body(&app.config, body);
-            }
-            Payload::Whole(_) => {}
-            Payload::Streaming => self.read(&app.config, |member| {
+        self.claimed_key = claimed_key(head);
+        if matches!(payload, Payload::Streaming) {
+            self.read(&app.config, |member| {
                 let header = match member {
                     "StreamName" => header::STREAM_NAME,
                     "StreamARN" => header::STREAM_ARN,
@@ -67,7 +58,17 @@ impl Subject {
                 };
                 let (_, value) = head.headers.iter().find(|(name, _)| *name == header)?;
                 std::str::from_utf8(value).ok()
-            }),
+            });
+        }
+    }
+
+    /// Takes who it is, and what the call is about from its body: what nobody has signed is not worth reading.
+    pub(crate) fn verified(&mut self, app: &App, identity: Identity, payload: &Payload<'_>) {
+        self.identity = Some(identity);
+        if let Payload::Whole(body) = payload
+            && (self.operation.mutates() || app.limits.counts_calls())
+        {
+            self.read_body(&app.config, body);
         }
     }
 
@@ -133,6 +134,12 @@ impl Subject {
             }
         }
     }
+}
+
+/// The access key id that a request claims; one without is refused by authentication, with words.
+pub(crate) fn claimed_key(head: &RequestHead<'_>) -> Option<String> {
+    let claim = Claim::parse(head).ok()?;
+    Some(claim.access_key_id().chars().take(ACCESS_KEY_ID_CHARS_MAX).collect())
 }
 
 fn secret(config: &ServerConfig, id: &str) -> Option<String> {

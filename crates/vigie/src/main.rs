@@ -8,6 +8,7 @@ mod cmd;
 mod config;
 mod failure;
 mod logging;
+mod open_files;
 mod output;
 mod stop;
 mod system;

@@ -1,6 +1,8 @@
-//! When to stop: SIGINT (Ctrl-C) or SIGTERM.
+//! When to stop: SIGINT (Ctrl-C), SIGTERM, or the end of the terminal that the command was given in.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io::IsTerminal;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{Doing, Failure};
 
@@ -13,10 +15,12 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub fn requested() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).doing("listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).doing("listen for SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).doing("listen for SIGHUP")?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = terminal_ended(&mut hangup) => {}
         }
         tracing::info!("stopping");
         tokio::spawn(async move {
@@ -27,4 +31,13 @@ pub fn requested() -> Result<impl Future<Output = ()> + Send + 'static, Failure>
             std::process::exit(130);
         });
     })
+}
+
+/// A service has no terminal: there, SIGHUP is somebody's custom for "read your files again", and no reason to end.
+async fn terminal_ended(hangup: &mut Signal) {
+    while hangup.recv().await.is_some() && !std::io::stdin().is_terminal() {
+        tracing::info!(
+            "SIGHUP: nothing to do; changed certificates and a moved audit log are noticed without it"
+        );
+    }
 }

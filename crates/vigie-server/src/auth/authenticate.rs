@@ -2,9 +2,6 @@
 //!
 //! Every refusal is 403 and says no more than the service would; nothing of the request has been acted on yet.
 
-use std::sync::Arc;
-
-use vigie_kvs::iam::Policy;
 use vigie_kvs::sigv4::{Claim, Expected, Payload, RequestHead, SigV4Error};
 use vigie_kvs::{ErrorKind, KvsError, Sensitive};
 
@@ -64,7 +61,7 @@ pub(crate) async fn authenticate(
     }
     Ok(Identity {
         access_key_id: id.to_owned(),
-        permissions: permissions(&key)?,
+        permissions: permissions(app, &key)?,
         principal_arn: key.principal_arn,
         temporary: session.is_some(),
     })
@@ -78,13 +75,13 @@ fn open_secret(app: &App, key: &AccessKey) -> Answer<Sensitive> {
 }
 
 /// A key without a policy is a root key. What cannot be read, because a newer version wrote it, grants nothing.
-fn permissions(key: &AccessKey) -> Answer<Permissions> {
+fn permissions(app: &App, key: &AccessKey) -> Answer<Permissions> {
     let Some(policy) = &key.policy_json else { return Ok(Permissions::Everything) };
-    let policy = Policy::parse(policy).map_err(|error| {
+    let policy = app.policies.policy(&key.access_key_id, policy).map_err(|error| {
         Failure::Internal(format!(
             "the policy of the key {} is unreadable: {error}",
             key.access_key_id
         ))
     })?;
-    Ok(Permissions::Policy(Arc::new(policy)))
+    Ok(Permissions::Policy(policy))
 }

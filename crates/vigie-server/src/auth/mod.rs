@@ -5,11 +5,13 @@ mod access_key;
 mod authenticate;
 mod authorize;
 mod master_key;
+mod policy_cache;
 mod session_token;
 
 pub(crate) use access_key::seal_purpose;
 pub(crate) use authenticate::authenticate;
 pub(crate) use authorize::authorize;
+pub(crate) use policy_cache::PolicyCache;
 pub(crate) use session_token::TemporaryCredentials;
 
 pub use access_key::NewAccessKey;

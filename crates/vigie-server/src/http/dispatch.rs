@@ -5,11 +5,11 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use hyper::body::Incoming;
-use hyper::header::{EXPECT, HOST, HeaderMap, HeaderValue};
+use hyper::header::{EXPECT, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
@@ -29,8 +29,9 @@ use super::content::Content;
 use super::{cors, probes, query, request_body, response};
 use crate::api::{self, Call};
 use crate::app::App;
-use crate::auth::{Identity, authenticate};
+use crate::auth::authenticate;
 use crate::failure::Answer;
+use crate::limits::Repeated;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
 use crate::{clip, console, ingest, playback, reading};
@@ -60,23 +61,25 @@ pub(super) async fn dispatch(
     }
     let asked_by_script = cors::is_asked(&head.headers);
     let (operation, mut response) = match find_operation(&head) {
+        _ if head_bytes(&head) > super::HEAD_BYTES_MAX => ("unknown", response::head_too_large()),
         None if let Some((name, answer)) = playback::serve(&app, &head).await => {
             (name, content(answer, name, &request_id, &head))
         }
         _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
         Some(operation) => {
             let mut subject = Subject::new(operation);
-            let answer = answer(&app, &mut subject, head, body).await;
+            let answer = answer(&app, remote.ip(), &mut subject, head, body).await;
             let mut refused = None;
             let response = answer.unwrap_or_else(|failure| {
                 let error = failure.into_error(operation.name, &request_id);
                 tracing::debug!(operation = operation.name, request_id, %error, "call refused");
-                refused = Some(error.kind.name());
+                refused = Some(error.kind);
                 response::error(operation.protocol(), &error)
             });
             let status = response.status().as_u16();
-            subject.audit(&app, &request_id, remote, status, refused);
-            app.limits.hold_back(&app, &subject, refused.is_some()).await;
+            subject.audit(&app, &request_id, remote, status, refused.map(ErrorKind::name));
+            let repeated = Repeated::of(&subject, remote.ip(), refused);
+            app.limits.hold_back(&app, repeated, refused.is_some()).await;
             (operation.name, response)
         }
         None => ("unknown", unknown_operation(&head)),
@@ -109,6 +112,17 @@ fn content(
     }
 }
 
+/// How long the head is on the wire, but for blanks that mean nothing.
+fn head_bytes(head: &Parts) -> usize {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = head.method.as_str().len() + " ".len() + target + " HTTP/1.1\r\n".len();
+    let headers = head.headers.iter();
+    let of_header = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    line + headers.map(of_header).sum::<usize>() + "\r\n".len()
+}
+
 fn find_operation(head: &Parts) -> Option<&'static Operation> {
     if head.method != Method::POST {
         return None;
@@ -133,6 +147,7 @@ fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
 
 async fn answer(
     app: &Arc<App>,
+    remote: IpAddr,
     subject: &mut Subject,
     head: Parts,
     body: Incoming,
@@ -141,8 +156,10 @@ async fn answer(
     if operation.name == PUT_MEDIA.name {
         return put_media(app, subject, &head, body).await;
     }
-    let body = request_body::read(operation, body).await?;
+    let mut share = app.body_budget.share(remote);
+    let body = request_body::read(operation, &mut share, body).await?;
     let call = verified_call(app, subject, &head, Payload::Whole(&body)).await?;
+    drop(share);
     if operation.name == GET_MEDIA.name {
         let pieces = reading::get_media(&call, parse(operation, &body)?).await?;
         return Ok(response::pieces(MATROSKA, pieces));
@@ -274,7 +291,7 @@ async fn verified_call(
     let signed = signed_head(head, &headers);
     subject.read_request(app, &signed, &payload);
     let identity = authenticate(app, operation.service.signing_name(), &signed, payload).await?;
-    subject.identity = Some(identity.clone());
+    subject.verified(app, identity.clone(), &payload);
     app.limits.admit(app, subject)?;
     Ok(Call {
         app: Arc::clone(app),
@@ -285,22 +302,14 @@ async fn verified_call(
     })
 }
 
-/// Who sent this, signed for the service of that name.
-pub(super) async fn verified(
-    app: &App,
-    service: &str,
-    head: &Parts,
-    payload: Payload<'_>,
-) -> Answer<Identity> {
-    let headers = signed_headers(head);
-    authenticate(app, service, &signed_head(head, &headers), payload).await
-}
-
-fn signed_headers(head: &Parts) -> Vec<(&str, &[u8])> {
+pub(super) fn signed_headers(head: &Parts) -> Vec<(&str, &[u8])> {
     head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-fn signed_head<'a>(head: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> RequestHead<'a> {
+pub(super) fn signed_head<'a>(
+    head: &'a Parts,
+    headers: &'a [(&'a str, &'a [u8])],
+) -> RequestHead<'a> {
     RequestHead {
         method: head.method.as_str(),
         path: head.uri.path(),

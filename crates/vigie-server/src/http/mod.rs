@@ -33,8 +33,11 @@ use crate::app::App;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A caller that does not end its TLS handshake within this time is cut off.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Read buffer of a connection; a head that does not fit is refused (hyper may read ahead once more before it looks).
-const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Longest head of a request: its line and its headers, as HTTP/1.1 writes them.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Read buffer of a connection. A head that does not fit is refused by hyper, which may read ahead before it looks; what
+/// gets past it is counted by [`dispatch`].
+const READ_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX + 1;
 const HEADERS_MAX: usize = 64;
 /// After an accept failed for want of something (file descriptors), the pause before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

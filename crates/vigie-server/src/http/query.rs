@@ -1,6 +1,6 @@
 //! The AWS Query protocol, which STS speaks: a form comes, XML goes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -13,13 +13,15 @@ use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::body::ResponseBody;
-use super::dispatch::verified;
+use super::dispatch::{signed_head, signed_headers};
 use super::request_body;
 use crate::api;
 use crate::app::App;
 use crate::audit::{AuditLine, rfc3339};
-use crate::auth::Identity;
+use crate::auth::{Identity, authenticate};
 use crate::failure::Failure;
+use crate::limits::Repeated;
+use crate::subject::claimed_key;
 
 /// Whether a request speaks this protocol: a form to the path of all Query services.
 pub(super) fn is_query(head: &Parts) -> bool {
@@ -39,13 +41,26 @@ pub(super) async fn answer(
     body: Incoming,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
-    let mut call = StsCall { operation: "unknown", identity: None, made_key: None };
-    let answered = try_answer(app, head, body, request_id, &mut call).await;
+    let mut call =
+        StsCall { operation: "unknown", claimed_key: None, identity: None, made_key: None };
+    let mut refused = None;
+    let answered = try_answer(app, remote.ip(), head, body, request_id, &mut call).await;
+    let answered = answered.map_err(|refusal| match refusal {
+        Refusal::Any(failure) => {
+            let error = failure.into_error("sts", request_id);
+            tracing::debug!(request_id, %error, "call refused");
+            refused = Some(error.kind);
+            StsError::from(error)
+        }
+        Refusal::Sts(error) => error,
+    });
     let (status, error) = match &answered {
         Ok(_) => (200, None),
         Err(error) => (error.status, Some(error.code())),
     };
     call.audit(app, request_id, remote, status, error);
+    let repeated = Repeated::credentials(call.claimed_key.as_deref(), remote.ip(), refused);
+    app.limits.hold_back(app, repeated, refused.is_some()).await;
     let body = answered.unwrap_or_else(|error| error.body(request_id));
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() =
@@ -58,9 +73,23 @@ pub(super) async fn answer(
 /// A call, as far as it is known.
 struct StsCall {
     operation: &'static str,
+    /// The access key id that the request claims; nothing is proven by it.
+    claimed_key: Option<String>,
     identity: Option<Identity>,
     /// The temporary key that it made.
     made_key: Option<String>,
+}
+
+/// A refusal, in the words of any service or in those of STS alone.
+enum Refusal {
+    Any(Failure),
+    Sts(StsError),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Any(error.into())
+    }
 }
 
 impl StsCall {
@@ -95,26 +124,28 @@ impl StsCall {
 
 async fn try_answer(
     app: &Arc<App>,
+    remote: IpAddr,
     head: &Parts,
     body: Incoming,
     request_id: &str,
     call: &mut StsCall,
-) -> Result<String, StsError> {
-    let refused = |failure: Failure| {
-        let error = failure.into_error("sts", request_id);
-        tracing::debug!(request_id, %error, "call refused");
-        StsError::from(error)
-    };
+) -> Result<String, Refusal> {
     let too_large = KvsError::new(ErrorKind::InvalidRequest, "the form is too large");
-    let body = request_body::read_or(ErrorKind::Serialization, too_large, body).await;
-    let body = body.map_err(refused)?;
-    let identity = verified(app, sts::SIGNING_NAME, head, Payload::Whole(&body)).await;
-    let identity = call.identity.insert(identity.map_err(refused)?);
-    let request = StsRequest::parse(&body)?;
+    let mut share = app.body_budget.share(remote);
+    let body = request_body::read_or(ErrorKind::Serialization, too_large, &mut share, body).await?;
+    app.limits.admit_sts_from(app, remote)?;
+    let headers = signed_headers(head);
+    let signed = signed_head(head, &headers);
+    call.claimed_key = claimed_key(&signed);
+    let identity = authenticate(app, sts::SIGNING_NAME, &signed, Payload::Whole(&body)).await?;
+    let identity = call.identity.insert(identity);
+    drop(share);
+    app.limits.admit_sts(app, identity)?;
+    let request = StsRequest::parse(&body).map_err(Refusal::Sts)?;
     call.operation = request.name();
     match request {
         StsRequest::GetSessionToken { duration } => {
-            let made = api::sts::get_session_token(app, identity, duration).map_err(refused)?;
+            let made = api::sts::get_session_token(app, identity, duration)?;
             let body = api::sts::session_token_answer(&made, request_id);
             call.made_key = Some(made.access_key_id);
             Ok(body)

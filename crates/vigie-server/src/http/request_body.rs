@@ -1,42 +1,60 @@
-//! Reads the body of a JSON operation, within bounds of size and time.
+//! Reads the body of a JSON operation, within bounds of size, time and the memory of all bodies together.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use vigie_kvs::operation::BODY_BYTES_MAX;
 use vigie_kvs::{ErrorKind, KvsError, Operation};
 
+use crate::body_budget::BodyShare;
 use crate::failure::Answer;
 
 /// A caller that does not send its JSON body within this time is cut off.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of a body that is too large, so much more is read and dropped: a caller that is cut off while it still sends does
+/// Of a body that is refused, so much more is read and dropped: a caller that is cut off while it still sends does
 /// not get to read why.
 const DROPPED_BYTES_MAX: usize = 4 << 20;
 
 /// The whole body, or the operation's refusal of it.
-pub(super) async fn read(operation: &Operation, body: Incoming) -> Answer<Bytes> {
-    read_or(operation.unreadable(), operation.body_too_large(), body).await
+pub(super) async fn read(
+    operation: &Operation,
+    share: &mut BodyShare,
+    body: Incoming,
+) -> Answer<Bytes> {
+    read_or(operation.unreadable(), operation.body_too_large(), share, body).await
 }
 
 /// The whole body, or a refusal of this kind, or that of one that is too large.
 pub(super) async fn read_or(
     unreadable: ErrorKind,
     too_large: KvsError,
+    share: &mut BodyShare,
     mut body: Incoming,
 ) -> Answer<Bytes> {
     let refused = |message: &str| KvsError::new(unreadable, message);
     let reading = async {
-        match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
-            Ok(whole) => Ok(whole.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => {
-                drop_rest(&mut body).await;
-                Err(too_large)
-            }
-            Err(_) => Err(refused("the request body could not be read")),
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| refused("the request body could not be read"))?;
+            let Some(piece) = frame.data_ref() else { continue };
+            let size_bytes = whole.len() + piece.len();
+            let refusal = if size_bytes > BODY_BYTES_MAX {
+                too_large
+            } else if !share.grow_to(size_bytes) {
+                // The server's trouble, not the caller's: with this status every SDK tries again by itself.
+                let message = "too many large requests are being read at once; try again";
+                KvsError::new(ErrorKind::ServiceUnavailable, message)
+            } else {
+                whole.extend_from_slice(piece);
+                continue;
+            };
+            drop(whole);
+            drop_rest(&mut body).await;
+            return Err(refusal);
         }
+        Ok(whole.freeze())
     };
     match tokio::time::timeout(BODY_TIMEOUT, reading).await {
         Ok(read) => Ok(read?),

@@ -1,12 +1,12 @@
 //! Answers: a JSON body, an exception, or a body in pieces.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use vigie_kvs::wire::header;
-use vigie_kvs::{KvsError, Protocol};
+use vigie_kvs::{ErrorKind, KvsError, Protocol};
 
 use super::body::ResponseBody;
 use crate::failure::{Answer, Failure};
@@ -29,6 +29,17 @@ pub(super) fn error(protocol: Protocol, error: &KvsError) -> Response<ResponseBo
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
     headers.insert(header::ERROR_TYPE, HeaderValue::from_static(written.error_type));
+    if matches!(error.kind, ErrorKind::ServiceUnavailable | ErrorKind::ClientLimitExceeded) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// As hyper answers most of them itself, and without a body.
+pub(super) fn head_too_large() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

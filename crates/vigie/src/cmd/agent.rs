@@ -7,11 +7,13 @@ use vigie_store::OsDisk;
 
 use crate::cli::AgentOptions;
 use crate::failure::{Doing, Failure};
+use crate::open_files;
 use crate::stop;
 use crate::system::{SystemChance, SystemClock};
 use crate::zone;
 
 pub fn run(options: AgentOptions) -> Result<(), Failure> {
+    open_files::raise();
     let config = AgentConfig {
         hub_device_arn: options.hub_device_arn,
         endpoint_url: options.endpoint_url,

@@ -16,6 +16,7 @@ use vigie_store::OsDisk;
 
 use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
 use crate::failure::{Doing, Failure};
+use crate::open_files;
 use crate::stop;
 use crate::system::{SystemChance, SystemClock};
 
@@ -26,13 +27,14 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
     check_account_id(&options.account_id)?;
     let tls = tls_files(options.tls_cert, options.tls_key)?;
     check_insecure_http(options.listen, tls.is_some(), options.insecure_http)?;
+    let connections_max = open_files::connections(options.connections_max, open_files::raise());
     let config = ServerConfig {
         region: options.region,
         account_id: options.account_id,
         public_url: options.public_url,
         tls,
         signature_skew: Duration::from_secs(options.signature_skew_seconds.into()),
-        connections_max: options.connections_max as usize,
+        connections_max: connections_max as usize,
         connections_per_address_max: options.connections_per_address_max as usize,
         rate_limits: match options.rate_limits {
             RateLimitPreset::Off => RateLimits::Off,
