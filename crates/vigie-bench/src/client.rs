@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -16,8 +17,8 @@ use vigie_media::Timestamp;
 
 use crate::Outcome;
 
-const REGION: &str = "us-east-1";
-const SERVICE: &str = "kinesisvideo";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const SERVICE: &str = "kinesisvideo";
 
 /// See the module's documentation.
 pub(crate) struct Caller {
@@ -49,6 +50,21 @@ impl Caller {
             return Ok(answer);
         }
         Err(format!("{path}: {status} {}", String::from_utf8_lossy(&answer)).into())
+    }
+
+    /// A signed POST whose answer is read while it comes. The connection is the answer's alone.
+    pub(crate) async fn stream(self, path: &str, body: &Bytes) -> Outcome<Incoming> {
+        let request = self.signed(path, body)?.map(|()| Full::new(body.clone()));
+        self.send(request).await
+    }
+
+    /// Sends a request as it is; anything but 200 is a failure.
+    pub(crate) async fn send(mut self, request: Request<Full<Bytes>>) -> Outcome<Incoming> {
+        let response = self.sender.send_request(request).await?;
+        if response.status() == 200 {
+            return Ok(response.into_body());
+        }
+        Err(format!("{}", response.status()).into())
     }
 
     /// A call whose answer is JSON.

@@ -6,15 +6,20 @@
 
 mod client;
 mod disk_floor;
+mod file_server;
 mod hello;
 mod hubs;
+mod ingest;
 mod load;
 mod machine;
 mod measure;
 mod process;
+mod producer;
+mod read;
 mod report;
+mod write_floor;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -32,8 +37,17 @@ struct Options {
 enum Command {
     /// Measure the control plane and print the tables
     ControlPlane(ControlPlane),
+    /// Measure PutMedia and write its page
+    Ingest(ingest::Options),
+    /// Measure GetMedia and write its page
+    Read(read::Options),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
     Hello,
+    /// The floor: a plain server of one file (run by the benchmark itself)
+    FileServer {
+        /// The file
+        path: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -59,13 +73,21 @@ fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Options::parse().command {
         Command::Hello => runtime.block_on(hello::serve()),
+        Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
+        Command::Ingest(options) => runtime.block_on(ingest::run(&options)),
+        Command::Read(options) => runtime.block_on(read::run(&options)),
         Command::ControlPlane(options) => {
             let page = runtime.block_on(measure::control_plane(&options))?;
-            println!("{page}");
-            if let Some(path) = &options.page {
-                std::fs::write(path, page)?;
-            }
-            Ok(())
+            publish(&page, options.page.as_deref())
         }
     }
+}
+
+/// Prints a page, and writes it.
+fn publish(page: &str, path: Option<&Path>) -> Outcome<()> {
+    println!("{page}");
+    if let Some(path) = path {
+        std::fs::write(path, page)?;
+    }
+    Ok(())
 }

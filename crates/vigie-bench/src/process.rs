@@ -36,7 +36,20 @@ impl Server {
     /// The floor: this program's own bare server.
     pub(crate) fn hello() -> Outcome<Self> {
         let mut command = on_one_core(&std::env::current_exe()?);
-        let mut child = command.arg("hello").stdout(Stdio::piped()).spawn()?;
+        command.arg("hello");
+        Self::own(command)
+    }
+
+    /// The floor: this program's own server of one file.
+    pub(crate) fn files(path: &Path) -> Outcome<Self> {
+        let mut command = on_one_core(&std::env::current_exe()?);
+        command.arg("file-server").arg(path);
+        Self::own(command)
+    }
+
+    /// A server that prints its address.
+    fn own(mut command: Command) -> Outcome<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or("the floor has no output")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;

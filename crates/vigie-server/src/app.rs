@@ -18,7 +18,7 @@ use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
 use crate::hub_wakers::HubWakers;
-use crate::ingest::{Connections, OpenFragments};
+use crate::ingest::{Buffers, Connections, OpenFragments};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::playback::Library;
@@ -40,6 +40,7 @@ pub(crate) struct App {
     pub hub_wakers: Arc<HubWakers>,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
+    pub buffers: Buffers,
     pub readers: Readers,
     pub library: Library,
     /// Wakes the reconciler when a deadline was set.
@@ -81,6 +82,7 @@ impl App {
             hub_wakers: Arc::default(),
             connections: Arc::default(),
             open_fragments,
+            buffers: Buffers::default(),
             readers,
             library: Library::default(),
             reconcile: Notify::new(),

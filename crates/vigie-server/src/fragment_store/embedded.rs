@@ -19,7 +19,7 @@ use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
 
 /// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
 /// filling the memory.
-const WAITING_KIBIBYTES_MAX: u32 = 512 << 10;
+const WAITING_KIBIBYTES_MAX: u32 = 192 << 10;
 
 /// See the module's documentation.
 pub struct EmbeddedFragmentStore {

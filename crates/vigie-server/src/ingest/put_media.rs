@@ -110,7 +110,7 @@ type BodyFrame = Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>;
 struct Pending {
     number: FragmentNumber,
     timecode_ms: i64,
-    size_bytes: usize,
+    bytes: Bytes,
     since: Duration,
     persisting: Persisting,
 }
@@ -193,7 +193,7 @@ impl Connection {
             if self.take_outputs(now).await == Flow::Close {
                 break;
             }
-            self.memory.hold(self.session.held_bytes());
+            self.find_room();
         }
         self.memory.hold(0);
         self.finish_pending().await;
@@ -205,6 +205,17 @@ impl Connection {
             }
         }
         received_bytes
+    }
+
+    /// Memory for the open fragment, where it is likely to need more, and the account of it.
+    fn find_room(&mut self) {
+        let wanted_bytes = self.session.wanted_bytes();
+        if wanted_bytes > 0
+            && let Some(buffer) = self.app.buffers.take(wanted_bytes)
+        {
+            self.session.use_buffer(buffer);
+        }
+        self.memory.hold(self.session.held_bytes());
     }
 
     fn until_deadline(&self) -> Duration {
@@ -236,7 +247,8 @@ impl Connection {
 
     fn take_persisted(&mut self, result: Result<(), AppendFailure>, now: Now) {
         let Some(done) = self.pending.pop_front() else { return };
-        self.pending_bytes -= done.size_bytes;
+        self.pending_bytes -= done.bytes.len();
+        self.app.buffers.give(done.bytes);
         if result.is_ok() {
             let metrics = &self.app.metrics;
             metrics.put_media_fragments.inc();
@@ -278,7 +290,7 @@ impl Connection {
 
     async fn append(&mut self, ingested: IngestedFragment, now: Now) {
         let IngestedFragment { number, header, fragment, .. } = ingested;
-        let size_bytes = fragment.bytes.len();
+        let bytes = fragment.bytes.clone();
         let timecode_ms = fragment.timecode_ms;
         let whole = WholeFragment {
             meta: FragmentMeta {
@@ -294,14 +306,8 @@ impl Connection {
             bytes: fragment.bytes,
         };
         let persisting = self.app.fragments.append(&self.key, &header.raw, whole).await;
-        self.pending_bytes += size_bytes;
-        self.pending.push_back(Pending {
-            number,
-            timecode_ms,
-            size_bytes,
-            since: now.mono,
-            persisting,
-        });
+        self.pending_bytes += bytes.len();
+        self.pending.push_back(Pending { number, timecode_ms, bytes, since: now.mono, persisting });
     }
 
     /// One acknowledgement is one piece, which leaves as one HTTP chunk.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_kvs::FragmentNumber;
@@ -169,6 +170,16 @@ impl IngestSession {
     /// The service cannot take the fragment: no sequence number can be had, or no memory.
     pub fn service_failed(&mut self) {
         self.fail(ErrorId::InternalError);
+    }
+
+    /// The memory that the open fragment is likely to need and does not have; 0 when it has.
+    pub fn wanted_bytes(&self) -> usize {
+        if self.closed { 0 } else { self.reader.wanted_bytes() }
+    }
+
+    /// Gives memory for the open fragment.
+    pub fn use_buffer(&mut self, buffer: BytesMut) {
+        self.reader.use_buffer(buffer);
     }
 
     /// Memory that the open fragment and the unread input take.

@@ -164,7 +164,22 @@ impl FragmentReader {
         let skipped = usize::try_from(self.skip_bytes).unwrap_or(usize::MAX).min(input.len());
         self.skip_bytes -= skipped as u64;
         self.buffer_offset += skipped as u64;
+        // Growing bit by bit would copy. Never from a declared size.
+        self.buffer.reserve(self.wanted_bytes().saturating_sub(self.buffer.len()));
         self.buffer.extend_from_slice(&input[skipped..]);
+    }
+
+    /// The memory that the open fragment will need if it is like the last one, where there is less; else 0.
+    pub fn wanted_bytes(&self) -> usize {
+        let short = self.open.is_some() && self.buffer.capacity() < self.last_fragment_bytes;
+        if short { self.last_fragment_bytes } else { 0 }
+    }
+
+    /// Goes on in this buffer, so that memory can be used again that was a fragment's before. What it holds is lost.
+    pub fn use_buffer(&mut self, mut buffer: BytesMut) {
+        buffer.clear();
+        buffer.extend_from_slice(&self.buffer);
+        self.buffer = buffer;
     }
 
     /// Memory that is held: the part of the fragment that has come, room for the rest of it, unread input.
@@ -346,8 +361,6 @@ impl FragmentReader {
             self.events.push_back(Event::Header(Arc::clone(&header)));
             self.header = Some(header);
         }
-        // Room for a fragment like the last one: growing would copy. Never from a declared size.
-        self.buffer.reserve(self.last_fragment_bytes.saturating_sub(self.buffer.len()));
         let data_start = self.cursor + head.head_bytes;
         let cluster_end = match head.size_bytes {
             Some(size) => Some(self.end_within_fragment(data_start, size)?),
@@ -418,6 +431,10 @@ impl FragmentReader {
         self.buffer_offset += input.len() as u64;
         self.cursor = 0;
         self.last_fragment_bytes = input.len();
+        if self.buffer.is_empty() {
+            // Else the fragment's memory could not be used again while nothing more comes.
+            self.buffer = BytesMut::new();
+        }
         let fragment = open.finish(offset, input, header, &mut self.intervals_ms);
         self.events.push_back(Event::FragmentEnd(fragment));
         Ok(())
