@@ -44,6 +44,8 @@ bench:
 	scripts/setup build
 	cargo build --locked --release -p vigie -p vigie-bench
 	target/release/vigie-bench control-plane --vigie target/release/vigie --page docs/benchmarks.md
+	target/release/vigie-bench ingest --vigie target/release/vigie --page docs/benchmarks/ingest.md
+	target/release/vigie-bench read --vigie target/release/vigie --page docs/benchmarks/read.md
 
 clean:
 	cargo clean

@@ -87,6 +87,9 @@ fn main() -> Outcome<()> {
 fn publish(page: &str, path: Option<&Path>) -> Outcome<()> {
     println!("{page}");
     if let Some(path) = path {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         std::fs::write(path, page)?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use vigie_media::matroska::{
     DocumentHeader, Event, Fragment, FragmentReader, Limits, ReadError, fragment_frames,
 };
@@ -38,6 +39,11 @@ fn read<'a>(
         }
     };
     for piece in pieces {
+        // As a server does that uses memory again.
+        let wanted_bytes = reader.wanted_bytes();
+        if wanted_bytes > 0 {
+            reader.use_buffer(BytesMut::with_capacity(wanted_bytes));
+        }
         reader.push(piece);
         if let Some(error) = drain(&mut reader) {
             return (events, Some(error));

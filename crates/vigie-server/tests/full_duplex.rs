@@ -88,6 +88,21 @@ async fn a_producer_that_waits_for_200_as_well_is_not_left_waiting() {
 }
 
 #[tokio::test]
+async fn a_producer_whose_body_breaks_off_is_told_so_if_it_still_reads() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 1).await;
+    let mut socket = Socket::open(&server, "").await;
+    socket.read_until("\r\n\r\n").await;
+    socket.send_chunk(&[header(), fragment(T, 1), fragment(T + 1000, 2)].concat()).await;
+    // No chunk begins like this.
+    socket.0.write_all(b"not a size\r\n").await.unwrap();
+    let answer = socket.read_until("0\r\n\r\n").await;
+    assert!(answer.contains(r#""ErrorCode":"STREAM_READ_ERROR","ErrorId":4000"#), "{answer}");
+    let persisted = answer.matches("PERSISTED").count();
+    assert_eq!(persisted, 1, "what was whole is kept: {answer}");
+}
+
+#[tokio::test]
 async fn a_producer_that_goes_on_after_its_error_still_reads_why() {
     let server = TestServer::start().await;
     server.create_stream("gate", 1).await;
