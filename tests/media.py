@@ -141,3 +141,21 @@ def heavy_h264_mp4(seconds=5):
 def heavy_h264_mkv(seconds=5):
     """The same in Matroska."""
     return _make(f"heavy-h264-{seconds}s.mkv", [*_pattern(seconds, "1280x720"), *_H264_CAMERA, *_HEAVY])
+
+
+def h264_other_aac_mp4(seconds=6):
+    """H.264 with AAC in MP4, of another size than the rest."""
+    return _make(
+        f"h264-other-aac-{seconds}s.mp4", [*_pattern(seconds, "480x272"), *_noise(seconds), *_H264_CAMERA, *_AAC]
+    )
+
+
+def h264_alaw_mkv(seconds=4):
+    """H.264 with G.711 in Matroska, as many cameras make it."""
+    alaw = ["-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"]
+    return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H264_CAMERA, *alaw])
+
+
+def aac_mp4(seconds=6):
+    """AAC without video in MP4."""
+    return _make(f"aac-{seconds}s.mp4", [*_noise(seconds), *_AAC])

@@ -18,6 +18,18 @@ def hls_url(server, stream, **options):
     return answer["HLSStreamingSessionURL"]
 
 
+def dash_url(server, stream, **options):
+    """GetDASHStreamingSessionURL; `start_ms` and `end_ms` make the selector's range."""
+    client = streams.data_client(server, "kinesis-video-archived-media", stream, "GET_DASH_STREAMING_SESSION_URL")
+    answer = client.get_dash_streaming_session_url(StreamName=stream, **_selected("DASHFragmentSelector", options))
+    return answer["DASHStreamingSessionURL"]
+
+
+def on_demand(start_ms, end_ms, selector="PRODUCER_TIMESTAMP", **more):
+    """Options of a session of a range."""
+    return {"PlaybackMode": "ON_DEMAND", "selector": selector, "start_ms": start_ms, "end_ms": end_ms, **more}
+
+
 def _selected(member, options):
     selector = {}
     if kind := options.pop("selector", None):

@@ -27,21 +27,9 @@ def stored(site, av):
     return "stored", start_ms
 
 
-def on_demand(site, stored, av, **options):
-    stream, start_ms = stored
-    return playback.hls_url(
-        site.server,
-        stream,
-        PlaybackMode="ON_DEMAND",
-        selector="PRODUCER_TIMESTAMP",
-        start_ms=start_ms,
-        end_ms=start_ms + av.duration_ms,
-        **options,
-    )
-
-
 def test_on_demand_playback_gives_every_stored_frame(site, stored, av):
-    url = on_demand(site, stored, av)
+    stream, start_ms = stored
+    url = playback.hls_url(site.server, stream, **playback.on_demand(start_ms, start_ms + av.duration_ms))
     assert "/hls/v1/getHLSMasterPlaylist.m3u8?SessionToken=" in url and url.endswith("~")
     source = media.h264_aac_mp4(SECONDS)
     assert playback.frame_hashes(url) == playback.frame_hashes(source)

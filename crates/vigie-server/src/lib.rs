@@ -12,7 +12,7 @@
 //! console/   the web console's files
 //! clip/      GetClip
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
-//! playback/  HLS
+//! playback/  HLS and DASH sessions
 //! ```
 
 mod access_keys;

@@ -242,6 +242,9 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         "GetHLSStreamingSessionURL" => {
             run(call, body, playback::get_hls_streaming_session_url).await
         }
+        "GetDASHStreamingSessionURL" => {
+            run(call, body, playback::get_dash_streaming_session_url).await
+        }
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
         "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
         "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,

@@ -1,18 +1,22 @@
-//! Makes sessions (KVS API_GetHLSStreamingSessionURL): checks what is asked for against what is stored, and seals the
+//! Makes sessions (KVS API_GetHLSStreamingSessionURL and API_GetDASHStreamingSessionURL): checks what is asked for against what is stored, and seals the
 //! answer into the session's token.
 
+use bytes::Bytes;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::{
-    ContainerFormat, DiscontinuityMode, Display, GetHlsStreamingSessionUrlInput,
+    ContainerFormat, DiscontinuityMode, Display, GetDashStreamingSessionUrlInput,
+    GetDashStreamingSessionUrlOutput, GetHlsStreamingSessionUrlInput,
     GetHlsStreamingSessionUrlOutput, SessionRange,
 };
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
+use vigie_media::sample::{TrackSamples, fragment_samples};
 use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
 use super::library::Candidates;
 use super::selection::{Progress, Walk};
 use super::session::{Mode, Protocol, Session};
+use super::tracks::{Codecs, PlayedTracks};
 use crate::api::{Call, data_endpoint};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
@@ -58,6 +62,41 @@ pub(crate) async fn get_hls_streaming_session_url(
     })
 }
 
+pub(crate) async fn get_dash_streaming_session_url(
+    call: &Call,
+    input: GetDashStreamingSessionUrlInput,
+) -> Answer<GetDashStreamingSessionUrlOutput> {
+    let selector = input.dash_fragment_selector.and_then(|given| given.fragment_selector_type);
+    let asked = Asked {
+        stream: call.stream(&input.stream()?).await?,
+        selector: selector.unwrap_or(FragmentSelectorType::ServerTimestamp),
+        range: input.range()?,
+        protocol: Protocol::Dash {
+            display_timestamp: input.display_fragment_timestamp == Some(Display::Always),
+            display_number: input.display_fragment_number == Some(Display::Always),
+        },
+        expires: input.expires,
+        fragments_max: input.max_manifest_fragment_results,
+    };
+    let token = asked.token(call).await?;
+    let base = data_endpoint::base_url(call)?;
+    Ok(GetDashStreamingSessionUrlOutput {
+        dash_streaming_session_url: format!(
+            "{base}/dash/v1/getDASHManifest.mpd?SessionToken={token}"
+        ),
+    })
+}
+
+/// Of each track in a fragment; 1 where it cannot be told.
+fn bits_a_second(tracks: &PlayedTracks, fragment: Bytes, duration_ms: u32) -> Vec<u64> {
+    let samples = fragment_samples(&tracks.tracks, &tracks.header, fragment);
+    let bits = |of: &TrackSamples<'_>| {
+        let bytes: u64 = of.samples.iter().map(|sample| sample.data.len() as u64).sum();
+        (bytes.saturating_mul(8000) / u64::from(duration_ms).max(1)).max(1)
+    };
+    samples.map_or_else(|_| vec![1; tracks.tracks.len()], |found| found.iter().map(bits).collect())
+}
+
 /// What both operations ask for.
 struct Asked {
     stream: Stream,
@@ -93,7 +132,8 @@ impl Asked {
             selector: self.selector,
             mode: self.mode(),
             fragments_max: fragments_max.unwrap_or(fragments_default).max(1),
-            codecs: Default::default(),
+            codecs: Codecs::default(),
+            bits_a_second: Vec::new(),
         };
         let first = match self.range {
             SessionRange::Live => self.begin_live(call, &mut session, now).await?,
@@ -105,7 +145,12 @@ impl Asked {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         };
         let document = app.library.document(app, &first, self.protocol).await?;
-        session.codecs = document.as_ref().as_ref().map_err(Clone::clone)?.codecs;
+        let tracks = document.as_ref().as_ref().map_err(Clone::clone)?;
+        session.codecs = tracks.codecs;
+        if let Protocol::Dash { .. } = self.protocol {
+            let bytes = app.library.bytes(app, &first).await?;
+            session.bits_a_second = bits_a_second(tracks, bytes, first.entry.duration_ms);
+        }
         self.note_what_is_shown(call, &mut session, now).await?;
         session.seal(&app.master_key).map_err(Failure::from)
     }

@@ -31,6 +31,8 @@ const FRAGMENT_BYTES_MAX: u64 = 64 << 20;
 const DOCUMENTS_MAX: u64 = 1024;
 /// Entries of playlists that are remembered, of all sessions together.
 const ENTRIES_MAX: u64 = 200_000;
+/// Fragments that begin at one producer timestamp, as far as they are looked at.
+const REPETITIONS_MAX: usize = 64;
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 1000;
 
@@ -114,6 +116,34 @@ impl Library {
                 && fragment.entry.server_timestamp >= expired_before
                 && is_in_range(session, fragment)
         }))
+    }
+
+    /// The fragment that begins at this producer timestamp, as the session shows it.
+    pub(crate) async fn fragment_at(
+        &self,
+        app: &App,
+        stream: &Stream,
+        session: &Session,
+        at: Timestamp,
+    ) -> Result<Option<Fragment>, FragmentStoreError> {
+        let query = FragmentQuery::producer_range(at, at, REPETITIONS_MAX);
+        let mut found = app.fragments.list(&app.config.media_key(stream), query).await?;
+        let expired_before = expired_before(stream, app.clock.now().wall);
+        found.retain(|fragment| {
+            fragment.entry.server_timestamp >= expired_before && is_in_range(session, fragment)
+        });
+        if found.len() > 1 {
+            // Media that was ingested more than once: which of it is shown is the walk's to say.
+            let progress = self.progress(app, stream, session).await?;
+            let shown = progress.window.iter().find(|e| e.fragment.producer_ms == at.as_millis());
+            let is_shown = |fragment: &Fragment| {
+                shown.is_some_and(|e| e.fragment.number == fragment_number(&fragment.entry))
+            };
+            if let Some(index) = found.iter().position(is_shown) {
+                return Ok(Some(found.swap_remove(index)));
+            }
+        }
+        Ok(found.pop())
     }
 
     /// What a session shows now.

@@ -11,6 +11,7 @@
 //! when they are asked for, from one stored fragment each.
 
 mod create;
+mod dash;
 mod hls;
 mod library;
 mod selection;
@@ -18,6 +19,6 @@ mod serve;
 mod session;
 mod tracks;
 
-pub(crate) use create::get_hls_streaming_session_url;
+pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
 pub(crate) use library::Library;
 pub(crate) use serve::serve;

@@ -1,4 +1,4 @@
-//! What a session's URLs answer: playlists, init segments and media segments.
+//! What a session's URLs answer: playlists, manifests, init segments and media segments.
 //!
 //! The token says which session; whoever has it may play, and nothing else is asked for. Decides which answer a URL
 //! gets and how long it may be kept; [`crate::http::content`] turns it into a response.
@@ -10,14 +10,18 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
-use vigie_media::sample::fragment_samples;
+use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
 use vigie_store::Fragment;
 
+use super::dash::manifest::{
+    self, Growing, Manifest, ManifestPeriod, Representation, RepresentationKind,
+};
 use super::hls::playlist::{self, MediaPlaylist, Variant};
-use super::selection::{Entry, Progress};
+use super::selection::{Entry, Progress, timeline_origin_ms};
 use super::session::{Protocol, Session};
 use super::tracks::{PlayedTracks, refusal};
+use crate::api::fragments::fragment_number;
 use crate::app::App;
 use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
@@ -25,6 +29,7 @@ use crate::fragment_store::FragmentStoreError;
 use crate::http::content::{Content, Keep};
 use crate::reconcile::expired_before;
 
+const DASH_MANIFEST: &str = "application/dash+xml";
 const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// Longest query that is looked at: a token of the longest stream name is well below.
 const QUERY_BYTES_MAX: usize = 4096;
@@ -37,6 +42,7 @@ enum Asked {
     Mp4InitFragment,
     Mp4MediaFragment,
     TsFragment,
+    DashManifest,
 }
 
 impl Asked {
@@ -45,9 +51,14 @@ impl Asked {
         Some(match path {
             "/hls/v1/getHLSMasterPlaylist.m3u8" => Self::HlsMasterPlaylist,
             "/hls/v1/getHLSMediaPlaylist.m3u8" => Self::HlsMediaPlaylist,
-            "/hls/v1/getMP4InitFragment.mp4" => Self::Mp4InitFragment,
-            "/hls/v1/getMP4MediaFragment.mp4" => Self::Mp4MediaFragment,
+            "/hls/v1/getMP4InitFragment.mp4" | "/dash/v1/getMP4InitFragment.mp4" => {
+                Self::Mp4InitFragment
+            }
+            "/hls/v1/getMP4MediaFragment.mp4" | "/dash/v1/getMP4MediaFragment.mp4" => {
+                Self::Mp4MediaFragment
+            }
             "/hls/v1/getTSFragment.ts" => Self::TsFragment,
+            "/dash/v1/getDASHManifest.mpd" => Self::DashManifest,
             _ => return None,
         })
     }
@@ -60,6 +71,7 @@ impl Asked {
             Self::Mp4InitFragment => "GetMP4InitFragment",
             Self::Mp4MediaFragment => "GetMP4MediaFragment",
             Self::TsFragment => "GetTSFragment",
+            Self::DashManifest => "GetDASHManifest",
         }
     }
 }
@@ -87,6 +99,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
         Asked::HlsMasterPlaylist => of.hls_master_playlist().await,
         Asked::HlsMediaPlaylist => of.hls_media_playlist().await,
         Asked::Mp4InitFragment => of.init_fragment().await,
+        Asked::DashManifest => of.dash_manifest().await,
         Asked::Mp4MediaFragment | Asked::TsFragment => of.media_fragment(asked).await,
     }
 }
@@ -110,6 +123,7 @@ struct Parameters {
     track_number: Option<usize>,
     parameters_id: Option<u64>,
     fragment_number: Option<FragmentNumber>,
+    producer_timestamp: Option<Timestamp>,
 }
 
 impl Parameters {
@@ -129,6 +143,10 @@ impl Parameters {
                 "SequenceNumber" => {
                     let number = value.parse().map_err(|_| wrong("a number of a playlist"))?;
                     found.parameters_id = Some(number);
+                }
+                "ProducerTimestamp" => {
+                    let millis = value.parse().map_err(|_| wrong("a time of a manifest"))?;
+                    found.producer_timestamp = Some(Timestamp::from_millis(millis));
                 }
                 "FragmentNumber" => {
                     let number = value.parse().map_err(|_| wrong("the number of a fragment"))?;
@@ -248,14 +266,12 @@ impl Playing<'_> {
     }
 
     async fn media_fragment(&self, asked: Asked) -> Answer<Content> {
-        let number = self.parameters.fragment_number.ok_or_else(|| {
-            KvsError::invalid_argument("FragmentNumber must be given for a media fragment")
-        })?;
         let is_ts = asked == Asked::TsFragment;
         if is_ts != self.session.is_transport_stream() {
             return Err(other_protocol());
         }
-        let fragment = self.fragment(number).await?;
+        let fragment = self.asked_fragment().await?;
+        let number = fragment_number(&fragment.entry);
         let tracks = self.tracks(&fragment).await?;
         let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
         let bytes = self.app.library.bytes(self.app, &fragment).await.map_err(gone)?;
@@ -278,6 +294,85 @@ impl Playing<'_> {
         };
         let segment = segment.map_err(|error| refusal(&error))?;
         Ok(Content { content_type, pieces: segment.pieces, keep: self.for_the_session(), etag })
+    }
+
+    async fn asked_fragment(&self) -> Answer<Fragment> {
+        let Parameters { fragment_number, producer_timestamp, .. } = self.parameters;
+        match (fragment_number, producer_timestamp) {
+            (Some(number), _) => self.fragment(number).await,
+            (None, Some(at)) => {
+                let library = &self.app.library;
+                let found = library.fragment_at(self.app, &self.stream, &self.session, at).await?;
+                found.ok_or_else(fragment_gone)
+            }
+            (None, None) => Err(KvsError::invalid_argument(
+                "FragmentNumber or ProducerTimestamp must be given for a media fragment",
+            )
+            .into()),
+        }
+    }
+
+    async fn dash_manifest(&self) -> Answer<Content> {
+        let Protocol::Dash { display_timestamp, display_number } = self.session.protocol else {
+            return Err(other_protocol());
+        };
+        let progress = self.progress().await?;
+        let entries = self.alive(&progress);
+        let mut periods = Vec::new();
+        for entries in entries.chunk_by(|a, b| a.period.number == b.period.number) {
+            let Some(first) = entries.first() else { continue };
+            let fragment = self.fragment(first.fragment.number).await?;
+            let tracks = self.tracks(&fragment).await?;
+            let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
+            let representations = self.representations(tracks);
+            periods.push(ManifestPeriod { entries: entries.to_vec(), representations });
+        }
+        let growing = self.session.is_live().then(|| Growing {
+            timeline_origin: Timestamp::from_millis(timeline_origin_ms(&self.session)),
+            now: self.now,
+        });
+        let by_server = |entry: &Entry| Timestamp::from_millis(entry.fragment.server_ms);
+        let by_producer = |entry: &Entry| Timestamp::from_millis(entry.fragment.producer_ms);
+        let shown_timestamp: fn(&Entry) -> Timestamp = match self.session.selector {
+            FragmentSelectorType::ServerTimestamp => by_server,
+            FragmentSelectorType::ProducerTimestamp => by_producer,
+        };
+        let text = manifest::manifest(&Manifest {
+            token: &self.parameters.token,
+            periods,
+            longest_ms: progress.longest_ms,
+            growing,
+            display_timestamp: display_timestamp.then_some(shown_timestamp),
+            display_number,
+        });
+        Ok(Content::text(DASH_MANIFEST, text))
+    }
+
+    fn representations(&self, tracks: &PlayedTracks) -> Vec<Representation> {
+        let of = |(index, track): (usize, &SampleTrack)| Representation {
+            track_number: index + 1,
+            codecs: track.codec_string(),
+            bandwidth: self.session.bits_a_second.get(index).copied().unwrap_or(1),
+            kind: match (track.size(), track.config()) {
+                (Some(size), _) => RepresentationKind::Video {
+                    width: size.width_pixels,
+                    height: size.height_pixels,
+                },
+                (None, CodecConfig::Aac(config, _)) => RepresentationKind::Audio {
+                    sampling_frequency_hz: config.sampling_frequency_hz,
+                    channels: config.channels,
+                },
+                (None, CodecConfig::G711(format)) => RepresentationKind::Audio {
+                    sampling_frequency_hz: format.sampling_frequency_hz,
+                    channels: format.channels.into(),
+                },
+                (None, _) => RepresentationKind::Audio {
+                    sampling_frequency_hz: track.timescale(),
+                    channels: 1,
+                },
+            },
+        };
+        tracks.tracks.iter().enumerate().map(of).collect()
     }
 
     async fn fragment(&self, number: FragmentNumber) -> Answer<Fragment> {

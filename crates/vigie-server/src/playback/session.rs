@@ -49,6 +49,9 @@ pub(crate) struct Session {
     /// What a fragment has to hold to belong to the session.
     #[serde(rename = "k")]
     pub codecs: Codecs,
+    /// DASH: bits a second of each track, as they were when the session was made: a manifest must not change them.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub bits_a_second: Vec<u64>,
 }
 
 /// How a session is played.
@@ -181,6 +184,7 @@ pub(super) fn example() -> Session {
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
         fragments_max: 1000,
         codecs: Codecs::default(),
+        bits_a_second: Vec::new(),
     }
 }
 

@@ -1,0 +1,3 @@
+//! MPEG-DASH: the text of manifests. Pure.
+
+pub(super) mod manifest;

@@ -1,0 +1,86 @@
+"""hls.js, dash.js and Shaka Player in Debian's Chromium, on a page of another origin than the server."""
+
+import contextlib
+import json
+import threading
+import time
+
+import pytest
+
+import browsers
+import media
+import playback
+import producer
+import streams
+
+SECONDS = 6
+GAP_MS = 20_000
+
+
+@contextlib.contextmanager
+def live_producer(server, stream, source):
+    """Sends a media file round and round, at its own pace, while the block runs."""
+    stop, failures = threading.Event(), []
+    start_ms = round(time.time() * 1000)
+
+    def send():
+        try:
+            with producer.connect(server, stream) as upload:
+                upload.send(source.header())
+                round_start_ms = start_ms
+                while True:
+                    for one in source.fragments:
+                        due = (round_start_ms + one.end_ms) / 1000
+                        if stop.wait(max(0, due - time.time())):
+                            return upload.finish()
+                        upload.send(source.cluster(round_start_ms, one))
+                    round_start_ms += source.duration_ms
+        except Exception as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert not failures, failures
+
+
+@pytest.mark.timeout(330)
+def test_players_in_a_browser(own_site):
+    server = own_site.server
+    av, other = producer.media(media.h264_aac_mp4(SECONDS)), producer.media(media.h264_other_aac_mp4(SECONDS))
+    start_ms = round(time.time() * 1000) - playback.HOUR_MS
+    streams.create_stream(server, "archive")
+    at_ms = start_ms
+    # Media, a gap, media of another size without a gap.
+    producer.put_file(server, "archive", av, at_ms)
+    at_ms += av.duration_ms + GAP_MS
+    producer.put_file(server, "archive", av, at_ms)
+    at_ms += av.duration_ms
+    producer.put_file(server, "archive", other, at_ms)
+    whole = playback.on_demand(start_ms, at_ms + other.duration_ms)
+    hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
+    streams.create_stream(server, "live")
+    with live_producer(server, "live", av):
+        streams.wait_for_fragments(server, "live", 3)
+        live = {"PlaybackMode": "LIVE", "MaxMediaPlaylistFragmentResults": 6}
+        site = {
+            "onDemand": {
+                "hls": playback.hls_url(server, "archive", **hls),
+                "hlsTs": playback.hls_url(server, "archive", **hls, ContainerFormat="MPEG_TS"),
+                "dash": playback.dash_url(server, "archive", **whole),
+                "seconds": 3 * SECONDS,
+                "framesPerSecond": media.FRAMES_PER_SECOND,
+                "heights": [360, 272],
+            },
+            "live": {
+                "hls": playback.hls_url(server, "live", **live),
+                "hlsTs": playback.hls_url(server, "live", **live, ContainerFormat="MPEG_TS"),
+                "dash": playback.dash_url(server, "live", PlaybackMode="LIVE", MaxManifestFragmentResults=6),
+                "framesPerSecond": media.FRAMES_PER_SECOND,
+            },
+        }
+        print(browsers.run("players.test.mjs", server, SITE=json.dumps(site)))
