@@ -8,6 +8,7 @@ import dataclasses
 
 EBML, SEGMENT, INFO, TRACKS, CLUSTER, TAGS = 0x1A45DFA3, 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1254C367
 TRACK_ENTRY, TRACK_NUMBER, TRACK_TYPE, CODEC_ID, CODEC_PRIVATE = 0xAE, 0xD7, 0x83, 0x86, 0x63A2
+VIDEO, PIXEL_WIDTH, PIXEL_HEIGHT = 0xE0, 0xB0, 0xBA
 TIMESTAMP_SCALE, TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK, REFERENCE_BLOCK = 0x2AD7B1, 0xE7, 0xA3, 0xA0, 0xA1, 0xFB
 TAG, SIMPLE_TAG, TAG_NAME, TAG_STRING = 0x7373, 0x67C8, 0x45A3, 0x4487
 SEEK_HEAD, CUES, CHAPTERS, ATTACHMENTS = 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1941A469
@@ -29,6 +30,8 @@ class Track:
     kind: str  # "video", "audio" or "other"
     codec_id: str
     codec_private: bytes
+    width: int
+    height: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _text(data, at, end):
 
 
 def _track(data, at, end):
-    number, kind, codec_id, private = 0, 0, "", b""
+    number, kind, codec_id, private, size = 0, 0, "", b"", {}
     for identifier, body, body_end in _children(data, at, end):
         if identifier == TRACK_NUMBER:
             number = _unsigned(data, body, body_end)
@@ -118,7 +121,10 @@ def _track(data, at, end):
             codec_id = _text(data, body, body_end)
         elif identifier == CODEC_PRIVATE:
             private = bytes(data[body:body_end])
-    return Track(number, {1: "video", 2: "audio"}.get(kind, "other"), codec_id, private)
+        elif identifier == VIDEO:
+            size = {inner: _unsigned(data, at, end) for inner, at, end in _children(data, body, body_end)}
+    kind = {1: "video", 2: "audio"}.get(kind, "other")
+    return Track(number, kind, codec_id, private, size.get(PIXEL_WIDTH, 0), size.get(PIXEL_HEIGHT, 0))
 
 
 def _tags(data, at, end):

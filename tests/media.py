@@ -103,6 +103,31 @@ def small_h264_mkv(seconds=10):
     return _make(f"small-h264-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_H264_CAMERA])
 
 
+def changing_parts(codec):
+    """What the changing files are made of: a raw stream for each size, two seconds long, with its parameter sets."""
+    encoder = _H264_CAMERA if codec == "h264" else _H265_CAMERA[: _H265_CAMERA.index("-tag:v")] + _H265_CAMERA[-2:]
+    suffix = "h264" if codec == "h264" else "hevc"
+    return {
+        size: _make(f"part-{codec}-{size[0]}.{suffix}", [*_pattern(2, f"{size[0]}x{size[1]}"), *encoder])
+        for size in ((640, 360), (320, 180))
+    }
+
+
+def _changing_mkv(codec):
+    parts = "|".join(str(part) for part in changing_parts(codec).values())
+    return _make(f"changing-{codec}.mkv", ["-framerate", "25", "-i", f"concat:{parts}", "-c", "copy"])
+
+
+def changing_h264_mkv():
+    """H.264 whose size changes after two seconds, with the parameter sets in the stream."""
+    return _changing_mkv("h264")
+
+
+def changing_h265_mkv():
+    """H.265 whose size changes after two seconds, with the parameter sets in the stream."""
+    return _changing_mkv("hevc")
+
+
 def h265_mp4(seconds=10):
     """H.265 without audio in MP4."""
     return _make(f"h265-{seconds}s.mp4", [*_pattern(seconds), *_H265_CAMERA])

@@ -10,7 +10,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
 use vigie_media::Timestamp;
@@ -72,6 +72,33 @@ impl Caller {
         Ok(serde_json::from_slice(&self.call(path, input.to_string().into()).await?)?)
     }
 
+    /// Stores a secret; its ARN.
+    pub(crate) async fn create_secret(&mut self, name: &str, value: &str) -> Outcome<String> {
+        let body = Bytes::from(json!({"Name": name, "SecretString": value}).to_string());
+        const TARGET: &str = "secretsmanager.CreateSecret";
+        let headers: [(&str, &[u8]); 3] = [
+            ("host", self.host.as_bytes()),
+            ("content-type", b"application/x-amz-json-1.1"),
+            ("x-amz-target", TARGET.as_bytes()),
+        ];
+        let head = RequestHead { method: "POST", path: "/", query: "", headers: &headers };
+        let now = Timestamp::EPOCH + SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let signed = sign(&head, Some(&body), &self.credentials, REGION, "secretsmanager", now);
+        let request = Request::post("/")
+            .header("host", &self.host)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", TARGET)
+            .header("x-amz-date", signed.date)
+            .header("authorization", signed.authorization.expose())
+            .body(Full::new(body))?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        let answer: Value = serde_json::from_slice(&answer)?;
+        let arn = answer.get("ARN").and_then(Value::as_str);
+        Ok(arn.ok_or_else(|| format!("CreateSecret: {status} {answer}"))?.to_owned())
+    }
+
     fn signed(&self, path: &str, body: &[u8]) -> Outcome<Request<()>> {
         let headers: [(&str, &[u8]); 2] =
             [("host", self.host.as_bytes()), ("content-type", b"application/json")];
@@ -85,6 +112,16 @@ impl Caller {
             .header("authorization", signed.authorization.expose())
             .body(())?)
     }
+}
+
+/// A plain GET; its body, whatever the status.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<String> {
+    let (mut sender, connection) =
+        handshake(TokioIo::new(TcpStream::connect(address).await?)).await?;
+    tokio::spawn(connection);
+    let request = Request::get(path).header("host", address.to_string());
+    let response = sender.send_request(request.body(Full::<Bytes>::default())?).await?;
+    Ok(String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()).into_owned())
 }
 
 /// Whether a server says that it is ready. It listens before it is.

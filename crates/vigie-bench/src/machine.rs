@@ -38,6 +38,14 @@ pub(crate) fn cpu_time(pid: u32) -> Outcome<Duration> {
     Ok(Duration::from_millis((user + system) * 10))
 }
 
+/// Memory of a process in bytes, with its share of what it has in common with others.
+pub(crate) fn proportional_memory_bytes(pid: u32) -> Outcome<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kilobytes = kilobytes.and_then(|line| line.split_whitespace().next()).ok_or("no Pss")?;
+    Ok(kilobytes.parse::<u64>()? * 1024)
+}
+
 /// Memory of a process that is its own, in bytes.
 pub(crate) fn memory_bytes(pid: u32) -> Outcome<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;

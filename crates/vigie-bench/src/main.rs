@@ -1,9 +1,10 @@
-//! `make bench`: what a vigie server does with one core, measured from another process over loopback.
+//! `make bench`: what Vigie does with one core, measured from another process over loopback.
 //!
 //! Decides what is measured and how it is written down. Every figure stands beside a floor of the same run: the same
-//! load on a bare HTTP server, the same disk under bare appends. Never part of the tests: figures of a busy machine
+//! load on a bare HTTP server, the same disk under bare appends, another recorder of the same cameras. Never part of the tests: figures of a busy machine
 //! would fail them for nothing.
 
+mod agent;
 mod client;
 mod disk_floor;
 mod file_server;
@@ -26,7 +27,7 @@ use clap::{Parser, Subcommand};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T> = Result<T, Failure>;
 
-/// Measures a vigie server.
+/// Measures Vigie.
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
@@ -41,6 +42,8 @@ enum Command {
     Ingest(ingest::Options),
     /// Measure GetMedia and write its page
     Read(read::Options),
+    /// Measure the edge agent's recording and print the table
+    Agent(agent::Options),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
     Hello,
     /// The floor: a plain server of one file (run by the benchmark itself)
@@ -76,6 +79,7 @@ fn main() -> Outcome<()> {
         Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),
         Command::Read(options) => runtime.block_on(read::run(&options)),
+        Command::Agent(options) => runtime.block_on(agent::run(&options)),
         Command::ControlPlane(options) => {
             let page = runtime.block_on(measure::control_plane(&options))?;
             publish(&page, options.page.as_deref())

@@ -61,9 +61,28 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let data_dir = folder.join("server");
-        let mut command = on_one_core(program);
+        Self::started(on_one_core(program), address, &data_dir).await
+    }
+
+    /// The same on the cores of the load: it is not what is measured.
+    pub(crate) async fn vigie_beside(
+        program: &Path,
+        folder: &Path,
+    ) -> Outcome<(Self, Credentials)> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null());
+        Self::started(command, address, &folder.join("server")).await
+    }
+
+    async fn started(
+        mut command: Command,
+        address: SocketAddr,
+        data_dir: &Path,
+    ) -> Outcome<(Self, Credentials)> {
         command.args(["--log", "warn", "server", "--listen", &address.to_string(), "--data-dir"]);
-        let child = command.arg(&data_dir).env_remove("VIGIE_CONFIG").spawn()?;
+        let child = command.arg(data_dir).env_remove("VIGIE_CONFIG").spawn()?;
         let mut server = Self { child, address };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !client::is_ready(address).await {
@@ -108,7 +127,7 @@ pub(crate) fn leave_the_core(cores: usize) -> Outcome<()> {
     if done.success() { Ok(()) } else { Err(format!("taskset: {done}").into()) }
 }
 
-fn on_one_core(program: &Path) -> Command {
+pub(crate) fn on_one_core(program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", CORE]).arg(program).stdin(Stdio::null());
     command

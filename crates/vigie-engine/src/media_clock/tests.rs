@@ -1,5 +1,7 @@
 //! The time line under drift, jitter, steps and jumps.
 
+mod days;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,90 @@
+//! Which frames are missing from what was recorded, by the gaps in their times.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use vigie_media::matroska::{Event, FragmentReader, Limits};
+
+use crate::Outcome;
+
+/// 25 pictures a second.
+const FRAME_MS: i64 = 40;
+const PIECE_BYTES: usize = 1 << 20;
+
+/// What a folder of media files holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Folders, or files that lie in no folder.
+    pub(crate) streams: usize,
+    pub(crate) frames: u64,
+    pub(crate) missing_frames: u64,
+}
+
+/// Reads all Matroska files under a folder: those of one folder are one stream, a file beside them is one of its own.
+pub(crate) fn in_folder(folder: &Path) -> Outcome<Found> {
+    let mut found = Found::default();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let mut times = Vec::new();
+        if path.is_dir() {
+            for file in fs::read_dir(&path)? {
+                read(&file?.path(), &mut times)?;
+            }
+        } else {
+            read(&path, &mut times)?;
+        }
+        found.streams += usize::from(!times.is_empty());
+        found.frames += times.len() as u64;
+        found.missing_frames += missing(times);
+    }
+    Ok(found)
+}
+
+/// How many frames would fill the gaps.
+fn missing(mut times: Vec<i64>) -> u64 {
+    times.sort_unstable();
+    let gap = |pair: &[i64]| match pair {
+        [earlier, later] => ((later - earlier + FRAME_MS / 2) / FRAME_MS - 1).max(0).unsigned_abs(),
+        _ => 0,
+    };
+    times.windows(2).map(gap).sum()
+}
+
+fn read(path: &Path, times: &mut Vec<i64>) -> Outcome<()> {
+    if path.extension().is_none_or(|extension| extension != "mkv") {
+        return Ok(());
+    }
+    let mut file = fs::File::open(path)?;
+    let mut reader = FragmentReader::new(Limits::FILE);
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let length = file.read(&mut piece)?;
+        if length == 0 {
+            reader.finish();
+        } else {
+            reader.push(piece.get(..length).unwrap_or_default());
+        }
+        while let Some(event) = reader.next_event()? {
+            if let Event::Frame(frame) = event {
+                times.push(frame.timecode_ms);
+            }
+        }
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_counts_the_frames_that_would_fill_it() {
+        assert_eq!(missing(vec![]), 0);
+        assert_eq!(missing(vec![0, 41, 80, 119, 160]), 0);
+        assert_eq!(missing(vec![160, 0, 41, 119]), 1);
+        assert_eq!(missing(vec![0, 1000]), 24);
+    }
+}
