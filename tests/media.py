@@ -93,6 +93,12 @@ def h265_mulaw_mkv(seconds=10):
     return _make(f"h265-mulaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H265_CAMERA, *law])
 
 
+def h264_many_key_frames_mp4(seconds=4):
+    """H.264 with a key frame every five pictures."""
+    often = ["-g", "5", "-keyint_min", "5"]
+    return _make(f"h264-many-key-frames-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA, *often])
+
+
 def h264_mkv(seconds=10):
     """H.264 without audio in Matroska."""
     return _make(f"h264-{seconds}s.mkv", [*_pattern(seconds), *_H264_CAMERA])

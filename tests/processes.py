@@ -16,6 +16,7 @@ import urllib.request
 import boto3
 import botocore.config
 
+import matroska
 from waiting import eventually
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
@@ -92,6 +93,9 @@ class Process:
         self._process.send_signal(with_signal)
         return self._process.wait(timeout=deadline_seconds)
 
+    def signal(self, number):
+        self._process.send_signal(number)
+
     def end(self):
         """Ends it in any case."""
         if self.exit_code() is None:
@@ -99,7 +103,7 @@ class Process:
             try:
                 self._process.wait(timeout=5)
             except subprocess.TimeoutExpired:
-                self.kill()
+                self.kill()  # also one that was stopped by SIGSTOP
 
 
 def http_get(url):
@@ -143,6 +147,11 @@ class Daemon:
 
     def media_files(self):
         return sorted(self.data_dir.rglob("*.mkv"))
+
+    def recorded(self, stream):
+        """The documents of a stream's media files, oldest first; for a process that has ended."""
+        paths = [path for path in self.media_files() if path.parent.name.startswith(f"{stream}.")]
+        return [document for path in paths for document in matroska.documents(path.read_bytes())]
 
     def media_size_bytes(self):
         total = 0
@@ -255,6 +264,10 @@ class Site:
         if tls:
             command += ["--tls", tls]
         return self._camera(self.run(name, command), port)
+
+    def vigie_camera_again(self, former, address):
+        """The same camera once more, after it was ended."""
+        return self._camera(self.run(f"{former.name}-again", former.arguments), int(address.rpartition(":")[2]))
 
     def _camera(self, process, port):
         def answers():
