@@ -99,6 +99,12 @@ def h264_many_key_frames_mp4(seconds=4):
     return _make(f"h264-many-key-frames-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA, *often])
 
 
+def heavy_repeated_h264_mp4(times):
+    """`heavy_h264_mp4` so many times one after another: 25 MB each time."""
+    repeated = ["-stream_loop", str(times - 1), "-i", str(heavy_h264_mp4()), "-c", "copy"]
+    return _make(f"heavy-h264-{times}-times.mp4", repeated)
+
+
 def h264_mkv(seconds=10):
     """H.264 without audio in Matroska."""
     return _make(f"h264-{seconds}s.mkv", [*_pattern(seconds), *_H264_CAMERA])

@@ -43,6 +43,7 @@ impl Caller {
     /// A signed POST; anything but 200 is a failure.
     pub(crate) async fn call(&mut self, path: &str, body: Bytes) -> Outcome<Bytes> {
         let request = self.signed(path, &body)?.map(|()| Full::new(body));
+        self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();
@@ -91,6 +92,7 @@ impl Caller {
             .header("x-amz-date", signed.date)
             .header("authorization", signed.authorization.expose())
             .body(Full::new(body))?;
+        self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();

@@ -45,6 +45,8 @@ pub struct Fragmenter {
     /// The track whose key frames begin fragments; `None` when there is no video.
     video_track: Option<u64>,
     open: Option<Open>,
+    /// The next fragment may begin with any frame.
+    continues: bool,
     last_start: Timestamp,
     dropped_frames: u64,
     cut_groups: u64,
@@ -63,7 +65,20 @@ impl Fragmenter {
     pub fn new(tracks: &[Track], last_start: Timestamp) -> Self {
         let video_track =
             tracks.iter().find(|track| track.kind == TrackKind::Video).map(|track| track.number);
-        Self { video_track, open: None, last_start, dropped_frames: 0, cut_groups: 0 }
+        Self {
+            video_track,
+            open: None,
+            continues: false,
+            last_start,
+            dropped_frames: 0,
+            cut_groups: 0,
+        }
+    }
+
+    /// The frames that come go on where those of the stream's last fragment ended, in the middle of a group of pictures:
+    /// the first of them begins a fragment, whatever it is.
+    pub fn continues(&mut self) {
+        self.continues = true;
     }
 
     /// Frames that could not be kept: before the first key frame, or so late that no open fragment can hold them.
@@ -85,7 +100,7 @@ impl Fragmenter {
     pub fn push(&mut self, frame: Frame, commands: &mut Vec<Command>) {
         let begins = self.may_begin(&frame);
         match self.open {
-            None if !begins => {
+            None if !begins && !self.continues => {
                 self.dropped_frames += 1;
                 return;
             }
@@ -125,6 +140,7 @@ impl Fragmenter {
     fn start(&mut self, frame: &Frame, commands: &mut Vec<Command>) {
         let timestamp = frame.timestamp.max(self.last_start.plus_millis(1));
         self.last_start = timestamp;
+        self.continues = false;
         self.open = Some(Open { timestamp, size_bytes: 0 });
         commands.push(Command::StartFragment { timestamp });
     }

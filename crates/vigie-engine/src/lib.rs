@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cron;
 pub mod deletion;
 pub mod edge_config;
+pub mod folder_watch;
 pub mod fragmenter;
 pub mod hub_link;
 pub mod job_status;

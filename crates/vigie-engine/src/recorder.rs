@@ -100,6 +100,13 @@ pub enum Event {
         /// How.
         failure: Failure,
     },
+    /// Every file of the watched folder is recorded, but for so many that could not be.
+    FolderIdle {
+        /// The attempt it was seen in.
+        attempt: u64,
+        /// Files that could not be recorded.
+        skipped: u64,
+    },
     /// The source is played to its end.
     SourceEnded {
         /// The attempt that ended.
@@ -241,7 +248,9 @@ impl Recorder {
         let to_change = now.mono.saturating_add(Duration::from_millis(to_change_ms.unsigned_abs()));
         let own = match self.state {
             State::Resolving { since } => since + RESOLVE_TIMEOUT,
-            State::Connecting { since } => since + CONNECT_TIMEOUT,
+            State::Connecting { since } if self.source == SourceKind::Rtsp => {
+                since + CONNECT_TIMEOUT
+            }
             State::Recording { last_frame, .. } if self.source == SourceKind::Rtsp => {
                 last_frame + STALL_AFTER
             }
@@ -287,6 +296,9 @@ impl Recorder {
             Event::PacketsLost { attempt } if self.is_current(attempt) => {
                 self.packets_lost_at = Some(now.mono);
             }
+            Event::FolderIdle { attempt, skipped } if self.is_current(attempt) => {
+                self.folder_idle(skipped, now);
+            }
             Event::Paused { lasted } => self.paused(lasted, now),
             Event::Failed { attempt, failure } if self.is_current(attempt) => {
                 self.fail(failure, now, chance, actions);
@@ -309,6 +321,7 @@ impl Recorder {
             | Event::FramesStored { .. }
             | Event::LongGroupOfPictures { .. }
             | Event::PacketsLost { .. }
+            | Event::FolderIdle { .. }
             | Event::Failed { .. }
             | Event::SourceEnded { .. } => {}
             Event::SpaceDenied(denial) => self.denied = Some(denial),
@@ -348,7 +361,10 @@ impl Recorder {
             State::Resolving { since } if now.mono >= since + RESOLVE_TIMEOUT => {
                 self.fail(Failure::SecretUnreachable, now, chance, actions);
             }
-            State::Connecting { since } if now.mono >= since + CONNECT_TIMEOUT => {
+            // A file is read through before it opens, however long that takes.
+            State::Connecting { since }
+                if self.source == SourceKind::Rtsp && now.mono >= since + CONNECT_TIMEOUT =>
+            {
                 self.fail(Failure::Unreachable, now, chance, actions);
             }
             State::Recording { last_frame, .. }
@@ -420,6 +436,23 @@ impl Recorder {
         let wait = self.backoff.next_wait(failure.longest_wait(), chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
+    }
+
+    fn folder_idle(&mut self, skipped: u64, now: Now) {
+        self.last_failure = None;
+        match skipped {
+            0 => {
+                let details = "every file of the folder is recorded; waiting for new ones";
+                self.status.set(JobOutcome::Success, details, now.wall);
+            }
+            skipped => {
+                let details = format!(
+                    "waiting for new files; {skipped} files of the folder are no whole MP4 or Matroska files with H.264 \
+                     or H.265 video, or cannot be read; the agent's log names them; replace them"
+                );
+                self.status.set(JobOutcome::UserError, &details, now.wall);
+            }
+        }
     }
 
     /// Leaves the time in which the hub stood still out of what is waited for.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vigie_media::Timestamp;
 
 /// A file that is open for appending or reading. All methods take `&self`: readers share a file with its writer.
 pub trait DiskFile: Send + Sync {
@@ -18,6 +19,17 @@ pub trait DiskFile: Send + Sync {
     fn length_bytes(&self) -> io::Result<u64>;
     /// Cuts the file to `length_bytes`.
     fn truncate(&self, length_bytes: u64) -> io::Result<()>;
+}
+
+/// What [`Disk::stat`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// Its length.
+    pub length_bytes: u64,
+    /// When its content last changed.
+    pub modified: Timestamp,
+    /// Whether it is a directory.
+    pub is_directory: bool,
 }
 
 /// A file system as the store sees it. [`crate::OsDisk`] is the real one; the simulated one can lose unsynced
@@ -50,6 +62,11 @@ pub trait Disk: Send + Sync + 'static {
     }
     /// The full paths of the files and directories in a directory, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// What a file or directory is now. The default knows nothing: a store never asks.
+    fn stat(&self, path: &Path) -> io::Result<FileStat> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Bytes that an unprivileged process can still write on the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
     /// Names the machine's present boot, where that can be known. While it stays the same no power was lost, so

@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
+use vigie_media::Timestamp;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, FileStat};
 
 /// `IOV_MAX` of Linux: no call takes more parts.
 const PARTS_PER_CALL_MAX: usize = 1024;
@@ -130,6 +131,16 @@ impl Disk for OsDisk {
             .collect::<io::Result<Vec<_>>>()?;
         paths.sort();
         Ok(paths)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<FileStat> {
+        let metadata = std::fs::metadata(path)?;
+        let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH);
+        Ok(FileStat {
+            length_bytes: metadata.len(),
+            modified: Timestamp::EPOCH + modified.unwrap_or_default(),
+            is_directory: metadata.is_dir(),
+        })
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

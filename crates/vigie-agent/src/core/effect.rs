@@ -8,6 +8,7 @@ use vigie_media::Timestamp;
 use vigie_store::Fragment;
 
 use super::event::Session;
+use super::imports::{Imports, NewestFragment};
 
 /// What is to be done. Each is answered by an [`super::Event`], and every session that is opened is closed in the end,
 /// also one that has failed by itself.
@@ -88,7 +89,7 @@ pub enum MediaSource {
         /// It failed before: wait for it to answer at all, by the cheapest means, before it is asked for anything.
         probe: bool,
     },
-    /// `FILE_URI`: a file on the hub.
+    /// `FILE_URI`: a file on the hub, or a folder of files that is watched for new ones.
     File {
         /// Where it is.
         uri: MediaUri,
@@ -97,5 +98,9 @@ pub enum MediaSource {
         ends_at: Timestamp,
         /// The stream already holds media up to here.
         not_before: Timestamp,
+        /// What of it has been recorded.
+        imports: Imports,
+        /// Where the stream's media ends.
+        newest: Option<NewestFragment>,
     },
 }

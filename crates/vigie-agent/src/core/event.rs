@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vigie_engine::clock::Now;
+use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder;
 use vigie_kvs::Sensitive;
 use vigie_kvs::acknowledgement::Acknowledgement;
@@ -12,6 +13,8 @@ use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 use vigie_media::{Timestamp, Track};
+
+use super::imports::Import;
 
 /// One opening of a source or one upload connection. Numbers are never used twice while a hub runs, so that what a
 /// closed session still reports moves nothing.
@@ -91,6 +94,27 @@ pub enum SourceEvent {
     Frames(Vec<SourceFrame>),
     /// So many packets were lost before the next frame.
     PacketsLost(u64),
+    /// `FILE_URI`: the frames that follow are this file's.
+    FileBegun {
+        /// Which, and where its media goes.
+        import: Import,
+        /// They go on behind the stream's newest fragment, where the same file was broken off.
+        resumes: bool,
+    },
+    /// A file of a watched folder is over.
+    FileEnded {
+        /// Which.
+        file: FileVersion,
+        /// Why it could not be recorded, or not to its end.
+        failure: Option<recorder::Failure>,
+        /// Files that were done and that the folder does not hold any more.
+        gone: Vec<FileVersion>,
+    },
+    /// A watched folder holds nothing more to record.
+    FolderIdle {
+        /// Files that could not be recorded.
+        skipped: u64,
+    },
     /// The source ended by failing.
     Failed(recorder::Failure),
     /// The source ended at its end.

@@ -285,6 +285,7 @@ impl Hub {
             if let Some(stream) = self.streams.get_mut(arn) {
                 stream.secret_string.clone_from(&job.record.secret);
                 stream.file_recorded = job.record.file_recorded;
+                stream.imports.clone_from(&job.record.imports);
             }
         }
         match self.saved.save(&self.streams) {
@@ -311,6 +312,8 @@ impl Hub {
             let known = self.streams.get(&arn);
             let is_known = known.is_some_and(|known| known.revision == revision);
             let secret_string = known.and_then(|known| known.secret_string.clone());
+            let mut imports = known.map_or_else(Default::default, |known| known.imports.clone());
+            imports.forget_single_file();
             if is_known {
                 continue;
             }
@@ -323,11 +326,13 @@ impl Hub {
                 edge_config: (action == Action::Apply).then_some(edge_config),
                 secret_string,
                 file_recorded: false,
+                imports,
             };
             self.streams.insert(Arc::clone(&arn), stream);
             if let Some(job) = self.jobs.get_mut(&arn) {
                 // The new revision has not recorded its file yet, whatever the old one did.
                 job.record.file_recorded = false;
+                job.record.imports.forget_single_file();
             }
             self.world.unsaved = true;
             self.world.news = true;
@@ -397,6 +402,7 @@ impl Hub {
             .map_err(disk_failure)?;
         job.record.secret.clone_from(&stream.secret_string);
         job.record.file_recorded = stream.file_recorded;
+        job.record.imports.clone_from(&stream.imports);
         self.jobs.insert(Arc::clone(arn), job);
         Ok(())
     }

@@ -7,6 +7,7 @@
 mod effect;
 mod event;
 mod hub;
+mod imports;
 mod job;
 mod link;
 mod record;
@@ -21,5 +22,6 @@ mod world;
 pub use effect::{Effect, MediaSource};
 pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame, UploadEvent};
 pub use hub::{Hub, HubError, HubSettings};
+pub use imports::{Import, Imports, NewestFragment};
 pub use saved::SavedError;
 pub use snapshot::{HubSnapshot, StreamSnapshot};

@@ -1,5 +1,6 @@
 //! Recording: what the recorder decides, applied to sources.
 
+mod files;
 mod frames;
 mod secret;
 
@@ -18,6 +19,7 @@ use self::frames::Recording;
 use self::secret::media_uri_of;
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
+use super::imports::Imports;
 use super::job::Job;
 use super::world::World;
 
@@ -28,6 +30,10 @@ pub(super) struct RecordJob {
     pub(super) secret: Option<Sensitive>,
     /// The file is recorded to its end, and was so before this process started or is so since.
     pub(super) file_recorded: bool,
+    /// What of a FILE_URI has been recorded.
+    pub(super) imports: Imports,
+    /// The frames that come go on in the middle of a group of pictures.
+    continues: bool,
     /// The next attempt asks for the secret before it uses a known one.
     ask_first: bool,
     asked_at: Option<Duration>,
@@ -64,6 +70,8 @@ impl RecordJob {
             recorder: Recorder::new(schedule, plan.source, world.zone.clone(), now.wall),
             secret: None,
             file_recorded: false,
+            imports: Imports::default(),
+            continues: false,
             ask_first: false,
             asked_at: None,
             source: None,
@@ -124,19 +132,15 @@ impl Job {
         let media_uri = self.record.secret.as_ref().ok_or(Failure::SecretUnreadable);
         match media_uri.and_then(|secret| media_uri_of(secret, kind)) {
             Ok(uri) => {
-                let Some(source) = &mut self.record.source else { return };
-                source.is_asked = true;
                 self.counters.sources_opened += 1;
                 let source_uri = match kind {
                     SourceKind::Rtsp => {
                         MediaSource::Rtsp { uri, probe: self.record.recorder.is_retrying() }
                     }
-                    SourceKind::File => MediaSource::File {
-                        uri,
-                        ends_at: now.wall,
-                        not_before: self.record.latest.plus_millis(1),
-                    },
+                    SourceKind::File => self.file_source(uri, world, now),
                 };
+                let Some(source) = &mut self.record.source else { return };
+                source.is_asked = true;
                 let session = source.session.clone();
                 world.effects.push(Effect::OpenSource { session, source: source_uri });
             }
@@ -176,14 +180,22 @@ impl Job {
             SourceEvent::PacketsLost(count) => {
                 self.packets_lost(count, attempt, world, now);
             }
+            SourceEvent::FileBegun { import, resumes } => {
+                self.file_begun(import, resumes, world, now);
+            }
+            SourceEvent::FileEnded { file, failure, gone } => {
+                self.file_ended(file, failure, &gone, world, now);
+            }
+            SourceEvent::FolderIdle { skipped } => {
+                self.recorder_event(Event::FolderIdle { attempt, skipped }, world, now);
+            }
             SourceEvent::Failed(failure) => {
                 self.recorder_event(Event::Failed { attempt, failure }, world, now);
             }
             SourceEvent::Ended => {
                 self.recorder_event(Event::SourceEnded { attempt }, world, now);
                 if *self.record.recorder.state() == State::Finished {
-                    self.record.file_recorded = true;
-                    world.unsaved = true;
+                    self.file_finished(world, now);
                 }
             }
         }
@@ -193,6 +205,11 @@ impl Job {
         if self.record.recording.as_ref().is_none_or(|recording| recording.tracks != tracks) {
             self.seal_fragment(world, now);
             self.record.recording = Some(Recording::new(tracks, self.record.last_start));
+        }
+        if std::mem::take(&mut self.record.continues)
+            && let Some(recording) = &mut self.record.recording
+        {
+            recording.continues();
         }
         self.recorder_event(Event::SourceOpened { attempt }, world, now);
     }

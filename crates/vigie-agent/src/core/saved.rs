@@ -18,6 +18,8 @@ use vigie_kvs::shapes::edge::EdgeConfig;
 use vigie_kvs::shapes::sync_edge_agent::Phase;
 use vigie_store::disk::Disk;
 
+use super::imports::Imports;
+
 /// The file in the hub's folder.
 const FILE_NAME: &str = "configurations.json";
 /// The form of the file; another one is another program's.
@@ -67,6 +69,9 @@ pub(crate) struct SavedStream {
     /// A FILE_URI of this revision has been recorded to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) file_recorded: bool,
+    /// What of a FILE_URI has been recorded.
+    #[serde(default, skip_serializing_if = "Imports::is_empty")]
+    pub(crate) imports: Imports,
 }
 
 /// Streams by their ARN.

@@ -110,6 +110,7 @@ impl Job {
         if files.is_empty() {
             return Ok(());
         }
+        self.note_newest_fragment(world);
         let ids: Vec<MediaFileId> = files.iter().map(|(id, _)| *id).collect();
         let deleted = world.store.delete_media_files(&ids)?;
         tracing::info!(

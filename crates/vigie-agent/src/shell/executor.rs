@@ -131,11 +131,19 @@ impl Executor {
                 let task = self.source_runtime.spawn(source.run());
                 RunningSource::Rtsp(task.abort_handle())
             }
-            MediaSource::File { uri, ends_at, not_before } => {
+            MediaSource::File { uri, ends_at, not_before, imports, newest } => {
                 let stopped = Arc::new(AtomicBool::new(false));
                 let uri = uri.expose().to_owned();
-                let file =
-                    FileSource { session, uri, ends_at, not_before, stopped: stopped.clone() };
+                let file = FileSource {
+                    session,
+                    uri,
+                    ends_at,
+                    not_before,
+                    imports,
+                    newest,
+                    clock,
+                    stopped: stopped.clone(),
+                };
                 let disk = self.disk.clone();
                 tokio::task::spawn_blocking(move || file.run(&core, disk.as_ref()));
                 RunningSource::File(stopped)

@@ -1,37 +1,47 @@
-//! `FILE_URI`: an MP4 or Matroska file on the hub, recorded once.
+//! `FILE_URI`: an MP4 or Matroska file on the hub, recorded once, or a folder of them that is watched for new ones.
 //!
 //! The frames go to the core as fast as disk and store take them; nothing waits for their pace. Their times are the
-//! file's own distances, laid so that the file ends when its recording began: media that exists is of the past, and a
-//! consumer that reads the newest media finds it. Only where the stream already holds media of that time, the file
-//! begins behind it instead. Whether the file's own clock ever was right cannot be known, so it is not used.
+//! file's own distances, laid so that the file ends when its recording began, and one of a folder when it was last
+//! written: media that exists is of the past, and a consumer that reads the newest media finds it. Only where the stream
+//! already holds media of that time, the file begins behind it instead. Whether the file's own clock ever was right
+//! cannot be known, so it is not used.
+//!
+//! A file that was broken off goes on behind the last frame that was stored of it.
 //!
 //! Decides nothing about schedules or space: it delivers until it has delivered everything, or is told to stop.
 
+mod delivery;
+mod folder;
 mod mkv;
 mod mp4;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use url::Url;
+use vigie_engine::clock::Clock;
+use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder::Failure;
 use vigie_media::{Timestamp, Track, TrackKind, codec_id};
 use vigie_store::disk::{Disk, DiskFile};
 
-use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};
+use self::delivery::{Delivery, Place};
+use crate::core::{Imports, NewestFragment, Session, SourceEvent};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
 
-/// A file to record and where its media goes in time.
+/// A file or folder to record and where its media goes in time.
 pub(crate) struct FileSource {
     pub(crate) session: Session,
     /// The secret's `MediaURI`: `file:///path`, or the path alone.
     pub(crate) uri: String,
     pub(crate) ends_at: Timestamp,
     pub(crate) not_before: Timestamp,
+    pub(crate) imports: Imports,
+    pub(crate) newest: Option<NewestFragment>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Set when the session is closed.
     pub(crate) stopped: Arc<AtomicBool>,
 }
@@ -40,6 +50,8 @@ pub(crate) struct FileSource {
 enum End {
     Failed(Failure),
     Stopped,
+    /// What the stream holds of the file is not in it: it cannot be gone on with.
+    NotThere,
 }
 
 impl From<CoreGone> for End {
@@ -60,12 +72,13 @@ impl From<io::Error> for End {
 }
 
 impl FileSource {
-    /// Delivers the file; blocks while it does.
+    /// Delivers the file, or the folder until it is told to stop; blocks while it does.
     pub(crate) fn run(self, core: &CoreHandle, disk: &dyn Disk) {
         let mut batch = FrameBatch::new(self.session.clone(), core.clone());
         let last = match self.deliver(disk, &mut batch) {
             Ok(()) => SourceEvent::Ended,
             Err(End::Failed(failure)) => SourceEvent::Failed(failure),
+            Err(End::NotThere) => SourceEvent::Failed(Failure::FileNotMedia),
             Err(End::Stopped) => return,
         };
         // When the core has ended there is nobody left to tell.
@@ -74,14 +87,54 @@ impl FileSource {
 
     fn deliver(&self, disk: &dyn Disk, batch: &mut FrameBatch) -> Result<(), End> {
         let path = file_path(&self.uri).ok_or(End::Failed(Failure::BadUri))?;
-        let file = disk.open_read_only(&path)?;
-        let mut delivery = Delivery { source: self, batch, base_ms: 0 };
-        if is_matroska(file.as_ref())? {
-            mkv::deliver(file.as_ref(), &mut delivery)
-        } else {
-            mp4::deliver(file.as_ref(), &mut delivery)
+        let stat = disk.stat(&path)?;
+        if stat.is_directory {
+            return self.watch(&path, disk, batch);
         }
+        let file = version(&path, stat.modified, stat.length_bytes);
+        let place = Place { ends_at: self.ends_at, not_before: self.not_before, in_folder: false };
+        self.deliver_file(&file, place, disk, batch).map(drop)
     }
+
+    /// Delivers one file; where its media ends.
+    fn deliver_file(
+        &self,
+        version: &FileVersion,
+        place: Place,
+        disk: &dyn Disk,
+        batch: &mut FrameBatch,
+    ) -> Result<Timestamp, End> {
+        let file = disk.open_read_only(Path::new(&version.path))?;
+        let is_matroska = is_matroska(file.as_ref())?;
+        let deliver = |delivery: &mut Delivery<'_>| {
+            if is_matroska {
+                mkv::deliver(file.as_ref(), delivery)
+            } else {
+                mp4::deliver(file.as_ref(), delivery)
+            }
+        };
+        let broken_off = self.imports.current.as_ref();
+        let broken_off = broken_off.filter(|import| import.file == *version).zip(self.newest);
+        if let Some((import, newest)) = broken_off {
+            let mut delivery = Delivery::going_on(self, batch, import.clone(), newest);
+            match deliver(&mut delivery).and_then(|()| delivery.end()) {
+                Err(End::NotThere) => {}
+                ended => return ended,
+            }
+        }
+        let mut delivery = Delivery::from_the_start(self, batch, version.clone(), place);
+        deliver(&mut delivery)?;
+        delivery.end()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+fn version(path: &Path, modified: Timestamp, size_bytes: u64) -> FileVersion {
+    let path = path.to_string_lossy().into_owned();
+    FileVersion { modified_ms: modified.as_millis(), path, size_bytes }
 }
 
 /// `file:///path` with percent-encoding, or an absolute path as it is.
@@ -94,34 +147,6 @@ fn file_path(uri: &str) -> Option<PathBuf> {
 
 fn is_matroska(file: &dyn DiskFile) -> io::Result<bool> {
     Ok(file.read_exact_at(0, 4)?.as_ref() == [0x1A, 0x45, 0xDF, 0xA3])
-}
-
-/// Where a reader of a container puts what it finds.
-struct Delivery<'a> {
-    source: &'a FileSource,
-    batch: &'a mut FrameBatch,
-    /// What is added to the file's times, in milliseconds.
-    base_ms: i64,
-}
-
-impl Delivery<'_> {
-    /// Announces the tracks; the file's media goes from `first_ms` to `last_ms` in its own time.
-    fn open(&mut self, tracks: Vec<Track>, first_ms: i64, last_ms: i64) -> Result<(), End> {
-        let length_ms = last_ms.saturating_sub(first_ms);
-        let begins_at = self.source.ends_at.plus_millis(-length_ms).max(self.source.not_before);
-        self.base_ms = begins_at.as_millis().saturating_sub(first_ms);
-        Ok(self.batch.blocking_send(SourceEvent::Opened { tracks })?)
-    }
-
-    /// Delivers one frame, in the order in which it is stored.
-    fn frame(&mut self, number: u64, at_ms: i64, key_frame: bool, data: Bytes) -> Result<(), End> {
-        let time = FrameTime::Wall(Timestamp::from_millis(self.base_ms.saturating_add(at_ms)));
-        let frame = SourceFrame { track_number: number, time, key_frame, data };
-        if self.batch.push(frame) {
-            self.batch.blocking_flush()?;
-        }
-        if self.source.stopped.load(Ordering::Relaxed) { Err(End::Stopped) } else { Ok(()) }
-    }
 }
 
 /// The tracks that are recorded, the first video and the first audio that KVS can carry, and their numbers in the

@@ -71,6 +71,13 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// See [`Fragmenter::continues`].
+    pub(super) fn continues(&mut self) {
+        self.fragmenter.continues();
+    }
+}
+
 impl Job {
     /// Writes a batch of frames.
     pub(super) fn frames(
@@ -157,6 +164,8 @@ impl Job {
         while let Some(command) = commands.next() {
             match command {
                 Command::StartFragment { timestamp } => {
+                    // The command that follows brings its first frame.
+                    let key = matches!(commands.peek(), Some(Command::Append { frame, .. }) if frame.key_frame);
                     let sequence = world.store.reserve_sequences(&self.key, 1)?.start;
                     let meta = FragmentMeta {
                         sequence,
@@ -164,7 +173,7 @@ impl Job {
                         server_timestamp: now.wall,
                         timecode_ms: timestamp.as_millis(),
                         number_tail: 0,
-                        key: true,
+                        key,
                     };
                     world.store.begin_fragment(&self.key, &recording.header, meta)?;
                     self.record.last_start = timestamp;

@@ -1,6 +1,7 @@
 //! The core, driven by hand: events in, effects out, on a real disk and a clock that moves when the test says so.
 
 mod configurations;
+mod files;
 mod recording;
 mod space;
 mod uploading;

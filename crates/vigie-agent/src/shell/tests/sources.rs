@@ -15,7 +15,7 @@ use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
 use super::*;
-use crate::core::{FrameTime, SourceEvent, SourceFrame};
+use crate::core::{FrameTime, Imports, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
@@ -208,6 +208,19 @@ async fn a_camera_that_goes_away_ends_the_session() {
     assert_eq!(ended.await, Failure::Ended);
 }
 
+pub(super) fn file_source(uri: String) -> FileSource {
+    FileSource {
+        session: session(1),
+        uri,
+        ends_at: START,
+        not_before: Timestamp::MIN,
+        imports: Imports::default(),
+        newest: None,
+        clock: clock(),
+        stopped: Arc::new(AtomicBool::new(false)),
+    }
+}
+
 /// Runs a file source to its end.
 async fn record_file(
     uri: String,
@@ -215,11 +228,12 @@ async fn record_file(
 ) -> Result<(Vec<Track>, Vec<SourceFrame>), Failure> {
     let (core, mut messages) = CoreHandle::for_test();
     let stopped = Arc::new(AtomicBool::new(false));
-    let file = FileSource { session: session(1), uri, ends_at: START, not_before, stopped };
+    let file = FileSource { not_before, stopped, ..file_source(uri) };
     let running = tokio::task::spawn_blocking(move || file.run(&core, &OsDisk));
     let (mut tracks, mut frames) = (Vec::new(), Vec::new());
     let result = loop {
         match next(&mut messages).await {
+            Event::Source { event: SourceEvent::FileBegun { .. }, .. } => {}
             Event::Source { event: SourceEvent::Opened { tracks: opened }, .. } => tracks = opened,
             Event::Source { event: SourceEvent::Frames(batch), .. } => frames.extend(batch),
             Event::Source { event: SourceEvent::Ended, .. } => break Ok((tracks, frames)),
@@ -231,7 +245,7 @@ async fn record_file(
     result
 }
 
-fn wall(frame: &SourceFrame) -> Timestamp {
+pub(super) fn wall(frame: &SourceFrame) -> Timestamp {
     match frame.time {
         FrameTime::Wall(timestamp) => timestamp,
         FrameTime::Camera { .. } => panic!("a file has no arrival"),
@@ -299,17 +313,12 @@ async fn a_file_that_is_not_there_or_not_media_is_said() {
 #[tokio::test]
 async fn a_file_source_that_is_stopped_says_nothing_more() {
     let (core, mut messages) = CoreHandle::for_test();
-    let file = FileSource {
-        session: session(1),
-        uri: fixture("h265.mp4").display().to_string(),
-        ends_at: START,
-        not_before: Timestamp::MIN,
-        stopped: Arc::new(AtomicBool::new(true)),
-    };
+    let stopped = Arc::new(AtomicBool::new(true));
+    let file = FileSource { stopped, ..file_source(fixture("h265.mp4").display().to_string()) };
     tokio::task::spawn_blocking(move || file.run(&core, &OsDisk)).await.unwrap();
     let mut events = 0;
     while messages.recv().await.is_some() {
         events += 1;
     }
-    assert_eq!(events, 1, "the tracks, and nothing after the first frame");
+    assert_eq!(events, 2, "the file and its tracks, and nothing after the first frame");
 }

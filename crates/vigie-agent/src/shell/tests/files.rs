@@ -1,0 +1,188 @@
+//! Files that go on where they were broken off, and folders of files.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use vigie_engine::folder_watch::FileVersion;
+use vigie_engine::recorder::Failure;
+use vigie_store::OsDisk;
+use vigie_store::disk::Disk;
+
+use super::sources::{file_source, wall};
+use super::*;
+use crate::core::{Import, Imports, NewestFragment, SourceEvent, SourceFrame};
+use crate::shell::core_thread::CoreHandle;
+use crate::shell::file_source::FileSource;
+
+/// Everything that a source says until `is_last`.
+async fn events(file: FileSource, is_last: impl Fn(&SourceEvent) -> bool) -> Vec<SourceEvent> {
+    let (core, mut messages) = CoreHandle::for_test();
+    let stopped = file.stopped.clone();
+    let running = tokio::task::spawn_blocking(move || file.run(&core, &OsDisk));
+    let mut events = Vec::new();
+    while !events.last().is_some_and(&is_last) {
+        match next(&mut messages).await {
+            Event::Source { event, .. } => events.push(event),
+            other => panic!("{other:?}"),
+        }
+    }
+    stopped.store(true, Ordering::Relaxed);
+    drop(messages);
+    running.await.unwrap();
+    events
+}
+
+fn is_ended(event: &SourceEvent) -> bool {
+    matches!(event, SourceEvent::Ended | SourceEvent::Failed(_))
+}
+
+fn frames(events: &[SourceEvent]) -> Vec<SourceFrame> {
+    let batches = events.iter().filter_map(|event| match event {
+        SourceEvent::Frames(frames) => Some(frames.clone()),
+        _ => None,
+    });
+    batches.flatten().collect()
+}
+
+fn data(frames: &[SourceFrame]) -> Vec<Bytes> {
+    frames.iter().map(|frame| frame.data.clone()).collect()
+}
+
+fn begun(events: &[SourceEvent]) -> (Import, bool) {
+    let begun = events.iter().find_map(|event| match event {
+        SourceEvent::FileBegun { import, resumes } => Some((import.clone(), *resumes)),
+        _ => None,
+    });
+    begun.expect("no file begun")
+}
+
+#[tokio::test]
+async fn a_file_that_was_broken_off_goes_on_behind_the_last_frame_that_is_stored() {
+    for name in ["h264_aac.mp4", "h264_bframes_aac.mp4", "h264_bframes_mulaw.mkv"] {
+        let uri = fixture(name).display().to_string();
+        let whole = events(file_source(uri.clone()), is_ended).await;
+        let all = frames(&whole);
+        let (import, resumes) = begun(&whole);
+        assert!(!resumes);
+
+        // A fragment begins with each picture that decoding can start at; it was stored up to any frame.
+        for stored in [1, 2, 3, all.len() / 2, all.len() - 1] {
+            let first = all[..stored].iter().rposition(|f| f.track_number == 1 && f.key_frame);
+            let Some(first) = first else { continue };
+            let newest = NewestFragment {
+                start_ms: wall(&all[first]).as_millis(),
+                frame_count: (stored - first) as u32,
+            };
+            let imports = Imports { current: Some(import.clone()), ..Imports::default() };
+            let file = FileSource {
+                ends_at: START.plus_millis(99_000),
+                imports,
+                newest: Some(newest),
+                ..file_source(uri.clone())
+            };
+            let rest = events(file, is_ended).await;
+            assert_eq!(begun(&rest), (import.clone(), true));
+            assert_eq!(data(&frames(&rest)), data(&all[stored..]), "{name} from frame {stored}");
+            assert_eq!(wall(&frames(&rest)[0]), wall(&all[stored]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_which_nothing_is_stored_or_that_has_changed_begins_at_its_start() {
+    let uri = fixture("h264_aac.mp4").display().to_string();
+    let whole = events(file_source(uri.clone()), is_ended).await;
+    let (import, _) = begun(&whole);
+    let stale = NewestFragment { start_ms: import.base_ms - 5_000, frame_count: 9 };
+    let mut other = import.clone();
+    other.file.size_bytes += 1;
+    for (current, newest) in [(import, Some(stale)), (other, None)] {
+        let imports = Imports { current: Some(current), ..Imports::default() };
+        let file = FileSource { imports, newest, ..file_source(uri.clone()) };
+        let again = events(file, is_ended).await;
+        assert!(!begun(&again).1);
+        assert_eq!(data(&frames(&again)), data(&frames(&whole)));
+    }
+}
+
+/// Ten seconds pass whenever it is looked at.
+struct LeapingClock(AtomicU64);
+
+impl Clock for LeapingClock {
+    fn now(&self) -> Now {
+        let mono = Duration::from_secs(self.0.fetch_add(10, Ordering::Relaxed));
+        Now { wall: Timestamp::from_millis(4_000_000_000_000), mono }
+    }
+}
+
+fn copy(name: &str, to: &Path) {
+    let source = OsDisk.open_read_only(&fixture(name)).unwrap();
+    let bytes = source.read_exact_at(0, source.length_bytes().unwrap() as usize).unwrap();
+    OsDisk.create_new(to).unwrap().write_all_at(&[&bytes], 0).unwrap();
+}
+
+fn folder_source(folder: &Path, done: BTreeSet<FileVersion>) -> FileSource {
+    FileSource {
+        clock: Arc::new(LeapingClock(AtomicU64::new(0))),
+        imports: Imports { done, current: None },
+        stopped: Arc::new(AtomicBool::new(false)),
+        ..file_source(format!("file://{}", folder.display()))
+    }
+}
+
+fn ended(events: &[SourceEvent]) -> Vec<(FileVersion, Option<Failure>)> {
+    let ended = events.iter().filter_map(|event| match event {
+        SourceEvent::FileEnded { file, failure, .. } => Some((file.clone(), failure.clone())),
+        _ => None,
+    });
+    ended.collect()
+}
+
+#[tokio::test]
+async fn a_folder_s_files_are_delivered_once_one_behind_the_other_and_others_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    copy("h265.mp4", &folder.path().join("a.mp4"));
+    copy("h264_bframes_mulaw.mkv", &folder.path().join("b.mkv"));
+    copy("README.md", &folder.path().join("c.mov"));
+    copy("README.md", &folder.path().join("notes.txt"));
+    copy("h265.mp4", &folder.path().join("d.mp4.part"));
+    let is_idle = |event: &SourceEvent| matches!(event, SourceEvent::FolderIdle { .. });
+    let said = events(folder_source(folder.path(), BTreeSet::new()), is_idle).await;
+    let files = ended(&said);
+    let mut names: Vec<(&str, Option<Failure>)> = files
+        .iter()
+        .map(|(file, failure)| (file.path.rsplit('/').next().unwrap(), failure.clone()))
+        .collect();
+    names.sort_by_key(|(name, _)| *name);
+    assert_eq!(names, [("a.mp4", None), ("b.mkv", None), ("c.mov", Some(Failure::FileNotMedia))]);
+    assert!(matches!(said.last(), Some(SourceEvent::FolderIdle { skipped: 1 })));
+    // Their media does not overlap.
+    let mut last = Timestamp::MIN;
+    for event in &said {
+        if let SourceEvent::FileBegun { import, .. } = event {
+            assert!(import.in_folder);
+            let first = Timestamp::from_millis(import.base_ms);
+            assert!(first > last, "{first} is not behind {last}");
+        }
+        if let SourceEvent::Frames(frames) = event {
+            last = last.max(frames.iter().map(wall).max().unwrap());
+        }
+    }
+
+    // After a restart nothing is left; and what is gone is forgotten with the next file.
+    let done: BTreeSet<FileVersion> = files.into_iter().map(|(file, _)| file).collect();
+    let said = events(folder_source(folder.path(), done.clone()), is_idle).await;
+    assert!(ended(&said).is_empty() && frames(&said).is_empty(), "{said:?}");
+    OsDisk.unlink(&folder.path().join("a.mp4")).unwrap();
+    copy("h264_aac.mp4", &folder.path().join("e.mp4"));
+    let said = events(folder_source(folder.path(), done), |event| {
+        matches!(event, SourceEvent::FileEnded { .. })
+    })
+    .await;
+    let Some(SourceEvent::FileEnded { file, failure: None, gone }) = said.last() else {
+        panic!("{said:?}")
+    };
+    assert!(file.path.ends_with("/e.mp4") && gone.len() == 1 && gone[0].path.ends_with("/a.mp4"));
+}
