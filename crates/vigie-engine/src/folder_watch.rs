@@ -114,7 +114,10 @@ mod tests {
         let listed = [a.clone(), b.clone()];
         assert_eq!(look(&mut watch, &listed, &[], 0), None);
         assert_eq!(look(&mut watch, &listed, &[], 10), Some("/v/b.mkv".to_owned()));
-        assert_eq!(look(&mut watch, &listed, &[b.clone()], 11), Some("/v/a.mp4".to_owned()));
+        assert_eq!(
+            look(&mut watch, &listed, std::slice::from_ref(&b), 11),
+            Some("/v/a.mp4".to_owned())
+        );
         let done = [a.clone(), b.clone()];
         assert_eq!(look(&mut watch, &listed, &done, 60), None);
         let replaced = [a, file("/v/b.mkv", 11, 70)];
