@@ -1,8 +1,8 @@
 //! `make bench`: what Vigie does with one core, measured from another process over loopback.
 //!
 //! Decides what is measured and how it is written down. Every figure stands beside a floor of the same run: the same
-//! load on a bare HTTP server, the same disk under bare appends, another recorder of the same cameras. Never part of the tests: figures of a busy machine
-//! would fail them for nothing.
+//! load on a bare HTTP server, the same disk under bare appends, another recorder of the same cameras. Never part of the
+//! tests: figures of a busy machine would fail them for nothing.
 
 mod agent;
 mod client;

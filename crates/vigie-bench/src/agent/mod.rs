@@ -11,7 +11,7 @@ mod recorders;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Outcome, machine, process};
+use crate::{Outcome, machine, process, publish};
 use recorders::{Agent, Hub};
 
 /// How many cameras at once, one row each.
@@ -49,7 +49,7 @@ pub(crate) struct Row {
     pub(crate) missing_frames: u64,
 }
 
-/// Measures, and returns the page.
+/// Measures, and writes the page.
 pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     process::leave_the_core(cores)?;
@@ -74,11 +74,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         bits_per_second: cameras.bits_per_second,
         rows,
     });
-    println!("{page}");
-    if let Some(path) = &options.page {
-        std::fs::write(path, page)?;
-    }
-    Ok(())
+    publish(&page, options.page.as_deref())
 }
 
 async fn agent(
