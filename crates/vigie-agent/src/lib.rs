@@ -8,6 +8,7 @@
 //! configuration, and it never needs the service to go on recording by the last configuration that it took.
 
 pub mod core;
+pub mod ledger;
 pub mod shell;
 
 pub use shell::agent::{Agent, AgentConfig, AgentError};

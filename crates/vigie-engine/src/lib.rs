@@ -13,6 +13,7 @@ pub mod folder_watch;
 pub mod fragmenter;
 pub mod hub_link;
 pub mod job_status;
+pub mod ledger;
 pub mod media_clock;
 pub mod rate_limit;
 pub mod recorder;

@@ -20,12 +20,14 @@ pub const FRAMES_PER_BATCH: u64 = 5;
 pub struct SimCamera {
     /// Whether it answers.
     pub is_up: bool,
+    /// Bytes that each frame has beyond what it needs, for worlds in which space runs short.
+    pub padding_bytes: usize,
     next_number: u64,
 }
 
 impl Default for SimCamera {
     fn default() -> Self {
-        Self { is_up: true, next_number: 0 }
+        Self { is_up: true, padding_bytes: 0, next_number: 0 }
     }
 }
 
@@ -52,18 +54,26 @@ impl SimCamera {
     pub fn next_batch(&mut self, now: Now) -> Vec<SourceFrame> {
         let first = self.next_number;
         self.next_number += FRAMES_PER_BATCH;
-        (first..self.next_number).map(|number| frame(number, now)).collect()
+        let padding_bytes = self.padding_bytes;
+        (first..self.next_number).map(|number| frame(number, padding_bytes, now)).collect()
     }
 }
 
-fn frame(number: u64, arrival: Now) -> SourceFrame {
+fn frame(number: u64, padding_bytes: usize, arrival: Now) -> SourceFrame {
     let interval_us = FRAME_INTERVAL.as_micros() as i64;
     SourceFrame {
         track_number: 1,
         time: FrameTime::Camera { media_us: number as i64 * interval_us, arrival },
         key_frame: number.is_multiple_of(FRAMES_PER_GROUP),
-        data: frame_data(number),
+        data: padded(number, padding_bytes),
     }
+}
+
+/// The bytes of a frame and so many more.
+fn padded(number: u64, padding_bytes: usize) -> Bytes {
+    let mut data = BytesMut::from(frame_data(number));
+    data.resize(data.len() + padding_bytes, number as u8);
+    data.freeze()
 }
 
 /// The bytes of a frame: its number, then bytes that follow from it; key frames are larger.
@@ -78,5 +88,7 @@ pub fn frame_data(number: u64) -> Bytes {
 /// The number of the frame that these bytes are, if they are one, whole and unaltered.
 pub fn frame_number(data: &[u8]) -> Option<u64> {
     let number = u64::from_be_bytes(data.get(..8)?.try_into().ok()?);
-    (frame_data(number) == data).then_some(number)
+    let own = frame_data(number);
+    let (found, padding) = data.split_at_checked(own.len())?;
+    (own == found && padding.iter().all(|byte| *byte == number as u8)).then_some(number)
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use vigie_agent::ledger::{EntryQuery, LedgerDb};
+use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, MediaGapReason};
+use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
 use vigie_store::{Fragment, StoreReader, check};
 
@@ -54,6 +57,124 @@ pub fn index_matches_disk(world: &World) {
         let disagreements = check(&reader).unwrap_or_else(|error| panic!("check: {error}"));
         assert!(disagreements.is_empty(), "index and files disagree: {disagreements:?}");
     }
+}
+
+/// What is younger may still wait for its commit, or be in the fragment that is being written.
+const SETTLED_MS: i64 = 15_000;
+/// Holes that are no gaps: less than what the ledger takes for one, and the length of a frame.
+const HOLE_MS: i64 = 1_100;
+
+/// Since the ledger began there is media on the hub, or an entry says why not.
+pub fn every_gap_is_explained(world: &World) {
+    let holes = unexplained(world, &ledger_entries(world, LedgerKind::Gap));
+    assert!(holes.is_empty(), "no media and no entry: {holes:?}");
+}
+
+/// The ranges without media that these gaps do not explain.
+pub fn unexplained(world: &World, gaps: &[LedgerEntry]) -> Vec<(Timestamp, Timestamp)> {
+    let ledger = &world.hub.ledger;
+    let summary = ledger.summary(STREAM_ARN).unwrap_or_else(|error| panic!("ledger: {error}"));
+    let Some(summary) = summary else { return Vec::new() };
+    let mut known: Vec<(Timestamp, Timestamp)> = hub_fragments(world)
+        .iter()
+        .map(|fragment| (fragment.entry.producer_timestamp, fragment.entry.producer_until()))
+        .collect();
+    known.extend(gaps.iter().map(|gap| (gap.start_timestamp, gap.end_timestamp)));
+    known.extend(summary.state.open.map(|open| (open.since, Timestamp::MAX)));
+    // Deleted just now: written down, and an entry within a second.
+    let intents = ledger.intents(STREAM_ARN).unwrap_or_else(|error| panic!("ledger: {error}"));
+    known.extend(intents.iter().flat_map(|one| &one.runs).map(|run| (run.from, run.until)));
+    known.sort_unstable();
+    let end = world.now().wall.plus_millis(-SETTLED_MS);
+    known.push((end, end));
+    let mut reached = summary.known_from;
+    let mut holes = Vec::new();
+    for (from, until) in known {
+        if from.min(end).millis_since(reached) > HOLE_MS {
+            holes.push((reached, from.min(end)));
+        }
+        reached = reached.max(until);
+    }
+    holes
+}
+
+/// What the hub's ledger holds, the server has been told.
+pub fn the_server_knows_the_ledger(world: &World) {
+    let told: Vec<&LedgerEntry> = world.server.ledger.0.values().collect();
+    let mut kept = ledger_entries(world, LedgerKind::Gap);
+    kept.extend(ledger_entries(world, LedgerKind::Loss));
+    kept.sort_by_key(|entry| entry.id);
+    assert_eq!(told, kept.iter().collect::<Vec<_>>());
+}
+
+/// Fragments that the hub was seen to hold, so that what becomes of them can be asked.
+#[derive(Default)]
+pub struct Held(BTreeMap<u64, Fragment>);
+
+impl Held {
+    /// Notes what the hub holds now.
+    pub fn note(&mut self, world: &World) {
+        for fragment in hub_fragments(world) {
+            self.0.insert(fragment.entry.sequence, fragment);
+        }
+    }
+
+    /// What is gone from the hub was deleted for a reason that the ledger tells; what the server does not have of it
+    /// is in the ledger of losses.
+    pub fn everything_gone_is_told(&self, world: &World) {
+        self.everything_gone_is_told_by(world, &ledger_entries(world, LedgerKind::Loss));
+    }
+
+    /// The same, as if these were the ledger of losses.
+    pub fn everything_gone_is_told_by(&self, world: &World, losses: &[LedgerEntry]) {
+        let still: Vec<u64> =
+            hub_fragments(world).iter().map(|fragment| fragment.entry.sequence).collect();
+        let gaps = ledger_entries(world, LedgerKind::Gap);
+        let at_the_server = server_fragments(world);
+        let is_deletion = |entry: &&LedgerEntry| {
+            matches!(
+                entry.reason,
+                MediaGapReason::DeletedByAge
+                    | MediaGapReason::DeletedBySize
+                    | MediaGapReason::DeletedByDiskReserve
+                    | MediaGapReason::DeletedAfterUpload
+            )
+        };
+        let intents = world.hub.ledger.intents(STREAM_ARN);
+        let intents = intents.unwrap_or_else(|error| panic!("ledger: {error}"));
+        for (sequence, fragment) in self.0.iter().filter(|(sequence, _)| !still.contains(sequence))
+        {
+            let entry = &fragment.entry;
+            // Written down before it was deleted, and an entry within a second.
+            if intents.iter().any(|one| one.media_file_id == fragment.media_file.id.0) {
+                continue;
+            }
+            let covers = |told: &LedgerEntry| {
+                // The last frame's length is a guess until the next fragment comes.
+                told.start_timestamp <= entry.producer_timestamp
+                    && entry.producer_until().millis_since(told.end_timestamp) < HOLE_MS
+            };
+            let is_told = gaps.iter().filter(is_deletion).any(covers);
+            assert!(is_told, "fragment {sequence} is gone: {entry:?}, told: {gaps:?}");
+            let is_safe = at_the_server
+                .iter()
+                .any(|stored| stored.entry.producer_timestamp == entry.producer_timestamp);
+            let is_lost = losses.iter().any(covers);
+            assert!(is_safe || is_lost, "fragment {sequence} is nowhere and no loss tells of it");
+        }
+    }
+}
+
+/// The entries of the stream's ledger on the hub.
+pub fn ledger_entries(world: &World, kind: LedgerKind) -> Vec<LedgerEntry> {
+    let query = EntryQuery {
+        kind: Some(kind),
+        from: Timestamp::MIN,
+        until: Timestamp::MAX,
+        limit: usize::MAX,
+    };
+    let found = world.hub.ledger.entries(STREAM_ARN, query);
+    found.unwrap_or_else(|error| panic!("ledger: {error}"))
 }
 
 /// The numbers of all frames at the server, in the order of their time: each frame is whole and unaltered, and none

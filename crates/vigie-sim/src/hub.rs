@@ -13,6 +13,7 @@ use vigie_store::{FragmentOrder, FragmentQuery, Store, StoreError, StoreReader, 
 use crate::chance::SimChance;
 use crate::disk::SimDisk;
 use crate::index::SimIndex;
+use crate::ledger::SimLedger;
 
 /// The hub's `HubDeviceArn`.
 pub const HUB_DEVICE_ARN: &str = "arn:aws:iot:us-east-1:000000000000:thing/hub";
@@ -39,8 +40,11 @@ pub struct SimHub {
     /// Its disk.
     pub disk: SimDisk,
     index: SimIndex,
+    /// Its ledgers of gaps and losses.
+    pub ledger: SimLedger,
     chance: SimChance,
     hub: Option<Hub>,
+    media_bytes_most: u64,
     /// Counts starts: what was under way for an earlier one reaches nobody.
     pub life: u64,
 }
@@ -49,7 +53,9 @@ impl SimHub {
     /// A hub with an empty disk, switched off.
     pub fn new(disk: SimDisk, chance: SimChance) -> Result<Self, StoreError> {
         let index = SimIndex::new(disk.clone())?;
-        Ok(Self { disk, index, chance, hub: None, life: 0 })
+        let ledger = SimLedger::new(disk.clone())
+            .unwrap_or_else(|error| panic!("the hub's ledger: {error}"));
+        Ok(Self { disk, index, ledger, chance, hub: None, media_bytes_most: 0, life: 0 })
     }
 
     /// Switches it on: recovers the store, opens the core.
@@ -67,7 +73,8 @@ impl SimHub {
             commit_interval: COMMIT_INTERVAL,
         };
         let chance = Box::new(SimChance::new(self.chance.next_u64()));
-        let hub = Hub::open(settings, store, disk, Path::new(FOLDER), chance, now)
+        let ledgers = Box::new(self.ledger.clone());
+        let hub = Hub::open(settings, store, ledgers, disk, Path::new(FOLDER), chance, now)
             .map_err(|error| not_started(&error))?;
         self.hub = Some(hub);
         self.life += 1;
@@ -90,7 +97,9 @@ impl SimHub {
 
     /// Hands an event to the core; none of it when the hub is off.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
-        self.hub.as_mut().map(|hub| hub.handle(event, now)).unwrap_or_default()
+        let effects = self.hub.as_mut().map(|hub| hub.handle(event, now)).unwrap_or_default();
+        self.media_bytes_most = self.media_bytes_most.max(self.media_bytes());
+        effects
     }
 
     /// When the core wants its next tick.
@@ -112,6 +121,11 @@ impl SimHub {
             fragments.extend(reader.fragments(&key, &query)?);
         }
         Ok(fragments)
+    }
+
+    /// The most that all its media files together ever had, seen after each event.
+    pub fn media_bytes_most(&self) -> u64 {
+        self.media_bytes_most
     }
 
     /// Bytes of all its media files.

@@ -10,5 +10,6 @@ pub mod clock;
 pub mod disk;
 pub mod hub;
 pub mod index;
+pub mod ledger;
 pub mod server;
 pub mod world;

@@ -16,6 +16,7 @@ use vigie_kvs::FragmentNumber;
 use vigie_kvs::acknowledgement::Acknowledgement;
 use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::edge::EdgeConfig;
+use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerReceipt};
 use vigie_kvs::shapes::sync_edge_agent::{SyncEdgeAgentInput, SyncEdgeAgentOutput};
 use vigie_media::Timestamp;
 use vigie_server::ingest::{
@@ -73,6 +74,8 @@ pub struct SimServer {
     configurations: Vec<HubConfiguration>,
     connections: Vec<Connection>,
     held: Option<Held>,
+    /// The hub's ledger, as it was reported: entries by id, and up to which change. It survives everything.
+    pub ledger: (BTreeMap<u64, LedgerEntry>, u64),
     /// Every fragment that was called persisted, by sequence: none may ever be missing.
     pub called_persisted: BTreeMap<u64, Timestamp>,
 }
@@ -89,6 +92,7 @@ impl SimServer {
             configurations: Vec::new(),
             connections: Vec::new(),
             held: None,
+            ledger: (BTreeMap::new(), 0),
             called_persisted: BTreeMap::new(),
         };
         server.start()?;
@@ -189,6 +193,7 @@ impl SimServer {
         input: SyncEdgeAgentInput,
         now: Now,
     ) -> Option<SyncAnswer> {
+        let (ledgers, is_owed) = self.take_ledgers(&input);
         let answer = hub_link::answer(&self.configurations, &input, now.wall);
         let (transitions, reply) = (answer.transitions, answer.reply);
         for transition in transitions {
@@ -197,7 +202,12 @@ impl SimServer {
         match reply {
             Reply::Now(output) => {
                 self.held = None;
-                Some((request, output))
+                Some((request, SyncEdgeAgentOutput { ledgers, ..output }))
+            }
+            Reply::Hold { cursor, .. } if is_owed => {
+                self.held = None;
+                let output = hub_link::nothing_new(cursor);
+                Some((request, SyncEdgeAgentOutput { ledgers, ..output }))
             }
             Reply::Hold { wait, .. } => {
                 let until = Now { wall: now.wall + wait, mono: now.mono + wait };
@@ -205,6 +215,31 @@ impl SimServer {
                 None
             }
         }
+    }
+
+    /// Keeps what is new of the stream's ledger, as the product's server does.
+    fn take_ledgers(&mut self, input: &SyncEdgeAgentInput) -> (Vec<LedgerReceipt>, bool) {
+        let mut receipts = Vec::new();
+        let mut is_owed = false;
+        for (stream_arn, report) in
+            input.streams.iter().filter_map(|one| Some((&one.stream_arn, one.ledger.as_ref()?)))
+        {
+            let (entries, sequence) = &mut self.ledger;
+            if report.after.is_some_and(|after| after <= *sequence) {
+                for entry in report.entries.iter().filter(|entry| entry.sequence > *sequence) {
+                    entries.insert(entry.id, entry.clone());
+                }
+                let newest = report.entries.iter().map(|entry| entry.sequence).max();
+                *sequence = newest.unwrap_or(0).max(*sequence);
+            }
+            is_owed |= !report.entries.is_empty() || *sequence < report.sequence;
+            receipts.push(LedgerReceipt {
+                stream_arn: stream_arn.clone(),
+                ledger_id: report.ledger_id.clone(),
+                sequence: *sequence,
+            });
+        }
+        (receipts, is_owed)
     }
 
     fn store_transition(&mut self, transition: Transition) {

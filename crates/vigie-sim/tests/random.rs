@@ -6,8 +6,8 @@ use vigie_engine::chance::Chance;
 use vigie_kvs::shapes::edge::SyncStatus;
 use vigie_sim::chance::SimChance;
 use vigie_sim::checkers::{
-    frames_at_the_hub, frames_at_the_server, index_matches_disk, no_persisted_fragment_lost,
-    nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
+    Held, every_gap_is_explained, frames_at_the_hub, frames_at_the_server, index_matches_disk,
+    no_persisted_fragment_lost, nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
 };
 use vigie_sim::hub::Crash;
 use vigie_sim::world::{STREAM_ARN, World};
@@ -32,6 +32,7 @@ fn live(seed: u64) {
     let mut chance = SimChance::new(seed ^ 0x5EED);
     let mut world = World::new(seed);
     world.configure(World::edge_config());
+    let mut held = Held::default();
     for _ in 0..STEPS {
         world.run_for(Duration::from_millis(chance.below(20_000)));
         let off = Duration::from_millis(chance.below(15_000));
@@ -46,6 +47,8 @@ fn live(seed: u64) {
         }
         no_persisted_fragment_lost(&world);
         nothing_uploaded_twice(&world);
+        every_gap_is_explained(&world);
+        held.note(&world);
     }
     world.mend_link();
     world.run_for(2 * MINUTE);
@@ -57,6 +60,8 @@ fn live(seed: u64) {
     nothing_uploaded_twice(&world);
     nothing_marked_uploaded_that_is_not(&world);
     index_matches_disk(&world);
+    every_gap_is_explained(&world);
+    held.everything_gone_is_told(&world);
     assert_eq!(frames_at_the_hub(&world), frames_at_the_server(&world));
 }
 

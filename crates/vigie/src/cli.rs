@@ -146,13 +146,16 @@ pub enum RateLimitPreset {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct AgentOptions {
+    #[command(subcommand)]
+    pub command: Option<AgentCommand>,
     /// This hub: the HubDeviceArn of the edge configurations it takes
-    #[arg(long, env = "VIGIE_HUB_DEVICE_ARN", value_name = "ARN")]
-    pub hub_device_arn: String,
+    #[arg(long, env = "VIGIE_HUB_DEVICE_ARN", value_name = "ARN", required = true)]
+    pub hub_device_arn: Option<String>,
     /// The server, or any endpoint that speaks Kinesis Video Streams
-    #[arg(long, env = "VIGIE_ENDPOINT_URL", value_name = "URL")]
-    pub endpoint_url: String,
+    #[arg(long, env = "VIGIE_ENDPOINT_URL", value_name = "URL", required = true)]
+    pub endpoint_url: Option<String>,
     /// The Secrets Manager that holds the cameras' secrets [default: --endpoint-url]
     #[arg(long, env = "VIGIE_SECRETS_ENDPOINT_URL", value_name = "URL")]
     pub secrets_endpoint_url: Option<String>,
@@ -171,6 +174,34 @@ pub struct AgentOptions {
     /// Address for /healthz, /readyz and /metrics
     #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8441", value_name = "IP:PORT")]
     pub listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// How a hub is, whether its agent runs or not: jobs, media, gaps and losses
+    Status(AgentStatusOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct AgentStatusOptions {
+    /// The hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-hub", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Refuse a folder that is not this hub's: its HubDeviceArn, or the name at the end of it
+    #[arg(long, value_name = "ARN")]
+    pub hub: Option<String>,
+    /// Only this stream, by name
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+    /// Gaps and losses after this time: RFC 3339 or milliseconds since 1970 [default: the last 24 hours]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Gaps and losses before this time [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

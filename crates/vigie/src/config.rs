@@ -97,7 +97,7 @@ mod tests {
         let Parsed::Agent(agent) = parse_with(file, &["vigie", "agent"]).unwrap().command else {
             panic!("not the agent command")
         };
-        assert_eq!(agent.hub_device_arn, "arn");
+        assert_eq!(agent.hub_device_arn.as_deref(), Some("arn"));
     }
 
     #[test]

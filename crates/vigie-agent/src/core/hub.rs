@@ -14,23 +14,28 @@ use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_engine::edge_config;
 use vigie_kvs::shapes::edge::LastRecorderStatus;
+use vigie_kvs::shapes::media_ledger::LedgerReceipt;
 use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase, StreamReport};
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store, describe};
+use vigie_store::{CommitReport, Store, StoreSettings, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
 use super::job::{Job, store_key};
+use super::ledger::{Ledgers, REPORTED_MAX};
 use super::link::HubLink;
 use super::saved::{SavedConfigurations, SavedError, SavedStream, SavedStreams};
 use super::snapshot::HubSnapshot;
 use super::space::{erase_failure, plan_reserve};
 use super::world::World;
+use crate::ledger::{Change, LedgerDb};
 
 /// How often deletion plans run when nothing calls for them earlier.
 const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 /// What could not be saved is tried again after so long.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
+/// Entries of ledgers in one request, so that it stays small.
+const REPORTED_IN_ALL_MAX: usize = 1000;
 
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
@@ -74,6 +79,7 @@ impl Hub {
     pub fn open(
         settings: HubSettings,
         store: Store,
+        ledgers: Box<dyn LedgerDb>,
         disk: Arc<dyn Disk>,
         directory: &Path,
         chance: Box<dyn Chance>,
@@ -82,7 +88,8 @@ impl Hub {
         let HubSettings { hub_device_arn, time_zone, commit_interval } = settings;
         let saved = SavedConfigurations::new(disk, directory);
         let streams = saved.load()?;
-        let world = World::new(store, chance, time_zone, commit_interval);
+        let ledgers = Ledgers::new(ledgers, now);
+        let world = World::new(store, ledgers, chance, time_zone, commit_interval);
         let mut hub = Self {
             hub_device_arn,
             saved,
@@ -98,6 +105,8 @@ impl Hub {
             // What failed before may have been for want of something that is there now.
             hub.work_by(&arn, now);
         }
+        // That the hub was off is written before anything else happens.
+        hub.write_ledgers(Some(false), now);
         Ok(hub)
     }
 
@@ -109,10 +118,11 @@ impl Hub {
         match event {
             Event::Tick => self.tick(now),
             Event::SyncAnswered { request, output } => {
-                if self.link.answered(request, output.cursor, now)
-                    && let Some(configurations) = output.configurations
-                {
-                    self.take(configurations, now);
+                if self.link.answered(request, output.cursor, now) {
+                    self.take_receipts(&output.ledgers);
+                    if let Some(configurations) = output.configurations {
+                        self.take(configurations, now);
+                    }
                 }
             }
             Event::SyncFailed { request, failure } => {
@@ -145,9 +155,15 @@ impl Hub {
     pub fn next_deadline(&self) -> Duration {
         let jobs = self.jobs.values().map(|job| job.deadline);
         let save = if self.world.unsaved { self.save_at } else { Duration::MAX };
+        // With what waits for a commit, the ledgers wait for it too.
+        let ledgers = match self.world.commit_at {
+            Some(_) => Duration::MAX,
+            None => self.world.ledgers.deadline(),
+        };
         let own = [
             self.plan_at,
             save,
+            ledgers,
             self.world.commit_at.unwrap_or(Duration::MAX),
             self.link.deadline(self.world.news),
         ];
@@ -166,7 +182,8 @@ impl Hub {
 
     /// The numbers of this moment.
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
-        let streams = self.jobs.values().map(|job| job.snapshot(&self.world, now)).collect();
+        let disk = self.disk_seconds();
+        let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
         HubSnapshot { in_contact: self.link.in_contact(), streams }
     }
 
@@ -189,6 +206,9 @@ impl Hub {
         if now.mono >= self.plan_at {
             self.plan_at = now.mono + PLAN_INTERVAL;
             self.world.cramped.extend(self.jobs.keys().cloned());
+            for job in self.jobs.values_mut() {
+                job.rate.sample(job.counters.frame_bytes, now.mono);
+            }
             plan_reserve(self.jobs.values_mut(), &mut self.world, now);
         }
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
@@ -240,8 +260,11 @@ impl Hub {
             );
             self.is_stopped = true;
         }
+        if self.world.commit_at.is_none() && now.mono >= self.world.ledgers.deadline() {
+            self.write_ledgers(Some(self.link.in_contact()), now);
+        }
         if !self.is_stopped && now.mono >= self.link.deadline(self.world.news) {
-            let streams = self.reports();
+            let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let effect = self.link.request(&self.hub_device_arn, streams, now);
             self.world.effects.push(effect);
@@ -252,7 +275,10 @@ impl Hub {
     fn committed(&mut self, report: &CommitReport, now: Now) {
         for job in self.jobs.values_mut() {
             let has_media = report.persisted.iter().any(|persisted| persisted.key == job.key);
-            let has_lost = report.failed.iter().any(|failed| failed.key == job.key);
+            let failed = report.failed.iter().filter(|failed| failed.key == job.key);
+            let failed: Vec<u64> = failed.map(|failed| failed.sequence).collect();
+            let has_lost = !failed.is_empty();
+            job.fragments_committed(&failed, &mut self.world, now);
             if job.upload.marks_committed() && job.plan.deletion.delete_after_upload {
                 self.world.cramped.insert(Arc::clone(&job.arn));
             }
@@ -341,7 +367,7 @@ impl Hub {
         self.save(now);
         if self.world.news {
             // RECEIVED is said before the work begins.
-            let streams = self.reports();
+            let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let effect = self.link.request(&self.hub_device_arn, streams, now);
             self.world.effects.push(effect);
@@ -418,6 +444,7 @@ impl Hub {
             self.world.failed |= error.is_fatal();
             erase_failure(&error)
         })?;
+        self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
         tracing::info!(
             stream = %key,
             media_files = deleted.media_file_count,
@@ -427,9 +454,53 @@ impl Hub {
         Ok(())
     }
 
-    fn reports(&self) -> Vec<StreamReport> {
+    /// What the service says that it has of the ledgers.
+    fn take_receipts(&mut self, receipts: &[LedgerReceipt]) {
+        for receipt in receipts {
+            if let Some(job) = self.jobs.get_mut(receipt.stream_arn.as_str()) {
+                job.ledger_received(&receipt.ledger_id, receipt.sequence);
+                // The next request brings what is missing.
+                self.world.news |= job.has_unreported();
+            }
+        }
+    }
+
+    /// Makes the ledgers durable, with where each stream stands.
+    fn write_ledgers(&mut self, running: Option<bool>, now: Now) {
+        let mut changes = Vec::with_capacity(self.jobs.len() + 1);
+        for report in self.reports(0, now) {
+            if let Some(job) = self.jobs.get(report.stream_arn.as_str())
+                && let Ok(report_json) = serde_json::to_string(&report)
+            {
+                changes.push(job.standing(report_json));
+            }
+        }
+        let hub_device_arn = self.hub_device_arn.clone();
+        changes.push(Change::Heartbeat { now: now.wall, hub_device_arn, running });
+        if self.world.ledgers.flush(changes, now) {
+            for job in self.jobs.values_mut() {
+                self.world.news |= job.ledger_written(&mut self.world);
+            }
+        }
+    }
+
+    /// How long the disk lasts at the rate of all streams together.
+    fn disk_seconds(&self) -> Option<f64> {
+        let rates = self.jobs.values().filter_map(|job| job.rate.per_second());
+        let rate: f64 = rates.sum();
+        let reserve_bytes = StoreSettings::HUB.free_bytes_reserve;
+        let left = self.world.store.free_bytes().saturating_sub(reserve_bytes);
+        (rate > 0.0).then(|| left as f64 / rate)
+    }
+
+    /// What the hub says; with at most so many entries of ledgers.
+    fn reports(&mut self, mut entries_max: usize, now: Now) -> Vec<StreamReport> {
+        let disk_seconds = self.disk_seconds();
+        let (jobs, world) = (&self.jobs, &mut self.world);
         let report = |(arn, stream): (&Arc<str>, &SavedStream)| {
-            let job = self.jobs.get(arn);
+            let job = jobs.get(arn);
+            let ledger = job.map(|job| job.ledger_report(world, entries_max.min(REPORTED_MAX)));
+            entries_max -= ledger.as_ref().map_or(0, |ledger| ledger.entries.len());
             StreamReport {
                 stream_arn: arn.to_string(),
                 revision: stream.revision,
@@ -437,8 +508,8 @@ impl Hub {
                 failed_status_details: stream.failed_status_details.clone(),
                 recorder_status: job.map(|job| job.recorder_status()),
                 uploader_status: job.map(|job| job.upload.uploader.status().to_uploader_status()),
-                local_media: job.and_then(|job| job.local_media(&self.world)),
-                ledger: None,
+                local_media: job.and_then(|job| job.local_media(disk_seconds, world, now)),
+                ledger,
             }
         };
         self.streams.iter().map(report).collect()
@@ -453,6 +524,10 @@ impl Hub {
             }
         }
         self.commit(now);
+        for report in std::mem::take(&mut self.world.commits) {
+            self.committed(&report, now);
+        }
+        self.write_ledgers(None, now);
         self.world.unsaved = true;
         self.save_at = now.mono;
         self.save(now);
@@ -464,14 +539,13 @@ impl Job {
     /// The recorder's status, with what its stream's policy has lost.
     fn recorder_status(&self) -> LastRecorderStatus {
         let mut status = self.record.recorder.status().to_recorder_status();
-        let lost = self.counters.lost_fragments;
+        let lost = self.ledger.losses.fragment_count;
         if lost > 0
             && let Some(details) = &mut status.job_status_details
         {
-            let megabytes = self.counters.lost_bytes.div_ceil(1_000_000);
+            let megabytes = self.ledger.losses.size_bytes.div_ceil(1_000_000);
             details.push_str(&format!(
-                "; {lost} fragments ({megabytes} MB) that were never uploaded were deleted by the stream's policy since \
-                 the agent started; raise MaxLocalMediaSizeInMB or EdgeRetentionInHours, or upload more often"
+                "; {lost} fragments ({megabytes} MB) that were never uploaded were deleted by the stream's policy; raise MaxLocalMediaSizeInMB or EdgeRetentionInHours, or upload more often"
             ));
         }
         status

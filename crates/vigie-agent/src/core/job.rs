@@ -10,6 +10,8 @@ use vigie_kvs::arn::StreamArn;
 use vigie_kvs::shapes::sync_edge_agent::LocalMedia;
 use vigie_store::StoreError;
 
+use super::ledger::{self, StreamLedger};
+use super::rate::ByteRate;
 use super::record::RecordJob;
 use super::snapshot::StreamSnapshot;
 use super::upload::UploadJob;
@@ -25,8 +27,6 @@ pub(super) struct Counters {
     pub(super) sources_opened: u64,
     pub(super) fragments_uploaded: u64,
     pub(super) bytes_uploaded: u64,
-    pub(super) lost_fragments: u64,
-    pub(super) lost_bytes: u64,
 }
 
 /// One stream.
@@ -39,7 +39,9 @@ pub(super) struct Job {
     pub(super) plan: EdgePlan,
     pub(super) record: RecordJob,
     pub(super) upload: UploadJob,
+    pub(super) ledger: StreamLedger,
     pub(super) counters: Counters,
+    pub(super) rate: ByteRate,
     /// When recorder or uploader want to be asked again.
     pub(super) deadline: Duration,
     /// What was last reported, to see what is news.
@@ -68,14 +70,19 @@ impl Job {
             .store
             .set_size_budget(&key, plan.deletion.local_size.map(|limit| limit.size_bytes_max))?;
         let record = RecordJob::new(&plan, &key, world, now)?;
-        let upload = UploadJob::new(plan.uploader_schedule.clone(), world.zone.clone(), now.wall);
+        let ledger = StreamLedger::open(&arn, stream_name, &key, world, now);
+        let mut upload =
+            UploadJob::new(plan.uploader_schedule.clone(), world.zone.clone(), now.wall);
+        upload.refused = ledger::refused(&arn, &key, world, now);
         Ok(Self {
             arn,
             stream_name: stream_name.to_owned(),
             key,
             record,
             upload,
+            ledger,
             counters: Counters::default(),
+            rate: ByteRate::default(),
             deadline: now.mono,
             reported: (JobOutcome::Success, String::new(), JobOutcome::Success, String::new()),
             plan,
@@ -108,6 +115,7 @@ impl Job {
     pub(super) fn settled(&mut self, world: &mut World, now: Now) {
         let recorder = self.record.recorder.next_deadline(now);
         self.deadline = recorder.min(self.upload.uploader.next_deadline(now));
+        self.follow_recorder(world, now);
         let (recorder, uploader) = (self.record.recorder.status(), self.upload.uploader.status());
         let (was_recorder, recorder_details, was_uploader, uploader_details) = &self.reported;
         let same = *was_recorder == recorder.outcome
@@ -143,8 +151,15 @@ impl Job {
         self.uploader_event(vigie_engine::uploader::Event::Stop, world, now);
     }
 
-    pub(super) fn local_media(&self, world: &World) -> Option<LocalMedia> {
+    /// `disk_seconds`: how long the disk lasts at the rate of all streams.
+    pub(super) fn local_media(
+        &self,
+        disk_seconds: Option<f64>,
+        world: &World,
+        now: Now,
+    ) -> Option<LocalMedia> {
         let totals = world.reader.totals(&self.key).ok()?;
+        let seconds = self.seconds_until_full(disk_seconds, world);
         let long = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Some(LocalMedia {
             size_bytes: long(world.store.size_bytes(&self.key)),
@@ -152,16 +167,39 @@ impl Job {
             oldest_timestamp: totals.oldest_producer_timestamp,
             newest_timestamp: totals.newest_producer_timestamp,
             not_uploaded_bytes: long(totals.not_uploaded_size_bytes),
-            size_bytes_max: None,
-            seconds_until_full: None,
-            upload_lag_seconds: None,
+            size_bytes_max: self.plan.deletion.local_size.map(|limit| long(limit.size_bytes_max)),
+            seconds_until_full: seconds.map(|seconds| seconds as i64),
+            upload_lag_seconds: Some(self.upload_lag_ms(world, now) / 1000),
         })
     }
 
-    pub(super) fn snapshot(&self, world: &World, now: Now) -> StreamSnapshot {
-        let totals = world.reader.totals(&self.key).unwrap_or_default();
+    /// Age of the oldest media that the service does not have.
+    fn upload_lag_ms(&self, world: &World, now: Now) -> i64 {
         let oldest = self.upload.oldest_not_uploaded(&world.reader, &self.key);
-        let lag_ms = oldest.map_or(0, |oldest| now.wall.millis_since(oldest).max(0));
+        oldest.map_or(0, |oldest| now.wall.millis_since(oldest).max(0))
+    }
+
+    /// When the policy or the disk leaves no room at the present bit rate.
+    fn seconds_until_full(&self, disk_seconds: Option<f64>, world: &World) -> Option<f64> {
+        let rate = self.rate.per_second().filter(|_| self.record.is_recording())?;
+        let own = self.plan.deletion.local_size.map(|limit| {
+            let left = limit.size_bytes_max.saturating_sub(world.store.size_bytes(&self.key));
+            left as f64 / rate
+        });
+        match (own, disk_seconds) {
+            (Some(own), Some(disk)) => Some(own.min(disk)),
+            (own, disk) => own.or(disk),
+        }
+    }
+
+    pub(super) fn snapshot(
+        &self,
+        disk_seconds: Option<f64>,
+        world: &World,
+        now: Now,
+    ) -> StreamSnapshot {
+        let totals = world.reader.totals(&self.key).unwrap_or_default();
+        let lag_ms = self.upload_lag_ms(world, now);
         let counters = self.counters;
         StreamSnapshot {
             stream_name: self.stream_name.clone(),
@@ -179,8 +217,9 @@ impl Job {
             upload_lag_seconds: lag_ms as f64 / 1000.0,
             local_bytes: world.store.size_bytes(&self.key),
             local_fragments: totals.fragment_count,
-            lost_fragments: counters.lost_fragments,
-            lost_bytes: counters.lost_bytes,
+            lost_fragments: self.ledger.losses.fragment_count,
+            lost_bytes: self.ledger.losses.size_bytes,
+            hours_until_full: self.seconds_until_full(disk_seconds, world).map(|s| s / 3600.0),
         }
     }
 }

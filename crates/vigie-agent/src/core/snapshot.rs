@@ -16,6 +16,9 @@ pub struct HubSnapshot {
 pub struct StreamSnapshot {
     /// The stream's name.
     pub stream_name: String,
+    /// Hours until the policy's size or the disk's reserve is reached, at the present bit rate; `None` while nothing is
+    /// recorded.
+    pub hours_until_full: Option<f64>,
     /// Frames are being written now.
     pub recording: bool,
     /// A PutMedia connection is open now.

@@ -80,13 +80,15 @@ impl Job {
     ) -> Result<Option<SpaceDenial>, StoreError> {
         let mut may_seal = true;
         loop {
-            let policy = &self.plan.deletion;
+            let policy = self.plan.deletion.clone();
             let headroom_bytes = policy
                 .local_size
                 .map_or(0, |limit| (limit.size_bytes_max / 64).max(HEADROOM_BYTES_MIN));
             let files = media_files(&self.key, world)?;
-            let plan = deletion::plan(&files, policy, headroom_bytes.max(needed_bytes), now.wall);
-            self.delete(&plan.delete, &plan.losses, world)?;
+            let plan = deletion::plan(&files, &policy, headroom_bytes.max(needed_bytes), now.wall);
+            if !self.delete(&plan.delete, &plan.losses, world, now)? {
+                return Ok(policy.local_size.map(|_| SpaceDenial::LocalSizeReached));
+            }
             if plan.accept_new_media {
                 return Ok(world.reserve_short.then_some(SpaceDenial::DiskReserveReached));
             }
@@ -101,18 +103,25 @@ impl Job {
         }
     }
 
+    /// Deletes, once the ledger tells of it; `false` when the ledger could not.
     fn delete(
         &mut self,
         files: &[(MediaFileId, deletion::Reason)],
         losses: &[Loss<MediaFileId>],
         world: &mut World,
-    ) -> Result<(), StoreError> {
+        now: Now,
+    ) -> Result<bool, StoreError> {
         if files.is_empty() {
-            return Ok(());
+            return Ok(true);
+        }
+        if !self.intend(files, world) {
+            return Ok(false);
         }
         self.note_newest_fragment(world);
         let ids: Vec<MediaFileId> = files.iter().map(|(id, _)| *id).collect();
-        let deleted = world.store.delete_media_files(&ids)?;
+        let deleted = world.store.delete_media_files(&ids);
+        self.settle_deletion(files, world, now);
+        let deleted = deleted?;
         tracing::info!(
             stream = self.stream_name,
             media_files = deleted.media_file_count,
@@ -121,8 +130,8 @@ impl Job {
             "local media deleted"
         );
         for loss in losses {
-            self.counters.lost_fragments += loss.not_uploaded.fragment_count;
-            self.counters.lost_bytes += loss.not_uploaded.size_bytes;
+            self.ledger.losses.fragment_count += loss.not_uploaded.fragment_count;
+            self.ledger.losses.size_bytes += loss.not_uploaded.size_bytes;
             tracing::warn!(
                 stream = self.stream_name,
                 reason = loss.reason.as_str(),
@@ -133,7 +142,7 @@ impl Job {
                 "media that was not uploaded was deleted by the stream's policy"
             );
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -166,7 +175,7 @@ pub(super) fn plan_reserve<'a>(
         let own = |id: &MediaFileId| files.iter().any(|file| file.id == *id);
         let delete: Vec<_> = plan.delete.iter().filter(|(id, _)| own(id)).copied().collect();
         let losses: Vec<_> = plan.losses.iter().filter(|loss| own(&loss.id)).copied().collect();
-        if let Err(error) = job.delete(&delete, &losses, world) {
+        if let Err(error) = job.delete(&delete, &losses, world, now) {
             world.store_failed(&job.stream_name, &error);
         }
     }

@@ -19,6 +19,7 @@ use super::effect::Effect;
 use super::event::{CallFailure, Session, UploadEvent};
 use super::job::Job;
 use super::world::World;
+use crate::ledger::Change;
 
 /// The uploader of one stream and what it works with. Fragments are named by their sequence in the store.
 pub(super) struct UploadJob {
@@ -28,7 +29,7 @@ pub(super) struct UploadJob {
     /// Uploaded, the mark not yet durable.
     marked: BTreeSet<u64>,
     /// The service will not take them; the fragment that the hub cannot read is never sent either.
-    refused: BTreeSet<u64>,
+    pub(super) refused: BTreeSet<u64>,
     /// Where the document headers are that the uploader was told of.
     documents: RefCell<BTreeMap<u64, Arc<MediaFilePlace>>>,
     /// Fragments in flight, so that what they held is known when they are acknowledged.
@@ -189,7 +190,7 @@ impl Job {
                     code,
                     "the service refuses a fragment; it stays on this hub"
                 );
-                self.upload.refused.insert(id);
+                self.refuse(id, error.id(), world, now);
             }
             Action::FinishUpload { .. } => {
                 if let Some((session, _)) = &self.upload.connection {
@@ -204,6 +205,13 @@ impl Job {
                 }
             }
         }
+    }
+
+    /// It will not be tried again, not by a later start either.
+    fn refuse(&mut self, sequence: u64, code: u32, world: &mut World, now: Now) {
+        self.upload.refused.insert(sequence);
+        let stream = self.arn.to_string();
+        world.ledgers.note(Change::Refuse { stream, sequence, code }, now);
     }
 
     fn connect(
@@ -298,7 +306,7 @@ impl Job {
             UploadEvent::Progress => Event::Progress { attempt },
             UploadEvent::FragmentGone { sequence } => {
                 // Should it be there nevertheless, it is damaged: another attempt would end the same way.
-                self.upload.refused.insert(sequence);
+                self.refuse(sequence, 0, world, now);
                 Event::FragmentGone { attempt, id: sequence }
             }
             UploadEvent::Closed { failure: None } => Event::Ended { attempt },

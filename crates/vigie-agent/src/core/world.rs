@@ -11,11 +11,13 @@ use vigie_store::{CommitReport, Store, StoreError, StoreReader, describe};
 
 use super::effect::Effect;
 use super::event::Session;
+use super::ledger::Ledgers;
 
 /// Shared by all jobs.
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) reader: StoreReader,
+    pub(super) ledgers: Ledgers,
     pub(super) chance: Box<dyn Chance>,
     pub(super) zone: TimeZone,
     pub(super) commit_interval: Duration,
@@ -44,6 +46,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(
         store: Store,
+        ledgers: Ledgers,
         chance: Box<dyn Chance>,
         zone: TimeZone,
         commit_interval: Duration,
@@ -51,6 +54,7 @@ impl World {
         Self {
             reader: store.reader(),
             store,
+            ledgers,
             chance,
             zone,
             commit_interval,

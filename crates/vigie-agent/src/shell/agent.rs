@@ -16,6 +16,7 @@ use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
+use crate::ledger::{LedgerError, SqliteLedger};
 use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
 use crate::shell::camera_tls::{CameraTls, CameraTlsError};
 use crate::shell::credentials::CredentialsChain;
@@ -96,6 +97,9 @@ pub enum AgentError {
     /// The configuration in the data folder cannot be read.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The ledgers in the data folder cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The machine refuses a thread or a runtime.
     #[error("cannot start the agent's threads")]
     Threads(#[source] io::Error),
@@ -162,12 +166,21 @@ impl Agent {
                 .map_err(store_error)?;
         tracing::info!(?recovered, "media store open");
         let reader = store.reader();
+        let ledgers = SqliteLedger::open(data_dir)?;
         let settings = HubSettings {
             hub_device_arn: config.hub_device_arn,
             time_zone: config.time_zone,
             commit_interval: COMMIT_INTERVAL,
         };
-        let hub = Hub::open(settings, store, disk.clone(), data_dir, chance, clock.now())?;
+        let hub = Hub::open(
+            settings,
+            store,
+            Box::new(ledgers),
+            disk.clone(),
+            data_dir,
+            chance,
+            clock.now(),
+        )?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
         Ok(Self { hub, reader, api, clock, disk, camera_tls, listener })

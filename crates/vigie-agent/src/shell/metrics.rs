@@ -57,6 +57,12 @@ const STREAM_METRICS: &[StreamMetric] = &[
     ("local_fragments", "Fragments on the hub's disk", MetricType::Gauge, |s| {
         s.local_fragments as f64
     }),
+    (
+        "local_hours_left",
+        "Hours until no room is left at the present rate",
+        MetricType::Gauge,
+        |s| s.hours_until_full.unwrap_or(f64::INFINITY),
+    ),
     ("lost_fragments", "Fragments deleted before upload", MetricType::Counter, |s| {
         s.lost_fragments as f64
     }),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use vigie_agent::{Agent, AgentConfig, CredentialsChain};
 use vigie_store::OsDisk;
 
-use crate::cli::AgentOptions;
+use crate::cli::{AgentCommand, AgentOptions};
+use crate::cmd::agent_status;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
 use crate::stop;
@@ -13,10 +14,18 @@ use crate::system::{SystemChance, SystemClock};
 use crate::zone;
 
 pub fn run(options: AgentOptions) -> Result<(), Failure> {
+    if let Some(AgentCommand::Status(status)) = &options.command {
+        return agent_status::run(status);
+    }
+    let (Some(hub_device_arn), Some(endpoint_url)) = (options.hub_device_arn, options.endpoint_url)
+    else {
+        // The parser requires them without a command.
+        return Err(Failure::usage("--hub-device-arn and --endpoint-url are required"));
+    };
     open_files::raise();
     let config = AgentConfig {
-        hub_device_arn: options.hub_device_arn,
-        endpoint_url: options.endpoint_url,
+        hub_device_arn,
+        endpoint_url,
         secrets_endpoint_url: options.secrets_endpoint_url,
         region: options.region,
         data_dir: options.data_dir,

@@ -1,6 +1,7 @@
 //! One module a command: options in, composition, and nothing else.
 
 pub mod agent;
+pub mod agent_status;
 pub mod camera;
 pub mod cron;
 pub mod demo;

@@ -177,6 +177,7 @@ impl Job {
                     };
                     world.store.begin_fragment(&self.key, &recording.header, meta)?;
                     self.record.last_start = timestamp;
+                    self.ledger.fragment_begun(sequence, timestamp, &self.arn, world, now);
                     recording.fragment = Some(OpenFragment {
                         start: timestamp,
                         last_ms: 0,
@@ -217,11 +218,13 @@ impl Job {
                         }
                     }
                     world.store.end_fragment(&self.key, duration_u32(duration_ms))?;
+                    self.ledger.fragment_ended(duration_ms);
                 }
             }
         }
         if let Some(fragment) = &mut recording.fragment {
             append(&self.key, fragment, world)?;
+            self.ledger.fragment_grew(fragment.duration_ms());
         }
         Ok(pictures)
     }

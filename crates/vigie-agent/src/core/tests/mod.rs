@@ -2,6 +2,7 @@
 
 mod configurations;
 mod files;
+mod ledgers;
 mod recording;
 mod space;
 mod uploading;
@@ -32,6 +33,7 @@ use vigie_store::{
 };
 
 use super::*;
+use crate::ledger::SqliteLedger;
 
 const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
 const KEY: &str = "gate.1700000000000";
@@ -103,6 +105,8 @@ struct Bench {
     request: u64,
     /// The camera's own time, for the next frame.
     media_ms: i64,
+    /// Of the camera's session.
+    last_session: u64,
 }
 
 fn schedule(expression: &str, duration_in_seconds: i32) -> Option<ScheduleConfig> {
@@ -168,6 +172,7 @@ impl Bench {
             effects: Vec::new(),
             request: 0,
             media_ms: 0,
+            last_session: 0,
         };
         bench.open();
         bench
@@ -192,7 +197,9 @@ impl Bench {
             time_zone: TimeZone::UTC,
             commit_interval: Duration::from_secs(1),
         };
-        let hub = Hub::open(settings, store, disk, &self.directory, Box::new(NoJitter), self.now);
+        let ledgers = Box::new(SqliteLedger::open(&self.directory).unwrap());
+        let chance = Box::new(NoJitter);
+        let hub = Hub::open(settings, store, ledgers, disk, &self.directory, chance, self.now);
         self.hub = Some(hub.unwrap());
         self.event(Event::Tick);
     }
@@ -241,6 +248,13 @@ impl Bench {
                 return;
             }
         }
+    }
+
+    /// Time passes while the hub is off.
+    fn pass_off(&mut self, seconds: u64) {
+        self.effects.clear();
+        self.now.mono += Duration::from_secs(seconds);
+        self.now.wall = self.now.wall + Duration::from_secs(seconds);
     }
 
     fn seconds(&mut self, seconds: u64) {
@@ -323,6 +337,7 @@ impl Bench {
             _ => None,
         });
         assert_eq!(opened, session);
+        self.last_session = session.number;
         self.source(&session, SourceEvent::Opened { tracks: tracks() });
         session
     }

@@ -1,0 +1,96 @@
+"""What a hub says of itself: on the spot, whether its agent runs or not, and by way of the server."""
+
+import json
+import subprocess
+
+import media
+from processes import VIGIE
+from streams import NEVER, configure, wait_for_fragments, wait_in_sync
+from waiting import eventually
+
+import signing
+
+
+def status(agent, *options):
+    command = [VIGIE, "agent", "status", "--data-dir", str(agent.data_dir), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def status_json(agent, *options):
+    answer = status(agent, "--json", *options)
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def extension(server, path, body):
+    code, _, answer = signing.call(server, path, json.dumps(body).encode())
+    assert code == 200, answer
+    return json.loads(answer)
+
+
+def reasons(entries):
+    return [entry["Reason"] for entry in entries]
+
+
+def test_a_hub_tells_why_there_is_no_media_on_the_spot_and_through_the_server(own_site):
+    server = own_site.server
+    agent = own_site.agent()
+    assert "no agent has run" in status(agent).stderr
+    agent.start()
+    camera = own_site.vigie_camera(media.h264_mp4())
+    configure(server, agent, "told", f"rtsp://{camera}/cam0")
+    wait_in_sync(server, "told")
+    wait_for_fragments(server, "told", 2)
+
+    def recording():
+        (stream,) = status_json(agent)["Streams"]
+        assert stream["StreamName"] == "told"
+        details = stream.get("RecorderStatus", {}) or {}
+        return details.get("JobStatusDetails") == "recording" and stream["LocalMedia"]["FragmentCount"] > 0
+
+    eventually(recording, 40, "the status says that it records")
+    told = status_json(agent, "--hub", agent.hub_device_arn)
+    assert (told["Agent"], told["InContact"]) == ("RUNNING", True)
+    assert told["HubDeviceArn"] == agent.hub_device_arn
+    assert status(agent, "--hub", "another").returncode == 1
+    table = status(agent)
+    assert table.returncode == 0 and "told" in table.stdout and "recording" in table.stdout, table
+
+    # Killed: it is gone, and says so when it is back. What it said last is still told.
+    agent.kill()
+    assert status_json(agent)["Agent"] == "GONE"
+    agent.start()
+    eventually(lambda: "HUB_OFF" in reasons(status_json(agent)["Streams"][0]["Gaps"]), 30, "the gap is told")
+
+    def server_knows():
+        return "HUB_OFF" in reasons(extension(server, "/listMediaGaps", {"StreamName": "told"})["Gaps"])
+
+    eventually(server_knows, 60, "the server knows of the gap")
+    hub = extension(server, "/describeHub", {"HubDeviceArn": agent.hub_device_arn})
+    assert hub["Hub"]["InContact"] is True
+    (stream,) = hub["Streams"]
+    assert stream["StreamName"] == "told" and stream["Losses"] == {"FragmentCount": 0, "SizeBytes": 0}
+    assert stream["LocalMedia"]["SizeBytes"] > 0
+    assert agent.hub_device_arn in [one["HubDeviceArn"] for one in extension(server, "/listHubs", {})["Hubs"]]
+
+    # Stopped in order: the ledgers are as readable as before.
+    agent.process.stop()
+    stopped = status_json(agent, "--stream", "told")
+    assert stopped["Agent"] == "STOPPED"
+    assert "HUB_OFF" in reasons(stopped["Streams"][0]["Gaps"])
+    assert status(agent, "--stream", "nobody").returncode == 1
+
+
+def test_what_is_not_uploaded_is_told(own_site):
+    server = own_site.server
+    agent = own_site.agent()
+    agent.start()
+    camera = own_site.vigie_camera(media.h264_mp4())
+    configure(server, agent, "kept", f"rtsp://{camera}/cam0", upload=NEVER)
+    wait_in_sync(server, "kept")
+
+    def waits():
+        gaps = extension(server, "/listMediaGaps", {"StreamName": "kept"})["Gaps"]
+        return "NOT_UPLOADED" in reasons(gaps)
+
+    eventually(waits, 60, "the server knows that media waits on the hub")
