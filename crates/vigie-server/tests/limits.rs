@@ -167,6 +167,28 @@ async fn a_caller_that_dribbles_its_head_or_its_body_is_cut_off() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_caller_that_never_reads_its_answers_is_cut_off() {
+    let server = TestServer::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let requests = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    // Until both sides' buffers are full and nothing moves, and then until the server ends it.
+    while started.elapsed() < Duration::from_secs(600) {
+        let writing = stream.write_all(requests.as_bytes());
+        match tokio::time::timeout(Duration::from_secs(1), writing).await {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(_)) => break,
+        }
+    }
+    let seconds = started.elapsed().as_secs();
+    tokio::time::resume();
+    assert!((100..=300).contains(&seconds), "{seconds} s");
+    server.create_stream("unharmed", 1).await;
+    server.stop().await;
+}
+
 /// Sends a head of exactly so many bytes; returns the status, or `None` when the connection was reset.
 async fn status_of_head(server: &TestServer, head_bytes: usize) -> Option<u16> {
     let start = "POST /describeStream HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nx: ";

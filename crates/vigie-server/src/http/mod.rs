@@ -10,6 +10,7 @@ mod probes;
 mod query;
 mod request_body;
 pub(crate) mod response;
+mod stall;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use stall::StallGuard;
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
 /// is kept without one.
@@ -130,7 +132,8 @@ where
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(StallGuard::new(stream));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped.wait() => {
