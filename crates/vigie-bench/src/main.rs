@@ -6,6 +6,7 @@
 
 mod agent;
 mod client;
+mod clip;
 mod disk_floor;
 mod file_server;
 mod hello;
@@ -42,6 +43,8 @@ enum Command {
     Ingest(ingest::Options),
     /// Measure GetMedia and write its page
     Read(read::Options),
+    /// Measure GetClip beside ffmpeg and write its page
+    Clip(clip::Options),
     /// Measure the edge agent's recording and print the table
     Agent(agent::Options),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
@@ -79,6 +82,7 @@ fn main() -> Outcome<()> {
         Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),
         Command::Read(options) => runtime.block_on(read::run(&options)),
+        Command::Clip(options) => runtime.block_on(clip::run(&options)),
         Command::Agent(options) => runtime.block_on(agent::run(&options)),
         Command::ControlPlane(options) => {
             let page = runtime.block_on(measure::control_plane(&options))?;

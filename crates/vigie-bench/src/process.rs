@@ -58,10 +58,21 @@ impl Server {
 
     /// A server with a new data folder, ready, and its root key.
     pub(crate) async fn vigie(program: &Path, folder: &Path) -> Outcome<(Self, Credentials)> {
+        Self::vigie_with(program, folder, &[]).await
+    }
+
+    /// The same with settings, by their environment variables.
+    pub(crate) async fn vigie_with(
+        program: &Path,
+        folder: &Path,
+        settings: &[(&str, &str)],
+    ) -> Outcome<(Self, Credentials)> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let data_dir = folder.join("server");
-        Self::started(on_one_core(program), address, &data_dir).await
+        let mut command = on_one_core(program);
+        command.envs(settings.iter().copied());
+        Self::started(command, address, &data_dir).await
     }
 
     /// The same on the cores of the load: it is not what is measured.

@@ -109,6 +109,21 @@ impl Producer {
         self.send_at(fragment, count, None, persisted).await
     }
 
+    /// Sends a whole document; returns how many fragments of it were persisted.
+    pub(crate) async fn send_document(self, document: &[u8]) -> Outcome<u64> {
+        let Self { read, mut write } = self;
+        let persisted = Arc::new(AtomicU64::new(0));
+        let acknowledged = tokio::spawn(read_acknowledgements(read, Arc::clone(&persisted)));
+        for chunk in document.chunks(CHUNK_BYTES) {
+            write.write_all(format!("{:X}\r\n", chunk.len()).as_bytes()).await?;
+            write.write_all(chunk).await?;
+            write.write_all(b"\r\n").await?;
+        }
+        write.write_all(b"0\r\n\r\n").await?;
+        acknowledged.await??;
+        Ok(persisted.load(Ordering::Relaxed))
+    }
+
     /// Sends a fragment each `interval`, for ever.
     pub(crate) async fn send_paced(
         self,
