@@ -103,6 +103,12 @@ pub fn aws_quotas(operation: &str) -> Quotas {
         "STS" => (Some(600), None),
         "PutMedia" | "GetMedia" => (None, Some(5)),
         "GetHLSStreamingSessionURL" | "GetDASHStreamingSessionURL" => (None, Some(25)),
+        // What a URL of a playback session answers: by session, which is for one player.
+        "GetHLSMasterPlaylist"
+        | "GetHLSMediaPlaylist"
+        | "GetDASHManifest"
+        | "GetMP4InitFragment" => (Some(5), None),
+        "GetMP4MediaFragment" | "GetTSFragment" => (Some(20), None),
         _ => (None, None),
     };
     Quotas { account: account.map(Rate::per_second), stream: stream.map(Rate::per_second) }

@@ -131,6 +131,19 @@ impl Limits {
         self.take(app, STS, caller(identity), None)
     }
 
+    /// Refuses a request of a playback session that is over the session's quota.
+    pub(crate) fn admit_session(
+        &self,
+        app: &App,
+        operation: &'static str,
+        session_id: u64,
+    ) -> Result<(), KvsError> {
+        match self.counts_calls() {
+            true => self.take(app, operation, &format!("playback session {session_id:x}"), None),
+            false => Ok(()),
+        }
+    }
+
     fn take(
         &self,
         app: &App,

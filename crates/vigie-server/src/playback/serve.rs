@@ -89,6 +89,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let parameters = Parameters::of(head.uri.query().unwrap_or_default())?;
     let now = app.clock.now().wall;
     let session = open(app, &parameters, now)?;
+    app.limits.admit_session(app, asked.operation(), session.id)?;
     let place = app.config.place();
     let arn = session.stream_arn(place).to_string();
     let stream = app.db.stream(StreamKey::Arn(&arn)).await?;
