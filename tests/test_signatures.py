@@ -124,7 +124,10 @@ def test_curl_uses_a_real_session_token_and_no_other(site):
     key = site.server.key()
     done = curl_as(site.server, key, "/", form, "sts", "Content-Type: application/x-www-form-urlencoded")
     assert done[0] == 200, done
-    element = lambda name: done[1].split(f"<{name}>")[1].split("<")[0]  # noqa: E731
+
+    def element(name):
+        return done[1].split(f"<{name}>")[1].split("<")[0]
+
     session, token = (element("AccessKeyId"), element("SecretAccessKey")), element("SessionToken")
     body = json.dumps({"StreamName": "curl-session"})
 

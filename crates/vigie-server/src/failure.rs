@@ -41,7 +41,13 @@ impl From<KvsError> for Failure {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            DbError::TooBusy => {
+                let message = "too many changes are being written at once; try again";
+                Self::Refused(KvsError::new(ErrorKind::ServiceUnavailable, message))
+            }
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 

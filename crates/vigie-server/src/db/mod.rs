@@ -37,6 +37,9 @@ pub enum DbError {
         /// Version this program writes.
         known: i64,
     },
+    /// More changes wait than it takes; a caller may try again.
+    #[error("metadata database: too many changes are waiting")]
+    TooBusy,
     /// The engine has stopped; the process has to be restarted.
     #[error("metadata database: the writer has stopped")]
     Stopped,

@@ -78,9 +78,7 @@ impl Writer {
         let Some(jobs) = &self.jobs else { return Err(DbError::Stopped) };
         match jobs.try_send(job) {
             Ok(()) => result.await.map_err(|_| DbError::Stopped)?,
-            Err(TrySendError::Full(_)) => {
-                Err(DbError::Engine("too many changes are waiting".into()))
-            }
+            Err(TrySendError::Full(_)) => Err(DbError::TooBusy),
             Err(TrySendError::Disconnected(_)) => Err(DbError::Stopped),
         }
     }
@@ -128,4 +126,53 @@ fn in_savepoint(
     }
     connection.prepare_cached("RELEASE change")?.execute([])?;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// A caller that asks for a change and leaves before it is done.
+    fn ask<T>(change: impl Future<Output = T>) {
+        assert!(pin!(change).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+
+    #[tokio::test]
+    async fn changes_beyond_those_that_may_wait_are_refused_and_the_others_done() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE change (n INTEGER)").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let insert =
+            |db: &Connection| db.execute("INSERT INTO change VALUES (1)", []).map(|_| true);
+        let (go_on, held) = sync_channel::<()>(0);
+        let (began, beginning) = sync_channel::<()>(0);
+        let first = writer.write(move |_| {
+            began.send(()).ok();
+            held.recv().ok();
+            Ok(true)
+        });
+        ask(first);
+        beginning.recv().unwrap();
+        for _ in 0..CHANGES_WAITING_MAX {
+            ask(writer.write(insert));
+        }
+        assert!(matches!(writer.write(insert).await, Err(DbError::TooBusy)));
+        go_on.send(()).unwrap();
+        // The queue may still be full for a moment.
+        let all_are_there = loop {
+            let counted = writer.write(|db| {
+                let count: usize =
+                    db.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
+                Ok(count == CHANGES_WAITING_MAX)
+            });
+            match counted.await {
+                Err(DbError::TooBusy) => {}
+                counted => break counted.unwrap(),
+            }
+        };
+        assert!(all_are_there);
+    }
 }
