@@ -20,7 +20,7 @@ use crate::backoff::Backoff;
 use crate::chance::Chance;
 use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
-use crate::schedule::{Schedule, ScheduleTracker};
+use crate::schedule::{Schedule, ScheduleTracker, Window};
 
 pub use failure::{Failure, SpaceDenial};
 
@@ -28,6 +28,8 @@ pub use failure::{Failure, SpaceDenial};
 pub const STALL_AFTER: Duration = Duration::from_secs(10);
 /// How long opening a source may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// KVS `DurationInSeconds`, its least: no window is shorter.
+const WINDOW_MS_MIN: i64 = 60_000;
 /// How long resolving a secret may take.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Packets that were lost stay said for so long.
@@ -37,7 +39,9 @@ const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 /// A session that has brought frames for so long ends the row of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
-const TICK_AT_LEAST: Duration = Duration::from_secs(60);
+const TICK_AT_LEAST: Duration = Duration::from_secs(10);
+/// Missed windows that are looked for at most, after a step of the clock by years.
+const MISSED_WINDOWS_MAX: usize = 10_000;
 
 /// KVS `MediaUriType`, as far as the job differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +186,10 @@ pub struct Recorder {
     windows: ScheduleTracker,
     source: SourceKind,
     state: State,
+    /// When the schedule was last looked at, by the wall clock.
+    looked_at: Timestamp,
+    /// From the first to the last window since the last recording that opened and closed between two looks.
+    missed: Option<Window>,
     attempt: u64,
     denied: Option<SpaceDenial>,
     long_group_of_pictures: bool,
@@ -201,6 +209,8 @@ impl Recorder {
             windows: ScheduleTracker::new(schedule, zone),
             source,
             state: State::WaitingForWindow,
+            looked_at: now,
+            missed: None,
             attempt: 0,
             denied: None,
             long_group_of_pictures: false,
@@ -265,6 +275,8 @@ impl Recorder {
             Event::Tick => {}
             Event::ConfigChanged { schedule, source, same_source } => {
                 self.windows.set_schedule(schedule);
+                self.looked_at = now.wall;
+                self.missed = None;
                 self.source = source;
                 self.backoff.reset();
                 self.last_failure = None;
@@ -339,12 +351,21 @@ impl Recorder {
         if matches!(self.state, State::Stopped | State::Finished) {
             return;
         }
+        self.look_for_missed(now.wall);
         if self.windows.window_at(now.wall).is_none() {
             self.rest(State::WaitingForWindow, actions);
             // What failed in the last window stays said until a window brings media.
             if self.last_failure.is_none() {
-                let details = "waiting for the next window of ScheduleConfig";
-                self.status.set(JobOutcome::Success, details, now.wall);
+                let details = match self.missed {
+                    None => "waiting for the next window of ScheduleConfig".to_owned(),
+                    Some(Window { from, until }) => format!(
+                        "waiting for the next window of ScheduleConfig; windows from {} to {} were missed, because the \
+                         hub stood still or its clock was set forward over them",
+                        utc(from),
+                        utc(until)
+                    ),
+                };
+                self.status.set(JobOutcome::Success, &details, now.wall);
             }
             return;
         }
@@ -376,6 +397,41 @@ impl Recorder {
         }
     }
 
+    /// Notes the windows that opened and closed since the schedule was last looked at: Quartz's misfires. They are not
+    /// made up for, since what a camera saw then is gone.
+    fn look_for_missed(&mut self, now: Timestamp) {
+        let since = std::mem::replace(&mut self.looked_at, now);
+        if now.millis_since(since) < WINDOW_MS_MIN {
+            return;
+        }
+        // The one that was open then was not missed, however long it goes on.
+        let mut open = self.windows.window_at(since);
+        let mut is_missed = false;
+        for _ in 0..MISSED_WINDOWS_MAX {
+            let after = open.map_or(since, |open| open.until.plus_millis(-1));
+            let next = self.windows.next_window_after(after).filter(|next| next.from <= now);
+            match (next, &mut open) {
+                (Some(next), Some(open)) if next.from <= open.until => open.until = next.until,
+                _ => {
+                    let over = open.filter(|open| is_missed && open.until <= now);
+                    if let Some(Window { from, until }) = over {
+                        let from = self.missed.map_or(from, |missed| missed.from);
+                        self.missed = Some(Window { from, until });
+                    }
+                    if next.is_none() {
+                        return;
+                    }
+                    (open, is_missed) = (next, true);
+                }
+            }
+        }
+    }
+
+    /// The windows that were missed since media was last recorded, from the first to the last.
+    pub fn missed(&self) -> Option<Window> {
+        self.missed
+    }
+
     fn is_current(&self, attempt: u64) -> bool {
         attempt == self.attempt && self.is_active()
     }
@@ -401,6 +457,7 @@ impl Recorder {
     fn frames_stored(&mut self, now: Now) {
         let State::Recording { since, last_frame } = &mut self.state else { return };
         *last_frame = now.mono;
+        self.missed = None;
         if now.mono >= *since + STABLE_AFTER && self.last_failure.take().is_some() {
             self.backoff.reset();
         }
@@ -483,4 +540,10 @@ impl Recorder {
             _ => {}
         }
     }
+}
+
+/// For people; what is beyond the calendar as milliseconds.
+fn utc(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis())
+        .map_or_else(|_| at.to_string(), |at| at.to_string())
 }

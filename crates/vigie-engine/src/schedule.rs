@@ -188,6 +188,11 @@ impl ScheduleTracker {
         self.known(now).window
     }
 
+    /// See [`Schedule::next_window_after`].
+    pub fn next_window_after(&self, after: Timestamp) -> Option<Window> {
+        self.schedule.next_window_after(after, &self.zone)
+    }
+
     /// See [`Schedule::due_before`].
     pub fn due_before(&mut self, now: Timestamp) -> Option<Timestamp> {
         let window = self.known(now).window?;

@@ -177,8 +177,8 @@ fn a_wrong_password_is_tried_ever_more_slowly_and_with_the_secret_read_anew() {
         assert!(
             bench.status().starts_with("USER_ERROR the camera refuses the user name or password")
         );
-        let now = bench.now();
-        let wait = bench.job.next_deadline(now) - now.mono;
+        let State::BackingOff { until, .. } = *bench.job.state() else { panic!("no wait") };
+        let wait = until - bench.now().mono;
         waits.push(wait.as_secs_f64());
         assert_eq!(bench.wait(wait.as_secs_f64()), "resolve");
     }
@@ -353,6 +353,44 @@ fn a_failed_window_stays_said_after_it_closed() {
     assert!(
         bench.status().starts_with("USER_ERROR the secret of MediaUriSecretArn does not exist")
     );
+}
+
+#[test]
+fn windows_that_a_clock_was_set_over_are_said_to_be_missed_until_the_next_recording() {
+    let missed = |bench: &Bench| {
+        let missed = bench.job.missed();
+        missed.map(|window| format!("{} {}", utc(window.from), utc(window.until)))
+    };
+    let mut bench = Bench::new(windows("0 30 9,10,11 * * ?", 600), SourceKind::Rtsp);
+    bench.send(Event::Tick);
+    assert_eq!(missed(&bench), None);
+    // From 08:00 to 11:00 at once, over two windows.
+    bench.start = bench.start.plus_millis(3 * 3_600_000);
+    bench.send(Event::Tick);
+    assert_eq!(missed(&bench).as_deref(), Some("2026-11-22T09:30:00Z 2026-11-22T10:40:00Z"));
+    assert!(
+        bench
+            .status()
+            .contains("windows from 2026-11-22T09:30:00Z to 2026-11-22T10:40:00Z were missed")
+    );
+    // Back again: what comes once more is not missed.
+    bench.start = bench.start.plus_millis(-3_600_000);
+    bench.send(Event::Tick);
+    assert_eq!(bench.wait(1800.0), "resolve");
+    bench.connect();
+    assert_eq!(missed(&bench), None);
+
+    // A window that was joined before the hub stood still is not missed, one after it is.
+    bench.start = bench.start.plus_millis(2 * 3_600_000);
+    assert_eq!(bench.send(Event::Tick), "close seal");
+    assert_eq!(missed(&bench).as_deref(), Some("2026-11-22T11:30:00Z 2026-11-22T11:40:00Z"));
+
+    // Nothing is missed where nothing closes.
+    let mut bench = Bench::new(windows("0 0 * * * ?", 3600), SourceKind::Rtsp);
+    bench.record();
+    bench.start = bench.start.plus_millis(5 * 3_600_000);
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(missed(&bench), None);
 }
 
 #[test]

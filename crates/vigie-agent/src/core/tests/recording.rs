@@ -294,3 +294,46 @@ fn a_hub_that_stood_still_goes_on_with_its_cameras() {
     let stream = &bench.snapshot().streams[0];
     assert!(stream.recording && stream.reconnects == 0);
 }
+
+#[test]
+fn windows_that_touch_are_recorded_without_a_seam() {
+    let mut bench = Bench::new();
+    let mut config = edge_config();
+    // Two fires of a minute, the second when the first window closes.
+    config.recorder_config.schedule_config = schedule("0 50,51 * * * ?", 60);
+    bench.configure(vec![configuration(1, config)]);
+    let session = bench.camera_opens();
+    bench.effects.clear();
+    bench.play(&session, 110);
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
+    let fragments = bench.fragments();
+    assert!(fragments.len() >= 105);
+    for pair in fragments.windows(2) {
+        assert_eq!(pair[0].entry.producer_until(), pair[1].entry.producer_timestamp);
+    }
+    bench.play(&session, 15);
+    bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
+}
+
+#[test]
+fn a_group_of_pictures_that_is_longer_than_a_fragment_may_be_is_split_and_that_is_said() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, edge_config())]);
+    let session = bench.camera_opens();
+    for n in 0..200 {
+        bench.pass(Duration::from_millis(250));
+        let frame = bench.frame(250, n == 0, 10);
+        bench.source(&session, SourceEvent::Frames(vec![frame]));
+    }
+    let (status, details) = bench.recorder_says();
+    assert!(
+        status == "SUCCESS" && details.contains("key frames more than 20 s apart"),
+        "{details}"
+    );
+    let fragments = bench.fragments();
+    let keys: Vec<bool> = fragments.iter().map(|fragment| fragment.entry.key).collect();
+    assert_eq!(keys, [true, false], "the third is open");
+    let frame_counts: Vec<u32> = fragments.iter().map(|f| f.entry.frame_count).collect();
+    assert_eq!(frame_counts, [78, 78]);
+    assert!(fragments.iter().all(|fragment| fragment.entry.duration_ms <= 20_000));
+}
