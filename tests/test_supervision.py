@@ -15,6 +15,7 @@ from streams import (
     agent_status,
     configure,
     end_ms,
+    get_media,
     list_fragments,
     start_ms,
     wait_for_fragments,
@@ -153,3 +154,26 @@ def test_a_bad_camera_never_disturbs_another(own_site):
     hanging.signal(signal.SIGCONT)
     back_ms = time.time() * 1000
     eventually(lambda: start_ms(list_fragments(own_site.server, "bad")[-1]) > back_ms, 60, "it is recorded again")
+
+
+def test_packets_that_the_network_loses_mark_their_fragment_and_are_said(own_site):
+    """A camera that refuses TCP, behind a network that loses one packet of two hundred."""
+    lossy = ["--udp-only", "--lose-every", "200"]
+    address = own_site.vigie_camera(media.h264_mp4(), more=lossy)
+    agent = own_site.agent()
+    agent.start()
+    configure(own_site.server, agent, "lossy", f"rtsp://{address}/cam0")
+    wait_for_fragments(own_site.server, "lossy", 8)
+
+    def said():
+        recorder, _ = agent_status(own_site.server, "lossy")
+        return recorder["RecorderStatus"] == "SUCCESS" and "packets are lost" in recorder["JobStatusDetails"]
+
+    eventually(said, 20, "the lost packets are said")
+    lost = metric(agent, "packets_lost_total")["lossy"]
+    fragments = get_media(own_site.server, "lossy", count=8)
+    marks = [int(value) for document in fragments for name, value in document.tags if name == "VIGIE_RTP_PACKETS_LOST"]
+    assert 1 <= len(marks) and 1 <= sum(marks) <= lost, (marks, lost)
+    # What is there is the camera's, byte for byte.
+    source = set(elementary.source_frames(media.h264_mp4(), "video"))
+    assert set(elementary.comparable_run(fragments, "video")) <= source

@@ -14,6 +14,9 @@ use vigie_media::{Frame, Timestamp, Track, TrackKind};
 pub const FRAGMENT_DURATION_MS_MIN: i64 = 1_000;
 /// A fragment is cut before a frame that begins so long after it; the last frame's own duration stays below 20 s then.
 pub const FRAGMENT_DURATION_MS_MAX: i64 = 19_500;
+/// A fragment is cut before a frame that comes so long after all others: what lies between is missing, and a fragment
+/// has no holes. No camera sends its pictures further apart.
+pub const HOLE_MS_MIN: i64 = 5_000;
 /// A fragment without video is ended after so long.
 pub const AUDIO_FRAGMENT_DURATION_MS: i64 = 2_000;
 /// A fragment is cut before a frame that would make it larger. KVS takes 50 MB; the rest is for the container.
@@ -56,6 +59,8 @@ pub struct Fragmenter {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     timestamp: Timestamp,
+    /// The latest of its frames.
+    newest: Timestamp,
     size_bytes: usize,
 }
 
@@ -114,8 +119,9 @@ impl Fragmenter {
                 };
                 let too_much = length_ms >= FRAGMENT_DURATION_MS_MAX
                     || open.size_bytes + frame.data.len() > FRAGMENT_SIZE_BYTES_MAX;
-                if too_much || (begins && length_ms >= length_ms_min) {
-                    self.cut_groups += u64::from(!begins);
+                let hole = frame.timestamp.millis_since(open.newest) >= HOLE_MS_MIN;
+                if hole || too_much || (begins && length_ms >= length_ms_min) {
+                    self.cut_groups += u64::from(!begins && !hole);
                     commands.push(Command::EndFragment);
                     self.start(&frame, commands);
                 }
@@ -141,7 +147,7 @@ impl Fragmenter {
         let timestamp = frame.timestamp.max(self.last_start.plus_millis(1));
         self.last_start = timestamp;
         self.continues = false;
-        self.open = Some(Open { timestamp, size_bytes: 0 });
+        self.open = Some(Open { timestamp, newest: timestamp, size_bytes: 0 });
         commands.push(Command::StartFragment { timestamp });
     }
 
@@ -150,6 +156,7 @@ impl Fragmenter {
         match i16::try_from(frame.timestamp.millis_since(open.timestamp)) {
             Ok(relative_ms) => {
                 open.size_bytes += frame.data.len();
+                open.newest = open.newest.max(frame.timestamp);
                 commands.push(Command::Append { frame, relative_ms });
             }
             // More than 32 s before the fragment: it belongs to none that can still be written.

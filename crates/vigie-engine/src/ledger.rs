@@ -172,6 +172,7 @@ pub fn absence(state: &State) -> Option<MediaGapReason> {
         State::BackingOff { reason: Failure::DiskFull | Failure::DiskError, .. } => {
             Some(MediaGapReason::DiskError)
         }
+        State::BackingOff { reason: Failure::HubPaused, .. } => Some(MediaGapReason::HubOff),
         State::BackingOff { .. } => Some(MediaGapReason::SourceOffline),
         State::PausedForSpace => Some(MediaGapReason::DiskDenied),
         State::Finished => Some(MediaGapReason::SourceEnded),

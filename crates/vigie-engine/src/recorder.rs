@@ -193,6 +193,8 @@ pub struct Recorder {
     attempt: u64,
     denied: Option<SpaceDenial>,
     long_group_of_pictures: bool,
+    /// A watched folder holds nothing more to record.
+    is_folder_idle: bool,
     packets_lost_at: Option<Duration>,
     paused_at: Option<Duration>,
     backoff: Backoff,
@@ -214,6 +216,7 @@ impl Recorder {
             attempt: 0,
             denied: None,
             long_group_of_pictures: false,
+            is_folder_idle: false,
             packets_lost_at: None,
             paused_at: None,
             backoff: Backoff::default(),
@@ -235,6 +238,11 @@ impl Recorder {
     /// The number of the latest attempt; frames of another are not to be stored.
     pub fn attempt(&self) -> u64 {
         self.attempt
+    }
+
+    /// Whether the source is open and has nothing to give until something new comes: a watched folder.
+    pub fn is_folder_idle(&self) -> bool {
+        self.is_folder_idle && matches!(self.state, State::Recording { .. })
     }
 
     /// Whether the attempt that is under way follows a failure.
@@ -458,6 +466,7 @@ impl Recorder {
         let State::Recording { since, last_frame } = &mut self.state else { return };
         *last_frame = now.mono;
         self.missed = None;
+        self.is_folder_idle = false;
         if now.mono >= *since + STABLE_AFTER && self.last_failure.take().is_some() {
             self.backoff.reset();
         }
@@ -497,6 +506,7 @@ impl Recorder {
 
     fn folder_idle(&mut self, skipped: u64, now: Now) {
         self.last_failure = None;
+        self.is_folder_idle = true;
         match skipped {
             0 => {
                 let details = "every file of the folder is recorded; waiting for new ones";

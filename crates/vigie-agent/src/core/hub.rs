@@ -224,6 +224,7 @@ impl Hub {
             "the hub stood still: it was stopped, suspended or waited for its disk"
         );
         for job in self.jobs.values_mut() {
+            job.ledger.stood_still(lasted, now);
             let event = vigie_engine::recorder::Event::Paused { lasted };
             job.recorder_event(event, &mut self.world, now);
             job.settled(&mut self.world, now);

@@ -127,6 +127,8 @@ pub(super) struct StreamLedger {
     uncommitted: Vec<WrittenFragment>,
     /// The one that is being written.
     current: Option<WrittenFragment>,
+    /// When the hub last stood still.
+    stood_still: Option<(Timestamp, Timestamp)>,
 }
 
 /// A fragment that may still be lost with its commit.
@@ -163,6 +165,7 @@ impl StreamLedger {
                 acknowledged: None,
                 uncommitted: Vec::new(),
                 current: None,
+                stood_still: None,
             };
         };
         let heartbeat = world.ledgers.read(|db| db.heartbeat()).unwrap_or(now.wall);
@@ -180,6 +183,7 @@ impl StreamLedger {
             acknowledged: None,
             uncommitted: Vec::new(),
             current: None,
+            stood_still: None,
         }
     }
 
@@ -193,9 +197,29 @@ impl StreamLedger {
         now: Now,
     ) {
         if let Some(gap) = self.timeline.media(from, from) {
+            let gap = self.explained(gap);
             world.ledgers.note(Change::Enter { stream: arn.to_owned(), gap }, now);
         }
         self.current = Some(WrittenFragment { sequence, from, until: from });
+    }
+
+    /// The hub stood still, until now: whatever is missing of that time, its source is not to blame.
+    pub(super) fn stood_still(&mut self, lasted: Duration, now: Now) {
+        let since = now.wall.plus_millis(-i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX));
+        self.stood_still = Some((since, now.wall));
+    }
+
+    fn explained(&self, gap: Gap) -> Gap {
+        match self.stood_still {
+            Some((since, until))
+                if gap.reason == MediaGapReason::SourceOffline
+                    && gap.from < until
+                    && since < gap.until =>
+            {
+                Gap { reason: MediaGapReason::HubOff, ..gap }
+            }
+            _ => gap,
+        }
     }
 
     /// It lasts so long now.
@@ -257,7 +281,9 @@ pub(super) fn refused(arn: &str, key: &str, world: &mut World, now: Now) -> BTre
 impl Job {
     /// The recorder may have begun or ended to wait for something.
     pub(super) fn follow_recorder(&mut self, world: &mut World, now: Now) {
-        if let Some(reason) = absence(self.record.recorder.state()) {
+        let recorder = &self.record.recorder;
+        let ended = recorder.is_folder_idle().then_some(MediaGapReason::SourceEnded);
+        if let Some(reason) = ended.or_else(|| absence(recorder.state())) {
             let is_new = self.ledger.timeline.state().open.is_none_or(|open| open.reason != reason);
             let gap = self.ledger.timeline.absent(reason, now.wall);
             self.enter(gap, world, now);

@@ -92,6 +92,23 @@ fn a_group_of_pictures_that_is_too_long_is_cut_and_counted() {
 }
 
 #[test]
+fn a_hole_in_a_group_of_pictures_ends_the_fragment_and_is_no_long_group() {
+    let frames = [
+        frame(VIDEO, 0, true),
+        frame(VIDEO, 4_900, false),
+        frame(VIDEO, 19_900, false),
+        frame(VIDEO, 19_940, false),
+        frame(VIDEO, 21_000, true),
+    ];
+    let fragmenter = check(
+        fragmenter(&[(VIDEO, TrackKind::Video)]),
+        &frames,
+        "[0 +0 +4900 ] [19900 +0 +40 ] [21000 +0 ]",
+    );
+    assert_eq!(fragmenter.cut_groups(), 0);
+}
+
+#[test]
 fn a_fragment_that_would_be_too_large_is_cut() {
     let mut big = frame(VIDEO, 0, true);
     big.data = Bytes::from(vec![0; FRAGMENT_SIZE_BYTES_MAX - 10]);

@@ -25,7 +25,7 @@ impl Bench {
     }
 
     /// Reason, begin and end in seconds since the bench began.
-    fn gaps(&self) -> Vec<(MediaGapReason, i64, i64)> {
+    pub(super) fn gaps(&self) -> Vec<(MediaGapReason, i64, i64)> {
         let entries = self.entries(LedgerKind::Gap);
         let at = |time| seconds(START, time);
         entries.iter().map(|e| (e.reason, at(e.start_timestamp), at(e.end_timestamp))).collect()

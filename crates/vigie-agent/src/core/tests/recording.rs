@@ -1,6 +1,7 @@
 //! From a camera's frames to fragments in the store.
 
 use vigie_engine::recorder::Failure;
+use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits, fragment_frames};
 
 use super::*;
@@ -293,6 +294,11 @@ fn a_hub_that_stood_still_goes_on_with_its_cameras() {
     assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
     let stream = &bench.snapshot().streams[0];
     assert!(stream.recording && stream.reconnects == 0);
+    // What is missing is missing between fragments, and the ledger says whose doing it was.
+    bench.seconds(2);
+    let gaps = bench.gaps();
+    let [.., (MediaGapReason::HubOff, from, until)] = gaps[..] else { panic!("{gaps:?}") };
+    assert_eq!(until - from, 15, "{gaps:?}");
 }
 
 #[test]
