@@ -75,7 +75,7 @@ fn every_picture_comes_out_as_it_was_stored() {
                     let dts = packet.header.dts.map_or(pts, |dts| dts.as_u64());
                     let expect = (frame.timecode_ms as u64 + 1_000_000) * 90 % (1 << 33);
                     assert_eq!(pts, expect, "{}", stored.name);
-                    assert!(dts <= pts && dts > last_dts, "{}", stored.name);
+                    assert!(dts <= pts && dts > last_dts, "{} {dts} {pts}", stored.name);
                     last_dts = dts;
                 }
             }

@@ -65,11 +65,17 @@ impl<'a> Elementary<'a> {
         place: &SegmentPlace,
     ) -> Result<Vec<AccessUnit>, SampleError> {
         let timed = samples.timed(DecodeTimes::BeforePresentation, place.start_ms, place.end_ms);
-        match self {
-            Self::H264(config) => Ok(timed.iter().map(|sample| h264(config, sample)).collect()),
-            Self::H265(config) => Ok(timed.iter().map(|sample| h265(config, sample)).collect()),
-            Self::Aac(track, adts) => aac(track, adts, &timed),
+        let mut units: Vec<AccessUnit> = match self {
+            Self::H264(config) => timed.iter().map(|sample| h264(config, sample)).collect(),
+            Self::H265(config) => timed.iter().map(|sample| h265(config, sample)).collect(),
+            Self::Aac(track, adts) => return aac(track, adts, &timed),
+        };
+        // Of pictures that are reordered ffmpeg takes no decode time that is the presentation time: it makes up its
+        // own, which collides with the fragment before. One tick is enough.
+        if units.iter().any(|unit| unit.dts != unit.pts) {
+            units.iter_mut().for_each(|unit| unit.dts = unit.dts.saturating_sub(1).max(0));
         }
+        Ok(units)
     }
 }
 
