@@ -15,6 +15,7 @@ pub mod hub_link;
 pub mod job_status;
 pub mod ledger;
 pub mod media_clock;
+pub mod pulse;
 pub mod rate_limit;
 pub mod recorder;
 pub mod refusal_delay;

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
+use vigie_engine::pulse::Pulse;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
@@ -140,6 +141,30 @@ impl Server {
         let app = App::new(config, clock, chance, db, fragments, master_key, audit);
         let app = Arc::new(app);
         Ok(Self { app, store, tls })
+    }
+
+    /// Gives a sign of life as long as metadata and media answer.
+    pub fn give_pulse(&self, mut pulse: Pulse) {
+        let app = Arc::clone(&self.app);
+        self.app.spawn(async move {
+            let mut stopping = app.stopping();
+            loop {
+                let checked = app.db.check().await.map_err(|error| error.to_string());
+                let checked =
+                    checked.and(app.fragments.check().await.map_err(|error| error.to_string()));
+                let wait = match checked {
+                    Ok(()) => pulse.beat(app.clock.now().mono),
+                    Err(error) => {
+                        tracing::error!(error, "no sign of life: metadata or media do not answer");
+                        pulse.every()
+                    }
+                };
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = stopping.wait() => return,
+                }
+            }
+        });
     }
 
     /// Serves until `shutdown` resolves; then ends connections, finishes what was acknowledged and closes the store.

@@ -11,6 +11,7 @@ mod logging;
 mod open_files;
 mod output;
 mod stop;
+mod supervisor;
 mod system;
 mod zone;
 

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use thiserror::Error;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
+use vigie_engine::pulse::Pulse;
 use vigie_kvs::arn::ThingArn;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
@@ -117,6 +118,7 @@ pub struct Agent {
     disk: Arc<dyn Disk>,
     camera_tls: CameraTls,
     listener: TcpListener,
+    pulse: Option<Pulse>,
 }
 
 /// How often what was recorded is made durable: a power cut costs at most so much.
@@ -183,7 +185,7 @@ impl Agent {
         )?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
-        Ok(Self { hub, reader, api, clock, disk, camera_tls, listener })
+        Ok(Self { pulse: None, hub, reader, api, clock, disk, camera_tls, listener })
     }
 
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
@@ -195,17 +197,23 @@ impl Agent {
         self.listener.local_addr()
     }
 
+    /// Gives this sign of life from the loop that records, uploads and deletes.
+    #[must_use]
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse: Some(pulse), ..self }
+    }
+
     /// Runs until `shutdown` is ready, then ends in order: what is open is sealed and made durable.
     ///
     /// # Errors
     ///
     /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
-        let Self { hub, reader, api, clock, disk, camera_tls, listener } = self;
+        let Self { pulse, hub, reader, api, clock, disk, camera_tls, listener } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
-            core_thread::start(hub, clock.clone()).map_err(AgentError::Threads)?;
+            core_thread::start(hub, clock.clone(), pulse).map_err(AgentError::Threads)?;
         let status = tokio::spawn(status_server::serve(listener, core.clone()));
         let executor = Executor {
             api,

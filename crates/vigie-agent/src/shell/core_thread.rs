@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use vigie_engine::clock::{Clock, Now};
+use vigie_engine::pulse::Pulse;
 
 use crate::core::{Effect, Event, Hub, HubSnapshot};
 
@@ -60,6 +61,7 @@ impl CoreHandle {
 pub(crate) fn start(
     hub: Hub,
     clock: Arc<dyn Clock>,
+    pulse: Option<Pulse>,
 ) -> io::Result<(CoreHandle, mpsc::UnboundedReceiver<Effect>, JoinHandle<bool>)> {
     let (sender, messages) = mpsc::channel(WAITING_MAX);
     // Unbounded without risk: the core itself bounds what is under way (one call of each kind, a window of fragments).
@@ -67,7 +69,7 @@ pub(crate) fn start(
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new()
         .name("vigie-hub".to_owned())
-        .spawn(move || run(hub, &runtime, clock.as_ref(), messages, &effect_sender))?;
+        .spawn(move || run(hub, &runtime, clock.as_ref(), pulse, messages, &effect_sender))?;
     Ok((CoreHandle { sender }, effects, thread))
 }
 
@@ -75,6 +77,7 @@ fn run(
     mut hub: Hub,
     runtime: &tokio::runtime::Handle,
     clock: &dyn Clock,
+    mut pulse: Option<Pulse>,
     mut messages: mpsc::Receiver<Message>,
     effects: &mpsc::UnboundedSender<Effect>,
 ) -> bool {
@@ -95,6 +98,7 @@ fn run(
             return hub.has_failed();
         }
         let wait = hub.next_deadline().saturating_sub(now.mono);
+        let wait = pulse.as_mut().map_or(wait, |pulse| wait.min(pulse.beat(now.mono)));
         wanted = now.mono.saturating_add(wait);
         let received = runtime.block_on(async {
             tokio::time::timeout(wait, messages.recv_many(&mut batch, WAITING_MAX)).await

@@ -10,6 +10,7 @@ use crate::cmd::agent_status;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
 use crate::stop;
+use crate::supervisor;
 use crate::system::{SystemChance, SystemClock};
 use crate::zone;
 
@@ -39,6 +40,15 @@ pub fn run(options: AgentOptions) -> Result<(), Failure> {
         let stop = stop::requested()?;
         let agent = Agent::open(config, clock, Box::new(SystemChance), Arc::new(OsDisk))
             .doing("start the agent")?;
+        let agent = match supervisor::pulse() {
+            Some(pulse) => agent.with_pulse(pulse),
+            None => agent,
+        };
+        supervisor::ready();
+        let stop = async {
+            stop.await;
+            supervisor::stopping();
+        };
         agent.run(stop).await.doing("go on")
     })
 }

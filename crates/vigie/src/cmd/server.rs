@@ -18,6 +18,7 @@ use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOpti
 use crate::failure::{Doing, Failure};
 use crate::open_files;
 use crate::stop;
+use crate::supervisor;
 use crate::system::{SystemChance, SystemClock};
 
 /// The master key as 64 hexadecimal digits, for those who keep it elsewhere than in the data folder.
@@ -50,6 +51,14 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
             .await
             .doing(format!("listen on {}", options.listen))?;
         let server = open(config).await?;
+        supervisor::ready();
+        if let Some(pulse) = supervisor::pulse() {
+            server.give_pulse(pulse);
+        }
+        let stop = async {
+            stop.await;
+            supervisor::stopping();
+        };
         server.serve(listener, stop).await.doing("serve")
     })
 }

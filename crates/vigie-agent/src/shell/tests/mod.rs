@@ -5,6 +5,7 @@ mod files;
 mod sources;
 mod transports;
 mod upload;
+mod watchdog;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
