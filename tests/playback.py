@@ -116,7 +116,7 @@ def frame_hashes(source, stream="v:0", duration=None, quiet=True):
     done = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     assert not (quiet and done.stderr), done.stderr
-    return _hashes(done.stdout)
+    return hashes(done.stdout)
 
 
 def packet_hashes(source, stream="v:0"):
@@ -124,9 +124,10 @@ def packet_hashes(source, stream="v:0"):
     command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(source), "-map", f"0:{stream}", "-c", "copy"]
     done = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
-    return _hashes(done.stdout)
+    return hashes(done.stdout)
 
 
-def _hashes(text):
+def hashes(text):
+    """Of ffmpeg's framemd5."""
     # stream, dts, pts, duration, size, hash; side data may follow.
     return [line.split(",")[5].strip() for line in text.splitlines() if not line.startswith("#")]

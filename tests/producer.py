@@ -1,8 +1,10 @@
 """A producer of real media: sends the frames of a media file by PutMedia as fragments, at times of the test's choice."""
 
+import contextlib
 import dataclasses
 import subprocess
 import tempfile
+import threading
 import time
 
 import matroska
@@ -137,3 +139,34 @@ def put_file(server, stream, source, start_ms, fragments=None):
     """Sends fragments of a media file (all by default), its time 0 at `start_ms`."""
     sent = source.fragments if fragments is None else fragments
     return put(server, stream, source.document(start_ms, sent), len(sent))
+
+
+@contextlib.contextmanager
+def live(server, stream, source):
+    """Sends a media file round and round, at its own pace, while the block runs."""
+    stop, failures = threading.Event(), []
+    start_ms = round(time.time() * 1000)
+
+    def send():
+        try:
+            with connect(server, stream) as upload:
+                upload.send(source.header())
+                round_start_ms = start_ms
+                while True:
+                    for one in source.fragments:
+                        due = (round_start_ms + one.end_ms) / 1000
+                        if stop.wait(max(0, due - time.time())):
+                            return upload.finish()
+                        upload.send(source.cluster(round_start_ms, one))
+                    round_start_ms += source.duration_ms
+        except Exception as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert not failures, failures

@@ -1,8 +1,6 @@
 """hls.js, dash.js and Shaka Player in Debian's Chromium, on a page of another origin than the server."""
 
-import contextlib
 import json
-import threading
 import time
 
 import pytest
@@ -15,37 +13,6 @@ import streams
 
 SECONDS = 6
 GAP_MS = 20_000
-
-
-@contextlib.contextmanager
-def live_producer(server, stream, source):
-    """Sends a media file round and round, at its own pace, while the block runs."""
-    stop, failures = threading.Event(), []
-    start_ms = round(time.time() * 1000)
-
-    def send():
-        try:
-            with producer.connect(server, stream) as upload:
-                upload.send(source.header())
-                round_start_ms = start_ms
-                while True:
-                    for one in source.fragments:
-                        due = (round_start_ms + one.end_ms) / 1000
-                        if stop.wait(max(0, due - time.time())):
-                            return upload.finish()
-                        upload.send(source.cluster(round_start_ms, one))
-                    round_start_ms += source.duration_ms
-        except Exception as failure:
-            failures.append(failure)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures, failures
 
 
 @pytest.mark.timeout(330)
@@ -64,7 +31,7 @@ def test_players_in_a_browser(own_site):
     whole = playback.on_demand(start_ms, at_ms + other.duration_ms)
     hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
     streams.create_stream(server, "live")
-    with live_producer(server, "live", av):
+    with producer.live(server, "live", av):
         streams.wait_for_fragments(server, "live", 3)
         live = {"PlaybackMode": "LIVE", "MaxMediaPlaylistFragmentResults": 6}
         site = {

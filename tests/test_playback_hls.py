@@ -160,3 +160,14 @@ def test_gaps_and_other_codec_parameters_are_marked_in_the_playlist(site, av):
         longest = max(float(line[8:-1]) for line in lines if line.startswith("#EXTINF"))
         assert int(playback.value(lines, "EXT-X-TARGETDURATION")) >= round(longest)
     assert seen == {"ON_DISCONTINUITY": 3, "NEVER": 0, "ALWAYS": count - 1}
+
+
+def test_fragments_of_other_codecs_than_the_first_are_left_out(site, av):
+    silent = producer.media(media.h264_mp4(SECONDS))
+    start_ms = round(time.time() * 1000) - playback.HOUR_MS
+    streams.create_stream(site.server, "mixed")
+    for turn, source in enumerate((av, silent, av)):
+        producer.put_file(site.server, "mixed", source, start_ms + turn * 10_000)
+    url = playback.hls_url(site.server, "mixed", **playback.on_demand(start_ms, start_ms + 30_000))
+    lines = playback.lines(playback.media_playlist_url(url))
+    assert list(playback.numbers(lines).values()) == list(range(1, 2 * len(av.fragments) + 1))

@@ -15,6 +15,7 @@ mod ingest;
 mod load;
 mod machine;
 mod measure;
+mod playback;
 mod process;
 mod producer;
 mod read;
@@ -45,6 +46,8 @@ enum Command {
     Read(read::Options),
     /// Measure GetClip beside ffmpeg and write its page
     Clip(clip::Options),
+    /// Measure HLS sessions and write their page
+    Playback(playback::Options),
     /// Measure the edge agent's recording and print the table
     Agent(agent::Options),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
@@ -83,6 +86,7 @@ fn main() -> Outcome<()> {
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),
         Command::Read(options) => runtime.block_on(read::run(&options)),
         Command::Clip(options) => runtime.block_on(clip::run(&options)),
+        Command::Playback(options) => runtime.block_on(playback::run(&options)),
         Command::Agent(options) => runtime.block_on(agent::run(&options)),
         Command::ControlPlane(options) => {
             let page = runtime.block_on(measure::control_plane(&options))?;

@@ -24,6 +24,13 @@ const FRAME_MS: i16 = 40;
 /// As long as the HTTP chunks of Amazon's C producer are.
 const CHUNK_BYTES: usize = 65_524;
 
+/// The `avcC` of x264 for 1920x1080.
+const AVCC: [u8; 48] = [
+    0x1, 0x64, 0x0, 0x28, 0xff, 0xe1, 0x0, 0x1b, 0x67, 0x64, 0x0, 0x28, 0xac, 0xd9, 0x40, 0x78,
+    0x2, 0x27, 0xe5, 0xc0, 0x44, 0x0, 0x0, 0x3, 0x0, 0x4, 0x0, 0x0, 0x3, 0x0, 0xc8, 0x3c, 0x60,
+    0xc6, 0x58, 0x1, 0x0, 0x6, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0, 0xfd, 0xf8, 0xf8, 0x0,
+];
+
 /// The document header that fragments belong to.
 pub(crate) fn document_header() -> Vec<u8> {
     writer::document_header(&[Track {
@@ -31,7 +38,7 @@ pub(crate) fn document_header() -> Vec<u8> {
         kind: TrackKind::Video,
         name: "bench".into(),
         codec_id: codec_id::H264.into(),
-        codec_private: bytes::Bytes::from_static(&[1, 66, 0, 30, 255, 224, 0]),
+        codec_private: bytes::Bytes::from_static(&AVCC),
         video: Some(VideoSettings { width_pixels: 1920, height_pixels: 1080 }),
         audio: None,
     }])
@@ -45,7 +52,9 @@ pub(crate) fn fragment(timecode_ms: i64) -> Vec<u8> {
         let size = if frame == 0 { KEY_FRAME_BYTES } else { FRAME_BYTES };
         let at_ms = FRAME_MS * i16::try_from(frame).unwrap_or(i16::MAX);
         bytes.extend(&*writer::simple_block_header(1, at_ms, frame == 0, size));
-        bytes.extend((0..size).map(|_| {
+        // One NAL unit behind its length: a slice of noise.
+        bytes.extend((size as u32 - 4).to_be_bytes());
+        bytes.extend((4..size).map(|_| {
             noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (noise >> 56) as u8
         }));

@@ -436,3 +436,39 @@ fn no_track() -> Failure {
 fn other_protocol() -> Failure {
     KvsError::invalid_argument("the session token is of another protocol").into()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_whatever_the_order_and_escapes() {
+        let query = "TrackNumber=2&SessionToken=Ab-_%7E&FragmentNumber=\
+                     91343852333182036507421233921329142742245756394&SequenceNumber=7&x=y";
+        let found = Parameters::of(query).unwrap();
+        assert_eq!((found.token.as_str(), found.track_number), ("Ab-_~", Some(2)));
+        assert_eq!(found.fragment_number.map(FragmentNumber::sequence), Some(122_001));
+        assert_eq!(found.parameters_id, Some(7));
+        let check = |query: &str, kind| assert_eq!(Parameters::of(query).unwrap_err().kind, kind);
+        check("", ErrorKind::MissingAuthenticationToken);
+        check("SessionToken=", ErrorKind::MissingAuthenticationToken);
+        for wrong in
+            ["TrackNumber=-1", "FragmentNumber=7", "SequenceNumber=x", "ProducerTimestamp="]
+        {
+            check(&format!("SessionToken=a&{wrong}"), ErrorKind::InvalidArgument);
+        }
+        check(&"a".repeat(QUERY_BYTES_MAX + 1), ErrorKind::InvalidArgument);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_without_panic(query in "\\PC{0,80}|([A-Za-z]{0,16}=[0-9%A-F~-]{0,60}&?){0,4}") {
+            if let Ok(found) = Parameters::of(&query) {
+                let key = crate::auth::MasterKey::from_bytes([7; 32]);
+                prop_assert!(Session::open(&key, &found.token).is_none(), "nothing is guessable");
+            }
+        }
+    }
+}
