@@ -87,6 +87,17 @@ impl Server {
         Self::started(command, address, &folder.join("server")).await
     }
 
+    /// The same on these cores.
+    pub(crate) async fn vigie_on(
+        cores: &str,
+        program: &Path,
+        folder: &Path,
+    ) -> Outcome<(Self, Credentials)> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self::started(on_cores(cores, program), address, &folder.join("server")).await
+    }
+
     async fn started(
         mut command: Command,
         address: SocketAddr,
@@ -128,10 +139,23 @@ pub(crate) fn leave_the_core(cores: usize) -> Outcome<()> {
     if cores < 2 {
         return Err("one core is not enough: the load would run on that of the server".into());
     }
-    let others = format!("1-{}", cores - 1);
+    run_on(&format!("1-{}", cores - 1))
+}
+
+/// Keeps the load on one half of the cores; returns the other half, for what is measured.
+pub(crate) fn leave_half(cores: usize) -> Outcome<String> {
+    if cores < 2 {
+        return Err("one core is not enough: the load would run on that of the server".into());
+    }
+    let half = cores / 2;
+    run_on(&format!("{half}-{}", cores - 1))?;
+    Ok(format!("0-{}", half - 1))
+}
+
+fn run_on(others: &str) -> Outcome<()> {
     let pid = std::process::id().to_string();
     let done = Command::new("taskset")
-        .args(["--all-tasks", "--cpu-list", "--pid", &others, &pid])
+        .args(["--all-tasks", "--cpu-list", "--pid", others, &pid])
         .stdout(Stdio::null())
         .status()
         .map_err(|error| format!("taskset (package util-linux): {error}"))?;
@@ -140,6 +164,6 @@ pub(crate) fn leave_the_core(cores: usize) -> Outcome<()> {
 
 pub(crate) fn on_one_core(program: &Path) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", CORE]).arg(program).stdin(Stdio::null());
+    command.args(["--cpu-list", cores]).arg(program).stdin(Stdio::null());
     command
 }

@@ -130,7 +130,12 @@ impl Server {
         let monotonic = Arc::clone(&clock);
         let monotonic = Box::new(move || monotonic.now().mono);
         // What waits is bounded by its bytes (see the fragment store), not by its number.
-        let settings = ThreadSettings { requests_max: 16_384, ..ThreadSettings::default() };
+        let settings = ThreadSettings {
+            requests_max: 16_384,
+            // Under load a commit costs as much for many fragments as for few.
+            commit_bytes: 64 << 20,
+            ..ThreadSettings::default()
+        };
         let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
         create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;

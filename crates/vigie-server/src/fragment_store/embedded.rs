@@ -11,8 +11,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
-    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StoreReader,
-    WholeFragment,
+    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFileId, StoreError,
+    StoreReader, WholeFragment,
 };
 
 use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
@@ -89,6 +89,22 @@ impl EmbeddedFragmentStore {
         (reply, receiver)
     }
 
+    async fn delete_media_files(
+        &self,
+        stream: &str,
+        ids: Vec<MediaFileId>,
+    ) -> Result<(), FragmentStoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (reply, receiver) = self.reply();
+        self.handle.delete_media_files(stream.into(), ids, reply);
+        let deleted = outcome(receiver).await?;
+        let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
+        tracing::info!(stream, fragments, bytes, "media beyond its retention deleted");
+        Ok(())
+    }
+
     /// Reads on a thread that may block: a cold disk must not hold up the connections.
     async fn reading<T: Send + 'static>(
         &self,
@@ -127,6 +143,17 @@ impl Blocks for EmbeddedBlocks {
         self.open = Some(open);
         Ok(block)
     }
+}
+
+/// What is left over when at least so many bytes of the first are kept.
+fn beyond<T>(newest_first: impl Iterator<Item = (T, u64)>, kept_bytes_min: u64) -> Vec<T> {
+    let mut kept_bytes = 0;
+    let is_kept = |(_, size_bytes): &(T, u64)| {
+        let is_kept = kept_bytes < kept_bytes_min;
+        kept_bytes += size_bytes;
+        is_kept
+    };
+    newest_first.skip_while(is_kept).map(|(id, _)| id).collect()
 }
 
 async fn outcome<T>(
@@ -224,15 +251,18 @@ impl FragmentStore for EmbeddedFragmentStore {
         let is_old = |span: vigie_store::MediaFileSpan| span.server_max < before;
         let ids: Vec<_> =
             files.iter().filter(|file| file.span.is_some_and(is_old)).map(|file| file.id).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let (reply, receiver) = self.reply();
-        self.handle.delete_media_files(stream.into(), ids, reply);
-        let deleted = outcome(receiver).await?;
-        let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
-        tracing::info!(stream, fragments, bytes, "media beyond its retention deleted");
-        Ok(())
+        self.delete_media_files(stream, ids).await
+    }
+
+    async fn delete_but_newest(
+        &self,
+        stream: &str,
+        kept_bytes_min: u64,
+    ) -> Result<(), FragmentStoreError> {
+        let key = stream.to_owned();
+        let files = self.reading(move |reader| reader.media_files(&key)).await?;
+        let newest_first = files.iter().rev().map(|file| (file.id, file.size_bytes));
+        self.delete_media_files(stream, beyond(newest_first, kept_bytes_min)).await
     }
 
     fn watch(&self, stream: &str) -> watch::Receiver<u64> {
@@ -256,5 +286,23 @@ impl FragmentStore for EmbeddedFragmentStore {
             return Err(FragmentStoreError::Engine(StoreError::Closed));
         }
         self.reading(|reader| reader.stream_keys().map(drop)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_files_are_kept_until_they_hold_enough() {
+        let check = |sizes: &[u64], kept_bytes_min, expect: &[usize]| {
+            let files = sizes.iter().copied().enumerate();
+            assert_eq!(beyond(files, kept_bytes_min), expect, "{sizes:?}");
+        };
+        check(&[], 200, &[]);
+        check(&[120, 90], 200, &[]);
+        check(&[120, 90, 10, 500], 200, &[2, 3]);
+        check(&[200, 1], 200, &[1]);
+        check(&[900], 200, &[]);
     }
 }

@@ -96,6 +96,12 @@ pub trait FragmentStore: Send + Sync {
         stream: &str,
         before: Timestamp,
     ) -> Result<(), FragmentStoreError>;
+    /// Erases all but the newest media of a stream, of which at least so much is kept.
+    async fn delete_but_newest(
+        &self,
+        stream: &str,
+        kept_bytes_min: u64,
+    ) -> Result<(), FragmentStoreError>;
     /// The newest sequence that was persisted since, as it changes; [`ERASED`] when the stream's media was erased.
     fn watch(&self, stream: &str) -> watch::Receiver<u64>;
     /// Bytes on disk.

@@ -12,6 +12,8 @@ use crate::ingest::EndReason;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// Without retention, consumers still read from a buffer of minutes (KVS API_CreateStream: 5 minutes).
 const BUFFER_MS: i64 = 5 * 60 * 1000;
+/// And of so many bytes (200 MB).
+const BUFFER_BYTES: u64 = 200 << 20;
 
 /// The instant before which received media of a stream has expired.
 pub(crate) fn expired_before(stream: &Stream, now: Timestamp) -> Timestamp {
@@ -28,7 +30,12 @@ pub(crate) async fn delete_expired_media(
     stream: &Stream,
 ) -> Result<(), FragmentStoreError> {
     let before = expired_before(stream, app.clock.now().wall);
-    app.fragments.delete_older_than(&app.config.media_key(stream), before).await
+    let key = app.config.media_key(stream);
+    app.fragments.delete_older_than(&key, before).await?;
+    if stream.retention_hours == 0 {
+        app.fragments.delete_but_newest(&key, BUFFER_BYTES).await?;
+    }
+    Ok(())
 }
 
 /// Finishes the deletion of a stream: ends its connections, erases its media, then forgets it. What fails is tried
