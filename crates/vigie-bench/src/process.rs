@@ -163,6 +163,10 @@ fn run_on(others: &str) -> Outcome<()> {
 }
 
 pub(crate) fn on_one_core(program: &Path) -> Command {
+    on_cores(CORE, program)
+}
+
+fn on_cores(cores: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", cores]).arg(program).stdin(Stdio::null());
     command
