@@ -21,6 +21,8 @@ use url::{Host, Url};
 use vigie_engine::clock::Clock;
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
+use vigie_media::codec::h264::AvcConfig;
+use vigie_media::codec::h265::HevcConfig;
 use vigie_media::codec::{aac, g711, h265};
 use vigie_media::{Track, TrackKind, VideoSettings, codec_id};
 
@@ -185,7 +187,7 @@ async fn play(
             CodecItem::VideoFrame(frame) => {
                 if frame.has_new_parameters() || announced.is_empty() {
                     // Without parameter sets nothing could be decoded: wait for them.
-                    let Some(tracks) = chosen.tracks(&demuxed) else { continue };
+                    let Some(tracks) = chosen.tracks(&demuxed, &announced) else { continue };
                     if tracks != announced {
                         announced.clone_from(&tracks);
                         batch.send(SourceEvent::Opened { tracks }).await?;
@@ -252,17 +254,52 @@ impl Chosen {
         Ok(Self { video, is_h265, audio })
     }
 
-    /// The tracks as they are now; `None` while the camera has not sent its parameter sets.
-    fn tracks(&self, demuxed: &Demuxed) -> Option<Vec<Track>> {
+    /// The tracks as they are now, after those that were `announced`; `None` while the camera has not sent its parameter
+    /// sets.
+    fn tracks(&self, demuxed: &Demuxed, announced: &[Track]) -> Option<Vec<Track>> {
         let stream = demuxed.streams().get(self.video)?;
         let Some(ParametersRef::Video(parameters)) = stream.parameters() else { return None };
-        let mut tracks = vec![video_track(stream.encoding_name(), parameters)];
+        let video = video_track(stream.encoding_name(), parameters);
+        let mut tracks = vec![match announced.first() {
+            Some(former) => behind(former, video),
+            None => video,
+        }];
         if let Some(stream) = self.audio.and_then(|index| demuxed.streams().get(index))
             && let Some(ParametersRef::Audio(parameters)) = stream.parameters()
         {
             tracks.extend(audio_track(stream.encoding_name(), parameters));
         }
         Some(tracks)
+    }
+}
+
+/// The video track with all parameter sets that are in force: retina 0.4 keeps one picture parameter set, the last.
+fn behind(former: &Track, newer: Track) -> Track {
+    let codec_private = match newer.codec_id.as_str() {
+        codec_id::H264 => {
+            let parse = |track: &Track| AvcConfig::parse(&track.codec_private).ok();
+            parse(former).zip(parse(&newer)).and_then(|(former_sets, newer_sets)| {
+                let sets = newer_sets.behind(&former_sets);
+                if sets == former_sets {
+                    return Some(former.codec_private.clone());
+                }
+                sets.to_avcc().ok().map(Bytes::from)
+            })
+        }
+        _ => {
+            let parse = |track: &Track| HevcConfig::parse(&track.codec_private).ok();
+            parse(former).zip(parse(&newer)).map(|(former_sets, newer_sets)| {
+                let sets = newer_sets.behind(&former_sets);
+                match sets == former_sets {
+                    true => former.codec_private.clone(),
+                    false => Bytes::from(sets.to_hvcc()),
+                }
+            })
+        }
+    };
+    match codec_private {
+        Some(codec_private) => Track { codec_private, ..newer },
+        None => newer,
     }
 }
 
@@ -361,6 +398,32 @@ fn audio_track(encoding_name: &str, parameters: &AudioParameters) -> Option<Trac
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn picture_parameter_sets_that_come_in_turn_settle_and_begin_no_new_document() {
+        // The sequence parameter set of the fixtures' H.264, and two picture parameter sets of other ids.
+        const SPS: &[u8] = &[0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x02, 0x80, 0xBF, 0xE5];
+        let sets = |pps: &'static [u8]| {
+            let config =
+                AvcConfig::new(vec![Bytes::from_static(SPS)], vec![Bytes::from_static(pps)]);
+            Track {
+                number: VIDEO_TRACK,
+                kind: TrackKind::Video,
+                name: String::new(),
+                codec_id: codec_id::H264.to_owned(),
+                codec_private: Bytes::from(config.unwrap().to_avcc().unwrap()),
+                video: None,
+                audio: None,
+            }
+        };
+        let (zero, one) = (sets(&[0x68, 0xCE, 0x3C, 0x80]), sets(&[0x68, 0x53, 0x8F, 0x20]));
+        let both = behind(&zero, one.clone());
+        let config = AvcConfig::parse(&both.codec_private).unwrap();
+        assert_eq!(config.pps.len(), 2);
+        assert_eq!(behind(&both, zero.clone()), both);
+        assert_eq!(behind(&both, one.clone()), both);
+        assert_eq!(behind(&zero, zero.clone()), zero);
+    }
 
     #[test]
     fn failures_of_a_session_become_kinds_that_a_person_can_act_on() {

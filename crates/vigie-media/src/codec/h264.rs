@@ -4,7 +4,7 @@ use bytes::Bytes;
 use h264_reader::nal::sps::{ChromaFormat, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, ByteReader};
 
-use super::{CodecError, nal, put_units, take_units};
+use super::{CodecError, nal, picture_sets, put_units, take_units};
 use crate::{Track, TrackKind, VideoSettings, codec_id};
 
 /// NAL unit type of an instantaneous decoding refresh slice.
@@ -35,6 +35,15 @@ impl AvcConfig {
             return Err(CodecError::Invalid("more H.264 parameter sets than an avcC holds"));
         }
         Ok(Self { sps, pps, nal_length_size: 4 })
+    }
+
+    /// What is in force when this came behind `former`: an encoder that uses several picture parameter sets may send
+    /// them one at a time. Another sequence parameter set begins anew.
+    pub fn behind(self, former: &Self) -> Self {
+        if self.sps != former.sps || self.nal_length_size != former.nal_length_size {
+            return self;
+        }
+        Self { pps: picture_sets::in_force(&former.pps, &self.pps, 1), ..self }
     }
 
     /// Parses an avcC (CodecPrivate of V_MPEG4/ISO/AVC, `avcC` of MP4).

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::bits::BitReader;
-use super::{CodecError, nal, put_units, take_units};
+use super::{CodecError, nal, picture_sets, put_units, take_units};
 use crate::{Track, TrackKind, VideoSettings, codec_id};
 
 const NAL_VPS: u8 = 32;
@@ -53,6 +53,18 @@ impl HevcConfig {
         ))?;
         let parsed = ParsedSps::parse(first)?;
         Ok(Self { vps, sps, pps, nal_length_size: 4, parsed })
+    }
+
+    /// What is in force when this came behind `former`: an encoder that uses several picture parameter sets may send
+    /// them one at a time. Other parameter sets of another kind begin anew.
+    pub fn behind(self, former: &Self) -> Self {
+        let goes_on = self.vps == former.vps
+            && self.sps == former.sps
+            && self.nal_length_size == former.nal_length_size;
+        match goes_on {
+            true => Self { pps: picture_sets::in_force(&former.pps, &self.pps, 2), ..self },
+            false => self,
+        }
     }
 
     /// Parses an hvcC (CodecPrivate of V_MPEGH/ISO/HEVC, `hvcC` of MP4).

@@ -9,6 +9,7 @@ pub mod g711;
 pub mod h264;
 pub mod h265;
 pub mod nal;
+mod picture_sets;
 
 use bytes::Bytes;
 
