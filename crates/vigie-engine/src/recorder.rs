@@ -8,6 +8,7 @@
 //! a session that was closed moves nothing.
 
 mod failure;
+mod missed;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +23,14 @@ use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{Schedule, ScheduleTracker, Window};
 
+use missed::MissedWindows;
+
 pub use failure::{Failure, SpaceDenial};
 
 /// A camera that sends no frame for so long is taken for dead.
 pub const STALL_AFTER: Duration = Duration::from_secs(10);
 /// How long opening a source may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// KVS `DurationInSeconds`, its least: no window is shorter.
-const WINDOW_MS_MIN: i64 = 60_000;
 /// How long resolving a secret may take.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Packets that were lost stay said for so long.
@@ -40,8 +41,6 @@ const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
 const TICK_AT_LEAST: Duration = Duration::from_secs(10);
-/// Missed windows that are looked for at most, after a step of the clock by years.
-const MISSED_WINDOWS_MAX: usize = 10_000;
 
 /// KVS `MediaUriType`, as far as the job differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,10 +185,8 @@ pub struct Recorder {
     windows: ScheduleTracker,
     source: SourceKind,
     state: State,
-    /// When the schedule was last looked at, by the wall clock.
-    looked_at: Timestamp,
-    /// From the first to the last window since the last recording that opened and closed between two looks.
-    missed: Option<Window>,
+    /// Since the last recording.
+    missed: MissedWindows,
     attempt: u64,
     denied: Option<SpaceDenial>,
     long_group_of_pictures: bool,
@@ -211,8 +208,7 @@ impl Recorder {
             windows: ScheduleTracker::new(schedule, zone),
             source,
             state: State::WaitingForWindow,
-            looked_at: now,
-            missed: None,
+            missed: MissedWindows::new(now),
             attempt: 0,
             denied: None,
             long_group_of_pictures: false,
@@ -283,8 +279,7 @@ impl Recorder {
             Event::Tick => {}
             Event::ConfigChanged { schedule, source, same_source } => {
                 self.windows.set_schedule(schedule);
-                self.looked_at = now.wall;
-                self.missed = None;
+                self.missed = MissedWindows::new(now.wall);
                 self.source = source;
                 self.backoff.reset();
                 self.last_failure = None;
@@ -359,20 +354,13 @@ impl Recorder {
         if matches!(self.state, State::Stopped | State::Finished) {
             return;
         }
-        self.look_for_missed(now.wall);
+        self.missed.look(&mut self.windows, now.wall);
         if self.windows.window_at(now.wall).is_none() {
             self.rest(State::WaitingForWindow, actions);
             // What failed in the last window stays said until a window brings media.
             if self.last_failure.is_none() {
-                let details = match self.missed {
-                    None => "waiting for the next window of ScheduleConfig".to_owned(),
-                    Some(Window { from, until }) => format!(
-                        "waiting for the next window of ScheduleConfig; windows from {} to {} were missed, because the \
-                         hub stood still or its clock was set forward over them",
-                        utc(from),
-                        utc(until)
-                    ),
-                };
+                let details =
+                    format!("waiting for the next window of ScheduleConfig{}", self.missed);
                 self.status.set(JobOutcome::Success, &details, now.wall);
             }
             return;
@@ -405,39 +393,9 @@ impl Recorder {
         }
     }
 
-    /// Notes the windows that opened and closed since the schedule was last looked at: Quartz's misfires. They are not
-    /// made up for, since what a camera saw then is gone.
-    fn look_for_missed(&mut self, now: Timestamp) {
-        let since = std::mem::replace(&mut self.looked_at, now);
-        if now.millis_since(since) < WINDOW_MS_MIN {
-            return;
-        }
-        // The one that was open then was not missed, however long it goes on.
-        let mut open = self.windows.window_at(since);
-        let mut is_missed = false;
-        for _ in 0..MISSED_WINDOWS_MAX {
-            let after = open.map_or(since, |open| open.until.plus_millis(-1));
-            let next = self.windows.next_window_after(after).filter(|next| next.from <= now);
-            match (next, &mut open) {
-                (Some(next), Some(open)) if next.from <= open.until => open.until = next.until,
-                _ => {
-                    let over = open.filter(|open| is_missed && open.until <= now);
-                    if let Some(Window { from, until }) = over {
-                        let from = self.missed.map_or(from, |missed| missed.from);
-                        self.missed = Some(Window { from, until });
-                    }
-                    if next.is_none() {
-                        return;
-                    }
-                    (open, is_missed) = (next, true);
-                }
-            }
-        }
-    }
-
     /// The windows that were missed since media was last recorded, from the first to the last.
     pub fn missed(&self) -> Option<Window> {
-        self.missed
+        self.missed.range()
     }
 
     fn is_current(&self, attempt: u64) -> bool {
@@ -465,7 +423,7 @@ impl Recorder {
     fn frames_stored(&mut self, now: Now) {
         let State::Recording { since, last_frame } = &mut self.state else { return };
         *last_frame = now.mono;
-        self.missed = None;
+        self.missed.forget();
         self.is_folder_idle = false;
         if now.mono >= *since + STABLE_AFTER && self.last_failure.take().is_some() {
             self.backoff.reset();
@@ -550,10 +508,4 @@ impl Recorder {
             _ => {}
         }
     }
-}
-
-/// For people; what is beyond the calendar as milliseconds.
-fn utc(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis())
-        .map_or_else(|_| at.to_string(), |at| at.to_string())
 }

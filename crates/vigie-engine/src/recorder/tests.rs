@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::missed::utc;
 use super::*;
 use crate::cron::CronExpression;
 
