@@ -1,10 +1,13 @@
 """The web console in a real browser, at a real server with real hubs and cameras."""
 
+import json
+import subprocess
 import urllib.request
 
 import pytest
 
 import browsers
+import media
 
 
 def get(url, **headers):
@@ -24,3 +27,28 @@ def test_the_console_is_part_of_the_program_and_let_no_other_origin_in(site):
 @pytest.mark.timeout(330)
 def test_streams_in_the_console(own_site):
     print(browsers.run("console-streams.test.mjs", own_site.server))
+
+
+@pytest.mark.timeout(600)
+def test_from_an_empty_server_to_live_video_and_back(own_site, tmp_path):
+    address = own_site.vigie_camera(media.h264_aac_mp4(), user="viewer", password="look")
+    hub = own_site.agent()
+    hub.start()
+    clip = tmp_path / "clip.mp4"
+    print(
+        browsers.run(
+            "console-journey.test.mjs",
+            own_site.server,
+            deadline_seconds=560,
+            CAMERA_URI=f"rtsp://viewer:look@{address}/cam0",
+            HUB="hub",
+            CLIP=str(clip),
+        )
+    )
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json", clip]
+    probed = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    assert {stream["codec_name"] for stream in probed["streams"]} == {"h264", "aac"}
+    # At least the range that was marked; fragments are whole.
+    assert float(probed["format"]["duration"]) >= 2
+    frames = next(int(stream["nb_read_frames"]) for stream in probed["streams"] if stream["codec_name"] == "h264")
+    assert frames >= 50

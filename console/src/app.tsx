@@ -15,7 +15,16 @@ import { Problem } from "./ui/problem";
 import { useRoute } from "./ui/route";
 import { useDarkMode } from "./ui/theme";
 
-const NAVIGATION: SideNavigationProps.Item[] = [{ type: "link", text: "Streams", href: "#/streams" }];
+const NAVIGATION: SideNavigationProps.Item[] = [
+  { type: "link", text: "Streams", href: "#/streams" },
+  { type: "link", text: "Hubs", href: "#/hubs" },
+  { type: "divider" },
+  { type: "link", text: "Access keys", href: "#/keys" },
+  { type: "link", text: "Secrets", href: "#/secrets" },
+  { type: "divider" },
+  { type: "link", text: "Audit", href: "#/audit" },
+  { type: "link", text: "Metrics", href: "#/metrics" },
+];
 
 export function App() {
   const [dark, toggleDark] = useDarkMode();
@@ -74,6 +83,12 @@ function SignedIn({ settings, session }: { settings: Settings; session: Session 
         <AppLayout
           headerSelector="#top"
           toolsHide
+          ariaLabels={{
+            navigation: "Navigation",
+            navigationToggle: "Open navigation",
+            navigationClose: "Close navigation",
+            notifications: "Messages",
+          }}
           navigationOpen={open}
           onNavigationChange={({ detail }) => setOpen(detail.open)}
           navigation={

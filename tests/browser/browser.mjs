@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Things move slowly where many tests run side by side. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 30_000);
 
 export async function launch() {
   return chromium.launch({
@@ -23,6 +23,7 @@ export async function openPage(browser, origin, options = {}) {
     viewport: { width: 1440, height: 900 },
     locale: "en-GB",
     timezoneId: "Europe/Paris",
+    reducedMotion: "reduce",
     ...options,
   });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -46,6 +47,8 @@ export async function openPage(browser, origin, options = {}) {
 
 /** Fails when axe finds something serious in the way of somebody who cannot see or use a mouse. */
 export async function assertAccessible(page, where) {
+  // Colours on their way from one to another are nobody's.
+  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() =>
     window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }),

@@ -3,6 +3,7 @@ import { KinesisVideoClient } from "@aws-sdk/client-kinesis-video";
 import { KinesisVideoArchivedMediaClient } from "@aws-sdk/client-kinesis-video-archived-media";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { createContext, useContext } from "react";
+import { type Call, signedCall } from "./call";
 import { type Extensions, extensions } from "./extensions";
 import type { Session } from "./session";
 import type { Settings } from "./settings";
@@ -14,12 +15,16 @@ export interface Api {
   archivedMedia: KinesisVideoArchivedMediaClient;
   secrets: SecretsManagerClient;
   extensions: Extensions;
+  call: Call;
+  /** The operations that session credentials may not carry out, signed with the long-lived secret, typed for this once. */
+  withSecret: (secretAccessKey: string) => Extensions;
 }
 
 /** All of the API is at the page's own origin, whatever name the server gives itself elsewhere. */
 export function apiOf(settings: Settings, session: Session): Api {
   const { accessKeyId, secretAccessKey, sessionToken } = session;
   const credentials = { accessKeyId, secretAccessKey, sessionToken };
+  const call = signedCall(settings.Region, credentials);
   const config = { region: settings.Region, endpoint: location.origin, credentials, maxAttempts: 2 };
   return {
     settings,
@@ -27,7 +32,10 @@ export function apiOf(settings: Settings, session: Session): Api {
     kinesisVideo: new KinesisVideoClient(config),
     archivedMedia: new KinesisVideoArchivedMediaClient(config),
     secrets: new SecretsManagerClient(config),
-    extensions: extensions(settings.Region, credentials),
+    extensions: extensions(call),
+    call,
+    withSecret: (typed) =>
+      extensions(signedCall(settings.Region, { accessKeyId: session.signedInAs, secretAccessKey: typed })),
   };
 }
 

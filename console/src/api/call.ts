@@ -6,7 +6,8 @@ import { SignatureV4 } from "@smithy/signature-v4";
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
-  sessionToken: string;
+  /** Belongs to temporary credentials. */
+  sessionToken?: string;
 }
 
 export type Call = <Output>(operation: string, input: object, abort?: AbortSignal) => Promise<Output>;

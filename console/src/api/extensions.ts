@@ -1,5 +1,5 @@
 /** The operations that Vigie adds, as functions. Timestamps are seconds since 1970, as everywhere in the API. */
-import { type Call, type Credentials, signedCall } from "./call";
+import type { Call } from "./call";
 
 export interface ScheduleQuestion {
   ScheduleExpression: string;
@@ -9,24 +9,192 @@ export interface ScheduleQuestion {
   Count?: number | undefined;
 }
 
+export interface Span {
+  StartTimestamp: number;
+  EndTimestamp: number;
+}
+
 export interface ScheduleAnswer {
-  Valid: boolean;
   Description?: string;
-  NextFires?: number[];
-  /** Merged windows of the week from `From` on; only when a duration was given. */
-  Windows?: { From: number; Until: number }[];
-  Error?: { Message: string; Position: number };
+  Fault?: { Message: string; Position: number };
+  NextFires: number[];
+  Windows: Span[];
 }
 
-export interface Extensions {
-  call: Call;
-  describeSchedule(question: ScheduleQuestion, abort?: AbortSignal): Promise<ScheduleAnswer>;
+export interface StreamMedia {
+  SizeBytes: number;
+  FragmentCount: number;
+  OldestTimestamp?: number;
+  NewestTimestamp?: number;
 }
 
-export function extensions(region: string, credentials: Credentials): Extensions {
-  const call = signedCall(region, credentials);
+export interface HeldMedia extends Span {
+  FragmentCount: number;
+  SizeBytes: number;
+}
+
+export interface MediaGap {
+  StartTimestamp: number;
+  EndTimestamp?: number;
+  Reason: string;
+  HubDeviceArn: string;
+}
+
+export interface MediaLoss extends Span {
+  Reason: string;
+  FragmentCount: number;
+  SizeBytes: number;
+  HubDeviceArn: string;
+}
+
+export interface Hub {
+  HubDeviceArn: string;
+  AgentVersion?: string;
+  LastSeenTimestamp?: number;
+  InContact: boolean;
+  StreamCount: number;
+}
+
+export interface JobStatus {
+  JobStatusDetails?: string;
+  LastCollectedTime?: number;
+  LastUpdatedTime?: number;
+  RecorderStatus?: string;
+  UploaderStatus?: string;
+}
+
+export interface LocalMedia {
+  SizeBytes: number;
+  FragmentCount: number;
+  OldestTimestamp?: number;
+  NewestTimestamp?: number;
+  NotUploadedBytes: number;
+  SizeBytesMax?: number;
+  SecondsUntilFull?: number;
+  UploadLagSeconds?: number;
+}
+
+export interface HubStream {
+  StreamName: string;
+  StreamARN: string;
+  SyncStatus: string;
+  LastRecorderStatus?: JobStatus;
+  LastUploaderStatus?: JobStatus;
+  LocalMedia?: LocalMedia;
+  OpenGap?: { StartTimestamp: number; Reason: string };
+  Losses?: { FragmentCount: number; SizeBytes: number };
+}
+
+export interface AccessKey {
+  AccessKeyId: string;
+  PrincipalArn: string;
+  CreationTime: number;
+  Root: boolean;
+  PolicyDocument?: string;
+  RevocationTime?: number;
+}
+
+export interface NewAccessKey {
+  AccessKeyId: string;
+  SecretAccessKey: string;
+  PrincipalArn: string;
+}
+
+export interface AuditEvent {
+  EventTime: number;
+  RequestId?: string;
+  AccessKeyId?: string;
+  PrincipalArn: string;
+  Action: string;
+  Resource?: string;
+  StatusCode: number;
+  ErrorCode?: string;
+  RemoteAddress?: string;
+}
+
+interface Page {
+  NextToken?: string;
+}
+
+export interface Range {
+  from: number;
+  until: number;
+}
+
+export type Extensions = ReturnType<typeof extensions>;
+
+/** Where a list becomes too long to look at; the rest is left unread. */
+const ENTRIES_MAX = 20_000;
+
+export function extensions(call: Call) {
+  const between = (StreamName: string, { from, until }: Range) => ({
+    StreamName,
+    StartTimestamp: from / 1000,
+    EndTimestamp: until / 1000,
+    MaxResults: 1000,
+  });
   return {
-    call,
-    describeSchedule: (question, abort) => call("DescribeSchedule", question, abort),
+    describeSchedule: (question: ScheduleQuestion, abort?: AbortSignal) =>
+      call<ScheduleAnswer>("DescribeSchedule", question, abort),
+    describeStreamMedia: (StreamName: string) => call<StreamMedia>("DescribeStreamMedia", { StreamName }),
+    listMediaRanges: (streamName: string, range: Range) => listMediaRanges(call, streamName, range),
+    listMediaGaps: (streamName: string, range: Range) =>
+      everyPage<{ Gaps: MediaGap[] } & Page, MediaGap>(
+        call,
+        "ListMediaGaps",
+        between(streamName, range),
+        (page) => page.Gaps,
+      ),
+    listMediaLosses: (streamName: string, range: Range) =>
+      everyPage<{ Losses: MediaLoss[] } & Page, MediaLoss>(
+        call,
+        "ListMediaLosses",
+        between(streamName, range),
+        (page) => page.Losses,
+      ),
+    listHubs: () => everyPage<{ Hubs: Hub[] } & Page, Hub>(call, "ListHubs", { MaxResults: 1000 }, (page) => page.Hubs),
+    describeHub: (HubDeviceArn: string) =>
+      call<{ Hub: Hub; Streams: HubStream[] }>("DescribeHub", { HubDeviceArn }),
+    listAccessKeys: () =>
+      everyPage<{ AccessKeys: AccessKey[] } & Page, AccessKey>(
+        call,
+        "ListAccessKeys",
+        { MaxResults: 1000 },
+        (page) => page.AccessKeys,
+      ),
+    createAccessKey: async (input: { PolicyDocument?: string; Root?: boolean; UserName?: string }) =>
+      (await call<{ AccessKey: NewAccessKey }>("CreateAccessKey", input)).AccessKey,
+    revokeAccessKey: (AccessKeyId: string) => call<object>("RevokeAccessKey", { AccessKeyId }),
+    listAuditEvents: (NextToken?: string) =>
+      call<{ Events: AuditEvent[] } & Page>("ListAuditEvents", { MaxResults: 100, NextToken }),
   };
+}
+
+async function everyPage<P extends Page, Item>(
+  call: Call,
+  operation: string,
+  input: object,
+  itemsOf: (page: P) => Item[],
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let NextToken: string | undefined;
+  do {
+    const page: P = await call<P>(operation, { ...input, NextToken });
+    items.push(...itemsOf(page));
+    NextToken = page.NextToken;
+  } while (NextToken && items.length < ENTRIES_MAX);
+  return items;
+}
+
+async function listMediaRanges(call: Call, StreamName: string, { from, until }: Range): Promise<HeldMedia[]> {
+  const ranges: HeldMedia[] = [];
+  let StartTimestamp: number | undefined = from / 1000;
+  const EndTimestamp = until / 1000;
+  while (StartTimestamp !== undefined && StartTimestamp <= EndTimestamp && ranges.length < ENTRIES_MAX) {
+    const input = { StreamName, StartTimestamp, EndTimestamp };
+    const page: { Ranges: HeldMedia[]; NextStartTimestamp?: number } = await call("ListMediaRanges", input);
+    ranges.push(...page.Ranges);
+    StartTimestamp = page.NextStartTimestamp;
+  }
+  return ranges;
 }

@@ -18,6 +18,7 @@ export function useDarkMode(): [boolean, () => void] {
   }, []);
   useEffect(() => {
     applyMode(dark ? Mode.Dark : Mode.Light);
+    document.documentElement.style.colorScheme = dark ? "dark" : "light";
     applyDensity(Density.Comfortable);
   }, [dark]);
   const toggle = () => {

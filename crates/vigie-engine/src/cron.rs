@@ -17,6 +17,7 @@ mod next;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::fmt;
 

@@ -93,6 +93,27 @@ impl Schedule {
         }
     }
 
+    /// Every window that has a part in `from..until`, merged whatever their length, in the order of time.
+    pub fn windows_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        zone: &TimeZone,
+    ) -> Vec<Window> {
+        let mut found: Vec<Window> = Vec::new();
+        let at_or_after =
+            |time| self.window_at(time, zone).or_else(|| self.next_window_after(time, zone));
+        let mut next = at_or_after(from);
+        while let Some(window) = next.filter(|window| window.from < until) {
+            match found.last_mut() {
+                Some(last) if window.from <= last.until => last.until = window.until,
+                _ => found.push(window),
+            }
+            next = at_or_after(window.until).filter(|later| later.until > window.until);
+        }
+        found
+    }
+
     /// Which media an uploader may send at `now`: what began before the answer. `None` outside every window.
     pub fn due_before(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {

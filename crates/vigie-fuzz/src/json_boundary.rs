@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, media, media_ledger, secrets, stream,
+    administration, archived_media, delivery, edge, media, media_ledger, overview, secrets, stream,
     sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError};
@@ -78,6 +78,9 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "ListAuditEvents" => read::<administration::ListAuditEventsInput>,
         "RevokeAccessKey" => read::<administration::RevokeAccessKeyInput>,
         "ListMediaGaps" | "ListMediaLosses" => read::<media_ledger::ListMediaLedgerInput>,
+        "DescribeSchedule" => read::<overview::DescribeScheduleInput>,
+        "DescribeStreamMedia" => read::<overview::DescribeStreamMediaInput>,
+        "ListMediaRanges" => read::<overview::ListMediaRangesInput>,
         "ListHubs" => read::<media_ledger::ListHubsInput>,
         "DescribeHub" => read::<media_ledger::DescribeHubInput>,
         "CreateSecret" => read::<secrets::CreateSecretInput>,

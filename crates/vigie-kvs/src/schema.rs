@@ -9,6 +9,7 @@ pub(crate) mod edge;
 pub(crate) mod kinesisvideo;
 pub(crate) mod media;
 pub(crate) mod media_ledger;
+pub(crate) mod overview;
 pub(crate) mod secretsmanager;
 pub(crate) mod sync_edge_agent;
 mod validate;

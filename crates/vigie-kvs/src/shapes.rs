@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod edge;
 pub mod media;
 pub mod media_ledger;
+pub mod overview;
 pub mod secrets;
 pub mod stream;
 pub mod streaming_session;

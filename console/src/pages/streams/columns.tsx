@@ -2,11 +2,29 @@ import type { StreamInfo } from "@aws-sdk/client-kinesis-video";
 import Link from "@cloudscape-design/components/link";
 import type { TableProps } from "@cloudscape-design/components/table";
 import { hrefOf } from "../../logic/route";
-import { retentionText } from "../../logic/units";
-import { StreamStatus } from "../../ui/status";
+import { retentionText, sizeText } from "../../logic/units";
+import { StreamStatus, SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
+import type { StreamFacts } from "./facts";
+import { Thumbnail } from "./thumbnail";
 
-export const columns: TableProps.ColumnDefinition<StreamInfo>[] = [
+/** `pictures`: whether the server makes any. */
+export function columnsFor(
+  facts: Map<string, StreamFacts>,
+  pictures: boolean,
+): TableProps.ColumnDefinition<StreamInfo>[] {
+  const of = (stream: StreamInfo) => facts.get(stream.StreamName ?? "");
+  const newest = (stream: StreamInfo) => of(stream)?.media?.NewestTimestamp;
+  return [
+  ...(pictures
+    ? [
+        {
+          id: "picture",
+          header: "Picture",
+          cell: (stream: StreamInfo) => <Thumbnail key={String(newest(stream) !== undefined)} name={stream.StreamName ?? ""} newest={newest(stream)} />,
+        },
+      ]
+    : []),
   {
     id: "name",
     header: "Name",
@@ -29,9 +47,31 @@ export const columns: TableProps.ColumnDefinition<StreamInfo>[] = [
     cell: (stream) => retentionText(stream.DataRetentionInHours ?? 0),
   },
   {
+    id: "stored",
+    header: "Stored",
+    cell: (stream) => {
+      const media = of(stream)?.media;
+      return media ? sizeText(media.SizeBytes) : "–";
+    },
+  },
+  {
+    id: "last",
+    header: "Last media",
+    cell: (stream) => {
+      const at = newest(stream);
+      return <Time at={at && at * 1000} relative />;
+    },
+  },
+  {
+    id: "edge",
+    header: "Edge configuration",
+    cell: (stream) => (facts.has(stream.StreamName ?? "") ? <SyncStatus status={of(stream)?.sync} /> : "–"),
+  },
+  {
     id: "created",
     header: "Created",
     sortingField: "CreationTime",
     cell: (stream) => <Time at={stream.CreationTime} relative />,
   },
 ];
+}

@@ -12,13 +12,15 @@ import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteStream, listStreams } from "../../api/streams";
+import { useAbility } from "../../ui/ability";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
-import { columns } from "./columns";
+import { columnsFor } from "./columns";
+import { useFacts } from "./facts";
 import { StreamDialog } from "./stream-dialog";
 import { TagsDialog } from "./tags-dialog";
 
@@ -54,6 +56,8 @@ export function StreamsPage() {
       selection: { trackBy: "StreamARN" },
     },
   );
+  const facts = useFacts(items.map(({ StreamName }) => StreamName ?? ""));
+  const pictures = useAbility("GetImages");
   const selected = collectionProps.selectedItems?.[0];
   const done = (text: string) => {
     notices.done(text);
@@ -70,7 +74,7 @@ export function StreamsPage() {
         trackBy="StreamARN"
         loading={streams.loading && !streams.data}
         loadingText="Loading streams"
-        columnDefinitions={columns}
+        columnDefinitions={columnsFor(facts, pictures)}
         items={items}
         ariaLabels={{
           tableLabel: "Streams",

@@ -165,3 +165,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_windows_of_a_week_are_merged_whatever_their_length() {
+    let (from, until) = (at("2026-11-22T00:00:00Z"), at("2026-11-29T00:00:00Z"));
+    let check = |expression, duration, expect: &[(&str, &str)]| {
+        let found = windows(expression, duration).windows_between(from, until, &TimeZone::UTC);
+        let found: Vec<_> = found.iter().map(|w| (show(w.from), show(w.until))).collect();
+        let expect: Vec<_> = expect
+            .iter()
+            .map(|(a, b)| (format!("2026-11-{a}:00Z"), format!("2026-11-{b}:00Z")))
+            .collect();
+        assert_eq!(found, expect, "{expression}");
+    };
+    // Monday to Friday, eight fires of an hour each day: one window each day.
+    check(
+        "0 0 9-16 ? * MON-FRI",
+        3600,
+        &[
+            ("23T09:00", "23T17:00"),
+            ("24T09:00", "24T17:00"),
+            ("25T09:00", "25T17:00"),
+            ("26T09:00", "26T17:00"),
+            ("27T09:00", "27T17:00"),
+        ],
+    );
+    check("0 30 23 ? * SAT", 3600, &[("21T23:30", "22T00:30"), ("28T23:30", "29T00:30")]);
+    check("0 0 9 30 2 ?", 60, &[]);
+    let always = windows("0 * * * * ?", 60).windows_between(from, until, &TimeZone::UTC);
+    assert_eq!(always.len(), 1);
+    assert!(always[0].from <= from && always[0].until >= until);
+    let dense = windows("0 0/2 * * * ?", 60).windows_between(from, until, &TimeZone::UTC);
+    assert_eq!(dense.len(), 7 * 24 * 30);
+}

@@ -6,8 +6,8 @@
 use super::{Operation, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    administration, archived_media, edge, kinesisvideo, media, media_ledger, secretsmanager,
-    sync_edge_agent,
+    administration, archived_media, edge, kinesisvideo, media, media_ledger, overview,
+    secretsmanager, sync_edge_agent,
 };
 
 /// One row per operation: constant, name, address, input shape, errors. The IAM action is prefix and name.
@@ -213,6 +213,18 @@ operations! {
         ];
         /// What hubs deleted of a stream before it was uploaded.
         LIST_MEDIA_LOSSES = "ListMediaLosses" "/listMediaLosses" media_ledger::LIST [
+            AccessDenied InvalidArgument ResourceNotFound
+        ];
+        /// What a schedule means.
+        DESCRIBE_SCHEDULE = "DescribeSchedule" "/describeSchedule" overview::DESCRIBE_SCHEDULE [
+            AccessDenied InvalidArgument
+        ];
+        /// What the server holds of a stream.
+        DESCRIBE_STREAM_MEDIA = "DescribeStreamMedia" "/describeStreamMedia" overview::DESCRIBE_STREAM_MEDIA [
+            AccessDenied InvalidArgument ResourceNotFound
+        ];
+        /// Where media of a stream lies in time.
+        LIST_MEDIA_RANGES = "ListMediaRanges" "/listMediaRanges" overview::LIST_MEDIA_RANGES [
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// The hub link: a hub says what it has, and hears what it is owed.

@@ -7,7 +7,7 @@ use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
     administration::*, archived_media::*, delivery::*, edge::*, media::*, media_ledger::*,
-    secrets::*, stream::*, sync_edge_agent::*, tag::*,
+    overview::*, secrets::*, stream::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations that have a typed input; PutMedia's comes in headers.
@@ -60,6 +60,9 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         "ListAuditEvents" => of::<ListAuditEventsInput>(operation, body),
         "RevokeAccessKey" => of::<RevokeAccessKeyInput>(operation, body),
         "ListMediaGaps" | "ListMediaLosses" => of::<ListMediaLedgerInput>(operation, body),
+        "DescribeSchedule" => of::<DescribeScheduleInput>(operation, body),
+        "DescribeStreamMedia" => of::<DescribeStreamMediaInput>(operation, body),
+        "ListMediaRanges" => of::<ListMediaRangesInput>(operation, body),
         "ListHubs" => of::<ListHubsInput>(operation, body),
         "DescribeHub" => of::<DescribeHubInput>(operation, body),
         _ => None,
@@ -116,7 +119,7 @@ fn typed_inputs_hold_every_member_of_their_schema() {
             assert_ne!(operation.service, Service::KinesisVideo, "{}", operation.name);
         }
     }
-    assert_eq!(typed, 37);
+    assert_eq!(typed, 40);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(crate) mod edge_configuration;
 pub(crate) mod fragments;
 pub(crate) mod hub;
 pub(crate) mod media_ledger;
+pub(crate) mod overview;
 pub(crate) mod page_token;
 pub(crate) mod secrets;
 pub(crate) mod stream;

@@ -12,7 +12,7 @@ use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
     Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFileId, StoreError,
-    StoreReader, WholeFragment,
+    StoreReader, StreamTotals, WholeFragment,
 };
 
 use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
@@ -268,6 +268,11 @@ impl FragmentStore for EmbeddedFragmentStore {
     fn watch(&self, stream: &str) -> watch::Receiver<u64> {
         let mut watchers = self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.entry(stream.to_owned()).or_default().subscribe()
+    }
+
+    async fn totals(&self, stream: &str) -> Result<StreamTotals, FragmentStoreError> {
+        let key = stream.to_owned();
+        self.reading(move |reader| reader.totals(&key)).await
     }
 
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError> {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use vigie_media::Timestamp;
 use vigie_store::{
-    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, WholeFragment,
+    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StreamTotals, WholeFragment,
 };
 
 pub use embedded::EmbeddedFragmentStore;
@@ -104,6 +104,8 @@ pub trait FragmentStore: Send + Sync {
     ) -> Result<(), FragmentStoreError>;
     /// The newest sequence that was persisted since, as it changes; [`ERASED`] when the stream's media was erased.
     fn watch(&self, stream: &str) -> watch::Receiver<u64>;
+    /// What a stream holds; nothing when it never had a fragment.
+    async fn totals(&self, stream: &str) -> Result<StreamTotals, FragmentStoreError>;
     /// Bytes on disk.
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError>;
     /// Whether the store still takes fragments.

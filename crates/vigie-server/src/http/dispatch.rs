@@ -195,7 +195,7 @@ async fn put_media(
 async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
     use api::{
         access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
-        media_ledger, secrets, stream, sync_edge_agent, tag,
+        media_ledger, overview, secrets, stream, sync_edge_agent, tag,
     };
     match call.operation.name {
         "CreateStream" => run(call, body, stream::create_stream).await,
@@ -252,6 +252,9 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         "ListAuditEvents" => run(call, body, audit_events::list_audit_events).await,
         "ListMediaGaps" => run(call, body, media_ledger::list_media_gaps).await,
         "ListMediaLosses" => run(call, body, media_ledger::list_media_losses).await,
+        "DescribeSchedule" => run(call, body, overview::describe_schedule).await,
+        "DescribeStreamMedia" => run(call, body, overview::describe_stream_media).await,
+        "ListMediaRanges" => run(call, body, overview::list_media_ranges).await,
         "ListHubs" => run(call, body, hub::list_hubs).await,
         "DescribeHub" => run(call, body, hub::describe_hub).await,
         "CreateSecret" => run(call, body, secrets::create_secret).await,

@@ -1,0 +1,108 @@
+/** Video of a stream: sessions to play, clips to keep, images to look at. */
+import {
+  GetClipCommand,
+  GetHLSStreamingSessionURLCommand,
+  GetImagesCommand,
+  type KinesisVideoArchivedMediaClient,
+} from "@aws-sdk/client-kinesis-video-archived-media";
+import type { Span } from "../logic/timeline";
+
+const SESSION_SECONDS = 12 * 3600;
+const HOUR = 3_600_000;
+/** No session plays a longer range. */
+const RANGE_MAX = 24 * HOUR;
+
+/** Where to play from: the live end, or a moment in the past. */
+export type Source = { live: true } | { live: false; from: number };
+
+/** The URL of a playlist at this page's origin; sessions name the server as it names itself, which may be otherwise. */
+export async function playlistUrl(
+  client: KinesisVideoArchivedMediaClient,
+  StreamName: string,
+  source: Source,
+): Promise<string> {
+  const range = source.live
+    ? {}
+    : {
+        HLSFragmentSelector: {
+          FragmentSelectorType: "PRODUCER_TIMESTAMP" as const,
+          TimestampRange: { StartTimestamp: new Date(source.from), EndTimestamp: new Date(source.from + RANGE_MAX) },
+        },
+        MaxMediaPlaylistFragmentResults: 5000,
+      };
+  const answer = await client.send(
+    new GetHLSStreamingSessionURLCommand({
+      StreamName,
+      PlaybackMode: source.live ? "LIVE" : "ON_DEMAND",
+      ContainerFormat: "FRAGMENTED_MP4",
+      DiscontinuityMode: "ON_DISCONTINUITY",
+      DisplayFragmentTimestamp: "ALWAYS",
+      Expires: SESSION_SECONDS,
+      ...range,
+    }),
+  );
+  const url = new URL(answer.HLSStreamingSessionURL ?? "");
+  return `${location.origin}${url.pathname}${url.search}`;
+}
+
+/** Fetches a range as one file; tells how many bytes have come. */
+export async function fetchClip(
+  client: KinesisVideoArchivedMediaClient,
+  StreamName: string,
+  span: Span,
+  progress: (bytes: number) => void,
+  abort: AbortSignal,
+): Promise<Blob> {
+  const answer = await client.send(
+    new GetClipCommand({
+      StreamName,
+      ClipFragmentSelector: {
+        FragmentSelectorType: "PRODUCER_TIMESTAMP",
+        TimestampRange: { StartTimestamp: new Date(span.from), EndTimestamp: new Date(span.until) },
+      },
+    }),
+    { abortSignal: abort },
+  );
+  const reader = answer.Payload?.transformToWebStream().getReader();
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    const piece = read.value as Uint8Array<ArrayBuffer>;
+    pieces.push(piece);
+    bytes += piece.length;
+    progress(bytes);
+  }
+  return new Blob(pieces, { type: answer.ContentType ?? "video/mp4" });
+}
+
+export interface Picture {
+  at: number;
+  /** Absent where there was no video. */
+  url?: string;
+}
+
+/** Pictures of a range, evenly spread. */
+export async function fetchImages(
+  client: KinesisVideoArchivedMediaClient,
+  StreamName: string,
+  span: Span,
+  count: number,
+  WidthPixels: number,
+): Promise<Picture[]> {
+  const answer = await client.send(
+    new GetImagesCommand({
+      StreamName,
+      ImageSelectorType: "PRODUCER_TIMESTAMP",
+      StartTimestamp: new Date(span.from),
+      EndTimestamp: new Date(span.until),
+      SamplingInterval: Math.max(200, Math.round((span.until - span.from) / count)),
+      Format: "JPEG",
+      WidthPixels,
+      MaxResults: Math.min(100, Math.max(1, count)),
+    }),
+  );
+  return (answer.Images ?? []).map(({ TimeStamp, ImageContent }) => ({
+    at: TimeStamp?.getTime() ?? span.from,
+    ...(ImageContent ? { url: `data:image/jpeg;base64,${ImageContent}` } : {}),
+  }));
+}

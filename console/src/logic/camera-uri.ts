@@ -1,0 +1,22 @@
+/** The address of a camera, put together from what people know of it. */
+
+/** What is plainly wrong with a URI that a hub is to open. */
+export function mediaUriFault(uri: string): string | undefined {
+  if (uri === "") return "Give the camera's address.";
+  const scheme = /^([a-z]+):\/\//i.exec(uri)?.[1]?.toLowerCase();
+  if (scheme !== "rtsp" && scheme !== "rtsps" && scheme !== "file") {
+    return "Begin with rtsp:// (or rtsps://) for a camera, file:// for a file on the hub.";
+  }
+  if (scheme === "file") return uri.startsWith("file:///") ? undefined : "A file's address has three slashes: file:///path/on/the/hub.";
+  try {
+    const url = new URL(uri.replace(/^rtsps?:/i, "http:"));
+    return url.hostname ? undefined : "The camera's host is missing.";
+  } catch {
+    return "This is no address. Special characters of the password must be written with %, such as %40 for @.";
+  }
+}
+
+export function secretNameFault(name: string): string | undefined {
+  if (name === "") return "Give the secret a name.";
+  return /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(name) ? undefined : "Letters, digits, and / _ + = . @ - only.";
+}

@@ -1,0 +1,26 @@
+/** Why there is no media, in words and by kind. */
+
+export type GapKind = "planned" | "hub-only" | "trouble" | "elsewhere";
+
+export interface GapReason {
+  text: string;
+  kind: GapKind;
+}
+
+const REASONS: Record<string, GapReason> = {
+  SCHEDULE_CLOSED: { text: "The schedule was closed", kind: "planned" },
+  SOURCE_ENDED: { text: "The file had ended", kind: "planned" },
+  SOURCE_OFFLINE: { text: "The camera gave no video", kind: "trouble" },
+  DISK_DENIED: { text: "The size limit or the disk's reserve allowed no more", kind: "trouble" },
+  DISK_ERROR: { text: "The hub's disk failed", kind: "trouble" },
+  HUB_OFF: { text: "The hub was off", kind: "trouble" },
+  DELETED_BY_AGE: { text: "Deleted on the hub by its age", kind: "trouble" },
+  DELETED_BY_SIZE: { text: "Deleted on the hub to keep the size limit", kind: "trouble" },
+  DELETED_BY_DISK_RESERVE: { text: "Deleted on the hub to keep its disk from filling", kind: "trouble" },
+  DELETED_AFTER_UPLOAD: { text: "Uploaded, then deleted on the hub", kind: "elsewhere" },
+  NOT_UPLOADED: { text: "Still on the hub only", kind: "hub-only" },
+};
+
+export function gapReason(reason: string): GapReason {
+  return REASONS[reason] ?? { text: reason, kind: "trouble" };
+}

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { agentCommands, credentialsFile, hubArn, hubName, hubNameFault, isHubArn } from "./hub";
+import { hubPolicy, operatorPolicy, policyFault, viewerPolicy } from "./policy";
+
+test("a hub's name and its ARN belong together", () => {
+  const arn = hubArn("barn-1", "us-east-1", "000000000000");
+  expect(arn).toBe("arn:aws:iot:us-east-1:000000000000:thing/barn-1");
+  expect(hubName(arn)).toBe("barn-1");
+  expect(isHubArn(arn)).toBe(true);
+  expect(isHubArn("arn:aws:iot:us-east-1:x:thing/barn")).toBe(false);
+  expect(hubNameFault("barn 1")).toBeDefined();
+  expect(hubNameFault("barn-1")).toBeUndefined();
+});
+
+const hub = {
+  arn: hubArn("barn", "us-east-1", "000000000000"),
+  endpoint: "http://127.0.0.1:8440",
+  accessKeyId: "AKIA",
+  secretAccessKey: "s/ecret",
+  region: "us-east-1",
+};
+
+test("the commands hold all that a hub needs", () => {
+  const commands = agentCommands(hub);
+  for (const part of [hub.arn, hub.endpoint, "vigie agent", "umask 077"]) expect(commands).toContain(part);
+  expect(commands).toContain(credentialsFile(hub).trimEnd());
+});
+
+test("a hub may reach its own streams and secrets, and nothing else", () => {
+  const policy = JSON.parse(hubPolicy({ hubName: "barn", streams: ["gate"], secrets: ["gate-camera"] }));
+  const resources = policy.Statement.map((statement: { Resource: unknown }) => statement.Resource);
+  expect(resources).toEqual([
+    "*",
+    "arn:aws:kinesisvideo:*:*:stream/gate/*",
+    "arn:aws:secretsmanager:*:*:secret:gate-camera-??????",
+    "arn:aws:iot:*:*:thing/barn",
+  ]);
+  const two = JSON.parse(hubPolicy({ hubName: "barn", streams: ["a", "b"], secrets: [] }));
+  expect(two.Statement[1].Resource).toEqual(["arn:aws:kinesisvideo:*:*:stream/a/*", "arn:aws:kinesisvideo:*:*:stream/b/*"]);
+  expect(two.Statement[2].Resource).toBe("arn:aws:secretsmanager:*:*:secret:*");
+});
+
+test("policies are told from what is none", () => {
+  for (const policy of [viewerPolicy(), operatorPolicy()]) expect(policyFault(policy)).toBeUndefined();
+  expect(policyFault("{")).toMatch(/not JSON/);
+  expect(policyFault("[]")).toBeDefined();
+});

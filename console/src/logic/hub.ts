@@ -1,0 +1,48 @@
+/** What is needed to set a hub up, and how its state is said. */
+
+const PLACE = /^arn:[a-z\d-]+:iot:[a-z0-9-]+:[0-9]+:thing\/([a-zA-Z0-9_.-]+)$/;
+
+export function hubName(arn: string): string {
+  return PLACE.exec(arn)?.[1] ?? arn;
+}
+
+export function isHubArn(arn: string): boolean {
+  return PLACE.test(arn) && arn.length <= 1024;
+}
+
+export function hubArn(name: string, region: string, account: string): string {
+  return `arn:aws:iot:${region}:${account}:thing/${name}`;
+}
+
+export function hubNameFault(name: string): string | undefined {
+  if (name === "") return "Give the hub a name.";
+  return /^[a-zA-Z0-9_.-]{1,128}$/.test(name) ? undefined : "Letters, digits, and _ . - only; 128 at most.";
+}
+
+export interface HubCommands {
+  arn: string;
+  endpoint: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+  region: string;
+}
+
+/** The file that AWS's tools and `vigie agent` read. */
+export function credentialsFile({ accessKeyId, secretAccessKey }: HubCommands): string {
+  return `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+}
+
+/** What to type on the hub. */
+export function agentCommands(hub: HubCommands): string {
+  return [
+    "# The hub's key, readable by its owner alone",
+    "umask 077",
+    "cat >vigie-credentials <<'END'",
+    credentialsFile(hub).trimEnd(),
+    "END",
+    "# Records and uploads from here on; it takes its work from the server",
+    `AWS_SHARED_CREDENTIALS_FILE=$PWD/vigie-credentials vigie agent \\`,
+    `  --hub-device-arn ${hub.arn} \\`,
+    `  --endpoint-url ${hub.endpoint} --region ${hub.region} --data-dir vigie-hub`,
+  ].join("\n");
+}

@@ -1,0 +1,106 @@
+import { useCollection } from "@cloudscape-design/collection-hooks";
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import Header from "@cloudscape-design/components/header";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import TextFilter from "@cloudscape-design/components/text-filter";
+import { useState } from "react";
+import { useApi } from "../../api/api";
+import type { AuditEvent } from "../../api/extensions";
+import { Empty } from "../../ui/empty";
+import { useLoad } from "../../ui/load";
+import { useNotices } from "../../ui/notices";
+import { Problem } from "../../ui/problem";
+import { Time } from "../../ui/time";
+
+const columns: TableProps.ColumnDefinition<AuditEvent>[] = [
+  { id: "time", header: "Time", cell: (event) => <Time at={event.EventTime * 1000} /> },
+  { id: "action", header: "Action", isRowHeader: true, cell: (event) => event.Action.split(":").at(-1) },
+  { id: "resource", header: "Resource", cell: (event) => <span title={event.Resource}>{shortResource(event.Resource)}</span> },
+  {
+    id: "outcome",
+    header: "Outcome",
+    cell: (event) =>
+      event.ErrorCode ? (
+        <StatusIndicator type="error">{event.ErrorCode.replace(/Exception$/, "")}</StatusIndicator>
+      ) : (
+        <StatusIndicator type="success">Done</StatusIndicator>
+      ),
+  },
+  { id: "who", header: "Who", cell: (event) => event.PrincipalArn.split(":").at(-1) },
+  { id: "key", header: "Access key", cell: (event) => event.AccessKeyId ?? "at the machine" },
+  { id: "from", header: "From", cell: (event) => event.RemoteAddress ?? "–" },
+];
+
+/** `stream/gate` of a stream's ARN. */
+function shortResource(arn: string | undefined): string {
+  if (!arn) return "–";
+  return arn.split(":").slice(5).join(":").replace(/\/(\d{10,}|\*)$/, "") || arn;
+}
+
+export function AuditPage() {
+  const { extensions } = useApi();
+  const notices = useNotices();
+  const first = useLoad("audit", () => extensions.listAuditEvents(), 10_000);
+  const [older, setOlder] = useState<{ events: AuditEvent[]; next: string | undefined }>();
+  const [busy, setBusy] = useState(false);
+  const newest = first.data?.Events ?? [];
+  const seen = new Set(newest.map(idOf));
+  const events = [...newest, ...(older?.events ?? []).filter((event) => !seen.has(idOf(event)))];
+  const next = older ? older.next : first.data?.NextToken;
+  const more = async () => {
+    setBusy(true);
+    try {
+      const page = await extensions.listAuditEvents(next);
+      setOlder({ events: [...(older?.events ?? newest), ...page.Events], next: page.NextToken });
+    } catch (error) {
+      notices.failed("Older events could not be loaded.", error);
+    }
+    setBusy(false);
+  };
+  const { items, collectionProps, filterProps } = useCollection(events, {
+    filtering: {
+      fields: ["Action", "Resource", "PrincipalArn", "AccessKeyId", "ErrorCode", "RemoteAddress"],
+      empty: (
+        <Empty title="Nothing was changed yet">Each call that changes something is listed here: who, what, from where.</Empty>
+      ),
+      noMatch: <Empty title="No event matches">Clear the search to see all of them.</Empty>,
+    },
+  });
+  if (first.failure && !first.data) return <Problem failure={first.failure} retry={first.reload} />;
+  return (
+    <>
+      <Table<AuditEvent>
+        {...collectionProps}
+        variant="full-page"
+        stickyHeader
+        columnDefinitions={columns}
+        items={items}
+        trackBy={idOf}
+        loading={first.loading && !first.data}
+        loadingText="Loading events"
+        ariaLabels={{ tableLabel: "Audit" }}
+        filter={<TextFilter {...filterProps} filteringPlaceholder="Find events" filteringAriaLabel="Find events" />}
+        header={
+          <Header variant="awsui-h1-sticky" description="Calls that changed something, or were to; newest first.">
+            Audit
+          </Header>
+        }
+        footer={
+          next && (
+            <Box textAlign="center">
+              <Button loading={busy} onClick={() => void more()}>
+                Load older events
+              </Button>
+            </Box>
+          )
+        }
+      />
+    </>
+  );
+}
+
+function idOf(event: AuditEvent): string {
+  return event.RequestId ?? `${event.EventTime} ${event.Action} ${event.Resource}`;
+}

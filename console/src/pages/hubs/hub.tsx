@@ -1,0 +1,138 @@
+import Alert from "@cloudscape-design/components/alert";
+import Box from "@cloudscape-design/components/box";
+import Container from "@cloudscape-design/components/container";
+import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import Link from "@cloudscape-design/components/link";
+import ProgressBar from "@cloudscape-design/components/progress-bar";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { useApi } from "../../api/api";
+import type { HubStream, LocalMedia } from "../../api/extensions";
+import { hubArn } from "../../logic/hub";
+import { recordingState } from "../../logic/recording";
+import { hrefOf } from "../../logic/route";
+import { durationText, plural, sizeText } from "../../logic/units";
+import { Empty } from "../../ui/empty";
+import { Frame } from "../../ui/frame";
+import { useLoad } from "../../ui/load";
+import { Problem } from "../../ui/problem";
+import { SyncStatus } from "../../ui/status";
+import { Time } from "../../ui/time";
+import { Contact } from "./hubs";
+
+export function HubPage({ name }: { name: string }) {
+  const { extensions, settings } = useApi();
+  const arn = hubArn(name, settings.Region, settings.AccountId);
+  const loaded = useLoad(`hub ${arn}`, () => extensions.describeHub(arn), 5000);
+  if (loaded.failure && !loaded.data) return <Problem failure={loaded.failure} retry={loaded.reload} />;
+  const hub = loaded.data?.Hub;
+  const streams = loaded.data?.Streams ?? [];
+  const silent = hub && !hub.InContact && hub.LastSeenTimestamp !== undefined;
+  return (
+    <Frame title={name} above={[{ text: "Hubs", href: "#/hubs" }]} here={name}>
+      {silent && (
+        <Alert type="warning" header="This hub does not call">
+          What stands below is what it last said. It goes on recording by its last configuration; see whether it runs and
+          reaches this server.
+        </Alert>
+      )}
+      <Container header={<Header variant="h2">Hub</Header>}>
+        <KeyValuePairs
+          columns={4}
+          items={[
+            { label: "Contact", value: hub ? <Contact hub={hub} /> : "–" },
+            { label: "Last seen", value: <Time at={hub?.LastSeenTimestamp && hub.LastSeenTimestamp * 1000} relative /> },
+            { label: "Agent", value: hub?.AgentVersion ?? "–" },
+            { label: "ARN", value: <Box variant="code">{arn}</Box> },
+          ]}
+        />
+      </Container>
+      <Table<HubStream>
+        header={
+          <Header variant="h2" counter={`(${streams.length})`}>
+            Cameras
+          </Header>
+        }
+        items={streams}
+        trackBy="StreamARN"
+        loading={loaded.loading && !loaded.data}
+        loadingText="Loading cameras"
+        ariaLabels={{ tableLabel: "Cameras" }}
+        columnDefinitions={columns}
+        wrapLines
+        empty={
+          <Empty title="This hub has nothing to do yet">
+            Open a <Link href="#/streams">stream</Link> and give it an edge configuration with this hub.
+          </Empty>
+        }
+      />
+    </Frame>
+  );
+}
+
+const columns: TableProps.ColumnDefinition<HubStream>[] = [
+  {
+    id: "stream",
+    header: "Stream",
+    isRowHeader: true,
+    cell: (stream) => (
+      <Link href={hrefOf({ page: "stream", name: stream.StreamName, at: undefined })}>{stream.StreamName}</Link>
+    ),
+  },
+  { id: "sync", header: "Configuration", cell: (stream) => <SyncStatus status={stream.SyncStatus} /> },
+  {
+    id: "recording",
+    header: "Recording",
+    cell: (stream) => {
+      const { type, text } = recordingState(stream);
+      const details = stream.LastRecorderStatus?.JobStatusDetails;
+      return (
+        <>
+          <StatusIndicator type={type}>{text}</StatusIndicator>
+          {details && type !== "success" && (
+            <Box fontSize="body-s" color="text-body-secondary">
+              {details}
+            </Box>
+          )}
+        </>
+      );
+    },
+  },
+  { id: "lag", header: "Upload lag", cell: (stream) => lagText(stream.LocalMedia) },
+  { id: "disk", header: "On the hub's disk", minWidth: 200, cell: (stream) => <Disk media={stream.LocalMedia} /> },
+  {
+    id: "losses",
+    header: "Losses",
+    cell: ({ Losses }) =>
+      Losses && Losses.FragmentCount > 0 ? (
+        <StatusIndicator type="error">
+          {plural(Losses.FragmentCount, "fragment")}, {sizeText(Losses.SizeBytes)}
+        </StatusIndicator>
+      ) : (
+        "None"
+      ),
+  },
+];
+
+function lagText(media: LocalMedia | undefined): string {
+  if (!media) return "–";
+  if (media.NotUploadedBytes === 0) return "None";
+  const lag = media.UploadLagSeconds;
+  return `${lag === undefined ? "" : `${durationText(lag * 1000)}, `}${sizeText(media.NotUploadedBytes)}`;
+}
+
+/** Disk use against the cap, and how long the rest lasts. */
+function Disk({ media }: { media: LocalMedia | undefined }) {
+  if (!media) return <>–</>;
+  if (media.SizeBytesMax === undefined) return <>{sizeText(media.SizeBytes)}, no cap</>;
+  const left =
+    media.SecondsUntilFull === undefined ? undefined : `full in ${durationText(media.SecondsUntilFull * 1000)}`;
+  return (
+    <ProgressBar
+      value={Math.min(100, (media.SizeBytes / media.SizeBytesMax) * 100)}
+      ariaLabel="Disk use against the cap"
+      additionalInfo={`${sizeText(media.SizeBytes)} of ${sizeText(media.SizeBytesMax)}${left ? `, ${left}` : ""}`}
+    />
+  );
+}

@@ -1,0 +1,85 @@
+import { useCollection } from "@cloudscape-design/collection-hooks";
+import Button from "@cloudscape-design/components/button";
+import Header from "@cloudscape-design/components/header";
+import Link from "@cloudscape-design/components/link";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Table, { type TableProps } from "@cloudscape-design/components/table";
+import TextFilter from "@cloudscape-design/components/text-filter";
+import { useApi } from "../../api/api";
+import type { Hub } from "../../api/extensions";
+import { hubName } from "../../logic/hub";
+import { hrefOf } from "../../logic/route";
+import { Empty } from "../../ui/empty";
+import { useLoad } from "../../ui/load";
+import { Problem } from "../../ui/problem";
+import { go } from "../../ui/route";
+import { Time } from "../../ui/time";
+
+const columns: TableProps.ColumnDefinition<Hub>[] = [
+  {
+    id: "name",
+    header: "Hub",
+    isRowHeader: true,
+    sortingField: "HubDeviceArn",
+    cell: (hub) => (
+      <Link href={hrefOf({ page: "hub", name: hubName(hub.HubDeviceArn) })}>{hubName(hub.HubDeviceArn)}</Link>
+    ),
+  },
+  { id: "contact", header: "Contact", sortingField: "InContact", cell: (hub) => <Contact hub={hub} /> },
+  {
+    id: "seen",
+    header: "Last seen",
+    sortingField: "LastSeenTimestamp",
+    cell: (hub) => <Time at={hub.LastSeenTimestamp && hub.LastSeenTimestamp * 1000} relative />,
+  },
+  { id: "streams", header: "Cameras", sortingField: "StreamCount", cell: (hub) => hub.StreamCount },
+  { id: "version", header: "Agent", sortingField: "AgentVersion", cell: (hub) => hub.AgentVersion ?? "–" },
+];
+
+export function Contact({ hub }: { hub: Hub }) {
+  if (hub.InContact) return <StatusIndicator type="success">Online</StatusIndicator>;
+  if (hub.LastSeenTimestamp === undefined) return <StatusIndicator type="pending">Never called</StatusIndicator>;
+  return <StatusIndicator type="error">Offline</StatusIndicator>;
+}
+
+export function HubsPage() {
+  const { extensions } = useApi();
+  const hubs = useLoad("hubs", () => extensions.listHubs(), 5000);
+  const add = (
+    <Button variant="primary" onClick={() => go({ page: "hub-wizard" })}>
+      Add a hub
+    </Button>
+  );
+  const { items, collectionProps, filterProps } = useCollection(hubs.data ?? [], {
+    filtering: {
+      fields: ["HubDeviceArn", "AgentVersion"],
+      empty: (
+        <Empty title="No hubs yet">
+          A hub is the machine beside the cameras. Add one: you get its key and the commands to start it.
+        </Empty>
+      ),
+      noMatch: <Empty title="No hub matches">Clear the search to see all of them.</Empty>,
+    },
+    sorting: { defaultState: { sortingColumn: { sortingField: "HubDeviceArn" } } },
+  });
+  if (hubs.failure && !hubs.data) return <Problem failure={hubs.failure} retry={hubs.reload} />;
+  return (
+    <Table<Hub>
+      {...collectionProps}
+      variant="full-page"
+      stickyHeader
+      columnDefinitions={columns}
+      items={items}
+      trackBy="HubDeviceArn"
+      loading={hubs.loading && !hubs.data}
+      loadingText="Loading hubs"
+      ariaLabels={{ tableLabel: "Hubs" }}
+      filter={<TextFilter {...filterProps} filteringPlaceholder="Find hubs" filteringAriaLabel="Find hubs" />}
+      header={
+        <Header variant="awsui-h1-sticky" counter={hubs.data && `(${hubs.data.length})`} actions={add}>
+          Hubs
+        </Header>
+      }
+    />
+  );
+}

@@ -1,0 +1,189 @@
+import Alert from "@cloudscape-design/components/alert";
+import Box from "@cloudscape-design/components/box";
+import Container from "@cloudscape-design/components/container";
+import ExpandableSection from "@cloudscape-design/components/expandable-section";
+import FormField from "@cloudscape-design/components/form-field";
+import Header from "@cloudscape-design/components/header";
+import Input from "@cloudscape-design/components/input";
+import Multiselect from "@cloudscape-design/components/multiselect";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Wizard from "@cloudscape-design/components/wizard";
+import { useState } from "react";
+import { useApi } from "../../api/api";
+import type { NewAccessKey } from "../../api/extensions";
+import { type Failure, failureOf } from "../../api/failure";
+import { listSecrets } from "../../api/secrets";
+import { listStreams } from "../../api/streams";
+import { agentCommands, hubArn, hubNameFault } from "../../logic/hub";
+import { hubPolicy } from "../../logic/policy";
+import { useLoad } from "../../ui/load";
+import { go } from "../../ui/route";
+import { OwnSecret } from "../../ui/own-secret";
+import { CopyBlock } from "../../ui/secret-text";
+
+export function HubWizard() {
+  const api = useApi();
+  const { settings } = api;
+  const [own, setOwn] = useState("");
+  const [step, setStep] = useState(0);
+  const [name, setName] = useState("");
+  const [asked, setAsked] = useState(false);
+  const [streams, setStreams] = useState<string[]>([]);
+  const [secrets, setSecrets] = useState<string[]>([]);
+  const [endpoint, setEndpoint] = useState(location.origin);
+  const [key, setKey] = useState<NewAccessKey>();
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure>();
+  const fault = hubNameFault(name);
+  const arn = hubArn(name, settings.Region, settings.AccountId);
+  const policy = hubPolicy({ hubName: name, streams, secrets });
+  const create = async () => {
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      setKey(await api.withSecret(own).createAccessKey({ PolicyDocument: policy, UserName: name.slice(0, 64) }));
+      setStep(2);
+    } catch (error) {
+      setFailure(failureOf(error));
+    }
+    setBusy(false);
+  };
+  const navigate = (wanted: number) => {
+    setAsked(true);
+    if (fault) return;
+    if (wanted === 2 && !key) {
+      if (own) void create();
+      else setFailure({ name: "Secret", message: "Type your secret access key first." });
+    } else if (!key || wanted === 2) setStep(wanted);
+  };
+  return (
+    <Wizard
+      activeStepIndex={step}
+      isLoadingNextStep={busy}
+      submitButtonText="Done"
+      onNavigate={({ detail }) => navigate(detail.requestedStepIndex)}
+      onCancel={() => go({ page: "hubs" })}
+      onSubmit={() => go({ page: "hub", name })}
+      i18nStrings={{
+        stepNumberLabel: (number) => `Step ${number}`,
+        collapsedStepsLabel: (number, count) => `Step ${number} of ${count}`,
+        navigationAriaLabel: "Steps",
+        cancelButton: "Cancel",
+        previousButton: "Previous",
+        nextButton: step === 1 ? "Create the key" : "Next",
+      }}
+      steps={[
+        {
+          title: "Name the hub",
+          description: "A hub is the machine beside the cameras that records them and uploads.",
+          content: (
+            <Container>
+              <SpaceBetween size="l">
+                <FormField label="Hub name" errorText={(asked || name) && fault} constraintText="It cannot be changed later.">
+                  <Input value={name} autoFocus autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
+                </FormField>
+                <FormField label="Server address" description="Where the hub reaches this server.">
+                  <Input value={endpoint} autoComplete={false} onChange={({ detail }) => setEndpoint(detail.value)} />
+                </FormField>
+                {name && !fault && (
+                  <Box color="text-body-secondary">
+                    Its ARN will be <Box variant="code">{arn}</Box>
+                  </Box>
+                )}
+              </SpaceBetween>
+            </Container>
+          ),
+        },
+        {
+          title: "What its key may do",
+          description: "The hub gets a key of its own. It can upload, read its cameras' secrets and ask for its work, no more.",
+          content: (
+            <Container>
+              <SpaceBetween size="l">
+                <Names
+                  label="Streams"
+                  all="All streams, those to come included"
+                  load={async () => (await listStreams(api.kinesisVideo)).map(({ StreamName }) => StreamName ?? "")}
+                  chosen={streams}
+                  choose={setStreams}
+                />
+                <Names
+                  label="Secrets"
+                  all="All secrets, those to come included"
+                  load={async () => (await listSecrets(api.secrets)).map(({ Name }) => Name ?? "")}
+                  chosen={secrets}
+                  choose={setSecrets}
+                />
+                <ExpandableSection headerText="The policy">
+                  <CopyBlock text={policy} label="the policy" />
+                </ExpandableSection>
+                <OwnSecret value={own} change={setOwn} />
+                {failure && <Alert type="error">{failure.message}</Alert>}
+              </SpaceBetween>
+            </Container>
+          ),
+        },
+        {
+          title: "Start the agent",
+          content: key && (
+            <Container header={<Header variant="h2">On the hub</Header>}>
+              <SpaceBetween size="m">
+                <Alert type="warning">The key's secret is shown this once.</Alert>
+                <Box>Install the program vigie on the hub, then run:</Box>
+                <CopyBlock
+                  label="the commands"
+                  text={agentCommands({
+                    arn,
+                    endpoint,
+                    accessKeyId: key.AccessKeyId,
+                    secretAccessKey: key.SecretAccessKey,
+                    region: settings.Region,
+                  })}
+                />
+                <FirstCall arn={arn} />
+              </SpaceBetween>
+            </Container>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+interface NamesProps {
+  label: string;
+  all: string;
+  load: () => Promise<string[]>;
+  chosen: string[];
+  choose: (names: string[]) => void;
+}
+
+function Names({ label, all, load, chosen, choose }: NamesProps) {
+  const known = useLoad(`names of ${label}`, load);
+  return (
+    <FormField label={label} description={chosen.length === 0 ? all : undefined}>
+      <Multiselect
+        filteringType="auto"
+        placeholder={`Limit to some ${label.toLowerCase()}`}
+        statusType={known.loading ? "loading" : known.failure ? "error" : "finished"}
+        empty={`There are no ${label.toLowerCase()} yet`}
+        options={(known.data ?? []).map((value) => ({ value, label: value }))}
+        selectedOptions={chosen.map((value) => ({ value, label: value }))}
+        onChange={({ detail }) => choose(detail.selectedOptions.map(({ value }) => value ?? ""))}
+      />
+    </FormField>
+  );
+}
+
+/** Watches for the hub's first call. */
+function FirstCall({ arn }: { arn: string }) {
+  const { extensions } = useApi();
+  const hubs = useLoad("hubs", () => extensions.listHubs(), 2000);
+  const called = hubs.data?.some((hub) => hub.HubDeviceArn === arn && hub.InContact);
+  return called ? (
+    <StatusIndicator type="success">The hub has called. Give a stream an edge configuration with it next.</StatusIndicator>
+  ) : (
+    <StatusIndicator type="in-progress">Waiting for the hub's first call</StatusIndicator>
+  );
+}

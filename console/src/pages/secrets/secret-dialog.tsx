@@ -1,0 +1,90 @@
+import Alert from "@cloudscape-design/components/alert";
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import FormField from "@cloudscape-design/components/form-field";
+import Input from "@cloudscape-design/components/input";
+import Modal from "@cloudscape-design/components/modal";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useState } from "react";
+import { useApi } from "../../api/api";
+import { type Failure, failureOf } from "../../api/failure";
+import { changeSecret, createSecret } from "../../api/secrets";
+import { mediaUriFault, secretNameFault } from "../../logic/camera-uri";
+
+interface Props {
+  /** The secret to give another value; a new one without it. */
+  secret?: { name: string; arn: string };
+  close: () => void;
+  /** The secret's ARN and name. */
+  done: (arn: string, name: string) => void;
+}
+
+export function SecretDialog({ secret, close, done }: Props) {
+  const { secrets } = useApi();
+  const [name, setName] = useState(secret?.name ?? "");
+  const [uri, setUri] = useState("");
+  const [shown, setShown] = useState(false);
+  const [asked, setAsked] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure>();
+  const nameFault = secret ? undefined : secretNameFault(name);
+  const uriFault = mediaUriFault(uri);
+  const save = async () => {
+    setAsked(true);
+    if (nameFault || uriFault) return;
+    setBusy(true);
+    try {
+      if (secret) await changeSecret(secrets, secret.arn, uri);
+      const arn = secret ? secret.arn : await createSecret(secrets, name, uri);
+      done(arn, name);
+      close();
+    } catch (error) {
+      setFailure(failureOf(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal
+      visible
+      header={secret ? `New value for ${secret.name}` : "Create secret"}
+      closeAriaLabel="Close"
+      onDismiss={close}
+      footer={
+        <Box float="right">
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button variant="link" onClick={close}>
+              Cancel
+            </Button>
+            <Button variant="primary" loading={busy} onClick={() => void save()}>
+              {secret ? "Save" : "Create"}
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="l">
+        {!secret && (
+          <FormField label="Secret name" errorText={(asked || name) && nameFault}>
+            <Input value={name} autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
+          </FormField>
+        )}
+        <FormField
+          label="Camera address"
+          description="With user and password, as in rtsp://user:password@camera:554/stream."
+          constraintText="Kept encrypted. The console never reads it back."
+          errorText={(asked || uri) && uriFault}
+          secondaryControl={<Button onClick={() => setShown(!shown)}>{shown ? "Hide" : "Show"}</Button>}
+        >
+          <Input
+            value={uri}
+            type={shown ? "text" : "password"}
+            autoComplete={false}
+            spellcheck={false}
+            onChange={({ detail }) => setUri(detail.value)}
+          />
+        </FormField>
+        {failure && <Alert type="error">{failure.message}</Alert>}
+      </SpaceBetween>
+    </Modal>
+  );
+}

@@ -1,0 +1,176 @@
+import Alert from "@cloudscape-design/components/alert";
+import Badge from "@cloudscape-design/components/badge";
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import Container from "@cloudscape-design/components/container";
+import ExpandableSection from "@cloudscape-design/components/expandable-section";
+import Header from "@cloudscape-design/components/header";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import Table from "@cloudscape-design/components/table";
+import { useEffect, useMemo, useState } from "react";
+import type { Source } from "../../api/playback";
+import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
+import { notBeyond, panned, positionOf, showing, type Span, zoomed } from "../../logic/timeline";
+import { Time, useNow } from "../../ui/time";
+import { useMedia } from "./media";
+import { Player } from "./player";
+import { RangeTools } from "./range-tools";
+import { Timeline } from "./timeline";
+
+const HOUR = 3_600_000;
+const LIVE: Source = { live: true };
+const ENTRIES_MAX = 200;
+const LEGEND: { look: Bar["look"]; text: string }[] = [
+  { look: "server", text: "On the server" },
+  { look: "hub", text: "On the hub only" },
+  { look: "planned", text: "Not to be recorded" },
+  { look: "trouble", text: "Gap" },
+  { look: "loss", text: "Lost before it was uploaded" },
+];
+
+/** The video of a stream: the player, and the time line that says where there is some. */
+export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
+  const now = useNow(1000);
+  const [view, setView] = useState<Span>(() => {
+    const until = wanted === undefined ? Date.now() + HOUR / 20 : wanted + HOUR / 2;
+    return { from: until - HOUR, until };
+  });
+  const [source, setSource] = useState<Source>(() => (wanted === undefined ? LIVE : { live: false, from: wanted }));
+  const [at, setAt] = useState<number | undefined>(wanted);
+  const [selection, setSelection] = useState<Span>();
+  const [selecting, setSelecting] = useState(false);
+  const [held, setHeld] = useState(false);
+  const media = useMedia(name, view, now);
+  const seam = (view.until - view.from) / 1500;
+  const drawn = useMemo(
+    () => (media.data ? bars(media.data, view, seam, now) : []),
+    [media.data, view, seam, now],
+  );
+  useEffect(() => {
+    // Live: the present stays in view until somebody looks elsewhere.
+    if (source.live && !held) setView((before) => (positionOf(before, now) > 0.97 ? panned(before, 0.02) : before));
+  }, [now, source, held]);
+  const move = (to: Span) => {
+    setHeld(true);
+    setView(notBeyond(to, Date.now()));
+  };
+  const live = () => {
+    setHeld(false);
+    setAt(undefined);
+    setSource({ live: true });
+    setView((before) => {
+      const length = before.until - before.from;
+      return { from: now + length * 0.05 - length, until: now + length * 0.05 };
+    });
+  };
+  const seek = (to: number) => {
+    setAt(to);
+    setSource({ live: false, from: to });
+    setView((before) => showing(before, to));
+  };
+  const ended = () => {
+    const next = at === undefined ? undefined : nextMedia(media.data?.ranges ?? [], at);
+    if (next !== undefined && next < now - 30_000) seek(next);
+    else live();
+  };
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          actions={
+            <SpaceBetween direction="horizontal" size="xs">
+              <Button iconName="angle-left" ariaLabel="Earlier" onClick={() => move(panned(view, -0.5))} />
+              <Button iconName="angle-right" ariaLabel="Later" onClick={() => move(panned(view, 0.5))} />
+              <Button iconName="zoom-in" ariaLabel="Zoom in" onClick={() => move(zoomed(view, 0.5))} />
+              <Button iconName="zoom-out" ariaLabel="Zoom out" onClick={() => move(zoomed(view, 2))} />
+              <Button disabled={source.live && !held} onClick={live}>
+                Live
+              </Button>
+            </SpaceBetween>
+          }
+        >
+          Video {source.live ? <Badge color="red">Live</Badge> : <Badge color="blue">Recorded</Badge>}
+        </Header>
+      }
+    >
+      <SpaceBetween size="m">
+        <Player streamName={name} source={source} onTime={setAt} onEnded={ended} />
+        <Box color="text-body-secondary">
+          Playing: <Time at={at} />
+        </Box>
+        <Timeline
+          view={view}
+          bars={drawn}
+          at={at}
+          now={now}
+          selection={selection}
+          selecting={selecting}
+          move={move}
+          seek={seek}
+          live={live}
+          select={setSelection}
+        />
+        <Legend />
+        {media.failure && !media.data && (
+          <Alert type="warning">The timeline could not be loaded: {media.failure.message}</Alert>
+        )}
+        <RangeTools
+          streamName={name}
+          at={at}
+          selection={selection}
+          selecting={selecting}
+          setSelecting={setSelecting}
+          select={setSelection}
+          seek={seek}
+        />
+        <AsTable drawn={drawn} seek={seek} />
+      </SpaceBetween>
+    </Container>
+  );
+}
+
+function Legend() {
+  return (
+    <div className="legend">
+      {LEGEND.map(({ look, text }) => (
+        <span key={look}>
+          <svg width="12" height="12" aria-hidden>
+            <rect width="12" height="12" rx="2" className={`bar-${look}`} />
+          </svg>
+          {text}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function AsTable({ drawn, seek }: { drawn: Bar[]; seek: (at: number) => void }) {
+  return (
+    <ExpandableSection headerText="The timeline as a table">
+      <Table
+        variant="embedded"
+        items={entries(drawn).slice(0, ENTRIES_MAX)}
+        trackBy={({ from, text }) => `${from} ${text}`}
+        ariaLabels={{ tableLabel: "The timeline as a table" }}
+        empty="Nothing is known of this time."
+        columnDefinitions={[
+          { id: "what", header: "What", isRowHeader: true, cell: ({ text }) => text },
+          { id: "from", header: "From", cell: ({ from }) => <Time at={from} /> },
+          { id: "until", header: "To", cell: ({ until }) => <Time at={until} /> },
+          { id: "length", header: "Length", cell: ({ length }) => length },
+          {
+            id: "play",
+            header: "Play",
+            cell: ({ from, text }) =>
+              text === "On the server" ? (
+                <Button variant="inline-link" ariaLabel={`Play from ${new Date(from).toLocaleString()}`} onClick={() => seek(from)}>
+                  Play
+                </Button>
+              ) : null,
+          },
+        ]}
+      />
+    </ExpandableSection>
+  );
+}

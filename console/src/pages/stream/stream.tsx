@@ -1,0 +1,115 @@
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
+import Container from "@cloudscape-design/components/container";
+import ExpandableSection from "@cloudscape-design/components/expandable-section";
+import Header from "@cloudscape-design/components/header";
+import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
+import Link from "@cloudscape-design/components/link";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useState } from "react";
+import { useApi } from "../../api/api";
+import { describeEdge } from "../../api/edge";
+import { describeStream } from "../../api/streams";
+import { hubName } from "../../logic/hub";
+import { hrefOf } from "../../logic/route";
+import { retentionText, sizeText } from "../../logic/units";
+import { Frame } from "../../ui/frame";
+import { useLoad } from "../../ui/load";
+import { useNotices } from "../../ui/notices";
+import { Problem } from "../../ui/problem";
+import { go } from "../../ui/route";
+import { StreamStatus, SyncStatus } from "../../ui/status";
+import { Time } from "../../ui/time";
+import { StreamDialog } from "../streams/stream-dialog";
+import { DeleteStream } from "../streams/streams";
+import { TagsDialog } from "../streams/tags-dialog";
+import { Footage } from "./footage";
+
+type Dialog = "edit" | "tags" | "delete";
+
+export function StreamPage({ name, at }: { name: string; at: number | undefined }) {
+  const { kinesisVideo, extensions } = useApi();
+  const notices = useNotices();
+  const stream = useLoad(`stream ${name}`, () => describeStream(kinesisVideo, name), 10_000);
+  const media = useLoad(`held ${name}`, () => extensions.describeStreamMedia(name), 5000);
+  const edge = useLoad(`edge ${name}`, () => describeEdge(kinesisVideo, name), 5000);
+  const [dialog, setDialog] = useState<Dialog>();
+  const close = () => setDialog(undefined);
+  if (stream.failure && !stream.data) return <Problem failure={stream.failure} retry={stream.reload} />;
+  const info = stream.data;
+  const done = (text: string) => {
+    notices.done(text);
+    stream.reload();
+  };
+  const newest = media.data?.NewestTimestamp;
+  const hub = edge.data?.EdgeConfig?.HubDeviceArn;
+  return (
+    <Frame
+      title={name}
+      above={[{ text: "Streams", href: "#/streams" }]}
+      here={name}
+      actions={
+        <SpaceBetween direction="horizontal" size="xs">
+          <ButtonDropdown
+            disabled={!info}
+            items={[
+              { id: "edit", text: "Edit" },
+              { id: "tags", text: "Manage tags" },
+              { id: "delete", text: "Delete" },
+            ]}
+            onItemClick={({ detail }) => setDialog(detail.id as Dialog)}
+          >
+            Actions
+          </ButtonDropdown>
+          <Button href={hrefOf({ page: "edge", name })}>Edge configuration</Button>
+        </SpaceBetween>
+      }
+    >
+      <Footage name={name} at={at} />
+      <Container header={<Header variant="h2">Details</Header>}>
+        <KeyValuePairs
+          columns={4}
+          items={[
+            { label: "Status", value: <StreamStatus status={info?.Status} /> },
+            { label: "Retention", value: info ? retentionText(info.DataRetentionInHours ?? 0) : "–" },
+            { label: "Stored", value: media.data ? sizeText(media.data.SizeBytes) : "–" },
+            { label: "Last media", value: <Time at={newest && newest * 1000} relative /> },
+            {
+              label: "Edge configuration",
+              value: edge.data ? <SyncStatus status={edge.data.SyncStatus} /> : "None",
+            },
+            {
+              label: "Hub",
+              value: hub ? <Link href={hrefOf({ page: "hub", name: hubName(hub) })}>{hubName(hub)}</Link> : "–",
+            },
+            { label: "Media type", value: info?.MediaType ?? "–" },
+            { label: "Created", value: <Time at={info?.CreationTime} /> },
+          ]}
+        />
+        <ExpandableSection headerText="More">
+          <KeyValuePairs
+            columns={1}
+            items={[
+              { label: "ARN", value: <Box variant="code">{info?.StreamARN ?? "–"}</Box> },
+              { label: "Device name", value: info?.DeviceName ?? "–" },
+              { label: "Version", value: info?.Version ?? "–" },
+            ]}
+          />
+        </ExpandableSection>
+      </Container>
+      {dialog === "edit" && info && <StreamDialog stream={info} close={close} done={done} />}
+      {dialog === "tags" && <TagsDialog streamName={name} close={close} done={done} />}
+      {dialog === "delete" && info && (
+        <DeleteStream
+          stream={info}
+          close={close}
+          done={(text) => {
+            notices.done(text);
+            go({ page: "streams" });
+          }}
+        />
+      )}
+    </Frame>
+  );
+}

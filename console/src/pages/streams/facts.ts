@@ -1,0 +1,38 @@
+import { useApi } from "../../api/api";
+import { describeEdge } from "../../api/edge";
+import type { StreamMedia } from "../../api/extensions";
+import { useLoad } from "../../ui/load";
+
+/** What the list shows of a stream beyond its name. */
+export interface StreamFacts {
+  media: StreamMedia | undefined;
+  sync: string | undefined;
+}
+
+/** The facts of the streams of a page of the list; what may not be read is left out. */
+export function useFacts(names: string[]): Map<string, StreamFacts> {
+  const { extensions, kinesisVideo } = useApi();
+  const loaded = useLoad(
+    `facts ${names.join(" ")}`,
+    async () => {
+      const facts = await Promise.all(
+        names.map(async (name) => {
+          const [media, edge] = await Promise.allSettled([
+            extensions.describeStreamMedia(name),
+            describeEdge(kinesisVideo, name),
+          ]);
+          return [
+            name,
+            {
+              media: media.status === "fulfilled" ? media.value : undefined,
+              sync: edge.status === "fulfilled" ? edge.value?.SyncStatus : undefined,
+            },
+          ] as const;
+        }),
+      );
+      return new Map<string, StreamFacts>(facts);
+    },
+    10_000,
+  );
+  return loaded.data ?? new Map();
+}

@@ -1,0 +1,155 @@
+//! The extensions for people who look rather than read: what a schedule means, and where media lies in time.
+
+use serde::{Deserialize, Serialize};
+use vigie_media::Timestamp;
+
+use super::identifies_stream;
+use crate::error::KvsError;
+use crate::wire::{timestamp, timestamp_option};
+
+/// Asks what a schedule means.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeScheduleInput {
+    /// Quartz cron.
+    pub schedule_expression: String,
+    /// How long each fire lasts, 60..=3600; without it the answer has no windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_in_seconds: Option<i32>,
+    /// An IANA name; UTC unless given. Schedules run in the zone of their hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// From when on; now unless given.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// How many fires, 1..=100; 5 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i32>,
+}
+
+/// Where and why an expression is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ScheduleFault {
+    /// What to write instead.
+    pub message: String,
+    /// Offset in the expression, in characters.
+    pub position: u64,
+}
+
+/// A time during which a schedule is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ScheduleWindow {
+    /// When it opens.
+    #[serde(with = "timestamp")]
+    pub start_timestamp: Timestamp,
+    /// When it closes.
+    #[serde(with = "timestamp")]
+    pub end_timestamp: Timestamp,
+}
+
+/// What a schedule means.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeScheduleOutput {
+    /// One sentence; absent when the expression is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<ScheduleFault>,
+    /// When it fires next, epoch seconds.
+    #[serde(default)]
+    pub next_fires: Vec<f64>,
+    /// When it is open during the week that begins at `From`: windows that touch are one.
+    #[serde(default)]
+    pub windows: Vec<ScheduleWindow>,
+}
+
+/// Asks what the server holds of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeStreamMediaInput {
+    /// Either this or the ARN.
+    #[serde(rename = "StreamName", default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    /// Either this or the name.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+identifies_stream!(DescribeStreamMediaInput);
+
+/// What the server holds of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeStreamMediaOutput {
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// Fragments.
+    pub fragment_count: u64,
+    /// When the oldest media begins, by the producer's clock.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub oldest_timestamp: Option<Timestamp>,
+    /// When the newest media ends, by the producer's clock.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub newest_timestamp: Option<Timestamp>,
+}
+
+/// Asks where media of a stream lies in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMediaRangesInput {
+    /// Either this or the ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    /// Either this or the name.
+    #[serde(rename = "StreamARN", default, skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    /// Only media that ends after this.
+    #[serde(with = "timestamp")]
+    pub start_timestamp: Timestamp,
+    /// Only media that begins before this.
+    #[serde(with = "timestamp")]
+    pub end_timestamp: Timestamp,
+}
+
+identifies_stream!(ListMediaRangesInput);
+
+impl ListMediaRangesInput {
+    /// The rule between members: a range does not end before it starts.
+    pub fn check(&self) -> Result<(), KvsError> {
+        if self.end_timestamp < self.start_timestamp {
+            let message = "EndTimestamp must not be before StartTimestamp";
+            return Err(KvsError::invalid_argument(message));
+        }
+        Ok(())
+    }
+}
+
+/// Media without a gap that anybody would see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HeldMedia {
+    /// Begin, by the producer's clock.
+    #[serde(with = "timestamp")]
+    pub start_timestamp: Timestamp,
+    /// End.
+    #[serde(with = "timestamp")]
+    pub end_timestamp: Timestamp,
+    /// Fragments.
+    pub fragment_count: u64,
+    /// Their bytes.
+    pub size_bytes: u64,
+}
+
+/// Where media of a stream lies in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMediaRangesOutput {
+    /// In the order of time.
+    pub ranges: Vec<HeldMedia>,
+    /// The list is not whole: ask again from this time on.
+    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
+    pub next_start_timestamp: Option<Timestamp>,
+}

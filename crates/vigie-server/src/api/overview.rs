@@ -1,0 +1,135 @@
+//! What people who look want to know (Vigie's own): `DescribeSchedule`, `DescribeStreamMedia`, `ListMediaRanges`.
+//!
+//! Reads and explains; changes nothing.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use vigie_engine::cron::CronExpression;
+use vigie_engine::schedule::Schedule;
+use vigie_kvs::KvsError;
+use vigie_kvs::shapes::overview::{
+    DescribeScheduleInput, DescribeScheduleOutput, DescribeStreamMediaInput,
+    DescribeStreamMediaOutput, HeldMedia, ListMediaRangesInput, ListMediaRangesOutput,
+    ScheduleFault, ScheduleWindow,
+};
+use vigie_media::Timestamp;
+use vigie_store::{FragmentEntry, FragmentOrder, FragmentQuery};
+
+use super::Call;
+use crate::failure::Answer;
+use crate::reconcile::expired_before;
+
+const FIRES_DEFAULT: i32 = 5;
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Media with less between it counts as one: no one sees it on a time line, and frame times are not exact.
+const SEAM_MS: i64 = 1500;
+/// No fragment is longer: what begins earlier than this before a range does not reach into it.
+const FRAGMENT_MS_MAX: i64 = 60_000;
+/// Fragments read at once, and in one call.
+const PAGE: usize = 10_000;
+const FRAGMENTS_MAX: usize = 200_000;
+
+pub(crate) async fn describe_schedule(
+    call: &Call,
+    input: DescribeScheduleInput,
+) -> Answer<DescribeScheduleOutput> {
+    call.authorize("*")?;
+    let zone = match &input.time_zone {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).map_err(|_| {
+            let message = "TimeZone is no IANA name, such as Europe/Paris or UTC";
+            KvsError::invalid_argument(message)
+        })?,
+    };
+    let from = input.from.unwrap_or_else(|| call.app.clock.now().wall);
+    let text = &input.schedule_expression;
+    let cron = match CronExpression::parse(text) {
+        Ok(cron) => cron,
+        Err(error) => {
+            let characters = text.get(..error.position).map_or(0, |head| head.chars().count());
+            let position = u64::try_from(characters).unwrap_or(u64::MAX);
+            let fault = Some(ScheduleFault { message: error.message, position });
+            return Ok(DescribeScheduleOutput { fault, ..DescribeScheduleOutput::default() });
+        }
+    };
+    let count = usize::try_from(input.count.unwrap_or(FIRES_DEFAULT)).unwrap_or(0);
+    let next = |after: &Timestamp| cron.next_valid_time_after(*after, &zone);
+    let next_fires = std::iter::successors(next(&from), next).take(count);
+    let next_fires = next_fires.map(Timestamp::as_seconds_f64).collect();
+    let description = Some(cron.words());
+    let duration_seconds =
+        input.duration_in_seconds.and_then(|seconds| u32::try_from(seconds).ok());
+    let windows = duration_seconds.map_or_else(Vec::new, |duration_seconds| {
+        Schedule::Windows { cron, duration_seconds }.windows_between(from, from + WEEK, &zone)
+    });
+    let windows = windows
+        .into_iter()
+        .map(|window| ScheduleWindow { start_timestamp: window.from, end_timestamp: window.until })
+        .collect();
+    Ok(DescribeScheduleOutput { description, fault: None, next_fires, windows })
+}
+
+pub(crate) async fn describe_stream_media(
+    call: &Call,
+    input: DescribeStreamMediaInput,
+) -> Answer<DescribeStreamMediaOutput> {
+    let stream = call.stream(&input.stream()?).await?;
+    let totals = call.app.fragments.totals(&call.app.config.media_key(&stream)).await?;
+    Ok(DescribeStreamMediaOutput {
+        size_bytes: totals.size_bytes,
+        fragment_count: totals.fragment_count,
+        oldest_timestamp: totals.oldest_producer_timestamp,
+        newest_timestamp: totals.newest_producer_timestamp,
+    })
+}
+
+pub(crate) async fn list_media_ranges(
+    call: &Call,
+    input: ListMediaRangesInput,
+) -> Answer<ListMediaRangesOutput> {
+    input.check()?;
+    let stream = call.stream(&input.stream()?).await?;
+    let key = call.app.config.media_key(&stream);
+    let expired_before = expired_before(&stream, call.app.clock.now().wall);
+    let (start, end) = (input.start_timestamp, input.end_timestamp);
+    let mut query = FragmentQuery::producer_range(start.plus_millis(-FRAGMENT_MS_MAX), end, PAGE);
+    let mut output = ListMediaRangesOutput::default();
+    let mut read = 0;
+    loop {
+        let fragments = call.app.fragments.list(&key, query).await?;
+        for fragment in &fragments {
+            let entry = &fragment.entry;
+            if entry.producer_until() > start && entry.server_timestamp >= expired_before {
+                add(&mut output.ranges, entry);
+            }
+        }
+        read += fragments.len();
+        let Some(last) = fragments.last().filter(|_| fragments.len() == PAGE) else {
+            return Ok(output);
+        };
+        if read >= FRAGMENTS_MAX {
+            output.next_start_timestamp = Some(last.entry.producer_until());
+            return Ok(output);
+        }
+        query = query.after(FragmentOrder::ProducerTimestamp.position(&last.entry));
+    }
+}
+
+/// Puts the next fragment, in the order of producer timestamps, where it belongs.
+fn add(ranges: &mut Vec<HeldMedia>, entry: &FragmentEntry) {
+    let (from, until) = (entry.producer_timestamp, entry.producer_until());
+    match ranges.last_mut() {
+        Some(last) if from <= last.end_timestamp.plus_millis(SEAM_MS) => {
+            last.end_timestamp = last.end_timestamp.max(until);
+            last.fragment_count += 1;
+            last.size_bytes += entry.size_bytes;
+        }
+        _ => ranges.push(HeldMedia {
+            start_timestamp: from,
+            end_timestamp: until,
+            fragment_count: 1,
+            size_bytes: entry.size_bytes,
+        }),
+    }
+}

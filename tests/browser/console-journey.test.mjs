@@ -1,0 +1,274 @@
+/** From an empty server to video of a camera and back, as somebody does it who has only the console. */
+import assert from "node:assert/strict";
+import { after, before, test as step } from "node:test";
+import { launch, openPage, PATIENCE_MS } from "./browser.mjs";
+import { inspect, signIn, visit } from "./console.mjs";
+
+const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, CAMERA_URI, HUB, CLIP } = process.env;
+
+let browser;
+let page;
+let complaints;
+let lost = false;
+
+/** A step of the way. Behind one that failed the rest says nothing. */
+function test(name, run) {
+  step(name, async (context) => {
+    if (lost) return context.skip("an earlier step failed");
+    lost = true;
+    try {
+      await run();
+    } catch (error) {
+      error.message += `\nThe page said: ${(await page.locator("body").innerText()).replace(/\s+/g, " ").slice(0, 2000)}`;
+      if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/failed.png`, fullPage: true });
+      throw error;
+    }
+    lost = false;
+  });
+}
+
+before(async () => {
+  browser = await launch();
+  ({ page, complaints } = await openPage(browser, url, { acceptDownloads: true }));
+  await signIn(page, { url, keyId, secret });
+});
+after(() => browser.close());
+
+/** Until `probe` gives something true; what it gave last is said otherwise. */
+async function eventually(probe, what, patienceMs = PATIENCE_MS) {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) assert.fail(`not within ${patienceMs} ms: ${what}`);
+    await page.waitForTimeout(100);
+  }
+}
+
+const video = () => page.getByLabel("Video of gate");
+const decodedFrames = () => video().evaluate((element) => element.getVideoPlaybackQuality().totalVideoFrames);
+
+/** Frames that the browser has decoded go up, not only its events. */
+async function watch(frames) {
+  const begun = await eventually(decodedFrames, "the first frame is decoded", 60_000);
+  await eventually(async () => (await decodedFrames()) >= begun + frames, `${frames} more frames are decoded`, 60_000);
+  assert.equal(await video().evaluate((element) => element.error), null);
+}
+
+test("the camera's address becomes a secret that the console does not show again", async () => {
+  await visit(page, "Secrets");
+  await page.getByText("No secrets yet").waitFor();
+  await page.getByRole("button", { name: "Create secret" }).click();
+  const dialog = page.getByRole("dialog", { name: "Create secret" });
+  await dialog.getByRole("textbox", { name: "Secret name" }).fill("gate-camera");
+  await dialog.getByLabel("Camera address").fill("10.0.0.1");
+  await dialog.getByText("Begin with rtsp://").waitFor();
+  await dialog.getByLabel("Camera address").fill(CAMERA_URI);
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await page.getByText("Secret gate-camera was created.").waitFor();
+  await page.getByRole("rowheader", { name: "gate-camera" }).waitFor();
+  assert.ok(!(await page.content()).includes(CAMERA_URI));
+  await inspect(page, "secrets");
+});
+
+test("a stream is created", async () => {
+  await visit(page, "Streams");
+  await page.getByRole("button", { name: "Create stream" }).click();
+  const dialog = page.getByRole("dialog", { name: "Create stream" });
+  await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("gate");
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("link", { name: "gate" }).click();
+  await page.getByRole("heading", { name: "gate", exact: true }).waitFor();
+  await page.getByText("No live video").waitFor();
+});
+
+test("a schedule is explained while it is typed", async () => {
+  await page.getByRole("link", { name: "Edge configuration" }).click();
+  await page.getByRole("heading", { name: "Edge configuration" }).waitFor();
+  await page.getByRole("radio", { name: "On a schedule" }).first().check();
+  const expression = page.getByRole("textbox", { name: "Recording schedule" });
+  await expression.fill("0 0 25 * * ?");
+  await page.getByText("25 is outside 0 to 23").waitFor();
+  await expression.fill("0 30 7 ? * TUE,THU");
+  await page.getByText("At 07:30, on Tuesday and Thursday, 1 h each.").waitFor();
+  const fires = page.getByRole("list", { name: "Next fires of recording" }).getByRole("listitem");
+  assert.equal(await fires.count(), 5);
+  for (const text of await fires.allTextContents()) assert.match(text, /(Tuesday|Thursday).* 07:30:00/);
+  const week = page.getByRole("list", { name: "The week of recording" }).getByRole("listitem");
+  const names = await week.evaluateAll((days) => days.map((day) => day.getAttribute("aria-label")));
+  assert.equal(names.length, 7);
+  assert.equal(names.filter((name) => name.endsWith(": 07:30 to 08:30")).length, 2, names.join("; "));
+  await page.getByRole("button", { name: "Patterns" }).click();
+  await page.getByRole("menuitem", { name: "Monday to Friday, 9 to 17" }).click();
+  await page.getByText("Every hour from 09:00 to 16:00, Monday to Friday, 1 h each.").waitFor();
+  await inspect(page, "edge-schedule");
+});
+
+test("the form says what is missing, then the hub takes the configuration", async () => {
+  await page.getByRole("radio", { name: "Always" }).first().check();
+  await page.getByRole("button", { name: "Start configuration" }).click();
+  await page.getByText("Choose the secret that holds the camera's address.").waitFor();
+  await page.getByRole("combobox", { name: "Hub" }).fill(HUB);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Secret with the camera's address" }).click();
+  await page.getByRole("option", { name: "gate-camera" }).click();
+  await page.getByRole("textbox", { name: "Size limit (MB)" }).fill("12");
+  await page.getByText("64 to 2,000,000 MB").waitFor();
+  await page.getByRole("textbox", { name: "Size limit (MB)" }).fill("200");
+  await page.getByRole("button", { name: "Start configuration" }).click();
+  await page.getByText("The configuration was saved and is on its way to the hub.").waitFor();
+  await page.getByRole("status").filter({ hasText: "In sync" }).waitFor({ timeout: 60_000 });
+  await inspect(page, "edge");
+});
+
+test("live video advances", async () => {
+  await page.getByRole("link", { name: "gate", exact: true }).click();
+  await watch(50);
+  await page.getByText("Live", { exact: true }).first().waitFor();
+  await inspect(page, "stream");
+});
+
+test("the timeline shows what is there, and plays from where it is clicked", async () => {
+  const timeline = page.getByRole("slider", { name: "Timeline" });
+  // The camera's first minute is a sliver of an hour: come near.
+  for (let i = 0; i < 6; i += 1) await page.getByRole("button", { name: "Zoom in" }).click();
+  await page.getByRole("button", { name: "Live" }).click();
+  await page.getByRole("button", { name: "The timeline as a table" }).click();
+  const table = page.getByRole("table", { name: "The timeline as a table" });
+  const play = table.getByRole("button", { name: /^Play from/ }).last();
+  await play.waitFor();
+  await play.click();
+  await page.getByText("Recorded", { exact: true }).waitFor();
+  await watch(25);
+  const at = () => timeline.getAttribute("aria-valuenow").then(Number);
+  const before = await at();
+  await timeline.press("ArrowRight");
+  await eventually(async () => (await at()) > before, "a key moves the place that is played");
+  await watch(10);
+  // And by the pointer: some seconds ago, left of the present.
+  await page.getByRole("button", { name: "Live" }).click();
+  await watch(10);
+  const box = await timeline.boundingBox();
+  await timeline.click({ position: { x: box.width * 0.8, y: 50 } });
+  await page.getByText("Recorded", { exact: true }).waitFor();
+  await watch(10);
+});
+
+test("a range becomes a clip", async () => {
+  await page.getByRole("button", { name: "Start here" }).click();
+  const timeline = page.getByRole("slider", { name: "Timeline" });
+  const from = Number(await timeline.getAttribute("aria-valuenow"));
+  await eventually(
+    async () => Number(await timeline.getAttribute("aria-valuenow")) > from + 2500,
+    "some seconds were played",
+  );
+  await page.getByRole("button", { name: "End here" }).click();
+  const coming = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download clip" }).click();
+  const download = await coming;
+  assert.match(download.suggestedFilename(), /^gate-.*\.mp4$/);
+  await download.saveAs(CLIP);
+});
+
+test("the list of streams tells what is stored", async () => {
+  await visit(page, "Streams");
+  await page.getByRole("row", { name: /gate.*In sync/ }).getByText(/(KB|MB)/).waitFor();
+  await inspect(page, "streams");
+});
+
+test("the hub is online and records", async () => {
+  await visit(page, "Hubs");
+  await page.getByRole("row", { name: new RegExp(`${HUB}.*Online`) }).waitFor();
+  await inspect(page, "hubs");
+  await page.getByRole("link", { name: HUB, exact: true }).click();
+  await page.getByRole("row", { name: /gate.*In sync.*Recording/ }).waitFor({ timeout: 60_000 });
+  await inspect(page, "hub");
+});
+
+test("another hub is added: a key with the right policy and the commands", async () => {
+  await visit(page, "Hubs");
+  await page.getByRole("button", { name: "Add a hub" }).click();
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText("Give the hub a name.").waitFor();
+  await page.getByRole("textbox", { name: "Hub name" }).fill("barn");
+  await inspect(page, "add-hub-name");
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByRole("button", { name: "The policy" }).click();
+  await page.getByLabel("the policy", { exact: true }).getByText("thing/barn").waitFor();
+  await page.getByRole("button", { name: "Create the key" }).click();
+  await page.getByText("Type your secret access key first.").waitFor();
+  await page.getByLabel("Your secret access key").fill(secret);
+  await page.getByRole("button", { name: "Create the key" }).click();
+  const commands = await page.getByLabel("the commands", { exact: true }).textContent();
+  assert.match(commands, /aws_access_key_id = AKIA[A-Z2-7]{16}\n/);
+  assert.ok(commands.includes(`--endpoint-url ${url}`) && commands.includes(":thing/barn"));
+  await page.getByText("Waiting for the hub's first call").waitFor();
+  await inspect(page, "add-hub");
+  await page.getByRole("button", { name: "Done" }).click();
+});
+
+test("keys are made and revoked", async () => {
+  await visit(page, "Access keys");
+  await page.getByRole("button", { name: "Create access key" }).click();
+  const dialog = page.getByRole("dialog", { name: /access key/ });
+  await dialog.getByRole("textbox", { name: "Name" }).fill("visitor");
+  await dialog.getByLabel("Your secret access key").fill(secret);
+  await dialog.getByRole("button", { name: "Create" }).click();
+  const made = await dialog.getByLabel("the access key ID", { exact: true }).textContent();
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("radio", { name: `Select ${made}` }).check();
+  await inspect(page, "access-keys");
+  await page.getByRole("button", { name: "Revoke", exact: true }).click();
+  const revoke = page.getByRole("dialog", { name: `Revoke ${made}?` });
+  await revoke.getByRole("button", { name: "Revoke" }).click();
+  await page.getByText(`Access key ${made} was revoked.`).waitFor();
+  await page.getByRole("row", { name: new RegExp(`${made}.*Revoked`) }).waitFor();
+});
+
+test("the audit log names what was done", async () => {
+  await visit(page, "Audit");
+  for (const action of ["CreateStream", "StartEdgeConfigurationUpdate", "CreateSecret", "RevokeAccessKey"]) {
+    await page.getByRole("row", { name: new RegExp(`${action}.*Done`) }).first().waitFor();
+  }
+  await inspect(page, "audit");
+});
+
+test("the metrics move", async () => {
+  await visit(page, "Metrics");
+  await page.getByRole("table", { name: "Requests by operation" }).getByText("SyncEdgeAgent").first().waitFor();
+  await page.getByText("Hubs connected").waitFor();
+  await page.getByRole("application", { name: "Received, bytes/s" }).first().waitFor();
+  await inspect(page, "metrics");
+});
+
+test("the schedule is edited and the hub takes it again", async () => {
+  await page.goto(`${url}/console/#/streams/gate/edge`);
+  await page.getByRole("radio", { name: "On a schedule" }).first().check();
+  await page.getByRole("textbox", { name: "Recording schedule" }).fill("0 0 0-23 * * ?");
+  await page.getByText("Every full hour, every day, 1 h each.").waitFor();
+  await page.getByRole("button", { name: "Save configuration" }).click();
+  await page.getByText("The configuration was saved and is on its way to the hub.").waitFor();
+  await page.getByRole("status").filter({ hasText: "In sync" }).waitFor({ timeout: 60_000 });
+  await page.reload();
+  await page.getByRole("textbox", { name: "Recording schedule" }).waitFor();
+  assert.equal(await page.getByRole("textbox", { name: "Recording schedule" }).inputValue(), "0 0 0-23 * * ?");
+});
+
+test("the configuration is deleted, then the stream", async () => {
+  await page.getByRole("button", { name: "Delete configuration" }).click();
+  const asked = page.getByRole("dialog", { name: "Delete the edge configuration?" });
+  await asked.getByRole("textbox", { name: "To confirm, type gate" }).fill("gate");
+  await asked.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Start configuration" }).waitFor({ timeout: 60_000 });
+  await page.goto(`${url}/console/#/streams/gate`);
+  await page.getByRole("button", { name: "Actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete gate?" });
+  await dialog.getByRole("textbox", { name: "To confirm, type gate" }).fill("gate");
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await page.getByText("No streams yet").waitFor();
+});
+
+test("the pages complained about nothing and talked to nobody else", () => {
+  assert.deepEqual(complaints, []);
+});
