@@ -1,6 +1,8 @@
 """The web console in a real browser, at a real server with real hubs and cameras."""
 
 import json
+import re
+import signal
 import subprocess
 import urllib.request
 
@@ -8,6 +10,8 @@ import pytest
 
 import browsers
 import media
+import processes
+from waiting import eventually
 
 
 def get(url, **headers):
@@ -52,3 +56,16 @@ def test_from_an_empty_server_to_live_video_and_back(own_site, tmp_path):
     assert float(probed["format"]["duration"]) >= 2
     frames = next(int(stream["nb_read_frames"]) for stream in probed["streams"] if stream["codec_name"] == "h264")
     assert frames >= 50
+
+
+@pytest.mark.timeout(300)
+def test_the_demonstration_opens_on_live_video(tmp_path):
+    with processes.Site(tmp_path) as site:
+        server = site.server
+        demo = site.run("demo", [processes.VIGIE, "demo", "--listen", f"127.0.0.1:{server.port}"])
+        link = eventually(
+            lambda: demo.assert_running() or re.search(r"http://\S+/console/#/welcome/\S+", demo.log()), 60, "a link"
+        )
+        server.data_dir = tmp_path / "vigie-demo" / "server"
+        print(browsers.run("console-demo.test.mjs", server, LINK=link[0]))
+        assert demo.stop(with_signal=signal.SIGINT, deadline_seconds=30) == 0

@@ -10,6 +10,7 @@ import { fetchSettings, type Settings } from "./api/settings";
 import { hrefOf, type Route } from "./logic/route";
 import { Page } from "./pages/page";
 import { SignIn } from "./pages/sign-in";
+import { Welcome } from "./pages/welcome";
 import { useNoticeBoard } from "./ui/notices";
 import { Problem } from "./ui/problem";
 import { useRoute } from "./ui/route";
@@ -29,6 +30,7 @@ const NAVIGATION: SideNavigationProps.Item[] = [
 export function App() {
   const [dark, toggleDark] = useDarkMode();
   const session = useSession();
+  const route = useRoute();
   const [settings, setSettings] = useState<Settings | Error>();
   useEffect(() => {
     fetchSettings().then(setSettings, (error: unknown) => setSettings(new Error(failureOf(error).message)));
@@ -63,15 +65,15 @@ export function App() {
       </header>
       {settings instanceof Error && <Problem failure={{ name: "Unreachable", message: settings.message }} />}
       {!settings && <Spinner size="large" />}
-      {loaded && !session && <SignIn settings={loaded} />}
-      {loaded && session && <SignedIn settings={loaded} session={session} />}
+      {loaded && route.page === "welcome" && <Welcome code={route.code} stream={route.stream} />}
+      {loaded && route.page !== "welcome" && !session && <SignIn settings={loaded} />}
+      {loaded && route.page !== "welcome" && session && <SignedIn settings={loaded} session={session} route={route} />}
     </>
   );
 }
 
-function SignedIn({ settings, session }: { settings: Settings; session: Session }) {
+function SignedIn({ settings, session, route }: { settings: Settings; session: Session; route: Route }) {
   const api = useMemo(() => apiOf(settings, session), [settings, session]);
-  const route = useRoute();
   const { notices, provide } = useNoticeBoard();
   const [open, setOpen] = useState(() => matchMedia("(min-width: 1100px)").matches);
   useEffect(() => {

@@ -9,6 +9,8 @@ test.each<[Route, string]>([
   [{ page: "hub", name: "hub/1" }, "#/hubs/hub%2F1"],
   [{ page: "hub-wizard" }, "#/add-hub"],
   [{ page: "audit" }, "#/audit"],
+  [{ page: "welcome", code: "a-b_c", stream: "demo" }, "#/welcome/a-b_c/demo"],
+  [{ page: "welcome", code: "a", stream: undefined }, "#/welcome/a"],
 ])("a page has one address: %o", (route, href) => {
   expect(hrefOf(route)).toBe(href);
   expect(parseRoute(href)).toEqual(route);

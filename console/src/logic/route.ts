@@ -1,6 +1,7 @@
 /** The page that an address stands for, and back. Addresses live behind `#`, so that the server sees none of them. */
 export type Route =
   | { page: "streams" }
+  | { page: "welcome"; code: string; stream: string | undefined }
   | { page: "stream"; name: string; at: number | undefined }
   | { page: "edge"; name: string }
   | { page: "hubs" }
@@ -25,6 +26,8 @@ export function parseRoute(hash: string): Route {
     case "hubs":
       if (second === undefined) return { page: "hubs" };
       return { page: "hub", name: second };
+    case "welcome":
+      return second === undefined ? { page: "nowhere" } : { page: "welcome", code: second, stream: third };
     case "add-hub":
       return { page: "hub-wizard" };
     case "keys":
@@ -49,6 +52,8 @@ export function hrefOf(route: Route): string {
       return `#/hubs/${encodeURIComponent(route.name)}`;
     case "hub-wizard":
       return "#/add-hub";
+    case "welcome":
+      return `#/welcome/${encodeURIComponent(route.code)}${route.stream ? `/${encodeURIComponent(route.stream)}` : ""}`;
     case "nowhere":
       return "#/";
     default:

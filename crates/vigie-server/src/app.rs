@@ -15,6 +15,7 @@ use crate::audit::AuditLog;
 use crate::auth::{MasterKey, PolicyCache};
 use crate::body_budget::BodyBudget;
 use crate::config::ServerConfig;
+use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
 use crate::hub_wakers::HubWakers;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub metrics: Metrics,
     pub audit: AuditLog,
     pub limits: Limits,
+    /// Signs in to the console without a key, once; see [`crate::Server::offer_console_sign_in`].
+    pub one_time_code: OneTimeCode,
     pub policies: PolicyCache,
     pub body_budget: Arc<BodyBudget>,
     pub hub_wakers: Arc<HubWakers>,
@@ -77,6 +80,7 @@ impl App {
             metrics: Metrics::new(audit.failures(), body_budget.refusals()),
             audit,
             limits,
+            one_time_code: OneTimeCode::default(),
             policies: PolicyCache::default(),
             body_budget,
             hub_wakers: Arc::default(),

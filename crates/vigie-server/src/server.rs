@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_engine::pulse::Pulse;
+use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
@@ -170,6 +171,13 @@ impl Server {
                 }
             }
         });
+    }
+
+    /// A code that signs in to the console once, with the rights of the root key, for an hour at most. The link is
+    /// `/console/#/welcome/CODE`. For demonstrations: whoever has the link first is root.
+    pub fn offer_console_sign_in(&self) -> Result<Sensitive, ServerError> {
+        let now = self.app.clock.now().wall;
+        self.app.one_time_code.offer(now).map_err(ServerError::Seal)
     }
 
     /// Serves until `shutdown` resolves; then ends connections, finishes what was acknowledged and closes the store.

@@ -51,6 +51,9 @@ pub(super) async fn dispatch(
     {
         return Ok(response);
     }
+    if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
+        return Ok(console::sign_in::answer(&app, remote.ip(), request.into_body()).await);
+    }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
         return Ok(response);

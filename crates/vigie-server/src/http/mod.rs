@@ -8,7 +8,7 @@ mod cors;
 mod dispatch;
 mod probes;
 mod query;
-mod request_body;
+pub(crate) mod request_body;
 pub(crate) mod response;
 mod stall;
 

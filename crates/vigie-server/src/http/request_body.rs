@@ -27,7 +27,7 @@ pub(super) async fn read(
 }
 
 /// The whole body, or a refusal of this kind, or that of one that is too large.
-pub(super) async fn read_or(
+pub(crate) async fn read_or(
     unreadable: ErrorKind,
     too_large: KvsError,
     share: &mut BodyShare,

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use vigie_agent::{Agent, AgentConfig, ApiClient, CredentialsChain, Endpoints};
 use vigie_camera::{AuthScheme, Camera, CameraConfig, Credentials, Media};
 use vigie_engine::clock::Clock;
+use vigie_kvs::Sensitive;
 use vigie_server::ServerConfig;
 use vigie_store::OsDisk;
 
@@ -47,6 +48,8 @@ struct Running {
     agent: JoinHandle<Result<(), Failure>>,
     stop_server: watch::Sender<bool>,
     stop_agent: watch::Sender<bool>,
+    /// Signs in to the console once.
+    console_code: Sensitive,
 }
 
 async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
@@ -71,7 +74,7 @@ async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
     let ended = tokio::select! {
         ready = setup::first_media(&api, started_at, FIRST_MEDIA_TIMEOUT) => match ready {
             Ok(()) => {
-                print_guide(&endpoint_url, &credentials_path)?;
+                print_guide(&endpoint_url, &credentials_path, &running.console_code)?;
                 wait(&mut running, &mut stop).await
             }
             Err(failure) => Err(failure),
@@ -89,6 +92,7 @@ async fn start(
 ) -> Result<Running, Failure> {
     let credentials_path = config.credentials_path();
     let opened = server::open(config).await?;
+    let console_code = opened.offer_console_sign_in().doing("offer a link to the console")?;
     let (stop_server, server_stopped) = watch::channel(false);
     let server = tokio::spawn(async move {
         opened.serve(listener, stopped(server_stopped)).await.doing("serve")
@@ -109,7 +113,7 @@ async fn start(
     .doing("start the agent")?;
     let (stop_agent, agent_stopped) = watch::channel(false);
     let agent = tokio::spawn(async move { agent.run(stopped(agent_stopped)).await.doing("go on") });
-    Ok(Running { camera, server, agent, stop_server, stop_agent })
+    Ok(Running { camera, server, agent, stop_server, stop_agent, console_code })
 }
 
 async fn start_camera() -> Result<Camera, Failure> {
@@ -162,13 +166,19 @@ fn api_client(endpoint_url: &str, credentials_path: &Path) -> Result<ApiClient, 
         .doing("start the HTTP client")
 }
 
-fn print_guide(endpoint_url: &str, credentials_path: &Path) -> Result<(), Failure> {
+fn print_guide(
+    endpoint_url: &str,
+    credentials_path: &Path,
+    console_code: &Sensitive,
+) -> Result<(), Failure> {
     let credentials_path: PathBuf =
         credentials_path.canonicalize().doing("find the credentials file")?;
     output::line(&format!(
         "
 Vigie runs. A simulated camera is recorded, uploaded and kept in the stream {STREAM_NAME:?}.
 
+  console      {endpoint_url}/console/#/welcome/{code}/{STREAM_NAME}
+               (live video; this link signs in once, afterwards the access key does)
   endpoint     {endpoint_url}
   access key   {credentials}
 
@@ -181,6 +191,7 @@ Try it with the AWS CLI:
 
 Ctrl-C stops it.",
         credentials = credentials_path.display(),
+        code = console_code.expose(),
     ))
 }
 
@@ -199,7 +210,7 @@ async fn wait(
 
 /// The agent first, so that its last fragments still reach the server.
 async fn finish(running: Running) -> Result<(), Failure> {
-    let Running { camera, server, agent, stop_server, stop_agent } = running;
+    let Running { camera, server, agent, stop_server, stop_agent, .. } = running;
     stop_agent.send_replace(true);
     let agent = if agent.is_finished() { Ok(()) } else { agent.await.doing("stop").flatten() };
     camera.shutdown().await;
