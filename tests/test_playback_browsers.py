@@ -18,7 +18,8 @@ GAP_MS = 20_000
 @pytest.mark.timeout(330)
 def test_players_in_a_browser(own_site):
     server = own_site.server
-    av, other = producer.media(media.h264_aac_mp4(SECONDS)), producer.media(media.h264_other_aac_mp4(SECONDS))
+    # With B-frames and without.
+    av, other = producer.media(media.h264_b_frames_aac_mp4(SECONDS)), producer.media(media.h264_other_aac_mp4(SECONDS))
     start_ms = round(time.time() * 1000) - playback.HOUR_MS
     streams.create_stream(server, "archive")
     at_ms = start_ms

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
-use vigie_kvs::shapes::archived_media::{FragmentSelectorType, GetClipInput};
+use vigie_kvs::shapes::archived_media::{FragmentSelectorType, GetClipInput, TimestampRange};
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, Limits};
 use vigie_media::mp4::{self, Mp4Writer};
@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_store::FragmentStoreError;
+use crate::playback::check_server_range;
 use crate::reconcile::expired_before;
 
 /// Index entries that are read at a time.
@@ -42,9 +43,14 @@ pub(crate) struct Clip {
 pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
     let app = &call.app;
     let stream = call.stream(&input.stream()?).await?;
-    input.check(app.clock.now().wall)?;
+    input.check()?;
     if stream.retention_hours == 0 {
         return Err(refused(ErrorKind::NoDataRetention, "the stream retains no media".into()));
+    }
+    let selector = &input.clip_fragment_selector;
+    if selector.fragment_selector_type == FragmentSelectorType::ServerTimestamp {
+        let TimestampRange { start_timestamp, end_timestamp } = selector.timestamp_range;
+        check_server_range(&stream, start_timestamp, Some(end_timestamp), app.clock.now().wall)?;
     }
     let mut index = Index { documents: Documents::new(app), played: None, fragments: Vec::new() };
     let head = index.build(select(app, &stream, &input).await?).await?;

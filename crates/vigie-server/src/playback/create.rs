@@ -162,22 +162,12 @@ impl Asked {
             SessionRange::LiveReplay { start, end } => (start, end),
             SessionRange::OnDemand { start, end } => (start, Some(end)),
         };
-        if self.selector != FragmentSelectorType::ServerTimestamp {
-            return Ok(());
+        match self.selector {
+            FragmentSelectorType::ServerTimestamp => {
+                check_server_range(&self.stream, start, end, now)
+            }
+            FragmentSelectorType::ProducerTimestamp => Ok(()),
         }
-        let head = expired_before(&self.stream, now).max(self.stream.created_at);
-        if start <= head {
-            return Err(KvsError::invalid_argument(format!(
-                "StartTimestamp must be later than the stream's head, which is at {} ms",
-                head.as_millis()
-            )));
-        }
-        if end.is_some_and(|end| end >= now) {
-            return Err(KvsError::invalid_argument(
-                "EndTimestamp must be in the past when FragmentSelectorType is SERVER_TIMESTAMP",
-            ));
-        }
-        Ok(())
     }
 
     fn mode(&self) -> Mode {
@@ -297,4 +287,26 @@ impl Asked {
         }
         Ok(())
     }
+}
+
+/// The rules of a range by the server's clock, at its time `now` (KVS API_HLSTimestampRange, API_ClipTimestampRange).
+pub(crate) fn check_server_range(
+    stream: &Stream,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), KvsError> {
+    let head = expired_before(stream, now).max(stream.created_at);
+    if start <= head {
+        return Err(KvsError::invalid_argument(format!(
+            "StartTimestamp must be later than the stream's head, which is at {} ms",
+            head.as_millis()
+        )));
+    }
+    if end.is_some_and(|end| end >= now) {
+        return Err(KvsError::invalid_argument(
+            "EndTimestamp must be in the past when FragmentSelectorType is SERVER_TIMESTAMP",
+        ));
+    }
+    Ok(())
 }
