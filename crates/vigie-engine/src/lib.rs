@@ -4,6 +4,7 @@
 //! [`chance::Chance`]. The shells in `vigie-server`, `vigie-agent` and `vigie-sim` execute what is decided here.
 
 pub mod backoff;
+pub mod bandwidth;
 pub mod chance;
 pub mod clock;
 pub mod cron;

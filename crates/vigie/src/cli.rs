@@ -171,6 +171,9 @@ pub struct AgentOptions {
     /// Certificates in PEM to trust cameras' rtsps:// by, besides the system's: of a CA, or of the cameras themselves
     #[arg(long, env = "VIGIE_CAMERA_CA", value_name = "FILE")]
     pub camera_ca: Option<PathBuf>,
+    /// Bytes a second that all uploads of this hub together may take [default: no limit]
+    #[arg(long, env = "VIGIE_UPLOAD_BANDWIDTH_BYTES_PER_SECOND", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
+    pub upload_bandwidth_bytes_per_second: Option<u64>,
     /// Address for /healthz, /readyz and /metrics
     #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8441", value_name = "IP:PORT")]
     pub listen: SocketAddr,

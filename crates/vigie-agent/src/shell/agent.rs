@@ -22,6 +22,7 @@ use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
 use crate::shell::camera_tls::{CameraTls, CameraTlsError};
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::executor::Executor;
+use crate::shell::upload_pace::UploadPace;
 use crate::shell::{core_thread, source_runtime, status_server};
 
 /// Everything that an operator says about a hub.
@@ -43,6 +44,8 @@ pub struct AgentConfig {
     /// Certificates in PEM that cameras' `rtsps://` is trusted by besides the system's: of authorities, or of the
     /// cameras themselves.
     pub camera_ca: Option<PathBuf>,
+    /// Bytes a second that all uploads together may take; `None`: as fast as it goes.
+    pub upload_bytes_per_second: Option<u64>,
     /// Where the access keys come from.
     pub credentials: CredentialsChain,
 }
@@ -119,6 +122,7 @@ pub struct Agent {
     camera_tls: CameraTls,
     listener: TcpListener,
     pulse: Option<Pulse>,
+    pace: UploadPace,
 }
 
 /// How often what was recorded is made durable: a power cut costs at most so much.
@@ -185,7 +189,8 @@ impl Agent {
         )?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
-        Ok(Self { pulse: None, hub, reader, api, clock, disk, camera_tls, listener })
+        let pace = UploadPace::new(config.upload_bytes_per_second, clock.clone());
+        Ok(Self { pace, pulse: None, hub, reader, api, clock, disk, camera_tls, listener })
     }
 
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
@@ -209,7 +214,7 @@ impl Agent {
     ///
     /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
-        let Self { pulse, hub, reader, api, clock, disk, camera_tls, listener } = self;
+        let Self { pace, pulse, hub, reader, api, clock, disk, camera_tls, listener } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
@@ -219,6 +224,7 @@ impl Agent {
             api,
             core: core.clone(),
             clock,
+            pace,
             reader,
             disk,
             source_runtime: sources.handle.clone(),

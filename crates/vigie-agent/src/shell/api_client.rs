@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 use vigie_engine::clock::Clock;
-use vigie_kvs::error::RemoteError;
+use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::operation::{self, Operation, Protocol, Service};
 use vigie_kvs::shapes::archived_media::{
     Fragment, FragmentSelector, FragmentSelectorType, ListFragmentsInput, ListFragmentsOutput,
@@ -34,6 +34,7 @@ use vigie_store::disk::Disk;
 use crate::core::CallFailure;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::http::{HttpClient, RequestBody};
+use crate::shell::polling;
 
 /// No answer of these operations comes near this.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -41,6 +42,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 const DATA_ENDPOINT_AGE_MAX: Duration = Duration::from_secs(45 * 60);
 /// For calls that are answered at once, and for the head of PutMedia's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// A service may learn SyncEdgeAgent: it is tried again after this.
+const SYNC_UNKNOWN_FOR: Duration = Duration::from_secs(3600);
 /// A page of ListFragments, the largest there is.
 const PAGE_FRAGMENTS: i64 = 1000;
 
@@ -67,6 +70,10 @@ struct Shared {
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
     data_endpoints: Mutex<BTreeMap<(String, ApiName), DataEndpoint>>,
+    /// The service does not know SyncEdgeAgent: it is asked again after this, on the monotonic clock.
+    sync_unknown_until: Mutex<Option<Duration>>,
+    /// Then the configurations are polled again.
+    next_poll_at: Mutex<Duration>,
 }
 
 /// A data endpoint and when it was asked for, on the monotonic clock.
@@ -98,7 +105,17 @@ impl ApiClient {
     ) -> io::Result<Self> {
         let http = crate::shell::http::client()?;
         let data_endpoints = Mutex::new(BTreeMap::new());
-        let shared = Shared { http, endpoints, credentials, disk, clock, data_endpoints };
+        let sync_unknown_until = Mutex::new(None);
+        let shared = Shared {
+            http,
+            endpoints,
+            credentials,
+            disk,
+            clock,
+            data_endpoints,
+            sync_unknown_until,
+            next_poll_at: Mutex::default(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -119,14 +136,54 @@ impl ApiClient {
         self.call(base, operation, input, CALL_TIMEOUT).await
     }
 
-    /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`.
+    /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`. Of a service that does not know it, the
+    /// configurations are polled.
     pub(crate) async fn sync_edge_agent(
         &self,
         input: &SyncEdgeAgentInput,
     ) -> Result<SyncEdgeAgentOutput, CallFailure> {
+        if self.is_sync_unknown() {
+            return polling::poll(self, input).await;
+        }
         let wait = Duration::from_secs(u64::from(input.wait_seconds));
         let base = &self.shared.endpoints.kinesisvideo;
-        self.call(base, &operation::SYNC_EDGE_AGENT, input, CALL_TIMEOUT + wait).await
+        let answer = self.call(base, &operation::SYNC_EDGE_AGENT, input, CALL_TIMEOUT + wait).await;
+        match answer {
+            Err(CallFailure::Refused { kind: Some(ErrorKind::UnknownOperation), .. }) => {
+                tracing::info!(
+                    "the service does not know SyncEdgeAgent; configurations are polled, and what the hub does is \
+                     reported to nobody"
+                );
+                let until = self.shared.clock.now().mono + SYNC_UNKNOWN_FOR;
+                *self.sync_unknown_until() = Some(until);
+                polling::poll(self, input).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn sync_unknown_until(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.shared.sync_unknown_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long to wait before the configurations are polled again.
+    pub(super) fn until_next_poll(&self) -> Duration {
+        let now = self.shared.clock.now().mono;
+        self.next_poll_at().saturating_sub(now)
+    }
+
+    /// They are polled now.
+    pub(super) fn note_poll(&self, wait: Duration) {
+        *self.next_poll_at() = self.shared.clock.now().mono + wait;
+    }
+
+    fn next_poll_at(&self) -> MutexGuard<'_, Duration> {
+        self.shared.next_poll_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_sync_unknown(&self) -> bool {
+        let now = self.shared.clock.now().mono;
+        self.sync_unknown_until().is_some_and(|until| now < until)
     }
 
     /// GetSecretValue; `None` when the secret is binary.

@@ -20,6 +20,7 @@ use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
 use crate::shell::rtsp_source::RtspSource;
+use crate::shell::upload_pace::UploadPace;
 
 /// A source that runs.
 enum RunningSource {
@@ -33,6 +34,7 @@ pub(crate) struct Executor {
     pub(crate) api: ApiClient,
     pub(crate) core: CoreHandle,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pace: UploadPace,
     pub(crate) reader: StoreReader,
     pub(crate) disk: Arc<dyn Disk>,
     /// Where cameras are read, see [`crate::shell::source_runtime`].
@@ -89,7 +91,7 @@ impl Executor {
                 let upload = PutMedia { session, start, document_header, orders };
                 let (api, reader, core) =
                     (self.api.clone(), self.reader.clone(), self.core.clone());
-                let task = tokio::spawn(upload.run(api, reader, core, self.clock.clone()));
+                let task = tokio::spawn(upload.run(api, reader, core, self.pace.clone()));
                 running.uploads.insert(number, (sender, task.abort_handle()));
             }
             Effect::SendFragment { session, fragment, complete } => {

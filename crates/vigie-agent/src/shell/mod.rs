@@ -12,9 +12,11 @@ mod file_source;
 mod frame_batch;
 mod http;
 mod metrics;
+mod polling;
 mod put_media;
 mod rtsp_source;
 mod source_runtime;
 mod status_server;
 #[cfg(test)]
 mod tests;
+mod upload_pace;

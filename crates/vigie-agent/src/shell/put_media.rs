@@ -3,14 +3,12 @@
 //! Decides nothing: which fragment goes when, and what an acknowledgement means, is the core's to say.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
-use vigie_engine::clock::Clock;
 use vigie_kvs::acknowledgement::AcknowledgementReader;
 use vigie_media::Timestamp;
 use vigie_media::matroska::reader::END_OF_FRAGMENT;
@@ -21,9 +19,7 @@ use crate::core::{CallFailure, Event, Session, UploadEvent};
 use crate::shell::api_client::ApiClient;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::http::RequestBody;
-
-/// Sent at a time, so that the acknowledgements of earlier fragments are seen between pieces.
-const PIECE_BYTES: usize = 256 * 1024;
+use crate::shell::upload_pace::UploadPace;
 
 /// Pieces that may wait between disk and socket.
 const PIECES_MAX: usize = 4;
@@ -52,7 +48,7 @@ impl PutMedia {
         api: ApiClient,
         reader: StoreReader,
         core: CoreHandle,
-        clock: Arc<dyn Clock>,
+        pace: UploadPace,
     ) {
         let Self { session, start, document_header, orders } = self;
         let report = |event| Event::Upload { session: session.clone(), event };
@@ -73,7 +69,7 @@ impl PutMedia {
         if !core.send(report(UploadEvent::Connected)).await {
             return;
         }
-        let sending = send(orders, reader, feed, session.clone(), core.clone(), clock);
+        let sending = send(orders, reader, feed, session.clone(), core.clone(), pace);
         let receiving = receive(answer, &session, &core);
         // Both on one task, so that dropping it drops the whole connection. The end of the answer ends the sending.
         tokio::pin!(sending, receiving);
@@ -97,11 +93,11 @@ async fn send(
     feed: mpsc::Sender<io::Result<Bytes>>,
     session: Session,
     core: CoreHandle,
-    clock: Arc<dyn Clock>,
+    pace: UploadPace,
 ) {
     let report = |event| core.send(Event::Upload { session: session.clone(), event });
     let end_of_fragment = Bytes::from(writer::tags(&[(END_OF_FRAGMENT, "")]));
-    let mut said_at = clock.now().mono;
+    let mut said_at = pace.now();
     while let Some(Order { fragment, complete }) = orders.recv().await {
         let sequence = fragment.entry.sequence;
         let mut bytes = match read(reader.clone(), fragment).await {
@@ -113,11 +109,12 @@ async fn send(
             }
         };
         while !bytes.is_empty() {
-            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+            let piece = bytes.split_to(bytes.len().min(pace.piece_bytes()));
+            pace.admitted(piece.len()).await;
             if feed.send(Ok(piece)).await.is_err() {
                 return;
             }
-            let now = clock.now().mono;
+            let now = pace.now();
             if now.saturating_sub(said_at) >= PROGRESS_INTERVAL {
                 said_at = now;
                 report(UploadEvent::Progress).await;

@@ -28,6 +28,7 @@ use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::put_media::{Order, PutMedia};
+use crate::shell::upload_pace::UploadPace;
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
@@ -249,7 +250,7 @@ async fn fragments_go_up_verbatim_and_are_acknowledged_while_the_upload_runs() {
     let upload =
         PutMedia { session: session(9), start: START, document_header: header, orders: receiver };
     let api = api(&service, clock.clone(), SECRET_KEY);
-    let running = tokio::spawn(upload.run(api, store.reader(), core, clock));
+    let running = tokio::spawn(upload.run(api, store.reader(), core, UploadPace::new(None, clock)));
     let Event::Upload { event: UploadEvent::Connected, session: connected } =
         next(&mut messages).await
     else {
@@ -307,7 +308,7 @@ async fn a_fragment_that_is_gone_is_left_out_and_the_next_goes_up() {
     let upload =
         PutMedia { session: session(1), start: START, document_header: header, orders: receiver };
     let api = api(&service, clock.clone(), SECRET_KEY);
-    tokio::spawn(upload.run(api, store.reader(), core, clock));
+    tokio::spawn(upload.run(api, store.reader(), core, UploadPace::new(None, clock)));
     next(&mut messages).await;
     let mut gone = fragments[0].clone();
     gone.entry.crc32c ^= 1;

@@ -143,6 +143,7 @@ fn agent_config(
         time_zone: TimeZone::system(),
         listen: ([127, 0, 0, 1], 0).into(),
         camera_ca: None,
+        upload_bytes_per_second: None,
         credentials: credentials(credentials_path)?,
     })
 }

@@ -1,0 +1,177 @@
+"""Uploads within a bandwidth, over a link that is cut and from a server that is killed; and a service that knows no
+SyncEdgeAgent."""
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+
+import media
+from processes import http_get
+from streams import (
+    configure,
+    end_ms,
+    list_fragments,
+    start_ms,
+    wait_for_fragments,
+    wait_in_sync,
+)
+from waiting import eventually
+
+UNKNOWN = b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}'
+
+
+class Link:
+    """A TCP relay to the server that can be cut, and that can know less than the server."""
+
+    def __init__(self, server, refuses=None):
+        self.server_port = server.port
+        self.refuses = refuses
+        self.refused = 0
+        self.is_up = True
+        self.sockets = set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._relay, args=(connection,), daemon=True).start()
+
+    def _relay(self, connection):
+        with contextlib.suppress(OSError), connection:
+            if not self.is_up:
+                return
+            head = connection.recv(65536)
+            if self.refuses and head.startswith(b"POST " + self.refuses):
+                self.refused += 1
+                connection.sendall(
+                    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                    b"Content-Length: %d\r\n\r\n%s" % (len(UNKNOWN), UNKNOWN)
+                )
+                return
+            with socket.create_connection(("127.0.0.1", self.server_port)) as upstream:
+                self.sockets |= {connection, upstream}
+                upstream.sendall(head)
+                back = threading.Thread(target=self._pipe, args=(upstream, connection), daemon=True)
+                back.start()
+                self._pipe(connection, upstream)
+                back.join()
+
+    @staticmethod
+    def _pipe(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def cut(self):
+        self.is_up = False
+        for one in list(self.sockets):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self.sockets.clear()
+
+    def mend(self):
+        self.is_up = True
+
+    def close(self):
+        self.cut()
+        self.listener.close()
+
+
+class Behind:
+    """Where an agent finds the server when it is behind a link."""
+
+    def __init__(self, server, link):
+        self.url = link.url
+        self.credentials_path = server.credentials_path
+
+
+@contextlib.contextmanager
+def link_to(server, **options):
+    link = Link(server, **options)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def assert_nothing_twice(listed):
+    starts = [start_ms(fragment) for fragment in listed]
+    assert len(set(starts)) == len(starts), "two fragments have one producer timestamp"
+
+
+def test_a_bandwidth_is_kept(own_site):
+    agent = own_site.agent()
+    limit = 60_000
+    agent.more = ["--upload-bandwidth-bytes-per-second", str(limit)]
+    agent.start()
+    uri = media.h264_mp4().resolve().as_uri()
+    configure(own_site.server, agent, "slow", uri, uri_type="FILE_URI", deletion={"DeleteAfterUpload": False})
+    eventually(lambda: agent.media_size_bytes() > 0, 30, "the file is recorded")
+    began = time.monotonic()
+    seen = []
+
+    def all_there():
+        listed = list_fragments(own_site.server, "slow")
+        seen.append((time.monotonic(), sum(fragment["FragmentSizeInBytes"] for fragment in listed)))
+        return sum(fragment["FragmentLengthInMilliseconds"] for fragment in listed) >= 9_900
+
+    eventually(all_there, 120, "all of the file is uploaded")
+    (_, first), (_, last) = seen[0], seen[-1]
+    took = seen[-1][0] - began
+    # A fragment is seen when it is whole; before the first look some had gone.
+    assert took >= (last - first) / limit * 0.8 - 2, (took, first, last)
+
+
+def test_a_cut_link_and_a_killed_server_lose_and_double_nothing(own_site):
+    server = own_site.server
+    with link_to(server) as link:
+        agent = own_site.agent()
+        agent.server = Behind(server, link)
+        agent.start()
+        camera = own_site.vigie_camera(media.h264_mp4())
+        configure(server, agent, "cut", f"rtsp://{camera}/cam0")
+        wait_in_sync(server, "cut")
+        listed = wait_for_fragments(server, "cut", 2)
+        for _ in range(3):
+            before = len(listed)
+            link.cut()
+            eventually(lambda: agent_lags(agent), 40, "media waits on the hub")
+            link.mend()
+            listed = wait_for_fragments(server, "cut", before + 3, deadline_seconds=90)
+            server.kill()
+            server.start()
+            listed = wait_for_fragments(server, "cut", len(listed) + 2, deadline_seconds=90)
+            assert_nothing_twice(listed)
+        # The camera never stopped: what is there has no hole.
+        for earlier, later in itertools.pairwise(listed):
+            assert abs(start_ms(later) - end_ms(earlier)) < 200, (earlier, later)
+
+
+def agent_lags(agent):
+    text = http_get(f"{agent.url}/metrics")[1]
+    text = text.decode() if isinstance(text, bytes) else text
+    lag = [line for line in text.splitlines() if line.startswith("vigie_agent_upload_lag_seconds{")]
+    return lag and float(lag[0].split()[-1]) > 4
+
+
+def test_a_service_without_sync_edge_agent_is_polled(own_site):
+    server = own_site.server
+    with link_to(server, refuses=b"/syncEdgeAgent") as link:
+        agent = own_site.agent()
+        agent.server = Behind(server, link)
+        agent.start()
+        camera = own_site.vigie_camera(media.h264_mp4())
+        configure(server, agent, "polled", f"rtsp://{camera}/cam0", deletion={"DeleteAfterUpload": False})
+        wait_for_fragments(server, "polled", 2, deadline_seconds=90)
+        assert link.refused == 1, "it is not asked again and again"
+        assert agent.media_files()
+        # Only an explicit deletion erases; it is seen with the next poll.
+        server.client("kinesisvideo").delete_edge_configuration(StreamName="polled")
+        eventually(lambda: agent.media_files() == [], 60, "the deletion erases")
