@@ -81,12 +81,6 @@ def h264_b_frames_aac_mkv(seconds=10):
     return _make(f"h264-b-frames-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H264_B_FRAMES, *_AAC])
 
 
-def h264_alaw_mkv(seconds=10):
-    """H.264 with G.711 A-law in Matroska."""
-    law = ["-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"]
-    return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H264_CAMERA, *law])
-
-
 def h265_mulaw_mkv(seconds=10):
     """H.265 with G.711 µ-law in Matroska."""
     law = ["-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1"]
@@ -148,12 +142,6 @@ def h265_mp4(seconds=10):
 def h265_aac_mkv(seconds=10):
     """H.265 with AAC in Matroska."""
     return _make(f"h265-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H265_CAMERA, *_AAC])
-
-
-def h264_alaw_mkv(seconds=10):
-    """H.264 with G.711 A-law in Matroska."""
-    noise = _noise(seconds, sample_rate=8_000)
-    return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *noise, *_H264_CAMERA, "-c:a", "pcm_alaw", "-ac", "1"])
 
 
 def vp8_opus_webm(seconds=10):

@@ -4,8 +4,9 @@
     rtsp_server.py FILE... --port PORT [--auth USER:PASSWORD] [--basic] [--tls PEM]
     rtsp_server.py --check
 
-Serves rtsp://127.0.0.1:PORT/cam0 and so on, one mount a file; with --tls (a certificate and its key) rtsps. Runs on the system's Python, where Debian's python3-gi lives; the tests start it as a
-process. `--check` only says by its exit code whether every piece it needs is installed.
+Serves rtsp://127.0.0.1:PORT/cam0 and so on, one mount a file; with --tls (a certificate and its key) rtsps. Runs on the
+system's Python, where Debian's python3-gi lives; the tests start it as a process. `--check` only says by its exit code
+whether every piece it needs is installed.
 """
 
 import argparse
