@@ -43,7 +43,7 @@ pub(crate) struct App {
     pub hub_wakers: Arc<HubWakers>,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
-    pub buffers: Buffers,
+    pub buffers: Arc<Buffers>,
     pub readers: Readers,
     pub library: Library,
     /// Wakes the reconciler when a deadline was set.
@@ -86,7 +86,7 @@ impl App {
             hub_wakers: Arc::default(),
             connections: Arc::default(),
             open_fragments,
-            buffers: Buffers::default(),
+            buffers: Arc::default(),
             readers,
             library: Library::default(),
             reconcile: Notify::new(),

@@ -3,7 +3,7 @@
 //! Memory that is fresh from the kernel costs a page fault for each 4 KiB, which under load takes as long as copying
 //! the media into it. Decides how much is kept; who may hold how much is for `memory` to say.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
@@ -38,8 +38,13 @@ impl Buffers {
         Some(buffer)
     }
 
+    /// The same bytes; their memory comes back when the last one who holds them lets go.
+    pub(crate) fn lend(self: &Arc<Self>, fragment: Bytes) -> Bytes {
+        Bytes::from_owner(Lent { fragment, buffers: Arc::clone(self) })
+    }
+
     /// Keeps the memory of a fragment that nobody holds any more.
-    pub(crate) fn give(&self, fragment: Bytes) {
+    fn give(&self, fragment: Bytes) {
         let Ok(mut buffer) = fragment.try_into_mut() else { return };
         buffer.clear();
         let size_bytes = buffer.capacity();
@@ -48,6 +53,24 @@ impl Buffers {
             kept.bytes += size_bytes;
             kept.buffers.push(buffer);
         }
+    }
+}
+
+/// A fragment whose memory comes back when this is dropped.
+struct Lent {
+    fragment: Bytes,
+    buffers: Arc<Buffers>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.fragment
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.buffers.give(std::mem::take(&mut self.fragment));
     }
 }
 
@@ -71,6 +94,17 @@ mod tests {
         let buffer = buffers.take(1 << 20).unwrap();
         assert!(buffer.is_empty() && buffer.capacity() >= 1 << 20);
         assert!(buffers.take(1 << 20).is_none());
+    }
+
+    #[test]
+    fn lent_memory_comes_back_with_the_last_holder() {
+        let buffers = Arc::new(Buffers::default());
+        let lent = buffers.lend(fragment(1 << 20));
+        let slice = lent.slice(5..9);
+        drop(lent);
+        assert!(buffers.take(1 << 20).is_none(), "still held");
+        drop(slice);
+        assert!(buffers.take(1 << 20).is_some());
     }
 
     #[test]

@@ -110,7 +110,7 @@ type BodyFrame = Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>;
 struct Pending {
     number: FragmentNumber,
     timecode_ms: i64,
-    bytes: Bytes,
+    size_bytes: usize,
     since: Duration,
     persisting: Persisting,
 }
@@ -247,8 +247,7 @@ impl Connection {
 
     fn take_persisted(&mut self, result: Result<(), AppendFailure>, now: Now) {
         let Some(done) = self.pending.pop_front() else { return };
-        self.pending_bytes -= done.bytes.len();
-        self.app.buffers.give(done.bytes);
+        self.pending_bytes -= done.size_bytes;
         if result.is_ok() {
             let metrics = &self.app.metrics;
             metrics.put_media_fragments.inc();
@@ -290,7 +289,7 @@ impl Connection {
 
     async fn append(&mut self, ingested: IngestedFragment, now: Now) {
         let IngestedFragment { number, header, fragment, .. } = ingested;
-        let bytes = fragment.bytes.clone();
+        let size_bytes = fragment.bytes.len();
         let timecode_ms = fragment.timecode_ms;
         let whole = WholeFragment {
             meta: FragmentMeta {
@@ -303,11 +302,17 @@ impl Connection {
             },
             duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(0),
             frame_count: fragment.frame_count,
-            bytes: fragment.bytes,
+            bytes: self.app.buffers.lend(fragment.bytes),
         };
         let persisting = self.app.fragments.append(&self.key, &header.raw, whole).await;
-        self.pending_bytes += bytes.len();
-        self.pending.push_back(Pending { number, timecode_ms, bytes, since: now.mono, persisting });
+        self.pending_bytes += size_bytes;
+        self.pending.push_back(Pending {
+            number,
+            timecode_ms,
+            size_bytes,
+            since: now.mono,
+            persisting,
+        });
     }
 
     /// One acknowledgement is one piece, which leaves as one HTTP chunk.
