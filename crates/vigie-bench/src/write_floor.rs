@@ -60,8 +60,8 @@ fn sync_side_by_side(files: &[File]) -> std::io::Result<()> {
     std::thread::scope(|scope| {
         let sync = |lot: &[File]| lot.iter().try_for_each(File::sync_data);
         let threads: Vec<_> = files.chunks(lot).map(|lot| scope.spawn(move || sync(lot))).collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined.map(|synced| synced.unwrap_or_else(|_| Err(std::io::Error::other("died")))).collect()
+        let died = |_| Err(std::io::Error::other("a thread of the floor died"));
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(died))
     })
 }
 
