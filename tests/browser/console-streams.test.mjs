@@ -15,19 +15,20 @@ before(async () => {
 });
 after(() => browser.close());
 
-test("the first page is there in less than a second", async () => {
-  // The first load fills the browser's own caches of code; every one after it is what people see.
-  await page.goto(`${site.url}/console/`);
-  await page.getByRole("button", { name: "Sign in" }).waitFor();
-  const fresh = await openPage(browser, site.url);
-  const begun = performance.now();
-  await fresh.page.goto(`${site.url}/console/`);
-  await fresh.page.getByRole("button", { name: "Sign in" }).waitFor();
-  const took = performance.now() - begun;
-  console.log(`first load: ${Math.round(took)} ms`);
-  // On a machine that runs other tests beside this one; the figure for a quiet one is in docs/console.md.
-  assert.ok(took < 5000, `${took} ms`);
-  await fresh.context.close();
+test("the first page is there at once", async () => {
+  const loads = [];
+  for (let i = 0; i < 5; i += 1) {
+    // Each in a browser profile of its own, with nothing cached.
+    const fresh = await openPage(browser, site.url);
+    const begun = performance.now();
+    await fresh.page.goto(`${site.url}/console/`);
+    await fresh.page.getByRole("button", { name: "Sign in" }).waitFor();
+    loads.push(Math.round(performance.now() - begun));
+    await fresh.context.close();
+  }
+  console.log(`first load: ${loads.join(", ")} ms`);
+  // Less than one second on a machine of its own (docs/console.md); here other tests run beside it.
+  assert.ok(Math.min(...loads) < 2000, `${loads} ms`);
 });
 
 test("a wrong secret is refused in words", async () => {

@@ -11,7 +11,8 @@ export async function signIn(page, { url, keyId, secret }) {
 
 /** Goes to a page by the navigation. */
 export async function visit(page, name) {
-  const link = page.getByRole("navigation").getByRole("link", { name, exact: true });
+  // Before the crumbs, which may name the same page.
+  const link = page.getByRole("navigation").getByRole("link", { name, exact: true }).first();
   if (!(await link.isVisible())) await page.getByRole("button", { name: "Open navigation" }).click();
   await link.click();
 }
@@ -34,6 +35,8 @@ export async function inspect(page, name) {
     await page.waitForTimeout(500);
     await shoot(page, `${folder}/${name}-narrow.png`);
     await page.setViewportSize(wide);
+    const closed = page.getByRole("button", { name: "Open navigation" });
+    if (await closed.isVisible()) await closed.click();
   }
 }
 
