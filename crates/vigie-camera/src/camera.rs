@@ -44,8 +44,16 @@ impl Camera {
         config: CameraConfig,
         wall_clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, CameraError> {
-        let CameraConfig { listen, mounts, media, credentials, auth, udp_only, lose_every } =
-            config;
+        let CameraConfig {
+            listen,
+            mounts,
+            media,
+            credentials,
+            auth,
+            udp_only,
+            lose_every,
+            rtp_time_start,
+        } = config;
         if mounts == 0 {
             return Err(CameraError::Config("a camera needs at least one mount"));
         }
@@ -60,8 +68,16 @@ impl Camera {
         let presentation = media.presentation();
         let sdp = presentation.sdp(local_addr.ip());
         let track_count = presentation.tracks.len();
-        let offer =
-            Arc::new(Offer { mounts, track_count, sdp, credentials, auth, udp_only, lose_every });
+        let offer = Arc::new(Offer {
+            mounts,
+            track_count,
+            sdp,
+            credentials,
+            auth,
+            udp_only,
+            lose_every,
+            rtp_time_start,
+        });
         let shared = Arc::new(Shared::new(presentation, offer, Box::new(wall_clock)));
         let pacing = tokio::spawn(pacer::run(shared.clone()));
         let accepting = tokio::spawn(accept(shared.clone(), listener));

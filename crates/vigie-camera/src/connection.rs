@@ -185,6 +185,7 @@ impl Delivery for ClientDelivery<'_> {
         };
         let [ssrc, timestamp_base, sequence] = chance::random_u32s()?;
         if let Some(sender) = self.out.senders.get_mut(track) {
+            let timestamp_base = self.shared.offer.rtp_time_start.unwrap_or(timestamp_base);
             let mut new = Sender::new(route, ssrc, sequence as u16, timestamp_base);
             new.lose_every = self.shared.offer.lose_every;
             *sender = Some(new);

@@ -32,6 +32,7 @@ async fn serve(options: CameraOptions) -> Result<(), Failure> {
         },
         udp_only: options.udp_only,
         lose_every: options.lose_every,
+        rtp_time_start: None,
     };
     let clock = SystemClock::new();
     let camera = Camera::start(config, move || clock.now().wall).await.doing("start the camera")?;

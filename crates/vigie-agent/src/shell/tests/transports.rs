@@ -14,7 +14,7 @@ use vigie_store::disk::Disk;
 
 use super::sources::{collect, frames_of, media_uri, source};
 use super::*;
-use crate::core::{SourceEvent, SourceFrame};
+use crate::core::{FrameTime, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::rtsp_source::RtspSource;
@@ -257,4 +257,24 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
     assert!(found_after < Duration::from_secs(2), "{found_after:?}");
     running.abort();
     serving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rtp_time_that_wraps_goes_on() {
+    // A second before 32 bits of 90 kHz are used up.
+    let camera = camera(|config| config.rtp_time_start = Some(u32::MAX - 90_000)).await;
+    let (core, mut messages) = CoreHandle::for_test();
+    let running = tokio::spawn(source(media_uri(&camera.url(0)), core).run());
+    let (_, frames) = collect(&mut messages, 100).await;
+    running.abort();
+    let times =
+        frames.iter().filter(|frame| frame.track_number == 1).map(|frame| match frame.time {
+            FrameTime::Camera { media_us, .. } => media_us,
+            FrameTime::Wall(_) => panic!("a camera does not know the hub's time"),
+        });
+    let times: Vec<i64> = times.collect();
+    for pair in times.windows(2) {
+        // Fifteen pictures a second, and sound that outlasts them where the file begins anew.
+        assert!((66_000..200_000).contains(&(pair[1] - pair[0])), "{pair:?}");
+    }
 }
