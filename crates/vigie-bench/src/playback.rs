@@ -72,6 +72,8 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let cold = archive.first_pictures(&server, &credentials, Some(folder.path())).await?;
     let memory_before_mb = machine::memory_bytes(server.pid())? as f64 / 1e6;
     let live = live(&server, &credentials, &fragment, options).await?;
+    drop(server);
+    let floor = floor(folder.path(), &fragment, options).await?;
 
     let row = |name: &str, times: &[Duration], aim: &str| {
         let ms = |share| quantile(times, share).as_secs_f64() * 1000.0;
@@ -104,11 +106,14 @@ that was never read before. *Cold*: the media files and the index are evicted fr
 ## Viewers of one live stream
 
 {viewers} viewers, each with a session and a connection of its own, ask for the playlist each second and fetch every new
-fragment, for {seconds} s; one producer sends {rate:.1} Mbit/s in fragments of two seconds.
+fragment, for {seconds} s; one producer sends {rate:.1} Mbit/s in fragments of two seconds. The floor is a plain hyper
+server that sends a file of one such fragment to as many callers, each of whom asks for it every two seconds: without
+playlists, tokens, index, checksums or MP4.
 
 | | |
 | --- | ---: |
 | of the core | {cpu:.0} % |
+| the floor, sending the same | {floor_cpu:.0} % |
 | to the viewers | {sent:.0} MB/s |
 | fragments that a viewer got | {got:.1} of {made:.1} |
 | a media fragment, to its last byte: median | {media:.0} ms |
@@ -124,6 +129,7 @@ fragment, for {seconds} s; one producer sends {rate:.1} Mbit/s in fragments of t
         viewers = options.viewers,
         rate = fragment.len() as f64 * 8.0 / 1e6 / LIVE_INTERVAL.as_secs_f64(),
         cpu = live.cpu.as_secs_f64() / live.elapsed.as_secs_f64() * 100.0,
+        floor_cpu = floor.cpu_a_byte() * live.bytes as f64 / live.elapsed.as_secs_f64() * 100.0,
         sent = live.bytes as f64 / live.elapsed.as_secs_f64() / 1e6,
         got = live.fragments as f64 / options.viewers as f64,
         made = live.elapsed.as_secs_f64() / LIVE_INTERVAL.as_secs_f64(),
@@ -221,6 +227,51 @@ fn evict(folder: &Path) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Processor time of a plain server for the bytes that it sent.
+struct Floor {
+    cpu: Duration,
+    bytes: u64,
+}
+
+impl Floor {
+    fn cpu_a_byte(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.bytes.max(1) as f64
+    }
+}
+
+async fn floor(folder: &Path, fragment: &[u8], options: &Options) -> Outcome<Floor> {
+    let file = folder.join("fragment");
+    std::fs::write(&file, fragment)?;
+    let server = Server::files(&file)?;
+    let bytes = Arc::new(AtomicU64::new(0));
+    let until = Instant::now() + Duration::from_secs(options.seconds.min(10));
+    let cpu = machine::cpu_time(server.pid())?;
+    let mut viewers = JoinSet::new();
+    for number in 0..options.viewers {
+        let (address, bytes) = (server.address, Arc::clone(&bytes));
+        viewers.spawn(async move {
+            // As live viewers do: not all at one moment.
+            tokio::time::sleep(POLL * number as u32 / 500).await;
+            let mut viewer = Viewer::connect(address).await?;
+            while Instant::now() < until {
+                let begun = Instant::now();
+                let mut body = viewer.get("/").await?;
+                while let Some(frame) = body.frame().await {
+                    let length = frame?.data_ref().map_or(0, |data| data.len() as u64);
+                    bytes.fetch_add(length, Ordering::Relaxed);
+                }
+                tokio::time::sleep(LIVE_INTERVAL.saturating_sub(begun.elapsed())).await;
+            }
+            Outcome::Ok(())
+        });
+    }
+    while let Some(ended) = viewers.join_next().await {
+        ended??;
+    }
+    let cpu = machine::cpu_time(server.pid())? - cpu;
+    Ok(Floor { cpu, bytes: bytes.load(Ordering::Relaxed) })
 }
 
 struct Live {

@@ -1,5 +1,5 @@
-//! Makes sessions (KVS API_GetHLSStreamingSessionURL and API_GetDASHStreamingSessionURL): checks what is asked for against what is stored, and seals the
-//! answer into the session's token.
+//! Makes sessions (KVS API_GetHLSStreamingSessionURL and API_GetDASHStreamingSessionURL): checks what is asked for
+//! against what is stored, and seals the answer into the session's token.
 
 use bytes::Bytes;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;

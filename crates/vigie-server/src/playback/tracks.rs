@@ -120,6 +120,7 @@ pub(crate) fn refusal(error: &SampleError) -> KvsError {
     let kind = match error {
         SampleError::MissingCodecPrivate { .. } => ErrorKind::MissingCodecPrivateData,
         SampleError::InvalidCodecPrivate { .. } => ErrorKind::InvalidCodecPrivateData,
+        SampleError::InvalidFrame { .. } | SampleError::Fragment(_) => ErrorKind::InvalidMediaFrame,
         _ => ErrorKind::UnsupportedStreamMediaType,
     };
     KvsError::new(kind, format!("the stream cannot be played: {error}"))
@@ -155,5 +156,86 @@ impl Parameters {
         for &byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
+    use vigie_media::codec::CodecError;
+    use vigie_media::codec::aac::{self, AudioSpecificConfig};
+    use vigie_media::codec::g711::{self, Law};
+    use vigie_media::matroska::{Limits, writer};
+
+    use super::*;
+
+    fn sound(number: u64) -> Track {
+        let config = AudioSpecificConfig::aac_lc(48_000, 2).unwrap().to_vec();
+        aac::track(number, "sound", config.into()).unwrap()
+    }
+
+    fn picture(number: u64, codec_id: &str, codec_private: &'static [u8]) -> Track {
+        Track {
+            kind: TrackKind::Video,
+            codec_id: codec_id.to_owned(),
+            codec_private: codec_private.into(),
+            audio: None,
+            ..sound(number)
+        }
+    }
+
+    fn hls(container: ContainerFormat) -> Protocol {
+        let discontinuity = DiscontinuityMode::Never;
+        Protocol::Hls { container, discontinuity, display_timestamp: false }
+    }
+
+    const DASH: Protocol = Protocol::Dash { display_timestamp: false, display_number: false };
+
+    /// What is played of `tracks` as fragmented MP4 by HLS, as MPEG-TS, by DASH.
+    #[track_caller]
+    fn check(tracks: &[Track], expect: [Result<Codecs, ErrorKind>; 3]) {
+        let protocols = [hls(ContainerFormat::FragmentedMp4), hls(ContainerFormat::MpegTs), DASH];
+        let found = protocols.map(|protocol| {
+            let raw = writer::document_header(tracks);
+            let header = DocumentHeader::parse(&raw, Limits::KVS).unwrap();
+            let played = PlayedTracks::of(header, protocol);
+            played.map(|played| played.codecs).map_err(|error| error.kind)
+        });
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn what_cannot_be_played_is_refused_by_its_exception() {
+        let only = |audio| Ok(Codecs { video: None, audio: Some(audio) });
+        let (aac, alaw) = (only(AudioCodec::Aac), only(AudioCodec::G711));
+        let unsupported = Err(ErrorKind::UnsupportedStreamMediaType);
+        check(&[sound(1)], [aac; 3]);
+        check(&[g711::track(1, "a", Law::A, 8000, 1)], [unsupported, unsupported, alaw]);
+        check(&[picture(1, "V_MJPEG", b"x"), sound(2)], [unsupported; 3]);
+        let missing = Err(ErrorKind::MissingCodecPrivateData);
+        check(&[picture(1, "V_MPEG4/ISO/AVC", b""), sound(2)], [missing; 3]);
+        let invalid = Err(ErrorKind::InvalidCodecPrivateData);
+        check(&[picture(1, "V_MPEG4/ISO/AVC", b"nonsense"), sound(2)], [invalid; 3]);
+    }
+
+    #[test]
+    fn equal_parameters_share_their_number_and_others_do_not() {
+        let id = |tracks: &[Track]| {
+            let raw = writer::document_header(tracks);
+            let header = DocumentHeader::parse(&raw, Limits::KVS).unwrap();
+            PlayedTracks::of(header, DASH).unwrap().parameters_id
+        };
+        let named = Track { name: "another name".into(), ..sound(1) };
+        assert_eq!(id(&[sound(1)]), id(&[named]));
+        assert_ne!(id(&[sound(1)]), id(&[sound(2)]), "the track is numbered in the init segment");
+        let config = AudioSpecificConfig::aac_lc(44_100, 2).unwrap().to_vec();
+        assert_ne!(id(&[sound(1)]), id(&[aac::track(1, "sound", config.into()).unwrap()]));
+    }
+
+    #[test]
+    fn a_frame_that_is_none_is_an_invalid_media_frame() {
+        let reason = CodecError::Truncated("a frame");
+        let error = SampleError::InvalidFrame { track_number: 1, timecode_ms: 5, reason };
+        assert_eq!(refusal(&error).kind, ErrorKind::InvalidMediaFrame);
     }
 }
