@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -109,3 +110,19 @@ def test_the_units_are_sound_and_hardened(unit, tmp_path):
         [analyze, "security", "--offline=true", "--threshold=20", copy], capture_output=True, text=True, timeout=60
     )
     assert secured.returncode == 0, secured.stdout
+
+
+def test_a_reload_takes_another_bandwidth_and_zone_without_a_restart(own_site, tmp_path):
+    agent = own_site.agent()
+    config = tmp_path / "vigie.toml"
+    config.write_text('[agent]\ntimezone = "UTC"\n')
+    agent.more = ["--config", str(config)]
+    agent.start()
+    config.write_text('[agent]\ntimezone = "Europe/Paris"\nupload_bandwidth_bytes_per_second = 50000\n')
+    agent.process.signal(signal.SIGHUP)
+    eventually(lambda: "upload_bytes_per_second=50000" in agent.process.log(), 20, "it is taken")
+    config.write_text("[agent]\nno such thing\n")
+    agent.process.signal(signal.SIGHUP)
+    eventually(lambda: "the former one stays" in agent.process.log(), 20, "a broken file is said")
+    agent.process.assert_running()
+    assert agent.is_ready()

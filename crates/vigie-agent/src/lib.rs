@@ -11,6 +11,6 @@ pub mod core;
 pub mod ledger;
 pub mod shell;
 
-pub use shell::agent::{Agent, AgentConfig, AgentError};
+pub use shell::agent::{Agent, AgentConfig, AgentError, LiveSettings};
 pub use shell::api_client::{ApiClient, Endpoints};
 pub use shell::credentials::CredentialsChain;

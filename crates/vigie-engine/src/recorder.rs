@@ -221,6 +221,11 @@ impl Recorder {
         }
     }
 
+    /// The schedule is read in another zone from now on; the next event acts by it.
+    pub fn set_zone(&mut self, zone: TimeZone) {
+        self.windows.set_zone(zone);
+    }
+
     /// Where the job stands.
     pub fn state(&self) -> &State {
         &self.state

@@ -198,6 +198,12 @@ impl ScheduleTracker {
         &self.schedule
     }
 
+    /// Another zone from now on.
+    pub fn set_zone(&mut self, zone: TimeZone) {
+        let schedule = self.schedule.clone();
+        *self = Self::new(schedule, zone);
+    }
+
     /// The same zone with another schedule.
     pub fn set_schedule(&mut self, schedule: Schedule) {
         self.schedule = schedule;

@@ -9,8 +9,25 @@ use clap::{Command, CommandFactory, FromArgMatches};
 use crate::cli::Cli;
 use crate::failure::Failure;
 
-/// Parses the command line, with the environment and the configuration file behind it.
+/// Parses the command line, with the environment and the configuration file behind it. Ends the process where the
+/// parser has the last word: usage errors, `--help`.
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
+    let (command, arguments) = with_file(arguments)?;
+    let matches = command.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
+    Cli::from_arg_matches(&matches).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The same once more, while the process runs: the file may have changed.
+pub fn parse_again() -> Result<Cli, Failure> {
+    let (command, arguments) = with_file(std::env::args_os().collect())?;
+    let matches = command.try_get_matches_from(arguments);
+    matches
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The parser with the values of the configuration file as defaults.
+fn with_file(arguments: Vec<OsString>) -> Result<(Command, Vec<OsString>), Failure> {
     let mut command = Cli::command();
     if let Some(path) = config_path(&arguments) {
         let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -22,8 +39,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
         command = with_defaults(command, &text)
             .map_err(|message| Failure::usage(format!("{}: {message}", path.display())))?;
     }
-    let matches = command.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
-    Cli::from_arg_matches(&matches).map_err(|error| Failure::usage(error.to_string()))
+    Ok((command, arguments))
 }
 
 /// `--config` of a command line that may not be complete without the file it names.

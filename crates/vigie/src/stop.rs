@@ -37,7 +37,8 @@ pub fn requested() -> Result<impl Future<Output = ()> + Send + 'static, Failure>
 async fn terminal_ended(hangup: &mut Signal) {
     while hangup.recv().await.is_some() && !std::io::stdin().is_terminal() {
         tracing::info!(
-            "SIGHUP: nothing to do; changed certificates and a moved audit log are noticed without it"
+            "SIGHUP does not end a service; changed certificates, access keys and a moved audit log are noticed \
+             without it"
         );
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::tz::TimeZone;
 use vigie_engine::clock::Now;
 use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder;
@@ -78,6 +79,8 @@ pub enum Event {
         /// For so long, until now.
         lasted: Duration,
     },
+    /// The operator has set another zone for the schedules.
+    ZoneChanged(TimeZone),
     /// The program ends: seal what is open, commit, stop.
     Shutdown,
 }

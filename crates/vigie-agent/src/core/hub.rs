@@ -145,6 +145,7 @@ impl Hub {
                 job.upload_event(&session, event, world, now);
             }),
             Event::Paused { lasted } => self.paused(lasted, now),
+            Event::ZoneChanged(zone) => self.set_zone(zone, now),
             Event::Shutdown => self.shut_down(now),
         }
         self.settle(now);
@@ -514,6 +515,17 @@ impl Hub {
             }
         };
         self.streams.iter().map(report).collect()
+    }
+
+    /// The schedules are read in another zone from now on.
+    fn set_zone(&mut self, zone: TimeZone, now: Now) {
+        for job in self.jobs.values_mut() {
+            job.record.recorder.set_zone(zone.clone());
+            job.upload.uploader.set_zone(zone.clone());
+            job.tick(&mut self.world, now);
+            job.settled(&mut self.world, now);
+        }
+        self.world.zone = zone;
     }
 
     /// The graceful end: everything that is open is ended where it is and made durable.

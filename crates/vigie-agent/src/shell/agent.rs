@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
+use tokio::sync::mpsc;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_engine::pulse::Pulse;
@@ -20,6 +21,7 @@ use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
 use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
 use crate::shell::camera_tls::{CameraTls, CameraTlsError};
+use crate::shell::core_thread::CoreHandle;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::executor::Executor;
 use crate::shell::upload_pace::UploadPace;
@@ -123,6 +125,15 @@ pub struct Agent {
     listener: TcpListener,
     pulse: Option<Pulse>,
     pace: UploadPace,
+    settings: Option<mpsc::UnboundedReceiver<LiveSettings>>,
+}
+
+/// What an operator may change while the agent runs.
+pub struct LiveSettings {
+    /// The zone of the schedules.
+    pub time_zone: TimeZone,
+    /// Bytes a second that all uploads together may take; `None`: as fast as it goes.
+    pub upload_bytes_per_second: Option<u64>,
 }
 
 /// How often what was recorded is made durable: a power cut costs at most so much.
@@ -190,7 +201,18 @@ impl Agent {
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
         let pace = UploadPace::new(config.upload_bytes_per_second, clock.clone());
-        Ok(Self { pace, pulse: None, hub, reader, api, clock, disk, camera_tls, listener })
+        Ok(Self {
+            settings: None,
+            pace,
+            pulse: None,
+            hub,
+            reader,
+            api,
+            clock,
+            disk,
+            camera_tls,
+            listener,
+        })
     }
 
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
@@ -208,18 +230,28 @@ impl Agent {
         Self { pulse: Some(pulse), ..self }
     }
 
+    /// Works by each of these from when it comes.
+    #[must_use]
+    pub fn with_settings(self, settings: mpsc::UnboundedReceiver<LiveSettings>) -> Self {
+        Self { settings: Some(settings), ..self }
+    }
+
     /// Runs until `shutdown` is ready, then ends in order: what is open is sealed and made durable.
     ///
     /// # Errors
     ///
     /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
-        let Self { pace, pulse, hub, reader, api, clock, disk, camera_tls, listener } = self;
+        let Self { settings, pace, pulse, hub, reader, api, clock, disk, camera_tls, listener } =
+            self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
             core_thread::start(hub, clock.clone(), pulse).map_err(AgentError::Threads)?;
         let status = tokio::spawn(status_server::serve(listener, core.clone()));
+        if let Some(settings) = settings {
+            tokio::spawn(follow(settings, pace.clone(), core.clone()));
+        }
         let executor = Executor {
             api,
             core: core.clone(),
@@ -244,6 +276,20 @@ impl Agent {
         match tokio::task::spawn_blocking(move || thread.join()).await {
             Ok(Ok(false)) => Ok(()),
             _ => Err(AgentError::DiskFailed),
+        }
+    }
+}
+
+/// Hands on what the operator changes.
+async fn follow(
+    mut settings: mpsc::UnboundedReceiver<LiveSettings>,
+    pace: UploadPace,
+    core: CoreHandle,
+) {
+    while let Some(LiveSettings { time_zone, upload_bytes_per_second }) = settings.recv().await {
+        pace.set(upload_bytes_per_second);
+        if !core.send(Event::ZoneChanged(time_zone)).await {
+            return;
         }
     }
 }

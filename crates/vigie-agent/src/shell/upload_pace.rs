@@ -1,6 +1,6 @@
 //! Holds uploads to the hub's bandwidth, see [`vigie_engine::bandwidth`]. Waits; decides nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vigie_engine::bandwidth::Bandwidth;
@@ -12,15 +12,23 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// The one limit of all uploads. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct UploadPace {
-    bandwidth: Option<Arc<Mutex<Bandwidth>>>,
+    bandwidth: Arc<Mutex<Option<Bandwidth>>>,
     clock: Arc<dyn Clock>,
 }
 
 impl UploadPace {
     /// At most so many bytes a second, or as fast as it goes.
     pub(crate) fn new(bytes_per_second: Option<u64>, clock: Arc<dyn Clock>) -> Self {
-        let bandwidth = bytes_per_second.map(|rate| Arc::new(Mutex::new(Bandwidth::new(rate))));
-        Self { bandwidth, clock }
+        Self { bandwidth: Arc::new(Mutex::new(bytes_per_second.map(Bandwidth::new))), clock }
+    }
+
+    /// Another limit from now on.
+    pub(crate) fn set(&self, bytes_per_second: Option<u64>) {
+        *self.bandwidth() = bytes_per_second.map(Bandwidth::new);
+    }
+
+    fn bandwidth(&self) -> MutexGuard<'_, Option<Bandwidth>> {
+        self.bandwidth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The monotonic clock.
@@ -30,17 +38,16 @@ impl UploadPace {
 
     /// The longest piece to ask for.
     pub(crate) fn piece_bytes(&self) -> usize {
-        let Some(bandwidth) = &self.bandwidth else { return PIECE_BYTES };
-        let bytes = bandwidth.lock().unwrap_or_else(PoisonError::into_inner).piece_bytes();
-        bytes.min(PIECE_BYTES)
+        self.bandwidth().map_or(PIECE_BYTES, |limit| limit.piece_bytes().min(PIECE_BYTES))
     }
 
     /// Returns when a piece of so many bytes may leave.
     pub(crate) async fn admitted(&self, bytes: usize) {
-        let Some(bandwidth) = &self.bandwidth else { return };
         let now = self.now();
-        let wait =
-            bandwidth.lock().unwrap_or_else(PoisonError::into_inner).admit(bytes as u64, now);
+        let wait = self
+            .bandwidth()
+            .as_mut()
+            .map_or(Duration::ZERO, |limit| limit.admit(bytes as u64, now));
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use vigie_agent::{Agent, AgentConfig, CredentialsChain};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use vigie_agent::{Agent, AgentConfig, CredentialsChain, LiveSettings};
 use vigie_store::OsDisk;
 
-use crate::cli::{AgentCommand, AgentOptions};
+use crate::cli::{AgentCommand, AgentOptions, Command};
 use crate::cmd::agent_status;
+use crate::config;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
 use crate::stop;
@@ -45,11 +48,47 @@ pub fn run(options: AgentOptions) -> Result<(), Failure> {
             Some(pulse) => agent.with_pulse(pulse),
             None => agent,
         };
+        let agent = agent.with_settings(settings_on_hangup()?);
         supervisor::ready();
         let stop = async {
             stop.await;
             supervisor::stopping();
         };
         agent.run(stop).await.doing("go on")
+    })
+}
+
+/// With each SIGHUP what the configuration file says then, as far as it can change while the agent runs.
+fn settings_on_hangup() -> Result<mpsc::UnboundedReceiver<LiveSettings>, Failure> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let mut hangup = signal(SignalKind::hangup()).doing("listen for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match live_settings() {
+                Ok(settings) => {
+                    tracing::info!(
+                        upload_bytes_per_second = settings.upload_bytes_per_second,
+                        "the configuration is read again: time zone and upload bandwidth"
+                    );
+                    if sender.send(settings).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the configuration cannot be read again; the former one stays");
+                }
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+fn live_settings() -> Result<LiveSettings, Failure> {
+    let Command::Agent(options) = config::parse_again()?.command else {
+        return Err(Failure::other("this is not the agent's command line"));
+    };
+    Ok(LiveSettings {
+        time_zone: zone::find(options.timezone.as_deref())?,
+        upload_bytes_per_second: options.upload_bandwidth_bytes_per_second,
     })
 }

@@ -343,3 +343,18 @@ fn a_group_of_pictures_that_is_longer_than_a_fragment_may_be_is_split_and_that_i
     assert_eq!(frame_counts, [78, 78]);
     assert!(fragments.iter().all(|fragment| fragment.entry.duration_ms <= 20_000));
 }
+
+#[test]
+fn another_zone_opens_its_windows_at_once() {
+    let mut bench = Bench::new();
+    let mut at_noon = edge_config();
+    at_noon.recorder_config.schedule_config = schedule("0 0 12 * * ?", 3600);
+    bench.configure(vec![configuration(1, at_noon)]);
+    bench.seconds(2);
+    // It is ten to twelve in UTC, and ten to one in Paris.
+    assert!(!bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })));
+    bench.event(Event::ZoneChanged(TimeZone::get("Europe/Paris").unwrap()));
+    bench.camera_opens();
+    bench.event(Event::ZoneChanged(TimeZone::UTC));
+    bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
+}
