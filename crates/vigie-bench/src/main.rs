@@ -21,6 +21,7 @@ mod producer;
 mod read;
 mod report;
 mod write_floor;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,10 @@ enum Command {
     Playback(playback::Options),
     /// Measure the edge agent's recording and print the table
     Agent(agent::Options),
+    /// Measure the media store by itself and print the tables
+    Store(store::Options),
+    /// A process that fills a store and waits to be killed (run by the benchmark itself)
+    StoreFill(store::FillOptions),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
     Hello,
     /// The floor: a plain server of one file (run by the benchmark itself)
@@ -81,6 +86,8 @@ struct ControlPlane {
 fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Options::parse().command {
+        Command::Store(options) => store::run(&options),
+        Command::StoreFill(options) => store::fill(&options),
         Command::Hello => runtime.block_on(hello::serve()),
         Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),

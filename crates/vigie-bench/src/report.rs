@@ -52,6 +52,8 @@ pub(crate) fn page(figures: &Figures) -> String {
     format!(
         "# Benchmarks
 
+By themselves: [the media store](benchmarks/store.md).
+
 `make bench` writes this page. The server runs on one core of its own, the load comes from another process on the
 other cores, over loopback. Every call is signed anew. Ratios are those of one run, against a floor measured in it.
 
@@ -93,7 +95,7 @@ of StartEdgeConfigurationUpdate to the hub's receipt, one durable commit include
 }
 
 /// The value that this part of the sorted values does not exceed.
-fn percentile(sorted: &[Duration], part: f64) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], part: f64) -> Duration {
     let rank = (part * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).or(sorted.last()).copied().unwrap_or_default()
 }

@@ -129,3 +129,26 @@ fn an_index_of_a_newer_program_is_refused() {
     assert_eq!(SqliteIndex::open(&path).map(|_| ()).unwrap_err().to_string(), newer);
     assert_eq!(SqliteIndex::open_read_only(&path).map(|_| ()).unwrap_err().to_string(), newer);
 }
+
+/// Indexes were made with SQLite's own page size before; it cannot change under way and need not.
+#[test]
+fn an_index_with_larger_pages_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "page_size", 4096).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    connection.execute_batch(include_str!("schema.sql")).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let mut index = SqliteIndex::open(&path).unwrap();
+    fill(&mut index, StreamId(1), 3);
+    drop(index);
+    let index = SqliteIndex::open(&path).unwrap();
+    let found = index.reader().media_files(StreamId(1)).unwrap();
+    assert_eq!(found.len(), 3);
+    drop(index);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 4096);
+}
