@@ -12,12 +12,16 @@ use super::open;
 use super::plain::PlainFile;
 use crate::Outcome;
 
+/// Cameras whose fragments share commits.
 const CAMERAS: usize = 64;
-const BYTES: usize = 192 << 20;
+/// Of each pattern.
+const BYTES: usize = 256 << 20;
 
 /// A way in which fragments come.
 struct Pattern {
     name: &'static str,
+    /// Few enough that media files grow and are rolled as they would in a day.
+    cameras: usize,
     fragment_bytes: usize,
     /// Fragments that share a commit; the hub's pattern has all cameras in each.
     fragments_per_commit: usize,
@@ -29,6 +33,7 @@ struct Pattern {
 const PATTERNS: [Pattern; 7] = [
     Pattern {
         name: "server, 2 s at 4 Mbit/s, a commit each",
+        cameras: 2,
         fragment_bytes: 1_000_000,
         fragments_per_commit: 1,
         growth: None,
@@ -36,6 +41,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "server, 1 s at 4 Mbit/s, a commit each",
+        cameras: 2,
         fragment_bytes: 500_000,
         fragments_per_commit: 1,
         growth: None,
@@ -43,6 +49,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "server, 1 s at 4 Mbit/s, 64 in a commit",
+        cameras: CAMERAS,
         fragment_bytes: 500_000,
         fragments_per_commit: CAMERAS,
         growth: None,
@@ -50,6 +57,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "hub, 64 cameras, 2 s at 4 Mbit/s, a commit each second",
+        cameras: CAMERAS,
         fragment_bytes: 1_000_000,
         fragments_per_commit: CAMERAS,
         growth: Some((2, 15)),
@@ -57,6 +65,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "hub, one camera, 2 s at 4 Mbit/s, a commit each second",
+        cameras: 2,
         fragment_bytes: 1_000_000,
         fragments_per_commit: 1,
         growth: Some((2, 15)),
@@ -64,6 +73,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "server, 100 KB, a commit each",
+        cameras: 2,
         fragment_bytes: 100_000,
         fragments_per_commit: 1,
         growth: None,
@@ -71,6 +81,7 @@ const PATTERNS: [Pattern; 7] = [
     },
     Pattern {
         name: "server, 100 KB, 64 in a commit",
+        cameras: CAMERAS,
         fragment_bytes: 100_000,
         fragments_per_commit: CAMERAS,
         growth: None,
@@ -114,13 +125,17 @@ fn store(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
         if pattern.growth.is_some() { StoreSettings::HUB } else { StoreSettings::SERVER };
     let mut store = open(folder, settings)?;
     let (header, cluster) = (media::header(), media::cluster(pattern.fragment_bytes));
+    // A stream comes into being once in its life.
+    for number in 0..pattern.cameras {
+        store.reserve_sequences(&media::key(number), 1)?;
+    }
     let before = written_bytes()?;
     let mut media_bytes = 0;
     let mut at = BEGIN;
     let mut camera = 0;
     while media_bytes < BYTES {
         let keys: Vec<String> = (0..pattern.fragments_per_commit)
-            .map(|number| media::key((camera + number) % CAMERAS))
+            .map(|number| media::key((camera + number) % pattern.cameras))
             .collect();
         camera = if pattern.growth.is_some() { camera } else { camera + keys.len() };
         let mut metas = Vec::new();
@@ -154,7 +169,7 @@ fn store(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
             }
         }
         media_bytes += keys.len() * cluster.len();
-        at = at.plus_millis(2000 * keys.len() as i64 / CAMERAS as i64 + 1);
+        at = at.plus_millis(2000 * keys.len() as i64 / pattern.cameras as i64 + 1);
     }
     store.close()?;
     let written = written_bytes()? - before;
@@ -165,8 +180,9 @@ fn store(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
 fn plain(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
     std::fs::create_dir_all(folder)?;
     let cluster = media::cluster(pattern.fragment_bytes);
-    let files: Result<Vec<PlainFile>, _> =
-        (0..CAMERAS).map(|number| PlainFile::create(&folder.join(number.to_string()))).collect();
+    let files: Result<Vec<PlainFile>, _> = (0..pattern.cameras)
+        .map(|number| PlainFile::create(&folder.join(number.to_string())))
+        .collect();
     let mut files = files?;
     let before = written_bytes()?;
     let mut media_bytes = 0;
@@ -176,7 +192,8 @@ fn plain(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
             pattern.growth.map_or_else(|| vec![vec![cluster.clone()]], |g| pieces(&cluster, g));
         for pieces in commits {
             for number in 0..pattern.fragments_per_commit {
-                let file = files.get_mut((camera + number) % CAMERAS).ok_or("no such file")?;
+                let file =
+                    files.get_mut((camera + number) % pattern.cameras).ok_or("no such file")?;
                 pieces.iter().try_for_each(|piece| file.append(piece))?;
                 file.sync()?;
             }
