@@ -3,19 +3,61 @@
 //! The order is what keeps the invariants: file contents, then directories, then one index transaction. Until that
 //! transaction is through nothing in memory counts as committed, so that a commit for which the index had no space
 //! can be tried again.
+//!
+//! The syncs wait for the disk, so they can be done elsewhere while more is appended: a commit is of what was appended
+//! when it began.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
-use crate::fragment::MediaFileState;
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFileState};
 use crate::index::Change;
 use crate::mark::marked_end;
 use crate::store::{CommitReport, FailedFragment, PersistedFragment, Store, StreamState};
-use crate::writer::MediaFileWriter;
+use crate::writer::{MediaFileWriter, OpenFragment};
+
+/// What a commit will tell the index of one file: what was appended when it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    /// So many of the file's uncommitted fragments.
+    entries: usize,
+    /// Its open fragment, so far.
+    open: Option<FragmentEntry>,
+    /// No more will come.
+    closing: bool,
+}
+
+/// The syncs of a commit that was begun ([`Store::begin_commit`]). They take long and need no store: run them on
+/// whatever thread, and hand the outcome to [`Store::finish_commit`].
+pub struct SyncJob {
+    disk: Arc<dyn Disk>,
+    files: Vec<(MediaFileId, Arc<dyn DiskFile>)>,
+    directories: Vec<PathBuf>,
+}
+
+/// What came of a [`SyncJob`].
+pub struct SyncOutcome {
+    files: BTreeMap<MediaFileId, io::Result<()>>,
+    directories: Vec<(PathBuf, io::Result<()>)>,
+}
+
+impl SyncJob {
+    /// Syncs each changed file once, side by side, then the directories of new files.
+    pub fn run(self) -> SyncOutcome {
+        let (ids, files): (Vec<_>, Vec<_>) = self.files.into_iter().unzip();
+        let mut outcomes = self.disk.sync_files(&files).into_iter();
+        let unknown = || Err(io::Error::other("the disk does not say whether it synced"));
+        let mut outcome = || outcomes.next().unwrap_or_else(unknown);
+        let files = ids.into_iter().map(|id| (id, outcome())).collect();
+        let outcomes = self.disk.sync_dirs(&self.directories);
+        let directories = self.directories.into_iter().zip(outcomes).collect();
+        SyncOutcome { files, directories }
+    }
+}
 
 impl Store {
     /// Makes all that was appended durable: syncs each changed file once, side by side, then the directories of new
@@ -25,21 +67,60 @@ impl Store {
     /// committed. `Err` means that nothing was committed: for want of space in the index (call again when there is
     /// some) or fatally ([`StoreError::is_fatal`]).
     pub fn commit(&mut self) -> Result<CommitReport, StoreError> {
+        let outcome = self.begin_commit()?.run();
+        self.finish_commit(outcome)
+    }
+
+    /// Begins a commit of what was appended until now. Until [`Store::finish_commit`] more may be appended, which is
+    /// the next commit's; nothing may be deleted, and no other commit begun ([`StoreError::Busy`]).
+    pub fn begin_commit(&mut self) -> Result<SyncJob, StoreError> {
+        self.check_idle()?;
+        self.is_committing = true;
+        let mut files = Vec::new();
+        let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
+        for stream in self.streams.values_mut() {
+            stream.uploaded_planned = stream.uploaded.len();
+            let closing = stream.closing.iter_mut().map(|writer| (writer, true));
+            for (writer, closing) in closing.chain(stream.writer.iter_mut().map(|w| (w, false))) {
+                let open = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0);
+                let open = open.map(OpenFragment::entry);
+                let entries = writer.uncommitted.len();
+                writer.planned = Some(Planned { entries, open, closing });
+                if writer.sync_error.is_some() {
+                    continue;
+                }
+                if std::mem::take(&mut writer.dirty) {
+                    files.push((writer.place.id, Arc::clone(&writer.file)));
+                }
+                if !writer.in_index && writer.has_fragments() {
+                    directories.insert(writer.directory.clone());
+                    if !stream.directory_synced {
+                        directories.insert(self.root.clone());
+                    }
+                }
+            }
+        }
+        let directories = directories.into_iter().collect();
+        Ok(SyncJob { disk: Arc::clone(&self.disk), files, directories })
+    }
+
+    /// Ends the commit that was begun; as [`Store::commit`].
+    pub fn finish_commit(&mut self, outcome: SyncOutcome) -> Result<CommitReport, StoreError> {
+        self.is_committing = false;
         self.check_failed()?;
-        self.sync_files();
-        self.sync_directories()?;
+        self.note_synced_files(outcome.files);
+        self.note_synced_directories(outcome.directories)?;
 
         let mut changes = Vec::new();
         let mut report = CommitReport::default();
         for stream in self.streams.values() {
-            for writer in &stream.closing {
-                plan(stream, writer, true, &mut changes, &mut report);
+            for writer in stream.closing.iter().chain(&stream.writer) {
+                plan(stream, writer, &mut changes, &mut report);
             }
-            if let Some(writer) = &stream.writer {
-                plan(stream, writer, false, &mut changes, &mut report);
-            }
-            if !stream.uploaded.is_empty() {
-                let sequences = stream.uploaded.clone();
+            if let Some(sequences) = stream.uploaded.get(..stream.uploaded_planned)
+                && !sequences.is_empty()
+            {
+                let sequences = sequences.to_vec();
                 changes.push(Change::MarkUploaded { stream: stream.id, sequences });
             }
         }
@@ -57,21 +138,17 @@ impl Store {
         Ok(report)
     }
 
-    /// Syncs what was written, each file once and all of them side by side.
-    fn sync_files(&mut self) {
-        let is_due = |writer: &MediaFileWriter| writer.dirty && writer.sync_error.is_none();
-        let writers = self.streams.values().flat_map(|s| s.writer.iter().chain(&s.closing));
-        let files: Vec<Arc<dyn DiskFile>> = writers
-            .filter(|writer| is_due(writer))
-            .map(|writer| Arc::clone(&writer.file))
-            .collect();
-        let mut outcomes = self.disk.sync_files(&files).into_iter();
+    /// Whatever takes files away waits for the end of a commit.
+    pub(crate) fn check_idle(&self) -> Result<(), StoreError> {
+        self.check_failed()?;
+        if self.is_committing { Err(StoreError::Busy) } else { Ok(()) }
+    }
+
+    fn note_synced_files(&mut self, mut outcomes: BTreeMap<MediaFileId, io::Result<()>>) {
         for stream in self.streams.values_mut() {
             let StreamState { writer, closing, size_bytes, .. } = stream;
-            for writer in writer.iter_mut().chain(&mut *closing).filter(|writer| is_due(writer)) {
-                writer.dirty = false;
-                let unknown = || Err(io::Error::other("the disk does not say whether it synced"));
-                if let Err(error) = outcomes.next().unwrap_or_else(unknown) {
+            for writer in writer.iter_mut().chain(&mut *closing) {
+                if let Some(Err(error)) = outcomes.remove(&writer.place.id) {
                     give_up(writer, error, size_bytes);
                 }
             }
@@ -81,27 +158,19 @@ impl Store {
         }
     }
 
-    fn sync_directories(&mut self) -> Result<(), StoreError> {
-        let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
-        for stream in self.streams.values_mut() {
-            for writer in stream.closing.iter().chain(&stream.writer) {
-                if writer.in_index || writer.sync_error.is_some() || !writer.has_fragments() {
-                    continue;
-                }
-                directories.insert(writer.directory.clone());
-                if !stream.directory_synced {
-                    directories.insert(self.root.clone());
-                }
-            }
-        }
-        let paths: Vec<PathBuf> = directories.iter().cloned().collect();
-        for (path, outcome) in paths.iter().zip(self.disk.sync_dirs(&paths)) {
-            self.directory_synced(path, outcome)?;
+    fn note_synced_directories(
+        &mut self,
+        outcomes: Vec<(PathBuf, io::Result<()>)>,
+    ) -> Result<(), StoreError> {
+        let mut synced: BTreeSet<PathBuf> = BTreeSet::new();
+        for (path, outcome) in outcomes {
+            self.directory_synced(&path, outcome)?;
+            synced.insert(path);
         }
         for stream in self.streams.values_mut() {
-            let new = stream.closing.iter().chain(&stream.writer);
-            stream.directory_synced |=
-                new.into_iter().any(|writer| directories.contains(&writer.directory));
+            let mut planned =
+                stream.closing.iter().chain(&stream.writer).filter(|w| w.planned.is_some());
+            stream.directory_synced |= planned.any(|writer| synced.contains(&writer.directory));
         }
         Ok(())
     }
@@ -144,7 +213,6 @@ fn give_up(writer: &mut MediaFileWriter, error: io::Error, stream_size_bytes: &m
 fn plan(
     stream: &StreamState,
     writer: &MediaFileWriter,
-    closing: bool,
     changes: &mut Vec<Change>,
     report: &mut CommitReport,
 ) {
@@ -173,8 +241,10 @@ fn plan(
         }
         return;
     }
-    let open = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0).map(|o| o.entry());
-    let mut entries = writer.uncommitted.clone();
+    // A file that came since the commit began is the next one's.
+    let Some(Planned { entries, open, closing }) = writer.planned else { return };
+    let mut entries: Vec<FragmentEntry> =
+        writer.uncommitted.iter().take(entries).copied().collect();
     if closing {
         // Only a broken file closes with a fragment open: it ends with its last whole frames.
         entries.extend(open);
@@ -202,8 +272,15 @@ fn plan(
 
 /// The transaction is through: memory follows.
 fn settle(disk: &dyn Disk, stream: &mut StreamState) {
-    stream.uploaded.clear();
-    for writer in std::mem::take(&mut stream.closing) {
+    let uploaded = stream.uploaded_planned.min(stream.uploaded.len());
+    stream.uploaded.drain(..uploaded);
+    for mut writer in std::mem::take(&mut stream.closing) {
+        if writer.sync_error.is_none() && !writer.planned.is_some_and(|planned| planned.closing) {
+            // It was closed since the commit began: the next one seals it.
+            advance(&mut writer);
+            stream.closing.push(writer);
+            continue;
+        }
         if writer.in_index || (writer.sync_error.is_none() && writer.has_fragments()) {
             continue;
         }
@@ -217,14 +294,20 @@ fn settle(disk: &dyn Disk, stream: &mut StreamState) {
         }
     }
     if let Some(writer) = &mut stream.writer {
-        writer.in_index = writer.has_fragments();
-        if let Some(last) = writer.uncommitted.last() {
-            writer.committed_end = marked_end(last);
-            writer.committed_open = None;
-        }
-        writer.uncommitted.clear();
-        if let Some(open) = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0) {
-            writer.committed_open = Some(open.entry());
-        }
+        advance(writer);
+    }
+}
+
+/// What was planned of a file that goes on is committed.
+fn advance(writer: &mut MediaFileWriter) {
+    let Some(Planned { entries, open, .. }) = writer.planned.take() else { return };
+    writer.in_index |= entries > 0 || open.is_some();
+    let mut committed = writer.uncommitted.drain(..entries.min(writer.uncommitted.len()));
+    if let Some(last) = committed.next_back() {
+        writer.committed_end = marked_end(&last);
+        writer.committed_open = None;
+    }
+    if open.is_some() {
+        writer.committed_open = open;
     }
 }

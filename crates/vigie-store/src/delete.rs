@@ -58,7 +58,7 @@ impl Store {
     /// Deletes whole media files. Those that are gone already are passed over; one that is open is refused, and
     /// then none is deleted. Done when this returns: the space is free.
     pub fn delete_media_files(&mut self, ids: &[MediaFileId]) -> Result<Deleted, StoreError> {
-        self.check_failed()?;
+        self.check_idle()?;
         let reader = self.index.reader();
         let mut deleted = Deleted::default();
         let mut changes = Vec::new();
@@ -136,7 +136,7 @@ impl Store {
     /// Erases a stream's place in the index: from now on none of it is there for anyone. Its files go with
     /// [`Store::reclaim`], which takes time where there are many; until then they count.
     pub fn begin_delete_stream(&mut self, key: &str) -> Result<Deleted, StoreError> {
-        self.check_failed()?;
+        self.check_idle()?;
         let mut deleted = Deleted::default();
         let Some(state) = self.streams.get(key) else { return Ok(deleted) };
         let id = state.id;
@@ -175,7 +175,7 @@ impl Store {
 
     /// Removes files of erased streams, at most `files_max` of them. One that cannot be removed stays for a later call.
     pub fn reclaim(&mut self, files_max: usize) -> Result<(), StoreError> {
-        self.check_failed()?;
+        self.check_idle()?;
         for _ in 0..files_max.max(1) {
             let Some(erased) = self.erased.front_mut() else { break };
             if let Some((path, size_bytes)) = erased.files.pop_front()

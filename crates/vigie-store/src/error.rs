@@ -120,7 +120,7 @@ pub enum StoreError {
         /// The sequence given.
         sequence: u64,
     },
-    /// The store thread has more requests waiting than it takes.
+    /// The store thread has more requests waiting than it takes, or a commit is under way that this has to wait for.
     #[error("the store is busy; try again")]
     Busy,
     /// The store thread has ended.

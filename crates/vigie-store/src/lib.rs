@@ -32,6 +32,7 @@ mod writer;
 
 pub use blocks::FragmentBlocks;
 pub use check::{Disagreement, check};
+pub use commit::{SyncJob, SyncOutcome};
 pub use delete::Deleted;
 pub use error::{IndexError, StoreError, describe};
 pub use fragment::{

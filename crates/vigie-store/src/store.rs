@@ -75,6 +75,8 @@ pub(crate) struct StreamState {
     pub(crate) closing: Vec<MediaFileWriter>,
     /// To be marked by the next commit.
     pub(crate) uploaded: Vec<u64>,
+    /// So many of these are in the commit that was begun.
+    pub(crate) uploaded_planned: usize,
     /// Files without an entry that could not be removed yet, and their bytes, which still count.
     pub(crate) leftovers: Vec<(PathBuf, u64)>,
     /// Its directory's own name was made durable in this run.
@@ -93,6 +95,7 @@ impl StreamState {
             writer: None,
             closing: Vec::new(),
             uploaded: Vec::new(),
+            uploaded_planned: 0,
             leftovers: Vec::new(),
             directory_synced: false,
         }
@@ -112,6 +115,8 @@ pub struct Store {
     pub(crate) next_stream_id: u64,
     /// Free bytes when last measured, less what was written since.
     free_bytes: u64,
+    /// A commit was begun and not finished.
+    pub(crate) is_committing: bool,
     /// The fatal error after which everything is refused.
     failed: Option<StoreError>,
 }
@@ -147,6 +152,7 @@ impl Store {
             next_media_file_id,
             next_stream_id,
             free_bytes: 0,
+            is_committing: false,
             failed: None,
         };
         store.measure_free_bytes()?;

@@ -1,5 +1,7 @@
 //! The store on a thread of its own, for the server: many connections append, one group commit answers them all.
 //!
+//! The syncs of a commit run on a second thread, so that fragments are written on while the disk is waited for.
+//!
 //! It decides when to commit: a short while after the first fragment that waits, or at once when many bytes wait.
 //! It reads no clock: the caller gives it one.
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::commit::{SyncJob, SyncOutcome};
 use crate::delete::Deleted;
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
@@ -51,10 +54,28 @@ impl Default for ThreadSettings {
 }
 
 enum Request {
-    Append { key: Arc<str>, header: Bytes, fragment: WholeFragment, reply: Reply<FragmentEntry> },
-    Reserve { key: Arc<str>, count: u64, reply: Reply<Range<u64>> },
-    DeleteMediaFiles { key: Arc<str>, ids: Vec<MediaFileId>, reply: Reply<Deleted> },
-    DeleteStream { key: Arc<str>, reply: Reply<Deleted> },
+    Append {
+        key: Arc<str>,
+        header: Bytes,
+        fragment: WholeFragment,
+        reply: Reply<FragmentEntry>,
+    },
+    Reserve {
+        key: Arc<str>,
+        count: u64,
+        reply: Reply<Range<u64>>,
+    },
+    DeleteMediaFiles {
+        key: Arc<str>,
+        ids: Vec<MediaFileId>,
+        reply: Reply<Deleted>,
+    },
+    DeleteStream {
+        key: Arc<str>,
+        reply: Reply<Deleted>,
+    },
+    /// The syncs of the commit under way are done.
+    Synced(SyncOutcome),
     Shutdown,
 }
 
@@ -79,6 +100,15 @@ impl StoreThread {
         monotonic: Monotonic,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(settings.requests_max);
+        let (jobs, waiting_jobs) = sync_channel::<SyncJob>(1);
+        let synced = sender.clone();
+        std::thread::Builder::new().name("store-sync".to_owned()).spawn(move || {
+            for job in waiting_jobs {
+                if synced.send(Request::Synced(job.run())).is_err() {
+                    return;
+                }
+            }
+        })?;
         let handle = StoreHandle { sender, reader: store.reader() };
         let body = Body {
             store,
@@ -87,6 +117,9 @@ impl StoreThread {
             waiting: BTreeMap::new(),
             bytes: 0,
             due: None,
+            jobs,
+            is_committing: false,
+            deferred: VecDeque::new(),
             deletions: VecDeque::new(),
             reclaim_later: false,
         };
@@ -176,7 +209,7 @@ impl Request {
             Self::DeleteMediaFiles { reply, .. } | Self::DeleteStream { reply, .. } => {
                 reply(Err(error));
             }
-            Self::Shutdown => {}
+            Self::Synced(_) | Self::Shutdown => {}
         }
     }
 }
@@ -191,6 +224,12 @@ struct Body {
     bytes: u64,
     /// When to commit, by `monotonic`.
     due: Option<Duration>,
+    /// To the thread that syncs.
+    jobs: SyncSender<SyncJob>,
+    /// A commit is under way.
+    is_committing: bool,
+    /// Requests that wait for its end.
+    deferred: VecDeque<Request>,
     /// Deletions that were begun.
     deletions: VecDeque<Deletion>,
     /// Files of erased streams could not be removed: tried again after the next commit, not before.
@@ -208,7 +247,7 @@ struct Deletion {
 impl Body {
     fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
         let outcome = self.serve(&receiver);
-        let outcome = outcome.and_then(|()| self.end());
+        let outcome = outcome.and_then(|()| self.end(&receiver));
         let error = outcome.clone().err().unwrap_or(StoreError::Closed);
         for (_, reply) in std::mem::take(&mut self.waiting) {
             reply(Err(error.clone()));
@@ -216,14 +255,21 @@ impl Body {
         for deletion in std::mem::take(&mut self.deletions) {
             (deletion.reply)(Err(error.clone()));
         }
-        for request in receiver.try_iter() {
+        for request in std::mem::take(&mut self.deferred).into_iter().chain(receiver.try_iter()) {
             request.refuse(error.clone());
         }
         outcome
     }
 
     /// The graceful end: what waits is persisted, what is deleted is gone.
-    fn end(&mut self) -> Result<(), StoreError> {
+    fn end(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
+        while self.is_committing {
+            match receiver.recv() {
+                Ok(Request::Synced(outcome)) => self.finish_commit(outcome)?,
+                Ok(request) => self.deferred.push_back(request),
+                Err(_) => return Err(StoreError::Closed),
+            }
+        }
         while !self.deletions.is_empty() {
             self.delete_some();
         }
@@ -247,23 +293,31 @@ impl Body {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
-                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => receiver.recv_timeout(due.saturating_sub((self.monotonic)())),
+                Some(due) if !self.is_committing => {
+                    receiver.recv_timeout(due.saturating_sub((self.monotonic)()))
+                }
+                _ => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match received {
                 Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(Request::Synced(outcome)) => {
+                    self.finish_commit(outcome)?;
+                    for request in std::mem::take(&mut self.deferred) {
+                        self.handle(request);
+                    }
+                    // However many requests come, what is deleted goes at last.
+                    self.reclaim_later = false;
+                    if self.has_work() {
+                        self.work();
+                    }
+                }
                 Ok(request) => self.handle(request),
                 Err(RecvTimeoutError::Timeout) if has_work => self.work(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let due = self.due.is_some_and(|due| (self.monotonic)() >= due);
-            if due || self.bytes >= self.settings.commit_bytes {
-                self.commit()?;
-                // However many requests come, what is deleted goes at last.
-                self.reclaim_later = false;
-                if self.has_work() {
-                    self.work();
-                }
+            if !self.is_committing && (due || self.bytes >= self.settings.commit_bytes) {
+                self.begin_commit()?;
             }
             self.store.check_failed()?;
         }
@@ -271,7 +325,9 @@ impl Body {
 
     /// Whether something is to be done that nobody waits for.
     fn has_work(&self) -> bool {
-        !self.deletions.is_empty() || (self.store.is_reclaiming() && !self.reclaim_later)
+        let has_some =
+            !self.deletions.is_empty() || (self.store.is_reclaiming() && !self.reclaim_later);
+        has_some && !self.is_committing
     }
 
     /// A bounded step of it.
@@ -287,6 +343,11 @@ impl Body {
 
     fn handle(&mut self, request: Request) {
         match request {
+            Request::DeleteMediaFiles { .. } | Request::DeleteStream { .. }
+                if self.is_committing =>
+            {
+                self.deferred.push_back(request);
+            }
             Request::Append { key, header, fragment, reply } => {
                 match self.store.append_fragment(&key, &header, &fragment) {
                     Ok(entry) => {
@@ -319,7 +380,7 @@ impl Body {
                 reply(result);
             }
             // Taken by `serve`.
-            Request::Shutdown => {}
+            Request::Synced(_) | Request::Shutdown => {}
         }
     }
 
@@ -356,13 +417,21 @@ impl Body {
         }
     }
 
-    /// Commits and answers. While the index has no space the fragments go on waiting.
-    fn commit(&mut self) -> Result<(), StoreError> {
-        match self.store.commit() {
+    /// Begins a commit of all that was appended until now; its syncs run on the other thread.
+    fn begin_commit(&mut self) -> Result<(), StoreError> {
+        let job = self.store.begin_commit()?;
+        self.bytes = 0;
+        self.due = None;
+        self.is_committing = true;
+        self.jobs.send(job).map_err(|_| StoreError::Closed)
+    }
+
+    /// Ends the commit and answers. While the index has no space the fragments go on waiting.
+    fn finish_commit(&mut self, outcome: SyncOutcome) -> Result<(), StoreError> {
+        self.is_committing = false;
+        match self.store.finish_commit(outcome) {
             Ok(report) => {
                 answer(&mut self.waiting, report);
-                self.bytes = 0;
-                self.due = None;
                 Ok(())
             }
             Err(error) if error.is_fatal() => Err(error),
@@ -373,6 +442,14 @@ impl Body {
                 Ok(())
             }
         }
+    }
+
+    /// A whole commit on this thread.
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let outcome = self.store.begin_commit()?.run();
+        self.bytes = 0;
+        self.due = None;
+        self.finish_commit(outcome)
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
+use crate::commit::Planned;
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFilePlace, WholeFragment};
@@ -56,6 +57,8 @@ pub(crate) struct MediaFileWriter {
     /// The open fragment as far as a commit made it durable, until a later one has it whole.
     pub(crate) committed_open: Option<FragmentEntry>,
     pub(crate) open: Option<OpenFragment>,
+    /// What the commit that was begun takes of it.
+    pub(crate) planned: Option<Planned>,
 }
 
 impl MediaFileWriter {
@@ -94,6 +97,7 @@ impl MediaFileWriter {
             committed_end: 0,
             committed_open: None,
             open: None,
+            planned: None,
         })
     }
 

@@ -68,11 +68,14 @@ impl World {
             match fragment.uploaded {
                 Uploaded::Yes => assert!(found.entry.uploaded, "{key} {sequence} not uploaded"),
                 Uploaded::No => assert!(!found.entry.uploaded, "{key} {sequence} uploaded"),
-                Uploaded::Asked if found.entry.uploaded => fragment.uploaded = Uploaded::Yes,
-                Uploaded::Asked => fragment.uploaded = Uploaded::No,
+                Uploaded::Asked | Uploaded::Planned if found.entry.uploaded => {
+                    fragment.uploaded = Uploaded::Yes;
+                }
+                Uploaded::Asked | Uploaded::Planned => fragment.uploaded = Uploaded::No,
             }
             fragment.state = State::Persisted;
             fragment.in_flight = false;
+            fragment.planned = None;
             // From now on it is what was found.
             fragment.written = found.entry.size_bytes as usize;
             fragment.committed = fragment.written;

@@ -36,6 +36,8 @@ pub(crate) struct FragmentModel {
     pub(crate) committed: usize,
     /// A commit was under way when the power went.
     pub(crate) in_flight: bool,
+    /// What the commit that was begun has of it: bytes, and whether it was whole.
+    pub(crate) planned: Option<(usize, bool)>,
     pub(crate) uploaded: Uploaded,
 }
 
@@ -58,6 +60,8 @@ pub(crate) enum Uploaded {
     No,
     /// Asked for, in no commit yet.
     Asked,
+    /// In the commit that was begun.
+    Planned,
     Yes,
 }
 
@@ -72,6 +76,7 @@ impl FragmentModel {
             whole: false,
             committed: 0,
             in_flight: false,
+            planned: None,
             uploaded: Uploaded::No,
         }
     }

@@ -301,13 +301,51 @@ impl World {
     }
 
     fn commit(&mut self) {
-        match self.store().commit() {
+        for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
+            let is_pending = fragment.state == State::Pending && fragment.written > 0;
+            fragment.planned = is_pending.then_some((fragment.written, fragment.whole));
+            if fragment.uploaded == Uploaded::Asked {
+                fragment.uploaded = Uploaded::Planned;
+            }
+        }
+        let result = match self.store().begin_commit() {
+            Ok(job) => {
+                self.go_on_while_it_commits();
+                let outcome = job.run();
+                self.go_on_while_it_commits();
+                self.store().finish_commit(outcome)
+            }
+            Err(error) => Err(error),
+        };
+        match result {
             Ok(report) => self.committed(&report),
             Err(error) => {
                 for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
                     fragment.in_flight |= fragment.state == State::Pending && self.disk.is_off();
+                    fragment.planned = None;
+                    if fragment.uploaded == Uploaded::Planned {
+                        fragment.uploaded = Uploaded::Asked;
+                    }
                 }
                 self.expect_error(&error);
+            }
+        }
+    }
+
+    /// What may be done between the beginning of a commit and its end: more comes, nothing goes.
+    fn go_on_while_it_commits(&mut self) {
+        while !self.disk.is_off() && self.chance.happens(400) {
+            let key = KEYS[self.chance.below(KEYS.len() as u64) as usize];
+            match self.chance.below(20) {
+                0..=7 if self.mode == Uncommitted::KeepWholeFrames => self.record(key),
+                0..=14 => self.append_whole(key),
+                15 => self.seal(key),
+                16..=17 => self.mark_uploaded(key),
+                _ => {
+                    let refused = self.store().delete_stream(key).unwrap_err();
+                    let is_busy = matches!(refused, StoreError::Busy);
+                    assert!(is_busy || self.disk.is_off(), "{refused:?}");
+                }
             }
         }
     }
@@ -315,7 +353,7 @@ impl World {
     fn committed(&mut self, report: &CommitReport) {
         for model in self.streams.values_mut() {
             for fragment in model.fragments.values_mut() {
-                if fragment.uploaded == Uploaded::Asked {
+                if fragment.uploaded == Uploaded::Planned {
                     fragment.uploaded = Uploaded::Yes;
                 }
             }
@@ -347,9 +385,10 @@ impl World {
         }
         for model in self.streams.values_mut() {
             for fragment in model.fragments.values_mut() {
+                let Some((written, whole)) = fragment.planned.take() else { continue };
                 if fragment.state == State::Pending {
-                    assert!(!fragment.whole, "a commit leaves no whole fragment out: {fragment:?}");
-                    fragment.committed = fragment.written;
+                    assert!(!whole, "a commit leaves no whole fragment out: {fragment:?}");
+                    fragment.committed = written;
                 }
             }
         }
