@@ -47,7 +47,7 @@ impl Default for ThreadSettings {
     fn default() -> Self {
         Self {
             commit_interval: Duration::from_millis(20),
-            commit_bytes: 32 << 20,
+            commit_bytes: 64 << 20,
             requests_max: 1024,
         }
     }
@@ -74,8 +74,8 @@ enum Request {
         key: Arc<str>,
         reply: Reply<Deleted>,
     },
-    /// The syncs of the commit under way are done.
-    Synced(SyncOutcome),
+    /// The syncs of a commit are done: their outcome is there.
+    Synced,
     Shutdown,
 }
 
@@ -101,10 +101,18 @@ impl StoreThread {
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(settings.requests_max);
         let (jobs, waiting_jobs) = sync_channel::<SyncJob>(1);
+        let (done, outcomes) = sync_channel::<SyncOutcome>(1);
         let synced = sender.clone();
         std::thread::Builder::new().name("store-sync".to_owned()).spawn(move || {
             for job in waiting_jobs {
-                if synced.send(Request::Synced(job.run())).is_err() {
+                // The outcome overtakes the requests that wait. Where none waits the thread sleeps and is woken; it
+                // looks for an outcome after each.
+                let ended = done.send(job.run()).is_err()
+                    || matches!(
+                        synced.try_send(Request::Synced),
+                        Err(TrySendError::Disconnected(_))
+                    );
+                if ended {
                     return;
                 }
             }
@@ -118,6 +126,7 @@ impl StoreThread {
             bytes: 0,
             due: None,
             jobs,
+            outcomes,
             is_committing: false,
             deferred: VecDeque::new(),
             deletions: VecDeque::new(),
@@ -209,7 +218,7 @@ impl Request {
             Self::DeleteMediaFiles { reply, .. } | Self::DeleteStream { reply, .. } => {
                 reply(Err(error));
             }
-            Self::Synced(_) | Self::Shutdown => {}
+            Self::Synced | Self::Shutdown => {}
         }
     }
 }
@@ -226,6 +235,8 @@ struct Body {
     due: Option<Duration>,
     /// To the thread that syncs.
     jobs: SyncSender<SyncJob>,
+    /// From it.
+    outcomes: Receiver<SyncOutcome>,
     /// A commit is under way.
     is_committing: bool,
     /// Requests that wait for its end.
@@ -247,7 +258,7 @@ struct Deletion {
 impl Body {
     fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
         let outcome = self.serve(&receiver);
-        let outcome = outcome.and_then(|()| self.end(&receiver));
+        let outcome = outcome.and_then(|()| self.end());
         let error = outcome.clone().err().unwrap_or(StoreError::Closed);
         for (_, reply) in std::mem::take(&mut self.waiting) {
             reply(Err(error.clone()));
@@ -262,13 +273,10 @@ impl Body {
     }
 
     /// The graceful end: what waits is persisted, what is deleted is gone.
-    fn end(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
-        while self.is_committing {
-            match receiver.recv() {
-                Ok(Request::Synced(outcome)) => self.finish_commit(outcome)?,
-                Ok(request) => self.deferred.push_back(request),
-                Err(_) => return Err(StoreError::Closed),
-            }
+    fn end(&mut self) -> Result<(), StoreError> {
+        if self.is_committing {
+            let outcome = self.outcomes.recv().map_err(|_| StoreError::Closed)?;
+            self.finish_commit(outcome)?;
         }
         while !self.deletions.is_empty() {
             self.delete_some();
@@ -288,8 +296,10 @@ impl Body {
     fn serve(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
         loop {
             let has_work = self.has_work();
+            let is_due =
+                !self.is_committing && self.due.is_some_and(|due| (self.monotonic)() >= due);
             let received = match self.due {
-                _ if has_work => receiver.try_recv().map_err(|error| match error {
+                _ if has_work || is_due => receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
@@ -300,23 +310,24 @@ impl Body {
             };
             match received {
                 Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Ok(Request::Synced(outcome)) => {
-                    self.finish_commit(outcome)?;
-                    for request in std::mem::take(&mut self.deferred) {
-                        self.handle(request);
-                    }
-                    // However many requests come, what is deleted goes at last.
-                    self.reclaim_later = false;
-                    if self.has_work() {
-                        self.work();
-                    }
-                }
                 Ok(request) => self.handle(request),
+                // What has come by now goes into the same commit.
+                Err(RecvTimeoutError::Timeout) if is_due => self.begin_commit()?,
                 Err(RecvTimeoutError::Timeout) if has_work => self.work(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let due = self.due.is_some_and(|due| (self.monotonic)() >= due);
-            if !self.is_committing && (due || self.bytes >= self.settings.commit_bytes) {
+            if let Ok(outcome) = self.outcomes.try_recv() {
+                self.finish_commit(outcome)?;
+                for request in std::mem::take(&mut self.deferred) {
+                    self.handle(request);
+                }
+                // However many requests come, what is deleted goes at last.
+                self.reclaim_later = false;
+                if self.has_work() {
+                    self.work();
+                }
+            }
+            if !self.is_committing && self.bytes >= self.settings.commit_bytes {
                 self.begin_commit()?;
             }
             self.store.check_failed()?;
@@ -380,7 +391,7 @@ impl Body {
                 reply(result);
             }
             // Taken by `serve`.
-            Request::Synced(_) | Request::Shutdown => {}
+            Request::Synced | Request::Shutdown => {}
         }
     }
 

@@ -16,8 +16,8 @@ use crate::{Outcome, machine};
 const STREAMS: usize = 64;
 /// Two seconds at 4 Mbit/s.
 const FRAGMENT_BYTES: usize = 1_000_000;
-/// A producer sends on while its last fragment waits for the commit.
-const FRAGMENTS_ON_THE_WAY: usize = 2;
+/// A producer sends on while its last fragments wait for their commit; a server has room for more.
+const FRAGMENTS_ON_THE_WAY: usize = 4;
 
 struct Rate {
     bytes_per_second: f64,
