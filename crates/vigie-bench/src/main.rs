@@ -20,8 +20,8 @@ mod process;
 mod producer;
 mod read;
 mod report;
-mod write_floor;
 mod store;
+mod write_floor;
 
 use std::path::{Path, PathBuf};
 
