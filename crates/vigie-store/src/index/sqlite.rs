@@ -21,7 +21,7 @@ use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan,
 const VERSION: i64 = 1;
 
 /// Small pages, because a commit writes one for each stream that has a new fragment.
-const PAGE_BYTES: u32 = 1024;
+const PAGE_BYTES: u32 = 512;
 
 /// The log is written into the database when it has grown by this: each page once, however often it changed since.
 const CHECKPOINT_BYTES: u32 = 4 << 20;
