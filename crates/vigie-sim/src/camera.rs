@@ -22,12 +22,14 @@ pub struct SimCamera {
     pub is_up: bool,
     /// Bytes that each frame has beyond what it needs, for worlds in which space runs short.
     pub padding_bytes: usize,
+    /// How much faster its clock runs than it sends, in millionths.
+    pub drift_ppm: i64,
     next_number: u64,
 }
 
 impl Default for SimCamera {
     fn default() -> Self {
-        Self { is_up: true, padding_bytes: 0, next_number: 0 }
+        Self { is_up: true, padding_bytes: 0, drift_ppm: 0, next_number: 0 }
     }
 }
 
@@ -54,18 +56,18 @@ impl SimCamera {
     pub fn next_batch(&mut self, now: Now) -> Vec<SourceFrame> {
         let first = self.next_number;
         self.next_number += FRAMES_PER_BATCH;
-        let padding_bytes = self.padding_bytes;
-        (first..self.next_number).map(|number| frame(number, padding_bytes, now)).collect()
+        (first..self.next_number).map(|number| self.frame(number, now)).collect()
     }
-}
 
-fn frame(number: u64, padding_bytes: usize, arrival: Now) -> SourceFrame {
-    let interval_us = FRAME_INTERVAL.as_micros() as i64;
-    SourceFrame {
-        track_number: 1,
-        time: FrameTime::Camera { media_us: number as i64 * interval_us, arrival },
-        key_frame: number.is_multiple_of(FRAMES_PER_GROUP),
-        data: padded(number, padding_bytes),
+    fn frame(&self, number: u64, arrival: Now) -> SourceFrame {
+        let sent_us = number as i64 * FRAME_INTERVAL.as_micros() as i64;
+        let media_us = sent_us + sent_us * self.drift_ppm / 1_000_000;
+        SourceFrame {
+            track_number: 1,
+            time: FrameTime::Camera { media_us, arrival },
+            key_frame: number.is_multiple_of(FRAMES_PER_GROUP),
+            data: padded(number, self.padding_bytes),
+        }
     }
 }
 

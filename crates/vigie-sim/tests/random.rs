@@ -1,4 +1,4 @@
-//! Random worlds: cuts, crashes, reboots and clock steps in any order. A failure prints its seed; [`replay`] takes it.
+//! Random worlds: cuts, crashes, reboots and clock steps in any order, under clocks that drift. A failure prints its seed; [`replay`] takes it.
 
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ fn live(seed: u64) {
     let _seed = Seed(seed);
     let mut chance = SimChance::new(seed ^ 0x5EED);
     let mut world = World::new(seed);
+    world.clock.drift(chance.below(1001) as i64 - 500);
+    world.camera.drift_ppm = chance.below(401) as i64 - 200;
     world.configure(World::edge_config());
     let mut held = Held::default();
     for _ in 0..STEPS {

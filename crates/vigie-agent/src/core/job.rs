@@ -217,6 +217,7 @@ impl Job {
             upload_lag_seconds: lag_ms as f64 / 1000.0,
             local_bytes: world.store.size_bytes(&self.key),
             local_fragments: totals.fragment_count,
+            gap: self.ledger.gap(),
             lost_fragments: self.ledger.losses.fragment_count,
             lost_bytes: self.ledger.losses.size_bytes,
             hours_until_full: self.seconds_until_full(disk_seconds, world).map(|s| s / 3600.0),

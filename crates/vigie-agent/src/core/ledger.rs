@@ -187,6 +187,11 @@ impl StreamLedger {
         }
     }
 
+    /// Why there is no media now; `None` while there is.
+    pub(super) fn gap(&self) -> Option<MediaGapReason> {
+        self.timeline.state().open.map(|open| open.reason)
+    }
+
     /// A fragment begins: whatever gap there was ends.
     pub(super) fn fragment_begun(
         &mut self,

@@ -1,5 +1,6 @@
 //! What the hub is doing, as numbers: the source of `/metrics` and `/readyz`.
 
+use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
 
 /// One reading of everything the hub counts.
@@ -47,6 +48,8 @@ pub struct StreamSnapshot {
     pub local_bytes: u64,
     /// Fragments on the hub's disk.
     pub local_fragments: u64,
+    /// Why no media is recorded now; `None` while there is.
+    pub gap: Option<MediaGapReason>,
     /// Fragments deleted by policy before they were uploaded.
     pub lost_fragments: u64,
     /// Bytes of those fragments.

@@ -83,6 +83,13 @@ impl Collector for SnapshotCollector {
                 MetricType::Gauge,
             )?)?;
         }
+        let help = "1 while nothing is recorded, with the reason";
+        let mut family = encoder.encode_descriptor("gap", help, None, MetricType::Gauge)?;
+        for stream in &self.0.streams {
+            let Some(reason) = stream.gap else { continue };
+            let labels = [("stream", stream.stream_name.as_str()), ("reason", reason.as_str())];
+            Value(MetricType::Gauge, 1.0).encode(family.encode_family(&labels)?)?;
+        }
         for (name, help, metric_type, value) in STREAM_METRICS {
             let mut family = encoder.encode_descriptor(name, help, None, *metric_type)?;
             for stream in &self.0.streams {
@@ -116,6 +123,7 @@ impl EncodeMetric for Value {
 
 #[cfg(test)]
 mod tests {
+    use vigie_kvs::shapes::media_ledger::MediaGapReason;
     use vigie_media::Timestamp;
 
     use super::*;
@@ -130,13 +138,20 @@ mod tests {
             lost_bytes: 3,
             ..StreamSnapshot::default()
         };
-        let text = render(HubSnapshot { in_contact: true, streams: vec![stream] }).unwrap();
+        let yard = StreamSnapshot {
+            stream_name: "yard".to_owned(),
+            gap: Some(MediaGapReason::SourceOffline),
+            ..StreamSnapshot::default()
+        };
+        let text = render(HubSnapshot { in_contact: true, streams: vec![stream, yard] }).unwrap();
+        assert!(!text.contains("vigie_agent_gap{stream=\"gate\""), "{text}");
         for line in [
             "vigie_agent_in_contact 1.0",
             "vigie_agent_recording{stream=\"gate\"} 1.0",
             "vigie_agent_frames_total{stream=\"gate\"} 7.0",
             "vigie_agent_last_frame_timestamp_seconds{stream=\"gate\"} 1700000000.25",
             "vigie_agent_lost_bytes_total{stream=\"gate\"} 3.0",
+            "vigie_agent_gap{stream=\"yard\",reason=\"SOURCE_OFFLINE\"} 1.0",
         ] {
             assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
         }
