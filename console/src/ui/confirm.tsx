@@ -1,12 +1,10 @@
 import Alert from "@cloudscape-design/components/alert";
-import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
-import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type ReactNode, useState } from "react";
 import { type Failure, failureOf } from "../api/failure";
+import { Dialog } from "./dialog";
 
 interface Props {
   title: string;
@@ -38,24 +36,7 @@ export function Confirm({ title, children, action, typed, run, close }: Props) {
     }
   };
   return (
-    <Modal
-      visible
-      header={title}
-      closeAriaLabel="Close"
-      onDismiss={close}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={close}>
-              Cancel
-            </Button>
-            <Button variant="primary" disabled={!ready} loading={busy} onClick={() => void confirm()}>
-              {action}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
+    <Dialog title={title} action={action} busy={busy} disabled={!ready} run={confirm} close={close}>
       <SpaceBetween size="m">
         {children}
         {typed !== undefined && (
@@ -70,6 +51,6 @@ export function Confirm({ title, children, action, typed, run, close }: Props) {
         )}
         {failure && <Alert type="error">{failure.message}</Alert>}
       </SpaceBetween>
-    </Modal>
+    </Dialog>
   );
 }

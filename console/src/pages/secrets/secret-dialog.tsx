@@ -1,15 +1,14 @@
 import Alert from "@cloudscape-design/components/alert";
-import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
-import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import { type Failure, failureOf } from "../../api/failure";
 import { changeSecret, createSecret } from "../../api/secrets";
 import { mediaUriFault, secretNameFault } from "../../logic/camera-uri";
+import { Dialog } from "../../ui/dialog";
 
 interface Props {
   /** The secret to give another value; a new one without it. */
@@ -44,23 +43,12 @@ export function SecretDialog({ secret, close, done }: Props) {
     }
   };
   return (
-    <Modal
-      visible
-      header={secret ? `New value for ${secret.name}` : "Create secret"}
-      closeAriaLabel="Close"
-      onDismiss={close}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={close}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={busy} onClick={() => void save()}>
-              {secret ? "Save" : "Create"}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
+    <Dialog
+      title={secret ? `New value for ${secret.name}` : "Create secret"}
+      action={secret ? "Save" : "Create"}
+      busy={busy}
+      run={save}
+      close={close}
     >
       <SpaceBetween size="l">
         {!secret && (
@@ -85,6 +73,6 @@ export function SecretDialog({ secret, close, done }: Props) {
         </FormField>
         {failure && <Alert type="error">{failure.message}</Alert>}
       </SpaceBetween>
-    </Modal>
+    </Dialog>
   );
 }

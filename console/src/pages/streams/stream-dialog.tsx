@@ -1,11 +1,8 @@
 import type { StreamInfo } from "@aws-sdk/client-kinesis-video";
 import Alert from "@cloudscape-design/components/alert";
-import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
 import FormField from "@cloudscape-design/components/form-field";
 import Grid from "@cloudscape-design/components/grid";
 import Input from "@cloudscape-design/components/input";
-import Modal from "@cloudscape-design/components/modal";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
@@ -13,6 +10,7 @@ import { useApi } from "../../api/api";
 import { type Failure, failureOf } from "../../api/failure";
 import { createStream, updateStream } from "../../api/streams";
 import { checkStreamForm, EMPTY_STREAM_FORM, retentionForm, retentionHours, type StreamForm } from "../../logic/stream-form";
+import { Dialog } from "../../ui/dialog";
 
 interface Props {
   /** The stream to change; a new one without it. */
@@ -50,23 +48,12 @@ export function StreamDialog({ stream, close, done }: Props) {
     }
   };
   return (
-    <Modal
-      visible
-      header={stream ? `Edit ${form.name}` : "Create stream"}
-      closeAriaLabel="Close"
-      onDismiss={close}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={close}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={busy} onClick={() => void save()}>
-              {stream ? "Save" : "Create"}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
+    <Dialog
+      title={stream ? `Edit ${form.name}` : "Create stream"}
+      action={stream ? "Save" : "Create"}
+      busy={busy}
+      run={save}
+      close={close}
     >
       <SpaceBetween size="l">
         {!stream && (
@@ -109,7 +96,7 @@ export function StreamDialog({ stream, close, done }: Props) {
         </FormField>
         {failure && <Alert type="error">{failure.message}</Alert>}
       </SpaceBetween>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,7 +1,4 @@
 import Alert from "@cloudscape-design/components/alert";
-import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
-import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import TagEditor, { type TagEditorProps } from "@cloudscape-design/components/tag-editor";
 import { useEffect, useState } from "react";
@@ -9,6 +6,7 @@ import { useApi } from "../../api/api";
 import { type Failure, failureOf } from "../../api/failure";
 import { changeTags, listTags } from "../../api/streams";
 import { tagChanges } from "../../logic/stream-form";
+import { Dialog } from "../../ui/dialog";
 import { useLoad } from "../../ui/load";
 
 interface Props {
@@ -41,24 +39,14 @@ export function TagsDialog({ streamName, close, done }: Props) {
     }
   };
   return (
-    <Modal
-      visible
+    <Dialog
       size="large"
-      header={`Tags of ${streamName}`}
-      closeAriaLabel="Close"
-      onDismiss={close}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={close}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={busy} disabled={!valid || !before.data} onClick={() => void save()}>
-              Save
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
+      title={`Tags of ${streamName}`}
+      action="Save"
+      busy={busy}
+      disabled={!valid || !before.data}
+      run={save}
+      close={close}
     >
       <SpaceBetween size="m">
         <TagEditor
@@ -72,6 +60,6 @@ export function TagsDialog({ streamName, close, done }: Props) {
         />
         {(failure ?? before.failure) && <Alert type="error">{(failure ?? before.failure)?.message}</Alert>}
       </SpaceBetween>
-    </Modal>
+    </Dialog>
   );
 }

@@ -32,8 +32,9 @@ impl CronExpression {
     /// ```
     /// use vigie_engine::cron::CronExpression;
     ///
-    /// let office_hours = CronExpression::parse("0 0 9-16 ? * MON-FRI").unwrap();
+    /// let office_hours = CronExpression::parse("0 0 9-16 ? * MON-FRI")?;
     /// assert_eq!(office_hours.words(), "Every hour from 09:00 to 16:00, Monday to Friday");
+    /// # Ok::<(), vigie_engine::cron::CronError>(())
     /// ```
     pub fn words(&self) -> String {
         let mut sentence = self.time_words();
