@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::client::Caller;
+use crate::options::Place;
 use crate::process::{Server, on_one_core};
 use crate::producer::Producer;
 use crate::{Outcome, machine, process};
@@ -28,21 +29,14 @@ pub(crate) struct Options {
     /// The program to measure, a release build
     #[arg(long)]
     vigie: PathBuf,
-    /// Where data is kept [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Measures, and writes the page.
 pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let document = media(folder.path())?;
     process::leave_the_core(cores)?;
     let limits = [("VIGIE_CLIP_FRAGMENTS_MAX", "100000"), ("VIGIE_CLIP_MB_MAX", "4000")];
@@ -108,7 +102,7 @@ are resident.
         size = size_bytes as f64 / 1e6,
         first = median(&first_bytes[1..]).as_secs_f64(),
     );
-    crate::publish(&page, options.page.as_deref())
+    options.place.publish(&page)
 }
 
 /// Ten minutes of a moving picture and a tone at 4 Mbit/s in all, as Matroska.

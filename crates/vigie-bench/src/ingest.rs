@@ -1,7 +1,6 @@
 //! PutMedia under load: many producers that send from memory as fast as they are taken, against a plain program that
 //! writes and syncs the same bytes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::client::Caller;
+use crate::options::Load;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
 use crate::{Outcome, machine, process, write_floor};
@@ -18,31 +18,11 @@ const PRODUCERS: usize = 64;
 /// Before counting begins: files, caches, the disk's own.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// What to measure, and where.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The program to measure, a release build
-    #[arg(long)]
-    vigie: PathBuf,
-    /// How long each load lasts
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Where data is kept, on the disk to measure [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
-}
-
 /// Measures, and writes the page.
-pub(crate) async fn run(options: &Options) -> Outcome<()> {
+pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     let server_cores = process::leave_half(cores)?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let time = Duration::from_secs(options.seconds);
     let fragment = Arc::new(fragment(0));
     let fragment_bytes = fragment.len() as f64;
@@ -123,5 +103,5 @@ It runs before and after. The other two rows are what such a program reaches in 
         core = cpu.as_secs_f64() / (bytes / 1e9),
         core_share = cpu.as_secs_f64() / elapsed.as_secs_f64(),
     );
-    crate::publish(&page, options.page.as_deref())
+    options.place.publish(&page)
 }

@@ -15,6 +15,7 @@ mod ingest;
 mod load;
 mod machine;
 mod measure;
+mod options;
 mod playback;
 mod process;
 mod producer;
@@ -23,7 +24,7 @@ mod report;
 mod store;
 mod write_floor;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -42,9 +43,9 @@ enum Command {
     /// Measure the control plane and print the tables
     ControlPlane(ControlPlane),
     /// Measure PutMedia and write its page
-    Ingest(ingest::Options),
+    Ingest(options::Load),
     /// Measure GetMedia and write its page
-    Read(read::Options),
+    Read(options::Load),
     /// Measure GetClip beside ffmpeg and write its page
     Clip(clip::Options),
     /// Measure HLS sessions and write their page
@@ -75,12 +76,8 @@ struct ControlPlane {
     /// Connected hubs
     #[arg(long, default_value_t = 1000)]
     hubs: usize,
-    /// Where the server keeps its data, on the disk to measure [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
+    #[command(flatten)]
+    place: options::Place,
 }
 
 fn main() -> Outcome<()> {
@@ -97,19 +94,7 @@ fn main() -> Outcome<()> {
         Command::Agent(options) => runtime.block_on(agent::run(&options)),
         Command::ControlPlane(options) => {
             let page = runtime.block_on(measure::control_plane(&options))?;
-            publish(&page, options.page.as_deref())
+            options.place.publish(&page)
         }
     }
-}
-
-/// Prints a page, and writes it.
-fn publish(page: &str, path: Option<&Path>) -> Outcome<()> {
-    println!("{page}");
-    if let Some(path) = path {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(path, page)?;
-    }
-    Ok(())
 }

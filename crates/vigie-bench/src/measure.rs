@@ -22,10 +22,7 @@ const UPDATES: usize = 4_000;
 pub(crate) async fn control_plane(options: &ControlPlane) -> Outcome<String> {
     let (processor, cores) = machine::processor()?;
     process::leave_the_core(cores)?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let time = Duration::from_secs(options.seconds);
     let nobody = Arc::new(Credentials {
         access_key_id: "AKIDEXAMPLE".to_owned(),

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use vigie_kvs::sigv4::Credentials;
 
 use crate::client::Caller;
+use crate::options::Place;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
 use crate::{Outcome, machine, process};
@@ -48,22 +49,15 @@ pub(crate) struct Options {
     /// Viewers of one live stream
     #[arg(long, default_value_t = 500)]
     viewers: usize,
-    /// Where data is kept [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Measures, and writes the page.
 pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     process::leave_the_core(cores)?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let (server, credentials) = Server::vigie(&options.vigie, folder.path()).await?;
     let credentials = Arc::new(credentials);
     let fragment = Arc::new(fragment(0));
@@ -138,7 +132,7 @@ playlists, tokens, index, checksums or MP4.
         playlist = quantile(&live.playlists, 0.5).as_secs_f64() * 1000.0,
         memory_mb = live.memory_bytes as f64 / 1e6,
     );
-    crate::publish(&page, options.page.as_deref())
+    options.place.publish(&page)
 }
 
 /// A stream of fragments that nobody has read.

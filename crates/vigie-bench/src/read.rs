@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use vigie_kvs::sigv4::Credentials;
 
 use crate::client::Caller;
+use crate::options::Load;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
 use crate::{Outcome, machine, process};
@@ -29,23 +30,6 @@ const LIVE: Duration = Duration::from_secs(10);
 /// A live producer sends a fragment so often.
 const LIVE_INTERVAL: Duration = Duration::from_millis(500);
 const WARM_UP: Duration = Duration::from_secs(2);
-
-/// What to measure, and where.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The program to measure, a release build
-    #[arg(long)]
-    vigie: PathBuf,
-    /// How long each load lasts
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Where data is kept [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
-}
 
 /// Bytes that readers got in a time, and the processor time of who sent them.
 struct Read {
@@ -72,13 +56,10 @@ impl Read {
 }
 
 /// Measures, and writes the page.
-pub(crate) async fn run(options: &Options) -> Outcome<()> {
+pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     process::leave_the_core(cores)?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let time = Duration::from_secs(options.seconds);
     let (server, credentials) = Server::vigie(&options.vigie, folder.path()).await?;
     let credentials = Arc::new(credentials);
@@ -127,7 +108,7 @@ server: {memory_mb:.0} MB.
         per_core = live.per_core_second() / 1e6,
         memory_mb = machine::memory_bytes(server.pid())? as f64 / 1e6,
     );
-    crate::publish(&page, options.page.as_deref())
+    options.place.publish(&page)
 }
 
 async fn create_stream(server: &Server, key: &Arc<Credentials>, name: &str) -> Outcome<()> {

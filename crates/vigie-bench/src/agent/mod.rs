@@ -11,7 +11,8 @@ mod recorders;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Outcome, machine, process, publish};
+use crate::options::Place;
+use crate::{Outcome, machine, process};
 use recorders::{Agent, Hub};
 
 /// How many cameras at once, one row each.
@@ -30,12 +31,8 @@ pub(crate) struct Options {
     /// How long each number of cameras is measured
     #[arg(long, default_value_t = 12)]
     seconds: u64,
-    /// Where what is recorded goes, on the disk to measure [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// One recorder with so many cameras.
@@ -53,10 +50,7 @@ pub(crate) struct Row {
 pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     process::leave_the_core(cores)?;
-    let folder = match &options.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let time = Duration::from_secs(options.seconds);
     let most = COUNTS.iter().copied().max().unwrap_or_default();
     let cameras = cameras::start(&options.vigie, folder.path(), most).await?;
@@ -74,7 +68,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         bits_per_second: cameras.bits_per_second,
         rows,
     });
-    publish(&page, options.page.as_deref())
+    options.place.publish(&page)
 }
 
 async fn agent(

@@ -13,22 +13,19 @@ use std::sync::Arc;
 
 use vigie_store::{OsDisk, SqliteIndex, Store, StoreSettings};
 
+use crate::options::Place;
 use crate::{Outcome, machine};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Where to write, on the disk to measure [default: the system's folder for temporary files]
-    #[arg(long)]
-    folder: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// How long each load lasts
     #[arg(long, default_value_t = 6)]
     seconds: u64,
     /// Fragments that a store is opened with
     #[arg(long, default_value_t = 500_000)]
     fragments: u64,
-    /// Write the page here as well
-    #[arg(long)]
-    page: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -44,13 +41,7 @@ pub(crate) fn fill(options: &FillOptions) -> Outcome<()> {
 
 /// Measures everything and prints the page.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
-    let folder = match &options.folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)?;
-            tempfile::tempdir_in(folder)?
-        }
-        None => tempfile::tempdir()?,
-    };
+    let folder = options.place.data_folder()?;
     let (processor, cores) = machine::processor()?;
     let amplification = amplification::measure(folder.path())?;
     let ingest = ingest::measure(folder.path(), options.seconds)?;
@@ -70,14 +61,7 @@ Measured on: {processor}, {cores} cores, Linux {}; load average at the end {}.
         machine::kernel()?,
         machine::load_average()?,
     );
-    println!("{page}");
-    if let Some(path) = &options.page {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        std::fs::write(path, page)?;
-    }
-    Ok(())
+    options.place.publish(&page)
 }
 
 /// A store in a folder, with its index on the disk.
