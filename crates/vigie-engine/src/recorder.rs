@@ -70,6 +70,11 @@ pub enum Event {
         /// The attempt that asked.
         attempt: u64,
     },
+    /// The secret was read, or could not be, before anything needs it.
+    SecretForeseen {
+        /// What an attempt would fail with.
+        failure: Option<Failure>,
+    },
     /// The source is open and its tracks are known.
     SourceOpened {
         /// The attempt that asked.
@@ -301,6 +306,9 @@ impl Recorder {
                     actions.push(Action::OpenSource { attempt });
                 }
             }
+            Event::SecretForeseen { failure } if self.state == State::WaitingForWindow => {
+                self.secret_foreseen(failure, now);
+            }
             Event::SourceOpened { attempt } if self.is_current(attempt) => {
                 if matches!(self.state, State::Connecting { .. }) {
                     self.state = State::Recording { since: now.mono, last_frame: now.mono };
@@ -337,6 +345,7 @@ impl Recorder {
             },
             // The answer of a session that is no more.
             Event::SecretResolved { .. }
+            | Event::SecretForeseen { .. }
             | Event::SourceOpened { .. }
             | Event::FramesStored { .. }
             | Event::LongGroupOfPictures { .. }
@@ -465,6 +474,19 @@ impl Recorder {
         let wait = self.backoff.next_wait(failure.longest_wait(), chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
+    }
+
+    /// What the next window would fail with is said while there is time to mend it.
+    fn secret_foreseen(&mut self, failure: Option<Failure>, now: Now) {
+        match failure {
+            Some(failure) => {
+                self.status.set(failure.outcome(), &failure.details(), now.wall);
+                self.last_failure = Some(failure);
+            }
+            None => {
+                self.last_failure.take_if(|failure| failure.is_of_secret());
+            }
+        }
     }
 
     fn folder_idle(&mut self, skipped: u64, now: Now) {

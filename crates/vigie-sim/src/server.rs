@@ -121,6 +121,11 @@ impl SimServer {
         self.store.is_some()
     }
 
+    /// Whether a producer is connected, or what one gave waits for its commit.
+    pub fn is_ingesting(&self) -> bool {
+        self.connections.iter().any(|one| !one.is_cut || !one.pending.is_empty())
+    }
+
     /// Reads what is persisted.
     pub fn reader(&self) -> Option<StoreReader> {
         self.store.as_ref().map(Store::reader)

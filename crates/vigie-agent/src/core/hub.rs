@@ -24,6 +24,7 @@ use super::event::{Event, Session};
 use super::job::{Job, store_key};
 use super::ledger::{Ledgers, REPORTED_MAX};
 use super::link::HubLink;
+use super::record::KnownSecret;
 use super::saved::{SavedConfigurations, SavedError, SavedStream, SavedStreams};
 use super::snapshot::HubSnapshot;
 use super::space::{erase_failure, plan_reserve};
@@ -119,6 +120,7 @@ impl Hub {
             Event::Tick => self.tick(now),
             Event::SyncAnswered { request, output } => {
                 if self.link.answered(request, output.cursor, now) {
+                    self.world.in_contact = true;
                     self.take_receipts(&output.ledgers);
                     if let Some(configurations) = output.configurations {
                         self.take(configurations, now);
@@ -127,6 +129,7 @@ impl Hub {
             }
             Event::SyncFailed { request, failure } => {
                 self.link.failed(request, failure, self.world.chance.as_mut(), now);
+                self.world.in_contact = self.link.in_contact();
             }
             Event::SecretResolved { session, secret_string } => {
                 self.with_job(&session, now, |job, world| {
@@ -311,7 +314,7 @@ impl Hub {
         }
         for (arn, job) in &self.jobs {
             if let Some(stream) = self.streams.get_mut(arn) {
-                stream.secret_string.clone_from(&job.record.secret);
+                stream.secret_string.clone_from(&job.record.secret.value);
                 stream.file_recorded = job.record.file_recorded;
                 stream.imports.clone_from(&job.record.imports);
             }
@@ -428,7 +431,7 @@ impl Hub {
         }
         let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.world, now)
             .map_err(disk_failure)?;
-        job.record.secret.clone_from(&stream.secret_string);
+        job.record.secret = KnownSecret::new(stream.secret_string.clone());
         job.record.file_recorded = stream.file_recorded;
         job.record.imports.clone_from(&stream.imports);
         self.jobs.insert(Arc::clone(arn), job);

@@ -113,6 +113,7 @@ impl Job {
 
     /// To be called after every event that concerned the job.
     pub(super) fn settled(&mut self, world: &mut World, now: Now) {
+        self.refresh_secret(world, now);
         let recorder = self.record.recorder.next_deadline(now);
         self.deadline = recorder.min(self.upload.uploader.next_deadline(now));
         self.follow_recorder(world, now);

@@ -5,7 +5,6 @@ mod frames;
 mod secret;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::edge_config::EdgePlan;
@@ -16,6 +15,7 @@ use vigie_media::{Timestamp, Track};
 use vigie_store::{FragmentOrder, StoreError};
 
 use self::frames::Recording;
+pub(super) use self::secret::KnownSecret;
 use self::secret::media_uri_of;
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
@@ -26,17 +26,13 @@ use super::world::World;
 /// The recorder of one stream and what it works with.
 pub(super) struct RecordJob {
     pub(super) recorder: Recorder,
-    /// The `SecretString` behind `MediaUriSecretArn` when it was last resolved.
-    pub(super) secret: Option<Sensitive>,
+    pub(super) secret: KnownSecret,
     /// The file is recorded to its end, and was so before this process started or is so since.
     pub(super) file_recorded: bool,
     /// What of a FILE_URI has been recorded.
     pub(super) imports: Imports,
     /// The frames that come go on in the middle of a group of pictures.
     continues: bool,
-    /// The next attempt asks for the secret before it uses a known one.
-    ask_first: bool,
-    asked_at: Option<Duration>,
     source: Option<OpenSource>,
     recording: Option<Recording>,
     /// The timecode of the stream's last fragment.
@@ -68,12 +64,10 @@ impl RecordJob {
         let schedule = plan.recorder_schedule.clone();
         Ok(Self {
             recorder: Recorder::new(schedule, plan.source, world.zone.clone(), now.wall),
-            secret: None,
+            secret: KnownSecret::default(),
             file_recorded: false,
             imports: Imports::default(),
             continues: false,
-            ask_first: false,
-            asked_at: None,
             source: None,
             recording: None,
             last_start: newest.map_or(Timestamp::MIN, |entry| entry.producer_timestamp),
@@ -106,14 +100,11 @@ impl Job {
 
     /// A configuration was applied.
     pub(super) fn source_configured(&mut self, former: &EdgePlan, world: &mut World, now: Now) {
-        self.record.ask_first = true;
+        self.record.secret.configured(!self.plan.has_same_source(former));
         self.record.file_recorded = false;
         // A file is recorded again by every new revision; a camera's session goes on if nothing about it changed.
         let is_same_camera =
             self.plan.source == SourceKind::Rtsp && self.plan.has_same_source(former);
-        if !self.plan.has_same_source(former) {
-            self.record.secret = None;
-        }
         let event = Event::ConfigChanged {
             schedule: self.plan.recorder_schedule.clone(),
             source: self.plan.source,
@@ -129,7 +120,7 @@ impl Job {
             return;
         }
         let kind = self.plan.source;
-        let media_uri = self.record.secret.as_ref().ok_or(Failure::SecretUnreadable);
+        let media_uri = self.record.secret.value.as_ref().ok_or(Failure::SecretUnreadable);
         match media_uri.and_then(|secret| media_uri_of(secret, kind)) {
             Ok(uri) => {
                 self.counters.sources_opened += 1;

@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
     pub(super) commit_at: Option<Duration>,
+    /// The service answered when it was last asked.
+    pub(super) in_contact: bool,
     /// Something is to be said to the service without waiting for its next answer.
     pub(super) news: bool,
     /// The saved configurations differ from what is on disk.
@@ -60,6 +62,7 @@ impl World {
             commit_interval,
             effects: Vec::new(),
             commit_at: None,
+            in_contact: false,
             news: true,
             unsaved: false,
             cramped: BTreeSet::new(),

@@ -90,6 +90,19 @@ impl Failure {
         }
     }
 
+    /// Whether a secret that is readable and of the right form ends it.
+    pub(super) fn is_of_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::SecretNotFound
+                | Self::SecretAccessDenied
+                | Self::SecretUnreachable
+                | Self::SecretUnreadable
+                | Self::SecretWithoutMediaUri
+                | Self::BadUri
+        )
+    }
+
     /// `JobStatusDetails`.
     pub fn details(&self) -> String {
         let fixed = match self {

@@ -357,6 +357,26 @@ fn a_failed_window_stays_said_after_it_closed() {
 }
 
 #[test]
+fn what_is_wrong_with_a_secret_is_said_before_its_window_opens_and_no_longer_than_it_is() {
+    let mut bench = Bench::new(windows("0 0 9 * * ?", 60), SourceKind::Rtsp);
+    bench.send(Event::Tick);
+    assert_eq!(bench.send(Event::SecretForeseen { failure: Some(Failure::SecretNotFound) }), "");
+    assert!(bench.status().starts_with("USER_ERROR the secret"), "{}", bench.status());
+    bench.send(Event::SecretForeseen { failure: None });
+    assert_eq!(bench.status(), "SUCCESS waiting for the next window of ScheduleConfig");
+    bench.send(Event::SecretForeseen { failure: Some(Failure::BadUri) });
+    // The window opens all the same, and what the camera says counts from there.
+    assert_eq!(bench.wait(3600.0), "resolve");
+    bench.connect();
+    bench.send(Event::SecretForeseen { failure: Some(Failure::SecretNotFound) });
+    assert_eq!(bench.status(), "SUCCESS recording");
+    bench.fail(Failure::WrongPassword);
+    bench.wait(60.0);
+    bench.send(Event::SecretForeseen { failure: None });
+    assert!(bench.status().starts_with("USER_ERROR the camera refuses"), "{}", bench.status());
+}
+
+#[test]
 fn windows_that_a_clock_was_set_over_are_said_to_be_missed_until_the_next_recording() {
     let missed = |bench: &Bench| {
         let missed = bench.job.missed();
@@ -434,6 +454,9 @@ fn any_event() -> impl Strategy<Value = (Event, bool)> {
         6 => Just(Event::FramesStored { attempt: 0 }),
         2 => failure.prop_map(|failure| Event::Failed { attempt: 0, failure }),
         1 => Just(Event::SourceEnded { attempt: 0 }),
+        1 => any::<bool>().prop_map(|fails| Event::SecretForeseen {
+            failure: fails.then_some(Failure::SecretNotFound),
+        }),
         1 => Just(Event::SpaceDenied(SpaceDenial::DiskReserveReached)),
         2 => Just(Event::SpaceFree),
         1 => any::<bool>().prop_map(|same_source| Event::ConfigChanged {

@@ -38,6 +38,8 @@ const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const DISK_BYTES: u64 = 1 << 30;
 /// The server's group commit.
 const SERVER_TICK: Duration = Duration::from_millis(20);
+/// How often the server looks at its deadlines while nobody uploads, so that weeks can be simulated.
+const SERVER_TICK_AT_REST: Duration = Duration::from_secs(1);
 const SECRET: &str = r#"{"MediaURI":"rtsp://user:password@camera/cam0"}"#;
 
 /// Something that arrives.
@@ -423,7 +425,8 @@ impl World {
     }
 
     fn server_tick(&mut self) {
-        self.deliver_after(SERVER_TICK, Delivery::ServerTick);
+        let next = if self.server.is_ingesting() { SERVER_TICK } else { SERVER_TICK_AT_REST };
+        self.deliver_after(next, Delivery::ServerTick);
         if !self.server.is_up() {
             return;
         }

@@ -1,5 +1,8 @@
 //! The camera's secret: when it is asked for, when what is known will do, and what URI is in it.
 //!
+//! It is asked for as soon as a configuration is applied, whether a window is open or not: a hub that loses its link
+//! before the first window must be able to record. Between windows it is kept fresh.
+//!
 //! Nothing here prints a secret or the URI in it.
 
 use std::time::Duration;
@@ -18,27 +21,89 @@ use crate::core::event::{CallFailure, Session};
 use crate::core::job::Job;
 use crate::core::world::World;
 
-/// A known secret is asked for again at most so often while the recorder goes on with it.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+/// A secret is asked for again at most so often while the recorder goes on with a known one, or waits for its window.
+const ASK_INTERVAL: Duration = Duration::from_secs(60);
+/// A known secret that nothing uses is asked for again after so long: Secrets Manager is paid by the call.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The secret behind `MediaUriSecretArn`, and how fresh it is.
+#[derive(Default)]
+pub(in crate::core) struct KnownSecret {
+    /// `SecretString`, when it was last resolved.
+    pub(in crate::core) value: Option<Sensitive>,
+    /// The next attempt asks before it uses a known one.
+    ask_first: bool,
+    asked_at: Option<Duration>,
+    /// The number of the first session that asked under the present configuration: answers to older ones may be about
+    /// another secret.
+    asked_from: Option<u64>,
+    answered_at: Option<Duration>,
+    /// The question that no source waits for.
+    refresh: Option<Session>,
+}
+
+impl KnownSecret {
+    /// As it was saved.
+    pub(in crate::core) fn new(value: Option<Sensitive>) -> Self {
+        Self { value, ..Self::default() }
+    }
+
+    /// A configuration was applied: what is known may be old. `is_another`: what is known is of another secret.
+    pub(super) fn configured(&mut self, is_another: bool) {
+        *self = Self { value: self.value.take().filter(|_| !is_another), ..Self::default() };
+        self.ask_first = true;
+    }
+
+    /// It is being asked for.
+    fn ask(&mut self, session: &Session, now: Now) {
+        self.asked_at = Some(now.mono);
+        self.asked_from.get_or_insert(session.number);
+    }
+
+    /// Whether it was asked for just now.
+    fn is_asked(&self, now: Now) -> bool {
+        self.asked_at.is_some_and(|at| now.mono.saturating_sub(at) < ASK_INTERVAL)
+    }
+
+    fn is_fresh(&self, now: Now) -> bool {
+        self.value.is_some()
+            && self.answered_at.is_some_and(|at| now.mono.saturating_sub(at) < REFRESH_INTERVAL)
+    }
+}
 
 impl Job {
+    /// Asks for the secret ahead of the window that will need it.
+    pub(in crate::core) fn refresh_secret(&mut self, world: &mut World, now: Now) {
+        let secret = &mut self.record.secret;
+        if !world.in_contact
+            || self.record.file_recorded
+            || secret.is_fresh(now)
+            || secret.is_asked(now)
+        {
+            return;
+        }
+        let session = world.new_session(&self.arn);
+        secret.ask(&session, now);
+        secret.refresh = Some(session.clone());
+        let secret_arn = self.plan.media_uri_secret_arn.clone();
+        world.effects.push(Effect::ResolveSecret { session, secret_arn });
+    }
+
     pub(super) fn resolve_secret(&mut self, attempt: u64, world: &mut World, now: Now) {
         let session = world.new_session(&self.arn);
         let record = &mut self.record;
         let failed_by_user = record.recorder.status().outcome == JobOutcome::UserError;
         let uses_known = record.file_recorded
-            || (record.secret.is_some() && !record.ask_first && !failed_by_user);
+            || (record.secret.value.is_some() && !record.secret.ask_first && !failed_by_user);
         record.source = Some(OpenSource {
             session: session.clone(),
             attempt,
             is_asked: false,
-            secret: record.secret.clone(),
+            secret: record.secret.value.clone(),
             clock: MediaClock::new(record.latest),
         });
-        let is_fresh =
-            record.asked_at.is_some_and(|at| now.mono.saturating_sub(at) < REFRESH_INTERVAL);
-        if !(record.file_recorded || uses_known && is_fresh) {
-            record.asked_at = Some(now.mono);
+        if !(record.file_recorded || uses_known && record.secret.is_asked(now)) {
+            record.secret.ask(&session, now);
             let secret_arn = self.plan.media_uri_secret_arn.clone();
             world.effects.push(Effect::ResolveSecret { session, secret_arn });
         }
@@ -57,11 +122,21 @@ impl Job {
         now: Now,
     ) {
         let record = &mut self.record;
-        if record.secret != secret {
-            record.secret.clone_from(&secret);
+        if record.secret.asked_from.is_none_or(|from| session.number < from) {
+            return;
+        }
+        if record.secret.value != secret {
+            record.secret.value.clone_from(&secret);
             world.unsaved = true;
         }
-        record.ask_first = false;
+        record.secret.answered_at = Some(now.mono);
+        record.secret.ask_first = false;
+        if record.secret.refresh.take_if(|refresh| refresh == session).is_some() {
+            // A source that is open goes on with what opened it; the next attempt uses this.
+            let uri = secret.as_ref().ok_or(Failure::SecretUnreadable);
+            let failure = uri.and_then(|secret| media_uri_of(secret, self.plan.source)).err();
+            return self.recorder_event(Event::SecretForeseen { failure }, world, now);
+        }
         let Some(source) = &mut record.source else { return };
         if source.session == *session && !source.is_asked {
             source.secret = secret;
@@ -87,6 +162,19 @@ impl Job {
         now: Now,
     ) {
         let record = &mut self.record;
+        let failure = secret_failure(failure);
+        if record.secret.refresh.take_if(|refresh| refresh == session).is_some() {
+            // What is known stays in use, and silence says nothing about the secret.
+            match &record.secret.value {
+                _ if failure == Failure::SecretUnreachable => {}
+                Some(_) => record.secret.answered_at = Some(now.mono),
+                None => {
+                    let failure = Some(failure);
+                    self.recorder_event(Event::SecretForeseen { failure }, world, now);
+                }
+            }
+            return;
+        }
         let Some(source) = record.source.as_ref().filter(|source| source.session == *session)
         else {
             return;
@@ -96,9 +184,8 @@ impl Job {
             return;
         }
         let attempt = source.attempt;
-        let failure = secret_failure(failure);
-        if failure == Failure::SecretUnreachable && record.secret.is_some() {
-            record.ask_first = false;
+        if failure == Failure::SecretUnreachable && record.secret.value.is_some() {
+            record.secret.ask_first = false;
             self.recorder_event(Event::SecretResolved { attempt }, world, now);
         } else {
             self.recorder_event(Event::Failed { attempt, failure }, world, now);

@@ -4,6 +4,7 @@ mod configurations;
 mod files;
 mod ledgers;
 mod recording;
+mod secrets;
 mod space;
 mod uploading;
 
@@ -342,15 +343,19 @@ impl Bench {
         session
     }
 
+    /// The newest question for the secret is answered; older ones never are.
     #[track_caller]
     fn resolve(&mut self, secret_string: Option<Sensitive>) -> Session {
-        let session = self.take("ResolveSecret", |effect| match effect {
+        let mut newest = None;
+        self.effects.retain(|effect| match effect {
             Effect::ResolveSecret { session, secret_arn } => {
                 assert_eq!(secret_arn.expose(), SECRET);
-                Some(session.clone())
+                newest = Some(session.clone());
+                false
             }
-            _ => None,
+            _ => true,
         });
+        let session = newest.expect("no ResolveSecret");
         self.event(Event::SecretResolved { session: session.clone(), secret_string });
         session
     }

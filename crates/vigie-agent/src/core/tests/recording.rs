@@ -76,8 +76,9 @@ fn media_exists_inside_the_window_and_nowhere_else() {
     // Opens for one minute, five minutes from the start.
     config.recorder_config.schedule_config = schedule("0 55 * * * ?", 60);
     bench.configure(vec![configuration(1, config)]);
+    bench.resolve(secret());
     bench.seconds(290);
-    assert!(!bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })));
+    assert!(!bench.has(|effect| matches!(effect, Effect::OpenSource { .. })));
     bench.seconds(10);
     let opens_at = START.plus_millis(300_000);
     let session = bench.camera_opens();
@@ -352,9 +353,14 @@ fn another_zone_opens_its_windows_at_once() {
     bench.configure(vec![configuration(1, at_noon)]);
     bench.seconds(2);
     // It is ten to twelve in UTC, and ten to one in Paris.
-    assert!(!bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })));
+    bench.resolve(secret());
+    assert!(!bench.has(|effect| matches!(effect, Effect::OpenSource { .. })));
     bench.event(Event::ZoneChanged(TimeZone::get("Europe/Paris").unwrap()));
-    bench.camera_opens();
+    let session = bench.take("OpenSource", |effect| match effect {
+        Effect::OpenSource { session, .. } => Some(session.clone()),
+        _ => None,
+    });
+    bench.source(&session, SourceEvent::Opened { tracks: tracks() });
     bench.event(Event::ZoneChanged(TimeZone::UTC));
     bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
 }
