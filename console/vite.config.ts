@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 const OUT = "out/dist";
 const BASE = "/console/";
 
-/** Writes a compressed twin beside each file that gets shorter by it; the server sends one or the other. */
+/** Writes compressed twins beside each file that gets shorter by it; the server sends what the browser takes. */
 function compressed(): Plugin {
   return {
     name: "compressed",
@@ -18,8 +18,14 @@ function compressed(): Plugin {
       await Promise.all(
         texts.map(async (name) => {
           const plain = await readFile(join(OUT, name));
-          const short = await promisify(gzip)(plain, { level: 9 });
-          if (short.length < plain.length) await writeFile(join(OUT, `${name}.gz`), short);
+          const params = { [constants.BROTLI_PARAM_SIZE_HINT]: plain.length };
+          const twins = {
+            br: await promisify(brotliCompress)(plain, { params }),
+            gz: await promisify(gzip)(plain, { level: 9 }),
+          };
+          for (const [suffix, short] of Object.entries(twins)) {
+            if (short.length < plain.length) await writeFile(join(OUT, `${name}.${suffix}`), short);
+          }
         }),
       );
     },

@@ -1,6 +1,9 @@
 """Runs the scripts of tests/browser: Node drives Debian's Chromium at a server that a test has started."""
 
+import contextlib
+import http.server
 import subprocess
+import threading
 
 from processes import REPOSITORY, clean_environment
 
@@ -20,3 +23,29 @@ def run(script, server, deadline_seconds=300, **environment):
     printed = (done.stdout + done.stderr).replace(secret, "…")
     assert done.returncode == 0, printed
     return printed
+
+
+@contextlib.contextmanager
+def outside(**deeds):
+    """Lets a script have something done that no page can do: `POST /name` does it. Gives the address for that."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            deed = deeds.get(self.path.removeprefix("/"))
+            if deed:
+                deed()
+            self.send_response(200 if deed else 404)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.server_port}"
+        finally:
+            listener.shutdown()
+            thread.join()

@@ -11,6 +11,8 @@ import pytest
 import browsers
 import media
 import processes
+from signing import own_operation
+from streams import create_stream
 from waiting import eventually
 
 
@@ -31,6 +33,25 @@ def test_the_console_is_part_of_the_program_and_let_no_other_origin_in(site):
 @pytest.mark.timeout(330)
 def test_streams_in_the_console(own_site):
     print(browsers.run("console-streams.test.mjs", own_site.server))
+
+
+@pytest.mark.timeout(330)
+def test_a_session_outlives_its_server_and_ends_with_its_key(own_site):
+    server = own_site.server
+    create_stream(server, "gate")
+    kinesisvideo = server.client("kinesisvideo")
+    for number in range(120):
+        kinesisvideo.tag_stream(StreamName="gate", Tags={"number": str(number)})
+    policy = {"Statement": [{"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": "*"}]}
+    made = own_operation(server, "/createAccessKey", PolicyDocument=json.dumps(policy), UserName="guest")["AccessKey"]
+    deeds = {
+        "stop": server.kill,
+        "start": server.start,
+        "revoke": lambda: own_operation(server, "/revokeAccessKey", AccessKeyId=made["AccessKeyId"]),
+    }
+    guest = {"GUEST_ID": made["AccessKeyId"], "GUEST_SECRET": made["SecretAccessKey"]}
+    with browsers.outside(**deeds) as control:
+        print(browsers.run("console-session.test.mjs", server, CONTROL=control, EVENTS="120", **guest))
 
 
 @pytest.mark.timeout(600)

@@ -5,10 +5,9 @@ import subprocess
 
 import media
 from processes import VIGIE
+from signing import own_operation
 from streams import NEVER, configure, wait_for_fragments, wait_in_sync
 from waiting import eventually
-
-import signing
 
 
 def status(agent, *options):
@@ -20,12 +19,6 @@ def status_json(agent, *options):
     answer = status(agent, "--json", *options)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
-
-
-def extension(server, path, body):
-    code, _, answer = signing.call(server, path, json.dumps(body).encode())
-    assert code == 200, answer
-    return json.loads(answer)
 
 
 def reasons(entries):
@@ -63,15 +56,15 @@ def test_a_hub_tells_why_there_is_no_media_on_the_spot_and_through_the_server(ow
     eventually(lambda: "HUB_OFF" in reasons(status_json(agent)["Streams"][0]["Gaps"]), 30, "the gap is told")
 
     def server_knows():
-        return "HUB_OFF" in reasons(extension(server, "/listMediaGaps", {"StreamName": "told"})["Gaps"])
+        return "HUB_OFF" in reasons(own_operation(server, "/listMediaGaps", StreamName="told")["Gaps"])
 
     eventually(server_knows, 60, "the server knows of the gap")
-    hub = extension(server, "/describeHub", {"HubDeviceArn": agent.hub_device_arn})
+    hub = own_operation(server, "/describeHub", HubDeviceArn=agent.hub_device_arn)
     assert hub["Hub"]["InContact"] is True
     (stream,) = hub["Streams"]
     assert stream["StreamName"] == "told" and stream["Losses"] == {"FragmentCount": 0, "SizeBytes": 0}
     assert stream["LocalMedia"]["SizeBytes"] > 0
-    assert agent.hub_device_arn in [one["HubDeviceArn"] for one in extension(server, "/listHubs", {})["Hubs"]]
+    assert agent.hub_device_arn in [one["HubDeviceArn"] for one in own_operation(server, "/listHubs")["Hubs"]]
 
     # Stopped in order: the ledgers are as readable as before.
     agent.process.stop()
@@ -90,7 +83,7 @@ def test_what_is_not_uploaded_is_told(own_site):
     wait_in_sync(server, "kept")
 
     def waits():
-        gaps = extension(server, "/listMediaGaps", {"StreamName": "kept"})["Gaps"]
+        gaps = own_operation(server, "/listMediaGaps", StreamName="kept")["Gaps"]
         return "NOT_UPLOADED" in reasons(gaps)
 
     eventually(waits, 60, "the server knows that media waits on the hub")

@@ -29,15 +29,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = file.strip_prefix(&dist)?.to_str().ok_or("a file name is not UTF-8")?;
         let mut hash = DefaultHasher::new();
         fs::read(file)?.hash(&mut hash);
-        let mut compressed = file.clone().into_os_string();
-        compressed.push(".gz");
-        let gzip = match Path::new(&compressed).is_file() {
-            true => format!("Some(include_bytes!({compressed:?}))"),
-            false => "None".to_owned(),
+        let twin = |suffix: &str| {
+            let mut compressed = file.clone().into_os_string();
+            compressed.push(suffix);
+            match Path::new(&compressed).is_file() {
+                true => format!("Some(include_bytes!({compressed:?}))"),
+                false => "None".to_owned(),
+            }
         };
+        let (brotli, gzip) = (twin(".br"), twin(".gz"));
         writeln!(
             table,
-            "Asset {{ name: {name:?}, hash: {}, plain: include_bytes!({file:?}), gzip: {gzip} }},",
+            "Asset {{ name: {name:?}, hash: {}, plain: include_bytes!({file:?}), brotli: {brotli}, gzip: {gzip} }},",
             hash.finish()
         )?;
     }
@@ -52,7 +55,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_none_or(|extension| extension != "gz") {
+        } else if path.extension().is_none_or(|extension| extension != "gz" && extension != "br") {
             files.push(path);
         }
     }

@@ -31,7 +31,7 @@ export async function inspect(page, name) {
   }
   await setMode(page, "light");
   if (folder) {
-    await page.setViewportSize({ width: 400, height: 860 });
+    await page.setViewportSize({ width: 375, height: 812 });
     await page.waitForTimeout(500);
     await shoot(page, `${folder}/${name}-narrow.png`);
     await page.setViewportSize(wide);
@@ -41,11 +41,18 @@ export async function inspect(page, name) {
 }
 
 async function shoot(page, path) {
+  await page.evaluate(() => scrollTo(0, 0));
   await page.waitForTimeout(500);
-  await page.screenshot({ path, animations: "disabled" });
+  await page.screenshot({ path, animations: "disabled", fullPage: true });
 }
 
 async function setMode(page, mode) {
   const button = page.getByRole("button", { name: mode === "dark" ? "Dark mode" : "Light mode" });
   if (await button.isVisible()) await button.click();
+}
+
+/** What stands below a term of a list of facts. */
+export function fact(page, term) {
+  const found = page.getByRole("term").filter({ hasText: term });
+  return page.getByRole("definition").and(found.locator("xpath=following-sibling::*[1]"));
 }

@@ -152,6 +152,9 @@ export function extensions(call: Call) {
         between(streamName, range),
         (page) => page.Losses,
       ),
+    /** Since when a hub has told of a stream, in seconds; nothing when none has. */
+    knownFrom: async (StreamName: string) =>
+      (await call<{ KnownFrom?: number }>("ListMediaGaps", { StreamName, MaxResults: 1 })).KnownFrom,
     listHubs: () => everyPage<{ Hubs: Hub[] } & Page, Hub>(call, "ListHubs", { MaxResults: 1000 }, (page) => page.Hubs),
     describeHub: (HubDeviceArn: string) =>
       call<{ Hub: Hub; Streams: HubStream[] }>("DescribeHub", { HubDeviceArn }),

@@ -26,6 +26,11 @@ export function isSessionOver(failure: Failure): boolean {
   return SESSION_OVER.has(failure.name);
 }
 
+/** Nobody answered. */
+export function isUnreachable(failure: Failure): boolean {
+  return failure.name === "Unreachable";
+}
+
 /** The server is of a version that does not carry this operation out. */
 export function isNotCarriedOut(failure: Failure): boolean {
   return failure.name === "UnknownOperationException";

@@ -5,6 +5,7 @@ import {
   GetImagesCommand,
   type KinesisVideoArchivedMediaClient,
 } from "@aws-sdk/client-kinesis-video-archived-media";
+import { HttpResponse } from "@smithy/core/protocols";
 import type { Span } from "../logic/timeline";
 
 const SESSION_SECONDS = 12 * 3600;
@@ -45,24 +46,32 @@ export async function playlistUrl(
   return `${location.origin}${url.pathname}${url.search}`;
 }
 
-/** Fetches a range as one file; tells how many bytes have come. */
+/** Fetches a range as one file; tells how many bytes have come, and of how many. */
 export async function fetchClip(
   client: KinesisVideoArchivedMediaClient,
   StreamName: string,
   span: Span,
-  progress: (bytes: number) => void,
+  progress: (bytes: number, all: number) => void,
   abort: AbortSignal,
 ): Promise<Blob> {
-  const answer = await client.send(
-    new GetClipCommand({
-      StreamName,
-      ClipFragmentSelector: {
-        FragmentSelectorType: "PRODUCER_TIMESTAMP",
-        TimestampRange: { StartTimestamp: new Date(span.from), EndTimestamp: new Date(span.until) },
-      },
-    }),
-    { abortSignal: abort },
+  const command = new GetClipCommand({
+    StreamName,
+    ClipFragmentSelector: {
+      FragmentSelectorType: "PRODUCER_TIMESTAMP",
+      TimestampRange: { StartTimestamp: new Date(span.from), EndTimestamp: new Date(span.until) },
+    },
+  });
+  let all = Number.NaN;
+  // The SDK gives the file and keeps to itself how long it is.
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      if (HttpResponse.isInstance(result.response)) all = Number(result.response.headers["content-length"]);
+      return result;
+    },
+    { step: "deserialize", priority: "low" },
   );
+  const answer = await client.send(command, { abortSignal: abort });
   const reader = answer.Payload?.transformToWebStream().getReader();
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
@@ -70,7 +79,7 @@ export async function fetchClip(
     const piece = read.value as Uint8Array<ArrayBuffer>;
     pieces.push(piece);
     bytes += piece.length;
-    progress(bytes);
+    progress(bytes, all);
   }
   return new Blob(pieces, { type: answer.ContentType ?? "video/mp4" });
 }

@@ -55,20 +55,27 @@ export function isSyncUnderWay(status: string | undefined): boolean {
   );
 }
 
+/** Whether a failure is that the hub did not answer in time; the others are in the hub's own words. */
+function wasSilent(details: string | undefined): boolean {
+  return details?.includes("within 15 minutes") ?? false;
+}
+
 /** What a person can do about a status; nothing where all is well. */
 export function syncAdvice(status: string | undefined, details: string | undefined): string | undefined {
   switch (status) {
     case "SYNCING":
       return "The hub takes the configuration with its next call, usually at once. If nothing happens, see whether the agent runs and can reach this server. After 15 minutes this counts as failed.";
     case "SYNC_FAILED":
-      return details && /minutes|reach|did not/i.test(details)
+      return wasSilent(details)
         ? "See whether the agent runs on the hub, has the right hub ARN and key, and reaches this server. It takes the configuration as soon as it does; saving again starts anew."
         : "Correct what the message says, then save the configuration again.";
     case "DELETING":
     case "DELETING_ACKNOWLEDGED":
       return "The hub stops its jobs and erases the stream's local media; then the configuration is gone.";
     case "DELETE_FAILED":
-      return "Correct what the message says, then delete again.";
+      return wasSilent(details)
+        ? "The hub erases when it returns. If it is gone for good, start an agent with its hub ARN and an empty data folder: it has nothing to erase and says so."
+        : "Correct what the message says, then delete again.";
     default:
       return undefined;
   }

@@ -1,7 +1,24 @@
 import { expect, test } from "vitest";
-import { between, joined, loadedFor, notBeyond, panned, positionOf, showing, SPAN_MAX, SPAN_MIN, ticks, timeAt, without, zoomed } from "./timeline";
+import {
+  between,
+  firstView,
+  followed,
+  joined,
+  loadedFor,
+  notBeyond,
+  panned,
+  positionOf,
+  showing,
+  SPAN_MAX,
+  SPAN_MIN,
+  ticks,
+  timeAt,
+  without,
+  zoomed,
+} from "./timeline";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const view = { from: 10 * HOUR, until: 12 * HOUR };
 
 test("a moment and its position are each other's inverse", () => {
@@ -77,4 +94,32 @@ test("what is taken out leaves the rest", () => {
   expect(without(whole, [{ from: -1, until: 11 }])).toEqual([]);
   expect(without(whole, [{ from: 10, until: 11 }])).toEqual(whole);
   expect(between(5, 2)).toEqual({ from: 2, until: 5 });
+});
+
+test("a live view shows all that is known, an hour at most unless the newest media is older", () => {
+  const now = 1000 * HOUR;
+  const check = (from: number | undefined, newest: number | undefined, length: number) => {
+    const first = firstView({ from, newest }, now);
+    expect(first.until - first.from).toBeCloseTo(length);
+    expect(positionOf(first, now)).toBeCloseTo(0.93);
+    for (const known of [from, newest]) if (known !== undefined && now - known < length) expect(known).toBeGreaterThan(first.from);
+  };
+  check(undefined, undefined, 1.1 * HOUR);
+  check(now - 5000, undefined, 2 * MINUTE);
+  check(now - 10 * MINUTE, now - 1000, 11 * MINUTE);
+  check(now - 500 * HOUR, now - 1000, 1.1 * HOUR);
+  check(now - 500 * HOUR, now - 20 * HOUR, 22 * HOUR);
+  check(now - 1000 * HOUR, now - 999 * HOUR, SPAN_MAX);
+});
+
+test("a live view keeps the beginning of what is known for an hour, then it moves", () => {
+  let seen = firstView({ from: 0, newest: 0 }, 0);
+  const known = { from: 0, newest: undefined };
+  for (let now = 0; now < 5 * HOUR; now += 1000) {
+    seen = followed(seen, known, now);
+    expect(positionOf(seen, now)).toBeLessThanOrEqual(0.97);
+    expect(positionOf(seen, 0) >= 0).toBe(seen.until - seen.from < 1.25 * HOUR && seen.from <= 0);
+  }
+  expect(seen.until - seen.from).toBeGreaterThanOrEqual(HOUR);
+  expect(seen.from).toBeGreaterThan(3 * HOUR);
 });

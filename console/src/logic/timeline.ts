@@ -56,6 +56,28 @@ export function showing(view: Span, at: number): Span {
   return panned(view, position - 0.5);
 }
 
+/** What is known of a stream: since when, and until when there is media. */
+export interface Known {
+  from: number | undefined;
+  newest: number | undefined;
+}
+
+/** A live view at first: all that is known, but an hour at most unless the newest media is older. */
+export function firstView({ from, newest }: Known, now: number): Span {
+  const sinceNewest = newest === undefined ? 0 : now - newest;
+  const wanted = from === undefined || sinceNewest > HOUR ? Math.max(HOUR, sinceNewest) : Math.min(HOUR, now - from);
+  const length = Math.min(SPAN_MAX, Math.max(2 * MINUTE, wanted * 1.1));
+  return { from: now - length * 0.93, until: now + length * 0.07 };
+}
+
+/** A live view a moment later: the present stays in it, and so does the beginning of what is known for an hour. */
+export function followed(view: Span, { from }: Known, now: number): Span {
+  if (positionOf(view, now) <= 0.97) return view;
+  const length = view.until - view.from;
+  const showsBeginning = from !== undefined && positionOf(view, from) >= 0;
+  return showsBeginning && length < HOUR ? { from: view.from, until: view.until + length / 4 } : panned(view, 0.02);
+}
+
 /** The part of time to load for a view: more than is seen, so that dragging has something to show; stable while it moves a little. */
 export function loadedFor(view: Span): Span {
   const length = view.until - view.from;

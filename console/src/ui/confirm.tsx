@@ -3,7 +3,7 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type ReactNode, useState } from "react";
-import { type Failure, failureOf } from "../api/failure";
+import { useAction } from "./action";
 import { Dialog } from "./dialog";
 
 interface Props {
@@ -21,20 +21,13 @@ interface Props {
 /** Asks before something that cannot be taken back. Stays open when it fails, and says why. */
 export function Confirm({ title, children, action, typed, run, close }: Props) {
   const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   const ready = typed === undefined || text === typed;
-  const confirm = async () => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
+  const confirm = () =>
+    act(async () => {
       await run();
       close();
-    } catch (error) {
-      setFailure(failureOf(error));
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Dialog title={title} action={action} busy={busy} disabled={!ready} run={confirm} close={close}>
       <SpaceBetween size="m">

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type Failure, failureOf, isSessionOver } from "../api/failure";
+import { type Failure, failureOf, isSessionOver, isUnreachable } from "../api/failure";
 import { endSession } from "../api/session";
+import { lost, useReturns } from "./connection";
 
 export interface Loaded<T> {
   /** The latest answer; stays while a newer one is on its way. */
@@ -10,16 +11,17 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
-/** Passes a failure on, and signs out when it says that the session is over. */
+/** Passes a failure on. When it says that the session is over, signs out; that nobody answers is said for all pages. */
 export function noticed(error: unknown): Failure {
   const failure = failureOf(error);
   if (isSessionOver(failure)) endSession("Your session has ended. Sign in again.");
+  if (isUnreachable(failure)) lost();
   return failure;
 }
 
 /**
- * Loads when `key` changes, again after `everyMs`, and when the tab is looked at again. A tab that nobody sees does not
- * ask.
+ * Loads when `key` changes, again after `everyMs`, when the server is back after it was away, and when the tab is looked
+ * at again. A tab that nobody sees does not ask.
  */
 export function useLoad<T>(key: string, load: () => Promise<T>, everyMs?: number): Loaded<T> {
   const [state, setState] = useState<{ key: string; data?: T; failure?: Failure; loading: boolean }>({
@@ -27,6 +29,7 @@ export function useLoad<T>(key: string, load: () => Promise<T>, everyMs?: number
     loading: true,
   });
   const [round, setRound] = useState(0);
+  const returns = useReturns();
   const latest = useRef(load);
   latest.current = load;
   useEffect(() => {
@@ -57,7 +60,7 @@ export function useLoad<T>(key: string, load: () => Promise<T>, everyMs?: number
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", seen);
     };
-  }, [key, round, everyMs]);
+  }, [key, round, returns, everyMs]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
   const current = state.key === key ? state : { loading: true, data: undefined, failure: undefined };
   return { data: current.data, failure: current.failure, loading: current.loading, reload };

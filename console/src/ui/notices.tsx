@@ -1,14 +1,14 @@
 /** Messages about what was just done, above every page. */
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
-import { noticed } from "./load";
+import { useSilence } from "./connection";
+import { Time } from "./time";
 
 interface Notices {
   done: (text: string) => void;
-  failed: (what: string, error: unknown) => void;
 }
 
-const Context = createContext<Notices>({ done: () => {}, failed: () => {} });
+const Context = createContext<Notices>({ done: () => {} });
 
 export function useNotices(): Notices {
   return useContext(Context);
@@ -17,22 +17,31 @@ export function useNotices(): Notices {
 export function useNoticeBoard(): { notices: ReactNode; provide: (children: ReactNode) => ReactNode } {
   const [items, setItems] = useState<FlashbarProps.MessageDefinition[]>([]);
   const next = useRef(0);
-  const add = useCallback((type: FlashbarProps.Type, header: string, content?: string) => {
+  const silentSince = useSilence();
+  const done = useCallback((header: string) => {
     const id = String(next.current++);
     const dismiss = () => setItems((before) => before.filter((item) => item.id !== id));
-    const item = { id, type, header, content, dismissible: true, dismissLabel: "Dismiss", onDismiss: dismiss };
+    const item = { id, type: "success", header, dismissible: true, dismissLabel: "Dismiss", onDismiss: dismiss } as const;
     setItems((before) => [item, ...before].slice(0, 5));
-    if (type === "success") setTimeout(dismiss, 8000);
+    setTimeout(dismiss, 8000);
   }, []);
-  const value = useMemo<Notices>(
-    () => ({
-      done: (text) => add("success", text),
-      failed: (what, error) => add("error", what, noticed(error).message),
-    }),
-    [add],
-  );
+  const value = useMemo<Notices>(() => ({ done }), [done]);
+  const silence = silentSince === undefined ? [] : [silenceNotice(silentSince)];
   return {
-    notices: <Flashbar items={items} />,
+    notices: <Flashbar items={[...silence, ...items]} />,
     provide: (children) => <Context.Provider value={value}>{children}</Context.Provider>,
+  };
+}
+
+function silenceNotice(since: number): FlashbarProps.MessageDefinition {
+  return {
+    id: "silence",
+    type: "warning",
+    header: "The server does not answer",
+    content: (
+      <>
+        What you see is from before <Time at={since} />. It is asked again every few seconds.
+      </>
+    ),
   };
 }

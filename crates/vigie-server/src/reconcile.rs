@@ -63,6 +63,7 @@ async fn sweep(app: &Arc<App>) {
     if let Err(error) = delete_expired_secrets(app).await {
         tracing::error!(%error, "secrets were not deleted");
     }
+    // In between, each fragment that comes adds to it: reading it anew takes a look at every media file.
     match app.fragments.size_bytes().await {
         Ok(size_bytes) => {
             app.metrics.stored_bytes.set(size_bytes);

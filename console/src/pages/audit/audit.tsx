@@ -8,9 +8,9 @@ import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { AuditEvent } from "../../api/extensions";
+import { useAction } from "../../ui/action";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
-import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { Time } from "../../ui/time";
 
@@ -41,24 +41,18 @@ function shortResource(arn: string | undefined): string {
 
 export function AuditPage() {
   const { extensions } = useApi();
-  const notices = useNotices();
   const first = useLoad("audit", () => extensions.listAuditEvents(), 10_000);
   const [older, setOlder] = useState<{ events: AuditEvent[]; next: string | undefined }>();
-  const [busy, setBusy] = useState(false);
+  const { busy, failure, act } = useAction();
   const newest = first.data?.Events ?? [];
   const seen = new Set(newest.map(idOf));
   const events = [...newest, ...(older?.events ?? []).filter((event) => !seen.has(idOf(event)))];
   const next = older ? older.next : first.data?.NextToken;
-  const more = async () => {
-    setBusy(true);
-    try {
+  const more = () =>
+    act(async () => {
       const page = await extensions.listAuditEvents(next);
       setOlder({ events: [...(older?.events ?? newest), ...page.Events], next: page.NextToken });
-    } catch (error) {
-      notices.failed("Older events could not be loaded.", error);
-    }
-    setBusy(false);
-  };
+    });
   const { items, collectionProps, filterProps } = useCollection(events, {
     filtering: {
       fields: ["Action", "Resource", "PrincipalArn", "AccessKeyId", "ErrorCode", "RemoteAddress"],
@@ -90,6 +84,7 @@ export function AuditPage() {
         footer={
           next && (
             <Box textAlign="center">
+              {failure && <Problem failure={failure} />}
               <Button loading={busy} onClick={() => void more()}>
                 Load older events
               </Button>

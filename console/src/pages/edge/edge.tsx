@@ -5,13 +5,14 @@ import Spinner from "@cloudscape-design/components/spinner";
 import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteEdge, describeEdge, startEdgeUpdate } from "../../api/edge";
-import { type Failure } from "../../api/failure";
+import type { Failure } from "../../api/failure";
 import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, edgeFormOf } from "../../logic/edge-form";
 import { hrefOf } from "../../logic/route";
 import { isSyncUnderWay } from "../../logic/status";
+import { useAction } from "../../ui/action";
 import { Confirm } from "../../ui/confirm";
 import { Frame } from "../../ui/frame";
-import { noticed, useLoad } from "../../ui/load";
+import { useLoad } from "../../ui/load";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { EdgeFields } from "./fields";
@@ -24,8 +25,7 @@ export function EdgePage({ name }: { name: string }) {
   const edge = useLoad(`edge ${name}`, async () => ({ found: await describeEdge(kinesisVideo, name) }), 2000);
   const [form, setForm] = useState<EdgeForm>();
   const [asked, setAsked] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   const [deleting, setDeleting] = useState(false);
   const found = edge.data?.found;
   const config = found?.EdgeConfig;
@@ -38,16 +38,11 @@ export function EdgePage({ name }: { name: string }) {
   const save = async () => {
     setAsked(true);
     if (!form || Object.keys(errors).length > 0) return;
-    setBusy(true);
-    setFailure(undefined);
-    try {
+    await act(async () => {
       await startEdgeUpdate(kinesisVideo, name, edgeConfigOf(form, place));
       notices.done("The configuration was saved and is on its way to the hub.");
       edge.reload();
-    } catch (error) {
-      setFailure(noticed(error));
-    }
-    setBusy(false);
+    });
   };
   if (edge.failure && !edge.data) return <Problem failure={edge.failure} retry={edge.reload} />;
   return (
@@ -74,7 +69,7 @@ export function EdgePage({ name }: { name: string }) {
         />
       )}
       {form ? (
-        <>
+        <SpaceBetween size="l">
           <EdgeFields
             form={form}
             errors={errors}
@@ -93,7 +88,7 @@ export function EdgePage({ name }: { name: string }) {
               </Button>
             )}
           </SpaceBetween>
-        </>
+        </SpaceBetween>
       ) : (
         <Spinner size="large" />
       )}

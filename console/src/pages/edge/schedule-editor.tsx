@@ -8,11 +8,12 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
 import type { ScheduleAnswer } from "../../api/extensions";
-import { type Failure, failureOf } from "../../api/failure";
+import type { Failure } from "../../api/failure";
 import { type ScheduleForm, scheduleErrors } from "../../logic/edge-form";
 import { PATTERNS } from "../../logic/patterns";
 import { durationText } from "../../logic/units";
 import { startOfDay } from "../../logic/week";
+import { noticed } from "../../ui/load";
 import { utcText } from "../../ui/time";
 import { WeekCalendar } from "./week-calendar";
 
@@ -153,7 +154,7 @@ function useExplanation(value: ScheduleForm, zone: string, durationIsRight: bool
         ]);
         setState({ answer: { ...next, Windows: windows.Windows } });
       } catch (error) {
-        if (!abort.signal.aborted) setState({ failure: failureOf(error) });
+        if (!abort.signal.aborted) setState({ failure: noticed(error) });
       }
     }, 250);
     return () => {

@@ -9,6 +9,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { ReactNode } from "react";
 import { jobState } from "../../logic/recording";
 import { syncAdvice } from "../../logic/status";
+import { sentence } from "../../logic/units";
 import { SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
 
@@ -28,7 +29,7 @@ export function SyncPanel({ edge, actions }: { edge: DescribeEdgeConfigurationOu
     >
       <SpaceBetween size="m">
         {failed ? (
-          <Alert type="error" header={edge.FailedStatusDetails ?? "The hub gave no reason."}>
+          <Alert type="error" header={sentence(edge.FailedStatusDetails ?? "the hub gave no reason")}>
             {advice}
           </Alert>
         ) : (
@@ -85,7 +86,7 @@ function Job({ status, details, collected }: JobProps) {
   return (
     <SpaceBetween size="xxs">
       <StatusIndicator type={type}>{text}</StatusIndicator>
-      {details && <Box fontSize="body-s">{details}</Box>}
+      {details && <Box fontSize="body-s">{sentence(details)}</Box>}
       {collected && (
         <Box fontSize="body-s" color="text-body-secondary">
           Last media <Time at={collected} relative />

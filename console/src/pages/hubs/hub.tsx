@@ -12,7 +12,7 @@ import type { HubStream, LocalMedia } from "../../api/extensions";
 import { hubArn } from "../../logic/hub";
 import { recordingState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
-import { durationText, plural, sizeText } from "../../logic/units";
+import { durationText, plural, sentence, sizeText } from "../../logic/units";
 import { Empty } from "../../ui/empty";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
@@ -92,7 +92,7 @@ const columns: TableProps.ColumnDefinition<HubStream>[] = [
           <StatusIndicator type={type}>{text}</StatusIndicator>
           {details && type !== "success" && (
             <Box fontSize="body-s" color="text-body-secondary">
-              {details}
+              {sentence(details)}
             </Box>
           )}
         </>

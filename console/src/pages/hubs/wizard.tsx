@@ -12,11 +12,11 @@ import Wizard from "@cloudscape-design/components/wizard";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { NewAccessKey } from "../../api/extensions";
-import { type Failure, failureOf } from "../../api/failure";
 import { listSecrets } from "../../api/secrets";
 import { listStreams } from "../../api/streams";
 import { agentCommands, hubArn, hubNameFault } from "../../logic/hub";
 import { hubPolicy } from "../../logic/policy";
+import { useAction } from "../../ui/action";
 import { useLoad } from "../../ui/load";
 import { go } from "../../ui/route";
 import { OwnSecret } from "../../ui/own-secret";
@@ -33,28 +33,21 @@ export function HubWizard() {
   const [secrets, setSecrets] = useState<string[]>([]);
   const [endpoint, setEndpoint] = useState(location.origin);
   const [key, setKey] = useState<NewAccessKey>();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act, refuse } = useAction();
   const fault = hubNameFault(name);
   const arn = hubArn(name, settings.Region, settings.AccountId);
   const policy = hubPolicy({ hubName: name, streams, secrets });
-  const create = async () => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
+  const create = () =>
+    act(async () => {
       setKey(await api.withSecret(own).createAccessKey({ PolicyDocument: policy, UserName: name.slice(0, 64) }));
       setStep(2);
-    } catch (error) {
-      setFailure(failureOf(error));
-    }
-    setBusy(false);
-  };
+    });
   const navigate = (wanted: number) => {
     setAsked(true);
     if (fault) return;
     if (wanted === 2 && !key) {
       if (own) void create();
-      else setFailure({ name: "Secret", message: "Type your secret access key first." });
+      else refuse("Type your secret access key first.");
     } else if (!key || wanted === 2) setStep(wanted);
   };
   return (

@@ -10,8 +10,8 @@ import Textarea from "@cloudscape-design/components/textarea";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { NewAccessKey } from "../../api/extensions";
-import { type Failure, failureOf } from "../../api/failure";
 import { operatorPolicy, policyFault, viewerPolicy } from "../../logic/policy";
+import { useAction } from "../../ui/action";
 import { OwnSecret } from "../../ui/own-secret";
 import { CopyBlock } from "../../ui/secret-text";
 
@@ -28,14 +28,12 @@ export function KeyDialog({ close, created }: { close: () => void; created: () =
   const [role, setRole] = useState("viewer");
   const [name, setName] = useState("");
   const [policy, setPolicy] = useState(viewerPolicy());
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   const [key, setKey] = useState<NewAccessKey>();
   const fault = role === "custom" ? policyFault(policy) : undefined;
   const nameFault = name && !/^[a-zA-Z0-9_+=,.@-]{1,64}$/.test(name) ? "Letters, digits, and _ + = , . @ - only; 64 at most." : "";
-  const create = async () => {
-    setBusy(true);
-    try {
+  const create = () =>
+    act(async () => {
       const PolicyDocument = role === "viewer" ? viewerPolicy() : role === "operator" ? operatorPolicy() : policy;
       setKey(
         await withSecret(own).createAccessKey(
@@ -43,11 +41,7 @@ export function KeyDialog({ close, created }: { close: () => void; created: () =
         ),
       );
       created();
-    } catch (error) {
-      setFailure(failureOf(error));
-    }
-    setBusy(false);
-  };
+    });
   const footer = key ? (
     <Button variant="primary" onClick={close}>
       Done

@@ -5,9 +5,9 @@ import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import { type Failure, failureOf } from "../../api/failure";
 import { changeSecret, createSecret } from "../../api/secrets";
 import { mediaUriFault, secretNameFault } from "../../logic/camera-uri";
+import { useAction } from "../../ui/action";
 import { Dialog } from "../../ui/dialog";
 
 interface Props {
@@ -24,23 +24,18 @@ export function SecretDialog({ secret, close, done }: Props) {
   const [uri, setUri] = useState("");
   const [shown, setShown] = useState(false);
   const [asked, setAsked] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   const nameFault = secret ? undefined : secretNameFault(name);
   const uriFault = mediaUriFault(uri);
   const save = async () => {
     setAsked(true);
     if (nameFault || uriFault) return;
-    setBusy(true);
-    try {
+    await act(async () => {
       if (secret) await changeSecret(secrets, secret.arn, uri);
       const arn = secret ? secret.arn : await createSecret(secrets, name, uri);
       done(arn, name);
       close();
-    } catch (error) {
-      setFailure(failureOf(error));
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog

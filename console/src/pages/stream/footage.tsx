@@ -10,16 +10,17 @@ import Table from "@cloudscape-design/components/table";
 import { useEffect, useMemo, useState } from "react";
 import type { Source } from "../../api/playback";
 import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
-import { notBeyond, panned, positionOf, showing, type Span, zoomed } from "../../logic/timeline";
+import { firstView, followed, type Known, notBeyond, panned, showing, type Span, zoomed } from "../../logic/timeline";
 import { Time, useNow } from "../../ui/time";
-import { useMedia } from "./media";
+import { useKnown, useMedia } from "./media";
 import { Player } from "./player";
 import { RangeTools } from "./range-tools";
 import { Timeline } from "./timeline";
 
-const HOUR = 3_600_000;
+const HALF_HOUR = 1_800_000;
 const LIVE: Source = { live: true };
 const ENTRIES_MAX = 200;
+const UNKNOWN: Known = { from: undefined, newest: undefined };
 const LEGEND: { look: Bar["look"]; text: string }[] = [
   { look: "server", text: "On the server" },
   { look: "hub", text: "On the hub only" },
@@ -31,10 +32,10 @@ const LEGEND: { look: Bar["look"]; text: string }[] = [
 /** The video of a stream: the player, and the time line that says where there is some. */
 export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
   const now = useNow(1000);
-  const [view, setView] = useState<Span>(() => {
-    const until = wanted === undefined ? Date.now() + HOUR / 20 : wanted + HOUR / 2;
-    return { from: until - HOUR, until };
-  });
+  const known = useKnown(name) ?? UNKNOWN;
+  const [view, setView] = useState<Span>(() =>
+    wanted === undefined ? firstView(UNKNOWN, Date.now()) : { from: wanted - HALF_HOUR, until: wanted + HALF_HOUR },
+  );
   const [source, setSource] = useState<Source>(() => (wanted === undefined ? LIVE : { live: false, from: wanted }));
   const [at, setAt] = useState<number | undefined>(wanted);
   const [selection, setSelection] = useState<Span>();
@@ -46,10 +47,15 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
     () => (media.data ? bars(media.data, view, seam, now) : []),
     [media.data, view, seam, now],
   );
+  // Live: the present stays in view until somebody looks elsewhere.
+  const following = source.live && !held;
   useEffect(() => {
-    // Live: the present stays in view until somebody looks elsewhere.
-    if (source.live && !held) setView((before) => (positionOf(before, now) > 0.97 ? panned(before, 0.02) : before));
-  }, [now, source, held]);
+    if (following) setView((before) => followed(before, known, now));
+  }, [now, known, following]);
+  useEffect(() => {
+    if (following && known !== UNKNOWN) setView(firstView(known, Date.now()));
+    // Only once, when it is known.
+  }, [known]);
   const move = (to: Span) => {
     setHeld(true);
     setView(notBeyond(to, Date.now()));
@@ -132,9 +138,9 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
 
 function Legend() {
   return (
-    <div className="legend">
+    <div className="legend" role="list" aria-label="Legend">
       {LEGEND.map(({ look, text }) => (
-        <span key={look}>
+        <span key={look} role="listitem">
           <svg width="12" height="12" aria-hidden>
             <rect width="12" height="12" rx="2" className={`bar-${look}`} />
           </svg>

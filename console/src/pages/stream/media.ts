@@ -1,7 +1,7 @@
 import { useApi } from "../../api/api";
 import { failureOf, isDenied, isNotCarriedOut } from "../../api/failure";
 import type { MediaMap } from "../../logic/lanes";
-import { loadedFor, type Span } from "../../logic/timeline";
+import { type Known, loadedFor, type Span } from "../../logic/timeline";
 import { type Loaded, useLoad } from "../../ui/load";
 
 const EVERY_MS = 4000;
@@ -17,8 +17,8 @@ export function useMedia(name: string, view: Span, now: number): Loaded<MediaMap
     async () => {
       const [ranges, gaps, losses] = await Promise.all([
         extensions.listMediaRanges(name, range),
-        orNothing(extensions.listMediaGaps(name, range)),
-        orNothing(extensions.listMediaLosses(name, range)),
+        orElse(extensions.listMediaGaps(name, range), []),
+        orElse(extensions.listMediaLosses(name, range), []),
       ]);
       return { ranges, gaps, losses };
     },
@@ -26,13 +26,30 @@ export function useMedia(name: string, view: Span, now: number): Loaded<MediaMap
   );
 }
 
+/** How far back anything is known of a stream. */
+export function useKnown(name: string): Known | undefined {
+  const { extensions } = useApi();
+  const loaded = useLoad(`known ${name}`, async () => {
+    const [held, told] = await Promise.all([
+      orElse(extensions.describeStreamMedia(name), { OldestTimestamp: undefined, NewestTimestamp: undefined }),
+      orElse(extensions.knownFrom(name), undefined),
+    ]);
+    const since = [held.OldestTimestamp, told].filter((at) => at !== undefined);
+    return {
+      from: since.length > 0 ? Math.min(...since) * 1000 : undefined,
+      newest: held.NewestTimestamp && held.NewestTimestamp * 1000,
+    };
+  });
+  return loaded.data;
+}
+
 /** Whoever may see video may not always see what hubs say of it. */
-async function orNothing<T>(list: Promise<T[]>): Promise<T[]> {
+async function orElse<T, E>(answer: Promise<T>, nothing: E): Promise<T | E> {
   try {
-    return await list;
+    return await answer;
   } catch (error) {
     const failure = failureOf(error);
-    if (isDenied(failure) || isNotCarriedOut(failure)) return [];
+    if (isDenied(failure) || isNotCarriedOut(failure)) return nothing;
     throw error;
   }
 }

@@ -1,6 +1,5 @@
-import Box from "@cloudscape-design/components/box";
 import Spinner from "@cloudscape-design/components/spinner";
-import Hls from "hls.js";
+import type Hls from "hls.js";
 import { useEffect, useRef, useState } from "react";
 import { useApi } from "../../api/api";
 import { type Failure } from "../../api/failure";
@@ -58,9 +57,13 @@ export function Player({ streamName, source, onTime, onEnded }: Props) {
       if (!element) return;
       try {
         const from = source.live ? source : { live: false as const, from: source.from - LEAD_MS };
-        const url = await playlistUrl(archivedMedia, streamName, from);
+        // The page is there before its player is.
+        const [{ default: HlsPlayer }, url] = await Promise.all([
+          import("hls.js/light"),
+          playlistUrl(archivedMedia, streamName, from),
+        ]);
         if (over) return;
-        hls = attach(element, url, source, failed);
+        hls = attach(HlsPlayer, element, url, source, failed);
       } catch (error) {
         failed(noticed(error));
       }
@@ -104,19 +107,21 @@ function Trouble({ failure, live }: { failure: Failure; live: boolean }) {
   if (failure.name === "UnknownOperationException") {
     return <Empty title="This server cannot play yet">It runs a version of Vigie without playback.</Empty>;
   }
-  return (
-    <Box>
-      <Empty title="The video cannot be played">{failure.message}</Empty>
-    </Box>
-  );
+  return <Empty title="The video cannot be played">{failure.message}</Empty>;
 }
 
 /** Plays a playlist; a recorded one from the moment that was asked for. */
-function attach(element: HTMLVideoElement, url: string, source: Source, failed: (what: Failure) => void): Hls {
-  const hls = new Hls({ enableWorker: false, backBufferLength: 60 });
+function attach(
+  HlsPlayer: typeof Hls,
+  element: HTMLVideoElement,
+  url: string,
+  source: Source,
+  failed: (what: Failure) => void,
+): Hls {
+  const hls = new HlsPlayer({ enableWorker: false, backBufferLength: 60 });
   let position: number | undefined;
   let mended = 0;
-  hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+  hls.on(HlsPlayer.Events.LEVEL_LOADED, (_, { details }) => {
     if (source.live || position !== undefined) return;
     const fragment = details.fragments.find(
       ({ programDateTime, duration }) => programDateTime !== null && programDateTime + duration * 1000 > source.from,
@@ -130,9 +135,9 @@ function attach(element: HTMLVideoElement, url: string, source: Source, failed: 
       // The browser wants a click first; the controls are there for it.
     });
   };
-  hls.on(Hls.Events.ERROR, (_, { fatal, type, details, response }) => {
+  hls.on(HlsPlayer.Events.ERROR, (_, { fatal, type, details, response }) => {
     if (!fatal) return;
-    if (type === Hls.ErrorTypes.MEDIA_ERROR && mended < 3) {
+    if (type === HlsPlayer.ErrorTypes.MEDIA_ERROR && mended < 3) {
       mended += 1;
       hls.recoverMediaError();
       return;

@@ -27,27 +27,35 @@ interface Props {
 
 const IMAGES = 12;
 
+/** How much of a file has come. */
+interface Come {
+  bytes: number;
+  /** Not a number until the server has said it. */
+  all: number;
+}
+
 /** What can be done with a part of time: marked, kept as a file, looked at. */
 export function RangeTools(props: Props) {
   const { streamName, at, selection, selecting, setSelecting, select, seek } = props;
   const { archivedMedia } = useApi();
   const clips = useAbility("GetClip");
   const images = useAbility("GetImages");
-  const [bytes, setBytes] = useState<number>();
+  const [come, setCome] = useState<Come>();
   const [pictures, setPictures] = useState<Picture[] | "loading">();
   const [failure, setFailure] = useState<Failure>();
   const abort = useRef<AbortController>(undefined);
   const download = async (span: Span) => {
     abort.current = new AbortController();
     setFailure(undefined);
-    setBytes(0);
+    setCome({ bytes: 0, all: Number.NaN });
     try {
-      const clip = await fetchClip(archivedMedia, streamName, span, setBytes, abort.current.signal);
+      const progress = (bytes: number, all: number) => setCome({ bytes, all });
+      const clip = await fetchClip(archivedMedia, streamName, span, progress, abort.current.signal);
       save(clip, `${streamName}-${new Date(span.from).toISOString().replace(/[:.]/g, "")}.mp4`);
     } catch (error) {
       if (!abort.current.signal.aborted) setFailure(noticed(error));
     }
-    setBytes(undefined);
+    setCome(undefined);
   };
   const look = async (span: Span) => {
     setFailure(undefined);
@@ -87,7 +95,7 @@ export function RangeTools(props: Props) {
               <Button
                 variant="primary"
                 iconName="download"
-                loading={bytes !== undefined}
+                loading={come !== undefined}
                 loadingText="Downloading the clip"
                 onClick={() => void download(selection)}
               >
@@ -117,17 +125,7 @@ export function RangeTools(props: Props) {
           {durationText(selection.until - selection.from)}
         </div>
       )}
-      {bytes !== undefined && (
-        <SpaceBetween direction="horizontal" size="xs">
-          <ProgressBar
-            label="Clip"
-            value={0}
-            variant="standalone"
-            additionalInfo={`${sizeText(bytes)} received`}
-          />
-          <Button onClick={() => abort.current?.abort()}>Stop</Button>
-        </SpaceBetween>
-      )}
+      {come && <Progress come={come} stop={() => abort.current?.abort()} />}
       {failure?.name === "ClientLimitExceededException" ? (
         <Alert type="error" header="The range is too long for one clip">
           {failure.message}
@@ -148,6 +146,17 @@ export function RangeTools(props: Props) {
         </div>
       )}
     </SpaceBetween>
+  );
+}
+
+function Progress({ come: { bytes, all }, stop }: { come: Come; stop: () => void }) {
+  // The server makes the file's index before it sends the first byte.
+  const text = Number.isNaN(all) ? "The server makes the file" : `${sizeText(bytes)} of ${sizeText(all)}`;
+  return (
+    <div className="progress">
+      <ProgressBar label="Clip" value={Number.isNaN(all) ? 0 : (bytes / all) * 100} additionalInfo={text} />
+      <Button onClick={stop}>Stop</Button>
+    </div>
   );
 }
 

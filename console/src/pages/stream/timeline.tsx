@@ -27,6 +27,8 @@ const LANES: Record<Bar["look"], { y: number; height: number }> = {
   hub: { y: AXIS + 4, height: 56 },
   loss: { y: AXIS + 64, height: 8 },
 };
+/** No label begins where there is less room for it. */
+const LABEL_PX = 56;
 /** A press that moves less than this is a click. */
 const CLICK_PX = 4;
 
@@ -97,9 +99,11 @@ export function Timeline(props: Props) {
         {ticks(view, width / 110).map((tick) => (
           <g key={tick.at} className={tick.day ? "timeline-day" : "timeline-tick"}>
             <line x1={x(tick.at)} x2={x(tick.at)} y1={AXIS - 6} y2={HEIGHT} />
-            <text x={x(tick.at) + 4} y={14}>
-              {tick.label}
-            </text>
+            {x(tick.at) < width - LABEL_PX && (
+              <text x={x(tick.at) + 4} y={14}>
+                {tick.label}
+              </text>
+            )}
           </g>
         ))}
         {selection && (

@@ -7,9 +7,9 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import { type Failure, failureOf } from "../../api/failure";
 import { createStream, updateStream } from "../../api/streams";
 import { checkStreamForm, EMPTY_STREAM_FORM, retentionForm, retentionHours, type StreamForm } from "../../logic/stream-form";
+import { useAction } from "../../ui/action";
 import { Dialog } from "../../ui/dialog";
 
 interface Props {
@@ -28,24 +28,19 @@ export function StreamDialog({ stream, close, done }: Props) {
   const { kinesisVideo } = useApi();
   const [form, setForm] = useState<StreamForm>(() => formOf(stream));
   const [asked, setAsked] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   const errors = checkStreamForm(form);
   const set = (change: Partial<StreamForm>) => setForm((before) => ({ ...before, ...change }));
   const shortens = stream && (retentionHours(form) ?? 0) < (stream.DataRetentionInHours ?? 0);
   const save = async () => {
     setAsked(true);
     if (Object.keys(errors).length > 0) return;
-    setBusy(true);
-    try {
+    await act(async () => {
       if (stream) await updateStream(kinesisVideo, stream, form);
       else await createStream(kinesisVideo, form);
       done(stream ? `Stream ${form.name} was changed.` : `Stream ${form.name} was created.`);
       close();
-    } catch (error) {
-      setFailure(failureOf(error));
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog

@@ -3,9 +3,9 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import TagEditor, { type TagEditorProps } from "@cloudscape-design/components/tag-editor";
 import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
-import { type Failure, failureOf } from "../../api/failure";
 import { changeTags, listTags } from "../../api/streams";
 import { tagChanges } from "../../logic/stream-form";
+import { useAction } from "../../ui/action";
 import { Dialog } from "../../ui/dialog";
 import { useLoad } from "../../ui/load";
 
@@ -20,23 +20,18 @@ export function TagsDialog({ streamName, close, done }: Props) {
   const before = useLoad(`tags ${streamName}`, () => listTags(kinesisVideo, streamName));
   const [tags, setTags] = useState<readonly TagEditorProps.Tag[]>([]);
   const [valid, setValid] = useState(true);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const { busy, failure, act } = useAction();
   useEffect(() => {
     if (!before.data) return;
     setTags(Object.entries(before.data).map(([key, value]) => ({ key, value, existing: true })));
   }, [before.data]);
   const save = async () => {
-    setBusy(true);
-    try {
+    await act(async () => {
       const wanted = tags.filter((tag) => !tag.markedForRemoval);
       await changeTags(kinesisVideo, streamName, tagChanges(before.data ?? {}, wanted));
       done(`Tags of ${streamName} were saved.`);
       close();
-    } catch (error) {
-      setFailure(failureOf(error));
-      setBusy(false);
-    }
+    });
   };
   return (
     <Dialog

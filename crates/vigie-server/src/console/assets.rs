@@ -10,6 +10,7 @@ pub(super) struct Asset {
     pub hash: u64,
     pub plain: &'static [u8],
     /// The same, compressed, where that is shorter.
+    pub brotli: Option<&'static [u8]>,
     pub gzip: Option<&'static [u8]>,
 }
 
@@ -17,7 +18,7 @@ pub(super) struct Asset {
 pub(super) static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/console_assets.rs"));
 
 impl Asset {
-    /// Weak, because it stands for both codings.
+    /// Weak, because it stands for all codings.
     pub(super) fn etag(&self) -> String {
         format!("W/\"{:016x}\"", self.hash)
     }

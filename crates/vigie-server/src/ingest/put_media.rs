@@ -251,6 +251,7 @@ impl Connection {
         if result.is_ok() {
             let metrics = &self.app.metrics;
             metrics.put_media_fragments.inc();
+            metrics.stored_bytes.inc_by(done.size_bytes as u64);
             metrics.persist_seconds.observe(now.mono.saturating_sub(done.since).as_secs_f64());
         }
         self.session.append_finished(done.number, done.timecode_ms, result);

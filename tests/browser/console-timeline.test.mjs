@@ -1,0 +1,167 @@
+/** What the timeline draws and says: media on the server, on the hub only, gaps with their reasons, losses. */
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { launch, openPage } from "./browser.mjs";
+import { inspect, signIn, visit } from "./console.mjs";
+import { eventually, steps } from "./steps.mjs";
+
+const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, FAILED_BECAUSE } = process.env;
+
+let browser;
+let page;
+let complaints;
+const test = steps(() => page);
+
+before(async () => {
+  browser = await launch();
+  ({ page, complaints } = await openPage(browser, url));
+  await signIn(page, { url, keyId, secret });
+});
+after(() => browser.close());
+
+const timeline = () => page.getByRole("slider", { name: "Timeline" });
+/** Above it lie the hours; the losses have a strip of their own below the media. */
+const MEDIA_Y = 54;
+const LOSSES_Y = 90;
+
+async function open(stream) {
+  await visit(page, "Streams");
+  await page.getByRole("link", { name: stream, exact: true }).click();
+  await page.getByRole("heading", { name: stream, exact: true }).waitFor();
+  await page.getByRole("button", { name: "The timeline as a table" }).click();
+}
+
+/** The entries of the table whose first cell says `what`, as spans of time. */
+async function entries(what) {
+  const rows = page
+    .getByRole("table", { name: "The timeline as a table" })
+    .getByRole("row")
+    .filter({ has: page.getByRole("rowheader", { name: what }) });
+  await rows.first().waitFor();
+  return rows.evaluateAll((found) =>
+    found.map((row) => {
+      const [from, until] = [...row.querySelectorAll("time")].map((time) => Date.parse(time.dateTime));
+      return { from, until };
+    }),
+  );
+}
+
+/** Where a moment lies on the timeline, in pixels from its left. */
+async function xOf(at) {
+  const [from, until] = await Promise.all(
+    ["aria-valuemin", "aria-valuemax"].map((end) => timeline().getAttribute(end).then(Number)),
+  );
+  const { width } = await timeline().boundingBox();
+  return ((at - from) / (until - from)) * width;
+}
+
+/** The colour that is really painted, by a picture of it. */
+async function colourAt(locator, x, y) {
+  const picture = (await locator.screenshot({ animations: "disabled" })).toString("base64");
+  return page.evaluate(
+    async ([data, left, top]) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${data}`;
+      await image.decode();
+      const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      return [...context.getImageData(left, top, 1, 1).data].join(" ");
+    },
+    [picture, Math.round(x), y],
+  );
+}
+
+/** What the legend paints beside its words. */
+async function colourOf(legend) {
+  const entry = page.getByRole("list", { name: "Legend" }).getByRole("listitem").filter({ hasText: legend });
+  return colourAt(entry, 6, 10);
+}
+
+/** The entries of the table are painted as the legend has it, and say so when they are pointed at. */
+async function assertDrawn(what, legend, y = MEDIA_Y) {
+  const wanted = await colourOf(legend);
+  await eventually(async () => {
+    // Between two looks the present moves on, and the view with it.
+    const longest = (await entries(what)).sort((a, b) => b.until - b.from - (a.until - a.from))[0];
+    const x = await xOf((longest.from + longest.until) / 2);
+    if ((await colourAt(timeline(), x, y)) !== wanted) return false;
+    await timeline().hover({ position: { x, y: MEDIA_Y } });
+    return page.getByText(what).last().isVisible();
+  }, `${what} is painted like the legend's ${legend}`);
+  await page.mouse.move(0, 0);
+}
+
+test("what was uploaded is on the server, and a camera that was away left a gap with its reason", async () => {
+  await open("porch");
+  assert.ok((await entries("On the server")).length >= 2, "media before and behind the gap");
+  const [gap] = await entries("The camera gave no video");
+  assert.ok(gap.until - gap.from > 5000, `${gap.until - gap.from} ms`);
+  await assertDrawn("On the server", "On the server");
+  await assertDrawn("The camera gave no video", "Gap");
+  await inspect(page, "stream-gap");
+});
+
+test("what is on the hub only and what was lost are told apart, with how much it was", async () => {
+  await open("yard");
+  await entries("Still on the hub only");
+  const losses = await entries(/^Lost, [\d.]+ MB: deleted on the hub to keep the size limit$/);
+  assert.ok(losses.every(({ from, until }) => until > from));
+  await assertDrawn("Still on the hub only", "On the hub only");
+  await assertDrawn(/^Lost, /, "Lost before it was uploaded", LOSSES_Y);
+  await assertDrawn("The camera gave no video", "Gap");
+  assert.equal(await page.getByRole("button", { name: /^Play from/ }).count(), 0, "the server has nothing to play");
+  await inspect(page, "stream-losses");
+});
+
+test("where a schedule is closed nothing is missing", async () => {
+  await open("night");
+  await entries("The schedule was closed");
+  await assertDrawn("The schedule was closed", "Not to be recorded");
+});
+
+test("the timeline is used by keyboard alone, and says what is where it stands", async () => {
+  await open("porch");
+  await timeline().focus();
+  const view = async () => ((await xOf(1)) - (await xOf(0))) ** -1;
+  const before = await view();
+  await page.keyboard.press("-");
+  await eventually(async () => (await view()) > before * 1.5, "it shows more time");
+  await page.keyboard.press("+");
+  await eventually(async () => (await view()) < before * 1.5, "it shows less time");
+  await page.keyboard.press("Home");
+  await page.getByText("Recorded", { exact: true }).waitFor();
+  assert.match(await timeline().getAttribute("aria-valuetext"), /\d\d:\d\d:\d\d, (nothing known|On the server|The camera)/);
+  await page.keyboard.press("End");
+  await page.getByText("Live", { exact: true }).first().waitFor();
+});
+
+test("the hub's page has its losses, its disk against the cap and how long the rest lasts", async () => {
+  await visit(page, "Hubs");
+  await page.getByRole("link", { name: "hub", exact: true }).click();
+  const yard = page.getByRole("row", { name: /^yard/ });
+  await yard.getByText(/^\d+ fragments?, [\d.]+ MB$/).waitFor();
+  await yard.getByText("The camera gave no video").waitFor();
+  await yard.getByText(/of 64\.0 MB/).waitFor();
+  await page.getByRole("row", { name: /^porch.*Recording/ }).waitFor();
+  await page.getByRole("row", { name: /^night.*The schedule was closed/ }).waitFor();
+  await inspect(page, "hub-losses");
+});
+
+test("a failed sync says why and what to do, and saving again starts anew", async () => {
+  await visit(page, "Streams");
+  await page.getByRole("row", { name: /^(Select )?attic.*Failed/ }).waitFor();
+  await page.getByRole("link", { name: "attic", exact: true }).click();
+  await page.getByRole("link", { name: "Edge configuration" }).click();
+  await page.getByRole("status").filter({ hasText: "Failed" }).waitFor();
+  await page.getByText(FAILED_BECAUSE).waitFor();
+  await page.getByText("Correct what the message says, then save the configuration again.").waitFor();
+  await inspect(page, "edge-failed");
+  await page.getByRole("button", { name: "Save configuration" }).click();
+  await page.getByRole("status").filter({ hasText: "Waiting for the hub" }).waitFor();
+  await page.getByText("After 15 minutes this counts as failed.").waitFor();
+});
+
+test("the pages complained about nothing and talked to nobody else", () => {
+  assert.deepEqual(complaints, []);
+});
