@@ -12,7 +12,7 @@
 //! console/   the web console's files
 //! clip/      GetClip
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
-//! playback/  HLS and DASH sessions
+//! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
 //! ```
 
 mod access_keys;
@@ -26,6 +26,7 @@ mod config;
 mod console;
 pub mod db;
 mod failure;
+mod fragment_selection;
 pub mod fragment_store;
 mod http;
 mod hub_wakers;

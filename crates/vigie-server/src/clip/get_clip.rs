@@ -13,19 +13,15 @@ use vigie_media::matroska::{DocumentHeader, Limits};
 use vigie_media::mp4::{self, Mp4Writer};
 use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
 use vigie_media::{Track, TrackKind};
-use vigie_store::{Fragment, FragmentQuery, MediaFileId};
+use vigie_store::{Fragment, MediaFileId};
 
-use super::selection::without_repetitions;
 use crate::api::Call;
 use crate::app::App;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
+use crate::fragment_selection::{check_server_range, list_range};
 use crate::fragment_store::FragmentStoreError;
-use crate::playback::check_server_range;
-use crate::reconcile::expired_before;
 
-/// Index entries that are read at a time.
-const ENTRIES_PER_READ: usize = 1000;
 /// Pieces that may wait for the socket.
 const PIECES_WAITING_MAX: usize = 32;
 /// Shorter frames are copied together, up to about so many bytes; longer ones are sent as they lie in memory.
@@ -70,34 +66,10 @@ pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
 
 /// The fragments of the range, in the order in which they stand in the file.
 async fn select(app: &App, stream: &Stream, input: &GetClipInput) -> Answer<Vec<Fragment>> {
-    let key = app.config.media_key(stream);
     let limits = app.config.clip_limits;
     let selector = &input.clip_fragment_selector;
-    let range = selector.timestamp_range;
-    let by_producer = selector.fragment_selector_type == FragmentSelectorType::ProducerTimestamp;
-    let query = match by_producer {
-        true => FragmentQuery::producer_range,
-        false => FragmentQuery::server_range,
-    };
-    let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
-    let mut fragments: Vec<Fragment> = Vec::new();
-    while fragments.len() < limits.candidates_max() {
-        let page = app.fragments.list(&key, query).await?;
-        let is_last = page.len() < ENTRIES_PER_READ;
-        if let Some(last) = page.last() {
-            query = query.after(query.order.position(&last.entry));
-        }
-        fragments.extend(page);
-        if is_last {
-            break;
-        }
-    }
-    // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = expired_before(stream, app.clock.now().wall);
-    fragments.retain(|fragment| fragment.entry.server_timestamp >= expired_before);
-    if by_producer {
-        fragments = without_repetitions(fragments);
-    }
+    let (kind, range) = (selector.fragment_selector_type, selector.timestamp_range);
+    let fragments = list_range(app, stream, kind, range, limits.candidates_max()).await?;
     limits.check(&fragments)?;
     Ok(fragments)
 }

@@ -20,6 +20,7 @@ use super::tracks::{Codecs, PlayedTracks};
 use crate::api::{Call, data_endpoint};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
+use crate::fragment_selection::check_server_range;
 use crate::reconcile::expired_before;
 
 const EXPIRES_SECONDS_DEFAULT: i64 = 300;
@@ -287,26 +288,4 @@ impl Asked {
         }
         Ok(())
     }
-}
-
-/// The rules of a range by the server's clock, at its time `now` (KVS API_HLSTimestampRange, API_ClipTimestampRange).
-pub(crate) fn check_server_range(
-    stream: &Stream,
-    start: Timestamp,
-    end: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<(), KvsError> {
-    let head = expired_before(stream, now).max(stream.created_at);
-    if start <= head {
-        return Err(KvsError::invalid_argument(format!(
-            "StartTimestamp must be later than the stream's head, which is at {} ms",
-            head.as_millis()
-        )));
-    }
-    if end.is_some_and(|end| end >= now) {
-        return Err(KvsError::invalid_argument(
-            "EndTimestamp must be in the past when FragmentSelectorType is SERVER_TIMESTAMP",
-        ));
-    }
-    Ok(())
 }

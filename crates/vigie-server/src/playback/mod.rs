@@ -19,8 +19,6 @@ mod serve;
 mod session;
 mod tracks;
 
-pub(crate) use create::{
-    check_server_range, get_dash_streaming_session_url, get_hls_streaming_session_url,
-};
+pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
 pub(crate) use library::Library;
 pub(crate) use serve::serve;

@@ -18,13 +18,10 @@ use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
 use vigie_store::FragmentPosition;
 
 use super::session::{Mode, Protocol, Session};
+use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
-/// A shorter gap or overlap is none (KVS API_GetHLSStreamingSessionURL, ON_DISCONTINUITY).
-const DISCONTINUITY_MS: i64 = 50;
 /// DASH: a shorter gap stays a gap of the timeline, which players jump; a longer one is left out of it.
 const PERIOD_GAP_MS: i64 = 1000;
-/// Media of the same time that was ingested this long apart was ingested twice.
-const OTHER_INGESTION_MS: i64 = 60_000;
 
 /// A stored fragment that a session could show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +46,14 @@ impl Candidate {
     /// When it ends by the producer's clock.
     pub(crate) fn producer_end_ms(&self) -> i64 {
         self.producer_ms.saturating_add(self.duration_ms)
+    }
+
+    fn ingested(&self) -> Ingested {
+        Ingested {
+            producer_ms: self.producer_ms,
+            producer_end_ms: self.producer_end_ms(),
+            server_ms: self.server_ms,
+        }
     }
 }
 
@@ -210,25 +215,9 @@ impl<'a> Walk<'a> {
         Some(at)
     }
 
-    /// By producer timestamps: of fragments with one start the newest counts, and of media that was ingested twice,
-    /// cut otherwise, the older.
     fn is_wanted(&self, fragment: &Candidate, next: Option<&Candidate>) -> bool {
-        let is_second = |older: &Candidate, newer: &Candidate| {
-            newer.server_ms.saturating_sub(older.server_ms) > OTHER_INGESTION_MS
-        };
-        let overlaps = |first: &Candidate, second: &Candidate| {
-            second.producer_ms.saturating_add(DISCONTINUITY_MS) < first.producer_end_ms()
-        };
-        if let Some(last) = &self.state.last
-            && overlaps(last, fragment)
-            && is_second(last, fragment)
-        {
-            return false;
-        }
-        next.is_none_or(|next| {
-            let same_start = next.producer_ms == fragment.producer_ms;
-            !(same_start || overlaps(fragment, next) && is_second(next, fragment))
-        })
+        let last = self.state.last.map(|last| last.ingested());
+        counts(last.as_ref(), &fragment.ingested(), next.map(Candidate::ingested).as_ref())
     }
 
     fn show(&mut self, fragment: Candidate) -> Entry {
@@ -240,7 +229,7 @@ impl<'a> Walk<'a> {
             if is_discontinuity(session.protocol, gap_ms, new_parameters) {
                 state.discontinuities += 1;
             }
-            if new_parameters || !(-DISCONTINUITY_MS..=PERIOD_GAP_MS).contains(&gap_ms) {
+            if new_parameters || !(-SEAM_MS..=PERIOD_GAP_MS).contains(&gap_ms) {
                 let ends_at = state.period.presentation_ms(last.producer_end_ms());
                 state.period = Period {
                     number: state.period.number + 1,
@@ -268,7 +257,7 @@ fn is_discontinuity(protocol: Protocol, gap_ms: i64, new_parameters: bool) -> bo
     match protocol {
         Protocol::Hls { discontinuity: DiscontinuityMode::Always, .. } => true,
         Protocol::Hls { discontinuity: DiscontinuityMode::OnDiscontinuity, .. } => {
-            new_parameters || gap_ms.abs() > DISCONTINUITY_MS
+            new_parameters || gap_ms.abs() > SEAM_MS
         }
         Protocol::Hls { discontinuity: DiscontinuityMode::Never, .. } | Protocol::Dash { .. } => {
             false

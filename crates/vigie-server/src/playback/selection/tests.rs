@@ -287,7 +287,7 @@ proptest! {
             let [first, second] = [pair[0], pair[1]].map(|entry| {
                 entry.period.presentation_ms(entry.fragment.producer_ms)
             });
-            prop_assert!(first <= second + DISCONTINUITY_MS, "the timeline never goes back");
+            prop_assert!(first <= second + SEAM_MS, "the timeline never goes back");
         }
         prop_assert!(entries.iter().all(|entry| entry.fragment.duration_ms <= progress.longest_ms));
         prop_assert_eq!(progress.next_number(), entries.last().map_or(1, |e| e.sequence_number + 1));

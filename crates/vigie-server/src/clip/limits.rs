@@ -1,12 +1,7 @@
-//! Which fragments of a range make a clip. Pure.
+//! How much a clip may hold. Pure.
 
 use vigie_kvs::{ErrorKind, KvsError};
-use vigie_store::{Fragment, FragmentEntry};
-
-/// A shorter overlap is none: clocks and frame intervals are rounded.
-const OVERLAP_MS: i64 = 50;
-/// Media of the same time that was received this long apart was ingested twice.
-const OTHER_INGESTION_MS: i64 = 60_000;
+use vigie_store::Fragment;
 
 /// How much a clip may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,59 +41,12 @@ impl ClipLimits {
     }
 }
 
-/// What remains of fragments in the order of their producer timestamps (KVS API_ClipFragmentSelector): of those with
-/// one timestamp the newest, and of media that was ingested twice, cut otherwise, the older.
-pub(super) fn without_repetitions(fragments: Vec<Fragment>) -> Vec<Fragment> {
-    let mut kept: Vec<Fragment> = Vec::with_capacity(fragments.len());
-    for fragment in fragments {
-        let entry = &fragment.entry;
-        if kept.last().is_some_and(|last| last.entry.producer_timestamp == entry.producer_timestamp)
-        {
-            kept.pop();
-        }
-        let mut is_second = false;
-        while let Some(last) = kept.last() {
-            match repeats(&last.entry, entry) {
-                Some(Repetition::Later) => is_second = true,
-                Some(Repetition::Earlier) => {
-                    kept.pop();
-                    continue;
-                }
-                None => {}
-            }
-            break;
-        }
-        if !is_second {
-            kept.push(fragment);
-        }
-    }
-    kept
-}
-
-/// Which of two fragments came in a second ingestion.
-enum Repetition {
-    Earlier,
-    Later,
-}
-
-fn repeats(earlier: &FragmentEntry, later: &FragmentEntry) -> Option<Repetition> {
-    let overlap_ms = earlier.producer_until().millis_since(later.producer_timestamp);
-    if overlap_ms <= OVERLAP_MS {
-        return None;
-    }
-    match later.server_timestamp.millis_since(earlier.server_timestamp) {
-        apart_ms if apart_ms > OTHER_INGESTION_MS => Some(Repetition::Later),
-        apart_ms if apart_ms < -OTHER_INGESTION_MS => Some(Repetition::Earlier),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use vigie_media::Timestamp;
-    use vigie_store::{MediaFileId, MediaFilePlace};
+    use vigie_store::{FragmentEntry, MediaFileId, MediaFilePlace};
 
     use super::*;
 
@@ -127,25 +75,6 @@ mod tests {
                 header_crc32c: 0,
             }),
         }
-    }
-
-    #[test]
-    fn media_that_was_ingested_twice_counts_once() {
-        let check = |fragments: &[(u64, i64, i64)], expect: &[u64]| {
-            let fragments = fragments.iter().map(|&(a, b, c)| fragment(a, b, c)).collect();
-            let kept = without_repetitions(fragments);
-            let kept: Vec<_> = kept.iter().map(|fragment| fragment.entry.sequence).collect();
-            assert_eq!(kept, expect);
-        };
-        check(&[], &[]);
-        check(&[(1, 0, 0), (2, 2, 2), (3, 4, 4)], &[1, 2, 3]);
-        // The same start twice: the newest.
-        check(&[(1, 0, 0), (9, 0, 500), (2, 2, 2), (3, 4, 4)], &[9, 2, 3]);
-        // Cut otherwise and received long after: only the first ingestion.
-        check(&[(1, 0, 0), (8, 1, 500), (2, 2, 2), (9, 3, 502)], &[1, 2]);
-        check(&[(8, -1, 500), (1, 0, 0), (9, 1, 502), (2, 2, 2)], &[1, 2]);
-        // Overlapping, but from one ingestion.
-        check(&[(1, 0, 0), (2, 1, 1), (3, 3, 3)], &[1, 2, 3]);
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! Which stored fragments a selector's range stands for, alike for sessions, clips and images.
+//!
+//! [`repetitions`] is pure: what counts of media that was ingested more than once. [`range`] reads the index. How much
+//! of a range one answer may hold is each operation's to say.
+
+mod range;
+mod repetitions;
+
+pub(crate) use range::{check_server_range, list_range};
+pub(crate) use repetitions::{Ingested, SEAM_MS, counts};

@@ -1,0 +1,73 @@
+//! Reads which fragments lie in a selector's range, and checks the range by the clock.
+
+use vigie_kvs::KvsError;
+use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
+use vigie_media::Timestamp;
+use vigie_store::{Fragment, FragmentQuery};
+
+use super::repetitions::without_repetitions;
+use crate::app::App;
+use crate::db::Stream;
+use crate::failure::Answer;
+use crate::reconcile::expired_before;
+
+/// Index entries that are read at a time.
+const ENTRIES_PER_READ: usize = 1000;
+
+/// The fragments that start within `range` and have not expired, in the order of the selector's clock; by the
+/// producer's clock without repetitions. Stops looking when some `looked_at_max` are found.
+pub(crate) async fn list_range(
+    app: &App,
+    stream: &Stream,
+    selector: FragmentSelectorType,
+    range: TimestampRange,
+    looked_at_max: usize,
+) -> Answer<Vec<Fragment>> {
+    let key = app.config.media_key(stream);
+    let query = match selector {
+        FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
+        FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
+    };
+    let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
+    let mut fragments: Vec<Fragment> = Vec::new();
+    while fragments.len() < looked_at_max {
+        let page = app.fragments.list(&key, query).await?;
+        let is_last = page.len() < ENTRIES_PER_READ;
+        if let Some(last) = page.last() {
+            query = query.after(query.order.position(&last.entry));
+        }
+        fragments.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    // Expired media waits for the rest of its media file to expire; it is not seen any more.
+    let expired_before = expired_before(stream, app.clock.now().wall);
+    fragments.retain(|fragment| fragment.entry.server_timestamp >= expired_before);
+    Ok(match selector {
+        FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),
+        FragmentSelectorType::ServerTimestamp => fragments,
+    })
+}
+
+/// The rules of a range by the server's clock, at its time `now` (KVS API_HLSTimestampRange, API_ClipTimestampRange).
+pub(crate) fn check_server_range(
+    stream: &Stream,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), KvsError> {
+    let head = expired_before(stream, now).max(stream.created_at);
+    if start <= head {
+        return Err(KvsError::invalid_argument(format!(
+            "StartTimestamp must be later than the stream's head, which is at {} ms",
+            head.as_millis()
+        )));
+    }
+    if end.is_some_and(|end| end >= now) {
+        return Err(KvsError::invalid_argument(
+            "EndTimestamp must be in the past when FragmentSelectorType is SERVER_TIMESTAMP",
+        ));
+    }
+    Ok(())
+}
