@@ -1,13 +1,11 @@
 """Uploads within a bandwidth, over a link that is cut and from a server that is killed; and a service that knows no
 SyncEdgeAgent."""
 
-import contextlib
 import itertools
-import socket
-import threading
 import time
 
 import media
+from link import UNKNOWN_OPERATION, Behind, link_to, refusal
 from processes import http_get
 from streams import (
     configure,
@@ -18,88 +16,6 @@ from streams import (
     wait_in_sync,
 )
 from waiting import eventually
-
-UNKNOWN = b'{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}'
-
-
-class Link:
-    """A TCP relay to the server that can be cut, and that can know less than the server."""
-
-    def __init__(self, server, refuses=None):
-        self.server_port = server.port
-        self.refuses = refuses
-        self.refused = 0
-        self.is_up = True
-        self.sockets = set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._relay, args=(connection,), daemon=True).start()
-
-    def _relay(self, connection):
-        with contextlib.suppress(OSError), connection:
-            if not self.is_up:
-                return
-            head = connection.recv(65536)
-            if self.refuses and head.startswith(b"POST " + self.refuses):
-                self.refused += 1
-                connection.sendall(
-                    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                    b"Content-Length: %d\r\n\r\n%s" % (len(UNKNOWN), UNKNOWN)
-                )
-                return
-            with socket.create_connection(("127.0.0.1", self.server_port)) as upstream:
-                self.sockets |= {connection, upstream}
-                upstream.sendall(head)
-                back = threading.Thread(target=self._pipe, args=(upstream, connection), daemon=True)
-                back.start()
-                self._pipe(connection, upstream)
-                back.join()
-
-    @staticmethod
-    def _pipe(source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def cut(self):
-        self.is_up = False
-        for one in list(self.sockets):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        self.sockets.clear()
-
-    def mend(self):
-        self.is_up = True
-
-    def close(self):
-        self.cut()
-        self.listener.close()
-
-
-class Behind:
-    """Where an agent finds the server when it is behind a link."""
-
-    def __init__(self, server, link):
-        self.url = link.url
-        self.credentials_path = server.credentials_path
-
-
-@contextlib.contextmanager
-def link_to(server, **options):
-    link = Link(server, **options)
-    try:
-        yield link
-    finally:
-        link.close()
-
 
 def assert_nothing_twice(listed):
     starts = [start_ms(fragment) for fragment in listed]
@@ -163,14 +79,28 @@ def agent_lags(agent):
 
 def test_a_service_without_sync_edge_agent_is_polled(own_site):
     server = own_site.server
-    with link_to(server, refuses=b"/syncEdgeAgent") as link:
+    asked = []
+    # A service that is asked by many says so now and then.
+    refusals = [refusal(400, "ClientLimitExceededException", "{}"), refusal(500, None, "oops")]
+
+    def knows_less(head, connection):
+        if head.startswith(b"POST /syncEdgeAgent "):
+            asked.append(head)
+            connection.sendall(UNKNOWN_OPERATION)
+            return True
+        if head.startswith(b"POST /listEdgeAgentConfigurations ") and refusals:
+            connection.sendall(refusals.pop())
+            return True
+
+    with link_to(server, answers=knows_less) as link:
         agent = own_site.agent()
         agent.server = Behind(server, link)
         agent.start()
         camera = own_site.vigie_camera(media.h264_mp4())
         configure(server, agent, "polled", f"rtsp://{camera}/cam0", deletion={"DeleteAfterUpload": False})
         wait_for_fragments(server, "polled", 2, deadline_seconds=90)
-        assert link.refused == 1, "it is not asked again and again"
+        assert len(asked) == 1, "it is not asked again and again"
+        assert not refusals
         assert agent.media_files()
         # Only an explicit deletion erases; it is seen with the next poll.
         server.client("kinesisvideo").delete_edge_configuration(StreamName="polled")

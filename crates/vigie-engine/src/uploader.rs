@@ -15,6 +15,8 @@ mod message;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_errors;
+#[cfg(test)]
 mod tests_link;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use vigie_engine::clock::Now;
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
 use vigie_engine::sync::{self, EdgeSync, Event as SyncEvent, Refusal};
 use vigie_kvs::FragmentNumber;
-use vigie_kvs::acknowledgement::Acknowledgement;
+use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent, ErrorId};
 use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::edge::EdgeConfig;
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerReceipt};
@@ -54,6 +54,9 @@ pub enum Said {
     Closed(Session),
 }
 
+/// Says for a fragment's timecode, in milliseconds, with which error it is refused, if it is.
+pub type Refuse = Box<dyn FnMut(i64) -> Option<ErrorId>>;
+
 /// The answer to a SyncEdgeAgent request, by its number.
 pub type SyncAnswer = (u64, SyncEdgeAgentOutput);
 
@@ -74,6 +77,12 @@ pub struct SimServer {
     configurations: Vec<HubConfiguration>,
     connections: Vec<Connection>,
     held: Option<Held>,
+    /// What connections have to keep to.
+    pub rules: IngestRules,
+    /// Whole fragments that are not taken; each ends its connection.
+    pub refuse: Refuse,
+    /// Every ERROR acknowledgement that a producer was sent, when, and about which timecode.
+    pub errors_said: Vec<(Now, ErrorId, Option<i64>)>,
     /// The hub's ledger, as it was reported: entries by id, and up to which change. It survives everything.
     pub ledger: (BTreeMap<u64, LedgerEntry>, u64),
     /// Every fragment that was called persisted, by sequence: none may ever be missing.
@@ -92,6 +101,9 @@ impl SimServer {
             configurations: Vec::new(),
             connections: Vec::new(),
             held: None,
+            rules: IngestRules::KVS,
+            refuse: Box::new(|_| None),
+            errors_said: Vec::new(),
             ledger: (BTreeMap::new(), 0),
             called_persisted: BTreeMap::new(),
         };
@@ -299,7 +311,7 @@ impl SimServer {
             timecode_base: TimecodeBase::Epoch,
             acknowledge: true,
             retains_media: true,
-            rules: IngestRules::KVS,
+            rules: self.rules,
         };
         self.connections.push(Connection {
             session,
@@ -361,6 +373,10 @@ impl SimServer {
         while let Some(output) = connection.ingest.next_output(now, &mut self.chance) {
             match output {
                 Output::Acknowledge(acknowledgement) if !connection.is_cut => {
+                    if let AcknowledgementEvent::Error(error) = acknowledgement.event {
+                        let about = acknowledgement.fragment_timecode_ms;
+                        self.errors_said.push((now, error, about));
+                    }
                     said.push(Said::Acknowledged(connection.session.clone(), acknowledgement));
                 }
                 Output::Acknowledge(_) => {}
@@ -371,6 +387,18 @@ impl SimServer {
                 Output::Append(ingested) => {
                     let number = ingested.number;
                     let timecode_ms = ingested.fragment.timecode_ms;
+                    if let Some(error) = (self.refuse)(timecode_ms) {
+                        let session = connection.session.clone();
+                        connection.ingest.end();
+                        if !std::mem::replace(&mut connection.is_cut, true) {
+                            self.errors_said.push((now, error, Some(timecode_ms)));
+                            let event = AcknowledgementEvent::Error(error);
+                            let refusal = Acknowledgement::of(event, timecode_ms, number);
+                            said.push(Said::Acknowledged(session.clone(), refusal));
+                            said.push(Said::Closed(session));
+                        }
+                        return Ok(());
+                    }
                     append(store, key, *ingested)?;
                     connection.pending.push((number, timecode_ms));
                 }

@@ -72,9 +72,11 @@ impl Failure {
             | Self::NotPersisted
             | Self::Refused { .. } => JobOutcome::UserError,
             Self::Acknowledged { error } => match error {
-                StreamReadError | InternalError | ArchivalError | KmsKeyUnavailable => {
-                    JobOutcome::SystemError
-                }
+                StreamReadError
+                | InternalError
+                | ArchivalError
+                | KmsKeyUnavailable
+                | MaxConnectionDurationReached => JobOutcome::SystemError,
                 Other(id) if *id >= 5000 => JobOutcome::SystemError,
                 _ => JobOutcome::UserError,
             },
@@ -152,7 +154,9 @@ fn acknowledged_details(error: ErrorId) -> String {
         | KmsKeyInvalidUsage
         | KmsKeyInvalidState
         | KmsKeyNotFound => "the key that encrypts the stream cannot be used: check it in KMS",
-        StreamReadError | InternalError | ArchivalError => "trying again",
+        StreamReadError | InternalError | ArchivalError | MaxConnectionDurationReached => {
+            "trying again"
+        }
         FragmentTimecodeLesserThanPrevious => "trying again on a new connection",
         _ => "see the agent's log",
     };

@@ -83,7 +83,7 @@ impl Bench {
     }
 
     /// The actions as text, with their marks made.
-    fn send(&mut self, event: Event<u32>) -> String {
+    pub(super) fn send(&mut self, event: Event<u32>) -> String {
         let now = self.now();
         let actions = self.job.handle(event, &self.store, now, &mut NoChance);
         let words = actions.iter().map(|action| match *action {
@@ -114,52 +114,52 @@ impl Bench {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    fn wait(&mut self, seconds: u64) -> String {
+    pub(super) fn wait(&mut self, seconds: u64) -> String {
         self.elapsed += Duration::from_secs(seconds);
         self.send(Event::Tick)
     }
 
-    fn attempt(&self) -> u64 {
+    pub(super) fn attempt(&self) -> u64 {
         self.job.attempt
     }
 
-    fn connected(&mut self) -> String {
+    pub(super) fn connected(&mut self) -> String {
         let attempt = self.attempt();
         self.send(Event::Connected { attempt })
     }
 
-    fn listed(&mut self, ids: &[u32]) -> String {
+    pub(super) fn listed(&mut self, ids: &[u32]) -> String {
         let producer_timestamps = ids.iter().map(|id| timecode(*id)).collect();
         let attempt = self.attempt();
         self.send(Event::Listed { attempt, producer_timestamps })
     }
 
-    fn acknowledged(&mut self, event: AcknowledgementEvent, id: u32) -> String {
+    pub(super) fn acknowledged(&mut self, event: AcknowledgementEvent, id: u32) -> String {
         let attempt = self.attempt();
         let number = number();
         let acknowledgement = Acknowledgement::of(event, timecode(id).as_millis(), number);
         self.send(Event::Acknowledged { attempt, acknowledgement })
     }
 
-    fn persisted(&mut self, id: u32) -> String {
+    pub(super) fn persisted(&mut self, id: u32) -> String {
         self.acknowledged(AcknowledgementEvent::Persisted, id)
     }
 
-    fn error(&mut self, error: ErrorId, id: u32) -> String {
+    pub(super) fn error(&mut self, error: ErrorId, id: u32) -> String {
         self.acknowledged(AcknowledgementEvent::Error(error), id)
     }
 
-    fn fail(&mut self, failure: Failure) -> String {
+    pub(super) fn fail(&mut self, failure: Failure) -> String {
         let attempt = self.attempt();
         self.send(Event::Failed { attempt, failure })
     }
 
-    fn status(&self) -> String {
+    pub(super) fn status(&self) -> String {
         format!("{} {}", self.job.status().outcome, self.job.status().details)
     }
 
     /// From the first tick to what is sent first.
-    fn start(&mut self) -> String {
+    pub(super) fn start(&mut self) -> String {
         self.send(Event::Tick);
         self.connected();
         self.listed(&[])
