@@ -39,9 +39,10 @@ lint:
 fuzz:
 	scripts/fuzz 60
 
-# Measures a release build and writes docs/benchmarks.md. Wants an idle machine with two cores or more.
+# Measures a release build and writes docs/benchmarks.md and its pages. Wants an idle machine with two cores or more.
 bench:
-	scripts/setup build
+	scripts/setup test
+	scripts/build-console
 	cargo build --locked --release -p vigie -p vigie-bench
 	target/release/vigie-bench control-plane --vigie target/release/vigie --page docs/benchmarks.md
 	target/release/vigie-bench ingest --vigie target/release/vigie --page docs/benchmarks/ingest.md
@@ -50,6 +51,7 @@ bench:
 	target/release/vigie-bench playback --vigie target/release/vigie --page docs/benchmarks/playback.md
 	target/release/vigie-bench agent --vigie target/release/vigie --page docs/benchmarks/agent.md
 	target/release/vigie-bench store --folder target/bench --page docs/benchmarks/store.md
+	VIGIE_BIN=$(CURDIR)/target/release/vigie .venv/bin/python tests/bench_console.py --page docs/benchmarks/console.md
 
 clean:
 	cargo clean

@@ -12,9 +12,18 @@ SCRIPTS = REPOSITORY / "tests" / "browser"
 
 def run(script, server, deadline_seconds=300, **environment):
     """Runs one script with the server's root key; fails with what it printed, returns that otherwise."""
+    return _output(["--test", "--test-reporter=spec", SCRIPTS / script], server, deadline_seconds, environment)
+
+
+def measure(script, server, deadline_seconds=300, **environment):
+    """The same for a script that is no test."""
+    return _output([SCRIPTS / script], server, deadline_seconds, environment)
+
+
+def _output(arguments, server, deadline_seconds, environment):
     key_id, secret = server.key()
     done = subprocess.run(
-        ["node", "--test", "--test-reporter=spec", SCRIPTS / script],
+        ["node", *arguments],
         env=clean_environment(VIGIE_URL=server.url, KEY_ID=key_id, KEY_SECRET=secret, **environment),
         capture_output=True,
         text=True,

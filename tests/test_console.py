@@ -36,6 +36,11 @@ def test_streams_in_the_console(own_site):
 
 
 @pytest.mark.timeout(330)
+def test_the_console_without_a_mouse(own_site):
+    print(browsers.run("console-keyboard.test.mjs", own_site.server))
+
+
+@pytest.mark.timeout(330)
 def test_a_session_outlives_its_server_and_ends_with_its_key(own_site):
     server = own_site.server
     create_stream(server, "gate")

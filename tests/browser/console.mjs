@@ -1,5 +1,6 @@
 /** What one does in the console, found by role and name as people and screen readers find it. */
 import { assertAccessible } from "./browser.mjs";
+import { eventually } from "./steps.mjs";
 
 export async function signIn(page, { url, keyId, secret }) {
   await page.goto(`${url}/console/`);
@@ -17,33 +18,38 @@ export async function visit(page, name) {
   await link.click();
 }
 
+const NARROW = { width: 375, height: 812 };
+
 /**
- * Checks a page for accessibility in both modes, and keeps how it looks: wide and narrow, light and dark, when
- * SCREENSHOTS names a folder.
+ * Checks a page for accessibility in both modes and for its place on a telephone, and keeps how it looks: wide and narrow,
+ * light and dark, when SCREENSHOTS names a folder.
  */
 export async function inspect(page, name) {
-  const folder = process.env.SCREENSHOTS;
   const wide = page.viewportSize();
   for (const mode of ["light", "dark"]) {
     await setMode(page, mode);
     await assertAccessible(page, `${name}, ${mode}`);
-    if (folder) await shoot(page, `${folder}/${name}-${mode}.png`);
+    await shoot(page, `${name}-${mode}`);
   }
+  await page.setViewportSize(NARROW);
+  await eventually(
+    () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+    `${name} fits a narrow screen`,
+  );
+  await shoot(page, `${name}-narrow-dark`);
   await setMode(page, "light");
-  if (folder) {
-    await page.setViewportSize({ width: 375, height: 812 });
-    await page.waitForTimeout(500);
-    await shoot(page, `${folder}/${name}-narrow.png`);
-    await page.setViewportSize(wide);
-    const closed = page.getByRole("button", { name: "Open navigation" });
-    if (await closed.isVisible()) await closed.click();
-  }
+  await shoot(page, `${name}-narrow`);
+  await page.setViewportSize(wide);
+  const closed = page.getByRole("button", { name: "Open navigation" });
+  if (await closed.isVisible()) await closed.click();
 }
 
-async function shoot(page, path) {
+async function shoot(page, name) {
+  const folder = process.env.SCREENSHOTS;
+  if (!folder) return;
   await page.evaluate(() => scrollTo(0, 0));
   await page.waitForTimeout(500);
-  await page.screenshot({ path, animations: "disabled", fullPage: true });
+  await page.screenshot({ path: `${folder}/${name}.png`, animations: "disabled", fullPage: true });
 }
 
 async function setMode(page, mode) {

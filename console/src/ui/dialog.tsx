@@ -3,6 +3,7 @@ import Button from "@cloudscape-design/components/button";
 import Modal, { type ModalProps } from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import type { ReactNode } from "react";
+import { useFocusBack } from "./focus";
 
 interface Props {
   title: string;
@@ -18,6 +19,7 @@ interface Props {
 
 /** A dialog that is cancelled or does one thing. */
 export function Dialog({ title, size, children, action, busy, disabled = false, run, close }: Props) {
+  useFocusBack();
   return (
     <Modal
       visible

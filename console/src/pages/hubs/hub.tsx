@@ -84,6 +84,7 @@ const columns: TableProps.ColumnDefinition<HubStream>[] = [
   {
     id: "recording",
     header: "Recording",
+    minWidth: 160,
     cell: (stream) => {
       const { type, text } = recordingState(stream);
       const details = stream.LastRecorderStatus?.JobStatusDetails;

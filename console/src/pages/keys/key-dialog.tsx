@@ -12,6 +12,7 @@ import { useApi } from "../../api/api";
 import type { NewAccessKey } from "../../api/extensions";
 import { operatorPolicy, policyFault, viewerPolicy } from "../../logic/policy";
 import { useAction } from "../../ui/action";
+import { useFocusBack } from "../../ui/focus";
 import { OwnSecret } from "../../ui/own-secret";
 import { CopyBlock } from "../../ui/secret-text";
 
@@ -23,6 +24,7 @@ const ROLES = [
 ];
 
 export function KeyDialog({ close, created }: { close: () => void; created: () => void }) {
+  useFocusBack();
   const { withSecret } = useApi();
   const [own, setOwn] = useState("");
   const [role, setRole] = useState("viewer");

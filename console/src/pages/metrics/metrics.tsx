@@ -97,7 +97,11 @@ function Chart({ title, unit, name, readings, text }: ChartProps) {
   return (
     <Container header={<Header variant="h2">{title}</Header>}>
       <LineChart
-        series={[{ title, type: "line", data: points, valueFormatter: (value) => `${text(value)}/s` }]}
+        series={
+          points.length === 0
+            ? []
+            : [{ title, type: "line", data: points, valueFormatter: (value) => `${text(value)}/s` }]
+        }
         xScaleType="time"
         xDomain={[first, last]}
         yDomain={[0, Math.max(1000, ...points.map(({ y }) => y)) * 1.1]}

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useId, useRef, useState } from "react";
 import type { Bar } from "../../logic/lanes";
 import { between, panned, positionOf, type Span, ticks, timeAt, zoomed } from "../../logic/timeline";
 import { localText, utcText } from "../../ui/time";
@@ -37,6 +37,7 @@ export function Timeline(props: Props) {
   const { view, bars, at, now, selection, selecting, move, seek, select } = props;
   const svg = useRef<SVGSVGElement>(null);
   const width = useWidth(svg);
+  const keys = useId();
   const drag = useRef<{ x: number; view: Span; moved: boolean }>(undefined);
   const [hover, setHover] = useState<number>();
   useWheel(svg, (x, by) => move(zoomed(view, Math.exp(by / 400), x / width)));
@@ -72,6 +73,7 @@ export function Timeline(props: Props) {
         role="slider"
         tabIndex={0}
         aria-label="Timeline"
+        aria-describedby={keys}
         aria-valuemin={Math.round(view.from)}
         aria-valuemax={Math.round(view.until)}
         aria-valuenow={Math.round(position)}
@@ -117,6 +119,10 @@ export function Timeline(props: Props) {
         )}
         {at !== undefined && <line x1={x(at)} x2={x(at)} y1={AXIS - 8} y2={HEIGHT} className="timeline-head" />}
       </svg>
+      <p id={keys} hidden>
+        The arrow keys seek, plus and minus zoom, Page Up and Page Down move, Home goes to the beginning of what is shown, End
+        to the live video.
+      </p>
       {hover !== undefined && <Hint x={hover} width={width} time={timeAt(view, hover / width)} bars={bars} />}
     </div>
   );
