@@ -36,13 +36,13 @@ def _output(arguments, server, deadline_seconds, environment):
 
 @contextlib.contextmanager
 def outside(**deeds):
-    """Lets a script have something done that no page can do: `POST /name` does it. Gives the address for that."""
+    """Lets a script have something done that no page can do: `POST /name` does it, with its body. Gives the address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             deed = deeds.get(self.path.removeprefix("/"))
             if deed:
-                deed()
+                deed(self.rfile.read(int(self.headers["content-length"])).decode())
             self.send_response(200 if deed else 404)
             self.send_header("content-length", "0")
             self.end_headers()

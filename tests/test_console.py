@@ -1,6 +1,8 @@
 """The web console in a real browser, at a real server with real hubs and cameras."""
 
 import json
+import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -30,6 +32,21 @@ def test_the_console_is_part_of_the_program_and_let_no_other_origin_in(site):
     assert '<div id="root">' in page, "the program was built without the console; run scripts/build-console first"
 
 
+def restarting(server):
+    return {"stop": lambda _: server.kill(), "start": lambda _: server.start()}
+
+
+def typed_on_hub(site, commands):
+    """Runs what the console says to type on a hub."""
+    folder = site.folder / "barn"
+    folder.mkdir()
+    path = f"{pathlib.Path(processes.VIGIE).parent}:{os.environ['PATH']}"
+    environment = processes.clean_environment(PATH=path, VIGIE_LISTEN=f"127.0.0.1:{processes.free_port()}")
+    # In place of the shell, so that the test ends it.
+    commands = commands.replace("vigie agent", "exec vigie agent")
+    site.run("barn", ["sh", "-ec", commands], environment, cwd=folder)
+
+
 @pytest.mark.timeout(330)
 def test_streams_in_the_console(own_site):
     print(browsers.run("console-streams.test.mjs", own_site.server))
@@ -50,9 +67,8 @@ def test_a_session_outlives_its_server_and_ends_with_its_key(own_site):
     policy = {"Statement": [{"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": "*"}]}
     made = own_operation(server, "/createAccessKey", PolicyDocument=json.dumps(policy), UserName="guest")["AccessKey"]
     deeds = {
-        "stop": server.kill,
-        "start": server.start,
-        "revoke": lambda: own_operation(server, "/revokeAccessKey", AccessKeyId=made["AccessKeyId"]),
+        **restarting(server),
+        "revoke": lambda _: own_operation(server, "/revokeAccessKey", AccessKeyId=made["AccessKeyId"]),
     }
     guest = {"GUEST_ID": made["AccessKeyId"], "GUEST_SECRET": made["SecretAccessKey"]}
     with browsers.outside(**deeds) as control:
@@ -65,16 +81,19 @@ def test_from_an_empty_server_to_live_video_and_back(own_site, tmp_path):
     hub = own_site.agent()
     hub.start()
     clip = tmp_path / "clip.mp4"
-    print(
-        browsers.run(
-            "console-journey.test.mjs",
-            own_site.server,
-            deadline_seconds=560,
-            CAMERA_URI=f"rtsp://viewer:look@{address}/cam0",
-            HUB="hub",
-            CLIP=str(clip),
+    deeds = {**restarting(own_site.server), "type": lambda commands: typed_on_hub(own_site, commands)}
+    with browsers.outside(**deeds) as control:
+        print(
+            browsers.run(
+                "console-journey.test.mjs",
+                own_site.server,
+                deadline_seconds=560,
+                CAMERA_URI=f"rtsp://viewer:look@{address}/cam0",
+                HUB="hub",
+                CLIP=str(clip),
+                CONTROL=control,
+            )
         )
-    )
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json", clip]
     probed = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
     assert {stream["codec_name"] for stream in probed["streams"]} == {"h264", "aac"}

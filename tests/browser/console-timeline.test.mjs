@@ -102,6 +102,39 @@ test("what was uploaded is on the server, and a camera that was away left a gap 
   await inspect(page, "stream-gap");
 });
 
+test("it is zoomed by the wheel, dragged, and a range is marked on it", async () => {
+  const view = () => Promise.all(["aria-valuemin", "aria-valuemax"].map((end) => timeline().getAttribute(end).then(Number)));
+  const drag = async (from, to) => {
+    const { x, y } = await timeline().boundingBox();
+    await page.mouse.move(x + from, y + MEDIA_Y);
+    await page.mouse.down();
+    await page.mouse.move(x + (from + to) / 2, y + MEDIA_Y);
+    await page.mouse.move(x + to, y + MEDIA_Y);
+    await page.mouse.up();
+  };
+  const [, end] = await view();
+  const { width } = await timeline().boundingBox();
+  await timeline().hover({ position: { x: width / 2, y: MEDIA_Y } });
+  await page.mouse.wheel(0, 300);
+  const zoomed = await eventually(async () => {
+    const [from, until] = await view();
+    return until - from > 180_000 && [from, until];
+  }, "more time is seen");
+  await drag(200, 500);
+  const dragged = await eventually(async () => {
+    const [from, until] = await view();
+    return until < end && [from, until];
+  }, "an earlier time is seen");
+  const by = ((zoomed[1] - dragged[1]) / (dragged[1] - dragged[0])) * width;
+  assert.ok(Math.abs(by - 300) < 20, `moved by ${by} pixels`);
+  await page.getByRole("button", { name: "Select a range" }).click();
+  await drag(300, 400);
+  await page.getByRole("status").filter({ hasText: /^From .* to .*, \d+ s$/ }).waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("button", { name: "Select a range" }).click();
+  await page.getByRole("button", { name: "Live" }).click();
+});
+
 test("what is on the hub only and what was lost are told apart, with how much it was", async () => {
   await open("yard");
   await entries("Still on the hub only");

@@ -62,3 +62,8 @@ export function fact(page, term) {
   const found = page.getByRole("term").filter({ hasText: term });
   return page.getByRole("definition").and(found.locator("xpath=following-sibling::*[1]"));
 }
+
+/** Complaints but those of a server that did not answer, for tests that make it silent. */
+export function withoutSilence(complaints) {
+  return complaints.filter((complaint) => !/net::ERR_(CONNECTION_|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)/.test(complaint));
+}

@@ -22,6 +22,12 @@ export function steps(pageOf) {
     });
 }
 
+/** Has the test outside do what no page can. */
+export async function outside(deed, body = "") {
+  const answer = await fetch(`${process.env.CONTROL}/${deed}`, { method: "POST", body });
+  assert.equal(answer.status, 200, deed);
+}
+
 /** Until `probe` gives something true; what it gave last is said otherwise. */
 export async function eventually(probe, what, patienceMs = PATIENCE_MS) {
   const deadline = Date.now() + patienceMs;
