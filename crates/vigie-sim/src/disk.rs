@@ -5,6 +5,7 @@
 //! success does not bring it back. It can be cut off in the middle of any operation, fill up, and refuse writes,
 //! reads and syncs. Everything follows from one seed.
 
+mod behind;
 mod content;
 mod names;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use vigie_engine::chance::Chance;
 use vigie_store::disk::{Disk, DiskFile};
 
+use self::behind::Behind;
 use self::content::Content;
 use self::names::{FileId, Names};
 use crate::chance::SimChance;
@@ -47,6 +49,8 @@ struct Inner {
     chance: SimChance,
     names: Names,
     contents: std::collections::BTreeMap<FileId, Content>,
+    /// What waits in the memory of the process to be written.
+    behind: Behind,
     next_file: u64,
     capacity_bytes: u64,
     faults: Faults,
@@ -73,6 +77,7 @@ impl SimDisk {
                 chance: SimChance::new(seed),
                 names: Names::new(),
                 contents: std::collections::BTreeMap::new(),
+                behind: Behind::default(),
                 next_file: 0,
                 capacity_bytes,
                 faults: Faults::default(),
@@ -136,11 +141,10 @@ impl SimDisk {
         inner.restart();
     }
 
-    /// The lengths of all files whose path begins with `path`, added up.
+    /// The lengths of all files whose path begins with `path`, added up; with what waits to be written.
     pub fn size_bytes_under(&self, path: &Path) -> u64 {
         let inner = self.lock();
-        let files = inner.names.files_under(path);
-        files.filter_map(|file| Some(inner.contents.get(&file)?.length_bytes())).sum()
+        inner.names.files_under(path).map(|file| inner.length_bytes(file)).sum()
     }
 
     /// Flips bits of the byte at `offset` of a file: a rotten disk.
@@ -202,6 +206,7 @@ impl Inner {
     }
 
     fn restart(&mut self) {
+        self.behind = Behind::default();
         self.process += 1;
         self.fuse = None;
         self.off = false;
@@ -213,12 +218,62 @@ impl Inner {
         files.filter_map(|file| Some(self.contents.get(&file)?.length_bytes())).sum()
     }
 
+    fn length_bytes(&self, file: FileId) -> u64 {
+        let written = self.contents.get(&file).map_or(0, Content::length_bytes);
+        written.max(self.behind.end(file))
+    }
+
     fn content(&mut self, file: FileId, process: u64) -> io::Result<&mut Content> {
         if process != self.process {
             return Err(io::Error::other("opened by a process that has ended"));
         }
         self.powered()?;
         self.contents.get_mut(&file).ok_or_else(not_found)
+    }
+
+    fn write(
+        &mut self,
+        file: FileId,
+        process: u64,
+        mut data: Vec<u8>,
+        offset: u64,
+    ) -> io::Result<()> {
+        let wanted = data.len();
+        let length = self.content(file, process)?.length_bytes();
+        let end_max = length + self.capacity_bytes.saturating_sub(self.used_bytes());
+        let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut result = Ok(());
+        if room < wanted {
+            data.truncate(room);
+            result = Err(io::ErrorKind::StorageFull.into());
+        } else if let per_mille = self.faults.write_per_mille
+            && self.fails(per_mille, "write failed").is_err()
+        {
+            let part = self.chance.below(wanted as u64) as usize;
+            data.truncate(part);
+            result = Err(io::Error::other("write failed"));
+        }
+        if !self.burn() {
+            let part = self.chance.below(data.len() as u64 + 1) as usize;
+            data.truncate(part);
+            result = Err(power_cut());
+        }
+        if let Some(content) = self.contents.get_mut(&file) {
+            content.write(offset, &data);
+        }
+        result
+    }
+
+    /// What waits of a file is written before anything else is written to it; a failure is for ever.
+    fn write_behind_now(&mut self, file: FileId, process: u64) -> io::Result<()> {
+        self.content(file, process)?;
+        for (offset, data) in self.behind.take(file)? {
+            if let Err(error) = self.write(file, process, data, offset) {
+                self.behind.fail(file);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn fails(&mut self, per_mille: u64, what: &'static str) -> io::Result<()> {
@@ -229,32 +284,15 @@ impl Inner {
 impl DiskFile for SimFile {
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
         let mut inner = self.disk.lock();
+        inner.write_behind_now(self.file, self.process)?;
+        inner.write(self.file, self.process, parts.concat(), offset)
+    }
+
+    fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
+        let mut inner = self.disk.lock();
         inner.content(self.file, self.process)?;
-        let mut data = parts.concat();
-        let wanted = data.len();
-        let length = inner.content(self.file, self.process)?.length_bytes();
-        let end_max = length + inner.capacity_bytes.saturating_sub(inner.used_bytes());
-        let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut result = Ok(());
-        if room < wanted {
-            data.truncate(room);
-            result = Err(io::ErrorKind::StorageFull.into());
-        } else if let per_mille = inner.faults.write_per_mille
-            && inner.fails(per_mille, "write failed").is_err()
-        {
-            let part = inner.chance.below(wanted as u64) as usize;
-            data.truncate(part);
-            result = Err(io::Error::other("write failed"));
-        }
-        if !inner.burn() {
-            let part = inner.chance.below(data.len() as u64 + 1) as usize;
-            data.truncate(part);
-            result = Err(power_cut());
-        }
-        if let Some(content) = inner.contents.get_mut(&self.file) {
-            content.write(offset, &data);
-        }
-        result
+        inner.behind.push(self.file, parts.concat(), offset);
+        Ok(())
     }
 
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
@@ -267,8 +305,8 @@ impl DiskFile for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.disk.lock();
-        inner.content(self.file, self.process)?;
         inner.file_syncs += 1;
+        inner.write_behind_now(self.file, self.process)?;
         let per_mille = inner.faults.sync_per_mille;
         let result = inner.fails(per_mille, "sync failed");
         let result = if inner.burn() { result } else { Err(power_cut()) };
@@ -285,7 +323,9 @@ impl DiskFile for SimFile {
     }
 
     fn length_bytes(&self) -> io::Result<u64> {
-        Ok(self.disk.lock().content(self.file, self.process)?.length_bytes())
+        let mut inner = self.disk.lock();
+        inner.content(self.file, self.process)?;
+        Ok(inner.length_bytes(self.file))
     }
 
     fn truncate(&self, length_bytes: u64) -> io::Result<()> {
@@ -294,6 +334,7 @@ impl DiskFile for SimFile {
         let per_mille = inner.faults.truncate_per_mille;
         inner.fails(per_mille, "truncate failed")?;
         inner.change()?;
+        inner.behind.truncate(self.file, length_bytes);
         inner.content(self.file, self.process)?.truncate(length_bytes);
         Ok(())
     }

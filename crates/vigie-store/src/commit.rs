@@ -76,6 +76,7 @@ impl Store {
     pub fn begin_commit(&mut self) -> Result<SyncJob, StoreError> {
         self.check_idle()?;
         self.is_committing = true;
+        self.behind_bytes_committing = std::mem::take(&mut self.behind_bytes);
         let mut files = Vec::new();
         let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
         for stream in self.streams.values_mut() {
@@ -107,6 +108,7 @@ impl Store {
     /// Ends the commit that was begun; as [`Store::commit`].
     pub fn finish_commit(&mut self, outcome: SyncOutcome) -> Result<CommitReport, StoreError> {
         self.is_committing = false;
+        self.behind_bytes_committing = 0;
         self.check_failed()?;
         self.note_synced_files(outcome.files);
         self.note_synced_directories(outcome.directories)?;
@@ -194,7 +196,7 @@ impl Store {
 
 /// What becomes of a file whose sync failed: it is cut back to what was committed, and abandoned.
 fn give_up(writer: &mut MediaFileWriter, error: io::Error, stream_size_bytes: &mut u64) {
-    tracing::error!(path = %writer.path.display(), %error, "sync failed; media file abandoned");
+    tracing::error!(path = %writer.path.display(), %error, "write or sync failed; media file abandoned");
     writer.sync_error = Some(Arc::new(error));
     let keep = writer.committed_open.map_or(writer.committed_end, |entry| entry.end());
     // Only to give the space back at once: the next start cuts it off for good.
@@ -205,6 +207,11 @@ fn give_up(writer: &mut MediaFileWriter, error: io::Error, stream_size_bytes: &m
         }
         Err(error) => {
             tracing::warn!(path = %writer.path.display(), %error, "cut an abandoned media file");
+            // What was to be written with the sync may not be there.
+            let length_bytes = writer.file.length_bytes().unwrap_or(writer.length_bytes);
+            *stream_size_bytes =
+                (*stream_size_bytes + length_bytes).saturating_sub(writer.length_bytes);
+            writer.length_bytes = length_bytes;
         }
     }
 }

@@ -11,13 +11,22 @@ use vigie_media::Timestamp;
 pub trait DiskFile: Send + Sync {
     /// Writes all of `parts`, in order, at `offset`. Bytes are not durable before [`DiskFile::sync`].
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()>;
+    /// The same at the end of the file, for bytes that may wait in the memory of the process until [`DiskFile::sync`]: a
+    /// kill can lose them, and that they cannot be written, for want of space too, is that call's failure. They are in
+    /// the file, in their order, before anything else is written to it, and nobody reads them before. A disk to which it
+    /// makes no difference writes them at once.
+    fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
+        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        self.write_all_at(&parts, offset)
+    }
     /// Reads exactly `length_bytes` at `offset`; `UnexpectedEof` when the file ends before.
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes>;
-    /// Makes content and length durable (fdatasync). A failure is final: never call it again for this file.
+    /// Makes content and length durable (fdatasync), what waits to be written included. A failure is final: never call
+    /// it again for this file.
     fn sync(&self) -> io::Result<()>;
-    /// The length in bytes now.
+    /// The length in bytes now, with what waits to be written.
     fn length_bytes(&self) -> io::Result<u64>;
-    /// Cuts the file to `length_bytes`.
+    /// Cuts the file to `length_bytes`, or makes it as long; what waits to be written beyond is forgotten.
     fn truncate(&self, length_bytes: u64) -> io::Result<()>;
 }
 

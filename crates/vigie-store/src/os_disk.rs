@@ -1,5 +1,8 @@
 //! The operating system's file system behind the disk seam. The only place where the store's files are opened.
 
+mod behind;
+mod scratch;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,6 +14,7 @@ use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use vigie_media::Timestamp;
 
+use self::behind::Behind;
 use crate::disk::{Disk, DiskFile, FileStat};
 
 /// `IOV_MAX` of Linux: no call takes more parts.
@@ -24,39 +28,33 @@ const SYNC_THREADS_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsDisk;
 
-struct OsFile(File);
+struct OsFile {
+    file: File,
+    behind: Behind,
+}
+
+impl OsFile {
+    fn open(options: &OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(Self { file: options.open(path)?, behind: Behind::new(path) }))
+    }
+}
 
 impl DiskFile for OsFile {
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'_>> =
-            parts.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
-        let mut left: &mut [IoSlice<'_>] = &mut slices;
-        let mut offset = offset;
-        while !left.is_empty() {
-            let batch = left.len().min(PARTS_PER_CALL_MAX);
-            match rustix::io::pwritev(&self.0, &left[..batch], offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    offset = offset.saturating_add(written as u64);
-                    IoSlice::advance_slices(&mut left, written);
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        self.behind.flush(&self.file)?;
+        write_parts(&self.file, parts, offset)
     }
 
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
         // The length may come from a damaged index: reserve no more than the file can give.
-        let there = self.length_bytes()?.saturating_sub(offset);
+        let there = self.file.metadata()?.len().saturating_sub(offset);
         if (length_bytes as u64) > there {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut buffer = Vec::with_capacity(length_bytes);
         while buffer.len() < length_bytes {
             let at = offset.saturating_add(buffer.len() as u64);
-            match rustix::io::pread(&self.0, spare_capacity(&mut buffer), at) {
+            match rustix::io::pread(&self.file, spare_capacity(&mut buffer), at) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -67,33 +65,37 @@ impl DiskFile for OsFile {
         Ok(Bytes::from(buffer))
     }
 
+    fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
+        self.behind.push(&self.file, parts, offset)
+    }
+
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.behind.flush(&self.file)?;
+        self.file.sync_data()
     }
 
     fn length_bytes(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len().max(self.behind.end()))
     }
 
     fn truncate(&self, length_bytes: u64) -> io::Result<()> {
-        self.0.set_len(length_bytes)
+        self.behind.truncate(length_bytes);
+        self.file.set_len(length_bytes)
     }
 }
 
 impl Disk for OsDisk {
     fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         // Media shows what cameras saw: nobody else reads it.
-        let file =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Arc::new(OsFile(file)))
+        OsFile::open(OpenOptions::new().read(true).write(true).create_new(true).mode(0o600), path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OsFile(OpenOptions::new().read(true).write(true).open(path)?)))
+        OsFile::open(OpenOptions::new().read(true).write(true), path)
     }
 
     fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OsFile(OpenOptions::new().read(true).open(path)?)))
+        OsFile::open(OpenOptions::new().read(true), path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -152,6 +154,27 @@ impl Disk for OsDisk {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned())
     }
+}
+
+/// All of `parts`, in as few calls as may be.
+fn write_parts(file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> =
+        parts.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
+    let mut left: &mut [IoSlice<'_>] = &mut slices;
+    let mut offset = offset;
+    while !left.is_empty() {
+        let batch = left.len().min(PARTS_PER_CALL_MAX);
+        match rustix::io::pwritev(file, &left[..batch], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset = offset.saturating_add(written as u64);
+                IoSlice::advance_slices(&mut left, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Does `sync` to each of `items` on a few threads that live as long as this call.

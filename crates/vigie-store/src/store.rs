@@ -115,6 +115,10 @@ pub struct Store {
     pub(crate) next_stream_id: u64,
     /// Free bytes when last measured, less what was written since.
     free_bytes: u64,
+    /// Appended since the last commit began, to be written by the next.
+    pub(crate) behind_bytes: u64,
+    /// To be written by the commit that was begun.
+    pub(crate) behind_bytes_committing: u64,
     /// A commit was begun and not finished.
     pub(crate) is_committing: bool,
     /// The fatal error after which everything is refused.
@@ -152,6 +156,8 @@ impl Store {
             next_media_file_id,
             next_stream_id,
             free_bytes: 0,
+            behind_bytes: 0,
+            behind_bytes_committing: 0,
             is_committing: false,
             failed: None,
         };
@@ -216,8 +222,9 @@ impl Store {
         let writer = self.writer_for(key, header, &fragment.meta, size_bytes)?;
         let before = writer.length_bytes;
         let result = writer.append_fragment(fragment);
-        let written = writer.length_bytes - before;
-        self.account(key, written);
+        let after = writer.length_bytes;
+        self.behind_bytes += after.saturating_sub(before);
+        self.account(key, before, after);
         result
     }
 
@@ -248,8 +255,8 @@ impl Store {
         let writer = self.open_writer(key).ok_or_else(no_open)?;
         let before = writer.length_bytes;
         let result = writer.append_frames(parts, frame_count, duration_ms);
-        let written = writer.length_bytes - before;
-        self.account(key, written);
+        let after = writer.length_bytes;
+        self.account(key, before, after);
         if result? { Ok(()) } else { Err(no_open()) }
     }
 
@@ -264,8 +271,8 @@ impl Store {
         let writer = self.open_writer(key).ok_or_else(no_open)?;
         let before = writer.length_bytes;
         let result = writer.end_fragment(duration_ms);
-        let written = writer.length_bytes - before;
-        self.account(key, written);
+        let after = writer.length_bytes;
+        self.account(key, before, after);
         result?.ok_or_else(no_open)
     }
 
@@ -330,10 +337,13 @@ impl Store {
     }
 
     pub(crate) fn measure_free_bytes(&mut self) -> Result<(), StoreError> {
-        self.free_bytes = self
+        let free_bytes = self
             .disk
             .free_bytes(&self.root)
             .map_err(|error| StoreError::io("measure free space of", self.root.clone(), error))?;
+        // What is still to be written is as good as written.
+        let behind_bytes = self.behind_bytes + self.behind_bytes_committing;
+        self.free_bytes = free_bytes.saturating_sub(behind_bytes);
         Ok(())
     }
 
@@ -351,10 +361,11 @@ impl Store {
         Ok(())
     }
 
-    fn account(&mut self, key: &str, written: u64) {
-        self.free_bytes = self.free_bytes.saturating_sub(written);
+    /// A media file's length has changed: it has grown, or lost what could not be written.
+    fn account(&mut self, key: &str, before: u64, after: u64) {
+        self.free_bytes = self.free_bytes.saturating_sub(after.saturating_sub(before));
         if let Some(stream) = self.streams.get_mut(key) {
-            stream.size_bytes += written;
+            stream.size_bytes = (stream.size_bytes + after).saturating_sub(before);
         }
     }
 

@@ -112,7 +112,8 @@ impl MediaFileWriter {
         self.preamble.len() as u64
     }
 
-    /// Appends a whole fragment and its end mark in one write.
+    /// Appends a whole fragment and its end mark, to be written by the next commit's sync: what no commit has is dropped
+    /// by a crash anyway, and its bytes need not go through the page cache.
     pub(crate) fn append_fragment(
         &mut self,
         fragment: &WholeFragment,
@@ -127,9 +128,22 @@ impl MediaFileWriter {
                 crc32c: crc32c::crc32c(&fragment.bytes),
             },
         );
-        self.write(&[&fragment.bytes, &end_mark(&entry)])?;
-        self.uncommitted.push(entry);
-        Ok(entry)
+        let preamble = Bytes::from(std::mem::take(&mut self.preamble));
+        let mark = Bytes::copy_from_slice(&end_mark(&entry));
+        let parts = [preamble, fragment.bytes.clone(), mark];
+        self.dirty = true;
+        match self.file.write_behind(&parts, self.length_bytes) {
+            Ok(()) => {
+                self.length_bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+                self.uncommitted.push(entry);
+                Ok(entry)
+            }
+            Err(error) => {
+                let [preamble, ..] = parts;
+                self.preamble = preamble.into();
+                Err(self.cut_failed_write(error))
+            }
+        }
     }
 
     /// Begins a fragment; its mark is written with its first frames.
@@ -206,14 +220,18 @@ impl MediaFileWriter {
             }
             Err(error) => {
                 self.preamble = preamble;
-                if let Err(error) = self.file.truncate(self.length_bytes) {
-                    tracing::error!(path = %self.path.display(), %error, "cut off a failed write");
-                    self.broken = true;
-                    // What cannot be cut takes space: nothing is written any more, so it may count as length.
-                    self.length_bytes = self.file.length_bytes().unwrap_or(self.length_bytes);
-                }
-                Err(StoreError::io("write", self.path.clone(), error))
+                Err(self.cut_failed_write(error))
             }
         }
+    }
+
+    fn cut_failed_write(&mut self, error: io::Error) -> StoreError {
+        if let Err(error) = self.file.truncate(self.length_bytes) {
+            tracing::error!(path = %self.path.display(), %error, "cut off a failed write");
+            self.broken = true;
+            // What cannot be cut takes space: nothing is written any more, so it may count as length.
+            self.length_bytes = self.file.length_bytes().unwrap_or(self.length_bytes);
+        }
+        StoreError::io("write", self.path.clone(), error)
     }
 }

@@ -53,7 +53,7 @@ fn open(folder: &Path) -> Store {
     let index = SqliteIndex::open(folder.join("index.sqlite")).unwrap();
     let settings = StoreSettings {
         // Small, so that files are rolled, sealed and deleted all the time.
-        media_file_size_bytes_max: 150_000,
+        media_file_size_bytes_max: 400_000,
         ..StoreSettings::SERVER
     };
     Store::open(Arc::new(OsDisk), folder.join("media"), Box::new(index), settings).unwrap().0
@@ -158,10 +158,13 @@ fn delete_oldest(handle: &vigie_store::thread::StoreHandle, key: Arc<str>) {
 
 fn fragment(stream: u64, sequence: u64, chance: &mut Chance) -> WholeFragment {
     let at = BEGIN.plus_millis(sequence as i64 * 100);
-    let size = 200 + chance.below(12_000) as usize;
+    // Now and then one that is large enough to be written past the page cache.
+    let size_max = if chance.below(64) == 0 { 300_000 } else { 12_000 };
+    let size = 200 + chance.below(size_max) as usize;
     let mut bytes = writer::cluster_start(Timestamp::from_millis(at.as_millis())).to_vec();
     bytes.extend_from_slice(&writer::simple_block_header(1, 0, true, size));
-    bytes.extend((0..size).map(|at| (at as u64 * (stream + 3) + sequence) as u8));
+    let pattern: Vec<u8> = (0..256).map(|at| (at * (stream + 3) + sequence) as u8).collect();
+    bytes.extend_from_slice(&pattern.repeat(size / pattern.len() + 1)[..size]);
     let meta = FragmentMeta {
         sequence,
         producer_timestamp: at,
