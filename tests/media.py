@@ -144,6 +144,38 @@ def h265_aac_mkv(seconds=10):
     return _make(f"h265-aac-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H265_CAMERA, *_AAC])
 
 
+def odd_h264_mkv(seconds=4):
+    """H.264 of a size that is no multiple of a macroblock: cropped on both sides."""
+    return _make(f"odd-h264-{seconds}s.mkv", [*_pattern(seconds, "418x234"), *_H264_CAMERA])
+
+
+def bt709_full_h264_mkv(seconds=4):
+    """H.264 in the colours of BT.709 and of full range, as it says itself."""
+    said = ["-color_range", "pc", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    return _make(f"bt709-full-h264-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_H264_CAMERA, *said])
+
+
+def _h265_mkv(name, seconds, more, parameters):
+    encoder = [*_H265_CAMERA[:-1], f"{_H265_CAMERA[-1]}:{parameters}", *more]
+    return _make(f"{name}-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *encoder])
+
+
+def ten_bit_h265_mkv(seconds=4):
+    """H.265 with samples of 10 bits."""
+    return _h265_mkv("ten-bit-h265", seconds, ["-pix_fmt", "yuv420p10le"], "profile=main10")
+
+
+def bt709_h265_mkv(seconds=4):
+    """H.265 in the colours of BT.709, as it says itself."""
+    said = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    return _h265_mkv("bt709-h265", seconds, said, "range=limited:colormatrix=bt709")
+
+
+def b_frames_h265_mkv(seconds=4):
+    """H.265 with B-frames, of which some are referred to."""
+    return _h265_mkv("b-frames-h265", seconds, [], "bframes=3:b-pyramid=1")
+
+
 def vp8_opus_webm(seconds=10):
     """VP8 with Opus in WebM: codecs that the store knows nothing of."""
     video = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "800k", "-g", "25"]

@@ -7,9 +7,7 @@ import re
 
 FIXTURE = pathlib.Path(__file__).parents[2] / "crates/vigie-kvs/tests/fixtures/service_models.json"
 MODELS = json.loads(FIXTURE.read_text())
-# Playback: declared, not carried out yet.
-NOT_YET = {"GetImages"}
-OPERATIONS = {name: model for name, model in MODELS["operations"].items() if name not in NOT_YET}
+OPERATIONS = MODELS["operations"]
 # The reference page says that uploads are hourly without it; the model alone requires it.
 NOT_REQUIRED = {"EdgeConfig.UploaderConfig.ScheduleConfig"}
 

@@ -19,6 +19,7 @@ use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
 use crate::hub_wakers::HubWakers;
+use crate::images::Images;
 use crate::ingest::{Buffers, Connections, OpenFragments};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub buffers: Arc<Buffers>,
     pub readers: Readers,
     pub library: Library,
+    /// Absent when images are switched off.
+    pub images: Option<Images>,
     /// Wakes the reconciler when a deadline was set.
     pub reconcile: Notify,
     stopping: watch::Sender<bool>,
@@ -70,6 +73,7 @@ impl App {
         let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
         let open_fragments = Arc::new(OpenFragments::new(config.open_fragments_bytes_max));
         let readers = Readers::new(config.reader_limits);
+        let images = config.image_decoders.clone().map(Images::new);
         Self {
             config,
             clock,
@@ -89,6 +93,7 @@ impl App {
             buffers: Arc::default(),
             readers,
             library: Library::default(),
+            images,
             reconcile: Notify::new(),
             stopping: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),

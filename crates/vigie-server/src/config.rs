@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vigie_images::pool::PoolSettings;
 use vigie_kvs::arn::Place;
 
 use crate::clip::ClipLimits;
@@ -48,6 +49,8 @@ pub struct ServerConfig {
     pub reader_limits: ReaderLimits,
     /// How much a clip may hold.
     pub clip_limits: ClipLimits,
+    /// The decoders of GetImages; without them there is no such operation.
+    pub image_decoders: Option<PoolSettings>,
 }
 
 impl ServerConfig {
@@ -69,6 +72,7 @@ impl ServerConfig {
             open_fragments_bytes_max: 1 << 30,
             reader_limits: ReaderLimits::default(),
             clip_limits: ClipLimits::KVS,
+            image_decoders: None,
         }
     }
 

@@ -10,7 +10,7 @@
 //! api/       one handler per operation    db/              the metadata seam and SQLite
 //! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
 //! console/   the web console's files
-//! clip/      GetClip
+//! clip/      GetClip                      images/          GetImages
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
 //! ```
@@ -30,6 +30,7 @@ mod fragment_selection;
 pub mod fragment_store;
 mod http;
 mod hub_wakers;
+mod images;
 pub mod ingest;
 mod limits;
 mod metrics;

@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     pub put_media_connections: Gauge,
     pub persist_seconds: Histogram,
     pub get_clip_bytes: Counter,
+    pub images: Counter,
+    pub image_errors: Counter,
     pub get_media_bytes: Counter,
     pub get_media_fragments: Counter,
     pub get_media_connections: Gauge,
@@ -57,6 +59,8 @@ impl Metrics {
             put_media_connections: Gauge::default(),
             persist_seconds,
             get_clip_bytes: Counter::default(),
+            images: Counter::default(),
+            image_errors: Counter::default(),
             get_media_bytes: Counter::default(),
             get_media_fragments: Counter::default(),
             get_media_connections: Gauge::default(),
@@ -97,6 +101,12 @@ impl Metrics {
             "Body bytes sent by GetClip",
             Unit::Bytes,
             m.get_clip_bytes.clone(),
+        );
+        r.register("images", "Images made by GetImages", m.images.clone());
+        r.register(
+            "image_errors",
+            "Instants of which GetImages could make no image though there is media",
+            m.image_errors.clone(),
         );
         r.register_with_unit(
             "get_media",

@@ -46,6 +46,9 @@ pub enum Command {
     /// The media store of a server or a hub
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Decode pictures for the server that started this process
+    #[command(hide = true)]
+    ImageDecoder,
     /// The next fire times of a Quartz cron expression, or why it is invalid
     Cron(CronOptions),
 }
@@ -123,6 +126,9 @@ pub struct MediaOptions {
     /// Media in one GetClip
     #[arg(long, env = "VIGIE_CLIP_MB_MAX", default_value_t = 100, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     pub clip_mb_max: u32,
+    /// Processes that decode pictures for GetImages at once; 0 switches it off [default: one for each processor]
+    #[arg(long, env = "VIGIE_IMAGE_DECODERS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(..=256))]
+    pub image_decoders_max: Option<u32>,
 }
 
 /// Who goes on when a producer connects to a stream that has one.

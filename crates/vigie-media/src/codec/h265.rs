@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::bits::BitReader;
-use super::{CodecError, nal, picture_sets, put_units, take_units};
+use super::{CodecError, Colour, colour, nal, picture_sets, put_units, take_units};
 use crate::{Track, TrackKind, VideoSettings, codec_id};
 
 const NAL_VPS: u8 = 32;
@@ -142,22 +142,19 @@ impl HevcConfig {
 
 impl ParsedSps {
     fn parse(unit: &[u8]) -> Result<Self, CodecError> {
-        const WHAT: &str = "the H.265 sequence parameter set";
-        let (header, payload) = unit.split_first_chunk::<2>().ok_or(CodecError::Truncated(WHAT))?;
-        if nal_type(header[0]) != NAL_SPS {
-            return Err(CodecError::Invalid(
-                "the H.265 sequence parameter set has another NAL type",
-            ));
-        }
-        let payload = nal::without_emulation_prevention(payload);
-        let mut bits = BitReader::new(&payload, WHAT);
+        let payload = sps_payload(unit)?;
+        Self::read(&mut BitReader::new(&payload, SPS))
+    }
+
+    /// Up to the bit depths.
+    fn read(bits: &mut BitReader<'_>) -> Result<Self, CodecError> {
         bits.skip(4)?;
         let sub_layers = bits.bits(3)?;
         if sub_layers > 6 {
             return Err(CodecError::Invalid("the H.265 parameter set has more than 7 sub-layers"));
         }
         let temporal_id_nested = bits.flag()?;
-        let profile = ProfileTierLevel::parse(&mut bits, sub_layers)?;
+        let profile = ProfileTierLevel::parse(bits, sub_layers)?;
         bits.ue()?;
         let chroma_format_idc = bits.ue()?;
         if chroma_format_idc > 3 {
@@ -192,6 +189,25 @@ impl ParsedSps {
             height_pixels: cropped(height, sub_height, top, bottom)?,
         })
     }
+}
+
+/// What a sequence parameter set says of colours.
+pub fn colour(sps: &[u8]) -> Result<Colour, CodecError> {
+    let payload = sps_payload(sps)?;
+    let mut bits = BitReader::new(&payload, SPS);
+    let sub_layers = ParsedSps::read(&mut bits)?.temporal_layers - 1;
+    colour::read_h265(&mut bits, sub_layers.into())
+}
+
+const SPS: &str = "the H.265 sequence parameter set";
+
+/// The payload of a sequence parameter set.
+fn sps_payload(unit: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let (header, payload) = unit.split_first_chunk::<2>().ok_or(CodecError::Truncated(SPS))?;
+    if nal_type(header[0]) != NAL_SPS {
+        return Err(CodecError::Invalid("the H.265 sequence parameter set has another NAL type"));
+    }
+    Ok(nal::without_emulation_prevention(payload))
 }
 
 /// No level of H.265 allows a longer side (8192 times the square root of 8, rounded up).

@@ -5,11 +5,14 @@
 
 pub mod aac;
 mod bits;
+mod colour;
 pub mod g711;
 pub mod h264;
 pub mod h265;
 pub mod nal;
 mod picture_sets;
+
+pub use colour::Colour;
 
 use bytes::Bytes;
 

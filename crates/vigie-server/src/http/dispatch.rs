@@ -34,7 +34,7 @@ use crate::failure::Answer;
 use crate::limits::Repeated;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
-use crate::{clip, console, ingest, playback, reading};
+use crate::{clip, console, images, ingest, playback, reading};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -248,6 +248,8 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         "GetDASHStreamingSessionURL" => {
             run(call, body, playback::get_dash_streaming_session_url).await
         }
+        // Switched off, it is unknown: consoles ask so whether there is such an operation.
+        "GetImages" if call.app.images.is_some() => run(call, body, images::get_images).await,
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
         "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
         "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,

@@ -5,6 +5,7 @@ pub mod agent_status;
 pub mod camera;
 pub mod cron;
 pub mod demo;
+pub mod image_decoder;
 pub mod keys;
 pub mod server;
 pub mod store;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use vigie_images::pool::PoolSettings;
 use vigie_server::auth::MasterKey;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
 use vigie_server::private_file::{read_master_key, read_or_create_master_key};
@@ -15,6 +16,7 @@ use vigie_server::{ClipLimits, RateLimits, ReaderLimits, Server, ServerConfig, T
 use vigie_store::OsDisk;
 
 use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
+use crate::cmd::image_decoder;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
 use crate::stop;
@@ -84,8 +86,28 @@ fn media_config(options: &MediaOptions, config: ServerConfig) -> ServerConfig {
             fragments_max: options.clip_fragments_max as usize,
             size_bytes_max: u64::from(options.clip_mb_max) << 20,
         },
+        image_decoders: image_decoders(options.image_decoders_max),
         ..config
     }
+}
+
+/// A request that takes a decoder longer than this is given up.
+const DECODER_DEADLINE: Duration = Duration::from_secs(30);
+/// A decoder that is not needed for so long ends.
+const DECODER_IDLE: Duration = Duration::from_secs(60);
+
+/// Decoders are this program once more.
+pub fn image_decoders(processes_max: Option<u32>) -> Option<PoolSettings> {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let processes_max = processes_max.map_or_else(processors, |max| max as usize);
+    (processes_max > 0).then(|| PoolSettings {
+        // Not the path: another version may have been installed there since.
+        program: "/proc/self/exe".into(),
+        arguments: vec![image_decoder::COMMAND.into()],
+        processes_max,
+        deadline: DECODER_DEADLINE,
+        idle: DECODER_IDLE,
+    })
 }
 
 /// Opens a server with everything real.

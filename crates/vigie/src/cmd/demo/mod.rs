@@ -64,7 +64,10 @@ async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
     let listener =
         TcpListener::bind(options.listen).await.doing(format!("listen on {}", options.listen))?;
     let endpoint_url = format!("http://{}", listener.local_addr().doing("read the address")?);
-    let config = ServerConfig::new(options.data_dir.join("server"));
+    let config = ServerConfig {
+        image_decoders: server::image_decoders(None),
+        ..ServerConfig::new(options.data_dir.join("server"))
+    };
     let credentials_path = config.credentials_path();
     let mut running = tokio::select! {
         running = start(config, listener, &endpoint_url, &options.data_dir) => running?,

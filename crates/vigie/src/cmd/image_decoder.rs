@@ -1,0 +1,17 @@
+//! `vigie image-decoder`: a decoder that a server starts for itself; no command for people.
+
+use std::io;
+
+use vigie_images::child::{self, Bounds};
+use vigie_images::decode::RustDecoders;
+
+use crate::failure::{Doing, Failure};
+
+/// As it stands on the command line.
+pub const COMMAND: &str = "image-decoder";
+
+/// Answers requests until the server closes the pipe.
+pub fn run() -> Result<(), Failure> {
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    child::run(Bounds::RUST, &mut RustDecoders, &mut input, &mut output).doing("decode pictures")
+}
