@@ -19,9 +19,10 @@ export function App() {
   const session = useSession();
   const route = useRoute();
   const [settings, setSettings] = useState<Settings | Error>();
+  const [round, setRound] = useState(0);
   useEffect(() => {
     fetchSettings().then(setSettings, (error: unknown) => setSettings(new Error(failureOf(error).message)));
-  }, []);
+  }, [round]);
   useEffect(() => {
     if (!session) void whole();
   }, [session]);
@@ -53,7 +54,12 @@ export function App() {
           ]}
         />
       </header>
-      {settings instanceof Error && <Problem failure={{ name: "Unreachable", message: settings.message }} />}
+      {settings instanceof Error && (
+        <Problem
+          failure={{ name: "Unreachable", message: settings.message }}
+          retry={() => setRound((before) => before + 1)}
+        />
+      )}
       {!settings && <Spinner size="large" />}
       {loaded && route.page === "welcome" && <Welcome code={route.code} stream={route.stream} />}
       {loaded && route.page !== "welcome" && !session && <SignIn settings={loaded} />}

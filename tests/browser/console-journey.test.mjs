@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { launch, openPage } from "./browser.mjs";
 import { fact, inspect, signIn, visit, withoutSilence } from "./console.mjs";
+import { decoded } from "./pictures.mjs";
 import { eventually, outside, steps } from "./steps.mjs";
 
 const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, CAMERA_URI, HUB, CLIP } = process.env;
@@ -165,9 +166,32 @@ test("a range becomes a clip", async () => {
   await download.saveAs(CLIP);
 });
 
-test("the list of streams tells what is stored", async () => {
+test("the range is looked at as a strip of images, and played from one of them", async () => {
+  await page.getByRole("button", { name: "Show images" }).click();
+  const strip = page.getByRole("list", { name: "Images" });
+  const pictures = await decoded(strip.getByRole("img"), 5);
+  for (const { width, height, colours } of pictures) {
+    assert.equal(width, 320);
+    assert.equal(height, 180);
+    assert.ok(colours > 8, `${colours} colours`);
+  }
+  // The test picture moves.
+  assert.ok(new Set(pictures.map(({ digest }) => digest)).size >= 5, JSON.stringify(pictures));
+  await inspect(page, "stream-images");
+  await page.getByRole("button", { name: "Live" }).click();
+  await strip.getByRole("button").first().click();
+  await page.getByText("Recorded", { exact: true }).waitFor();
+  await watch(10);
+});
+
+test("the list of streams tells what is stored, with a picture of each", async () => {
+  let asked = 0;
+  page.on("request", (request) => (asked += Number(request.url().endsWith("/getImages"))));
   await visit(page, "Streams");
   await page.getByRole("row", { name: /gate.*In sync/ }).getByText(/(KB|MB)/).waitFor();
+  const [picture] = await decoded(page.getByRole("img", { name: "Newest picture of gate" }), 1);
+  assert.ok(picture.width === 192 && picture.colours > 8, JSON.stringify(picture));
+  assert.equal(asked, 1, "one picture was asked for");
   await inspect(page, "streams");
 });
 

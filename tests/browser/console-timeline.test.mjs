@@ -183,7 +183,9 @@ test("the hub's page has its losses, its disk against the cap and how long the r
 
 test("a failed sync says why and what to do, and saving again starts anew", async () => {
   await visit(page, "Streams");
-  await page.getByRole("row", { name: /^(Select )?attic.*Failed/ }).waitFor();
+  await page.getByRole("row", { name: /attic.*Failed/ }).waitFor();
+  // Configured well, and its camera gone: both are said.
+  await page.getByRole("row", { name: /yard.*In sync.*Recorder: (failing|needs you)/ }).waitFor();
   await page.getByRole("link", { name: "attic", exact: true }).click();
   await page.getByRole("link", { name: "Edge configuration" }).click();
   await page.getByRole("status").filter({ hasText: "Failed" }).waitFor();

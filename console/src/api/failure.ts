@@ -31,11 +31,6 @@ export function isUnreachable(failure: Failure): boolean {
   return failure.name === "Unreachable";
 }
 
-/** The server is of a version that does not carry this operation out. */
-export function isNotCarriedOut(failure: Failure): boolean {
-  return failure.name === "UnknownOperationException";
-}
-
 export function isDenied(failure: Failure): boolean {
   return failure.name === "AccessDeniedException" || failure.name === "NotAuthorizedException";
 }

@@ -3,9 +3,12 @@ import {
   GetClipCommand,
   GetHLSStreamingSessionURLCommand,
   GetImagesCommand,
+  type GetImagesOutput,
   type KinesisVideoArchivedMediaClient,
 } from "@aws-sdk/client-kinesis-video-archived-media";
 import { HttpResponse } from "@smithy/core/protocols";
+import { limited } from "../logic/limited";
+import { type Sampling, samplings } from "../logic/sampling";
 import type { Span } from "../logic/timeline";
 
 const SESSION_SECONDS = 12 * 3600;
@@ -90,7 +93,10 @@ export interface Picture {
   url?: string;
 }
 
-/** Pictures of a range, evenly spread. */
+/** Decoding is work: a page asks for few pictures at a time. */
+const inTurn = limited(3);
+
+/** Pictures of a range, evenly spread, `count` at most. */
 export async function fetchImages(
   client: KinesisVideoArchivedMediaClient,
   StreamName: string,
@@ -98,20 +104,38 @@ export async function fetchImages(
   count: number,
   WidthPixels: number,
 ): Promise<Picture[]> {
-  const answer = await client.send(
-    new GetImagesCommand({
-      StreamName,
-      ImageSelectorType: "PRODUCER_TIMESTAMP",
-      StartTimestamp: new Date(span.from),
-      EndTimestamp: new Date(span.until),
-      SamplingInterval: Math.max(200, Math.round((span.until - span.from) / count)),
-      Format: "JPEG",
-      WidthPixels,
-      MaxResults: Math.min(100, Math.max(1, count)),
-    }),
+  const calls = samplings(span, count).map((sampling) =>
+    inTurn(() => fetchSampling(client, StreamName, sampling, WidthPixels)),
   );
-  return (answer.Images ?? []).map(({ TimeStamp, ImageContent }) => ({
-    at: TimeStamp?.getTime() ?? span.from,
-    ...(ImageContent ? { url: `data:image/jpeg;base64,${ImageContent}` } : {}),
-  }));
+  return (await Promise.all(calls)).flat();
+}
+
+async function fetchSampling(
+  client: KinesisVideoArchivedMediaClient,
+  StreamName: string,
+  { from, until, step }: Sampling,
+  WidthPixels: number,
+): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  let NextToken: string | undefined;
+  do {
+    const page: GetImagesOutput = await client.send(
+      new GetImagesCommand({
+        StreamName,
+        ImageSelectorType: "PRODUCER_TIMESTAMP",
+        StartTimestamp: new Date(from),
+        EndTimestamp: new Date(until),
+        SamplingInterval: step,
+        Format: "JPEG",
+        WidthPixels,
+        NextToken,
+      }),
+    );
+    for (const { TimeStamp, ImageContent } of page.Images ?? []) {
+      const url = ImageContent ? { url: `data:image/jpeg;base64,${ImageContent}` } : {};
+      pictures.push({ at: TimeStamp?.getTime() ?? from, ...url });
+    }
+    NextToken = page.NextToken;
+  } while (NextToken);
+  return pictures;
 }

@@ -3,6 +3,8 @@ export interface Settings {
   Region: string;
   AccountId: string;
   Version: string;
+  /** Whether it makes pictures (GetImages). */
+  Images: boolean;
 }
 
 export async function fetchSettings(): Promise<Settings> {

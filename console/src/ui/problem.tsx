@@ -1,17 +1,10 @@
 import Alert from "@cloudscape-design/components/alert";
 import Button from "@cloudscape-design/components/button";
-import { type Failure, isDenied, isNotCarriedOut } from "../api/failure";
+import { type Failure, isDenied } from "../api/failure";
 
 /** A call that failed, in the place of what it was to show. */
 export function Problem({ failure, retry }: { failure: Failure; retry?: () => void }) {
   const again = retry && <Button onClick={retry}>Try again</Button>;
-  if (isNotCarriedOut(failure)) {
-    return (
-      <Alert type="info" header="This server cannot do that yet">
-        It runs a version of Vigie without this operation. Update the server to use this page.
-      </Alert>
-    );
-  }
   if (isDenied(failure)) {
     return (
       <Alert type="warning" header="Your access key may not do this" action={again}>

@@ -100,11 +100,12 @@ const columns: TableProps.ColumnDefinition<HubStream>[] = [
       );
     },
   },
-  { id: "lag", header: "Upload lag", cell: (stream) => lagText(stream.LocalMedia) },
+  { id: "lag", header: "Upload lag", minWidth: 130, cell: (stream) => lagText(stream.LocalMedia) },
   { id: "disk", header: "On the hub's disk", minWidth: 200, cell: (stream) => <Disk media={stream.LocalMedia} /> },
   {
     id: "losses",
     header: "Losses",
+    minWidth: 170,
     cell: ({ Losses }) =>
       Losses && Losses.FragmentCount > 0 ? (
         <StatusIndicator type="error">

@@ -1,5 +1,5 @@
 import { useApi } from "../../api/api";
-import { failureOf, isDenied, isNotCarriedOut } from "../../api/failure";
+import { failureOf, isDenied } from "../../api/failure";
 import type { MediaMap } from "../../logic/lanes";
 import { type Known, loadedFor, type Span } from "../../logic/timeline";
 import { type Loaded, useLoad } from "../../ui/load";
@@ -49,7 +49,7 @@ async function orElse<T, E>(answer: Promise<T>, nothing: E): Promise<T | E> {
     return await answer;
   } catch (error) {
     const failure = failureOf(error);
-    if (isDenied(failure) || isNotCarriedOut(failure)) return nothing;
+    if (isDenied(failure)) return nothing;
     throw error;
   }
 }

@@ -104,9 +104,6 @@ function Trouble({ failure, live }: { failure: Failure; live: boolean }) {
       <Empty title="No video here">Nothing was recorded at this time. Pick a filled part of the timeline.</Empty>
     );
   }
-  if (failure.name === "UnknownOperationException") {
-    return <Empty title="This server cannot play yet">It runs a version of Vigie without playback.</Empty>;
-  }
   return <Empty title="The video cannot be played">{failure.message}</Empty>;
 }
 

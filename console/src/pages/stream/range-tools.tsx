@@ -5,12 +5,10 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
 import { useRef, useState } from "react";
 import { useApi } from "../../api/api";
-import { type Failure } from "../../api/failure";
 import { fetchClip, fetchImages, type Picture } from "../../api/playback";
 import type { Span } from "../../logic/timeline";
 import { durationText, sizeText } from "../../logic/units";
-import { useAbility } from "../../ui/ability";
-import { noticed } from "../../ui/load";
+import { useAction } from "../../ui/action";
 import { Problem } from "../../ui/problem";
 import { localText, Time } from "../../ui/time";
 
@@ -26,6 +24,7 @@ interface Props {
 }
 
 const IMAGES = 12;
+const IMAGE_WIDTH_PX = 320;
 
 /** How much of a file has come. */
 interface Come {
@@ -37,36 +36,32 @@ interface Come {
 /** What can be done with a part of time: marked, kept as a file, looked at. */
 export function RangeTools(props: Props) {
   const { streamName, at, selection, selecting, setSelecting, select, seek } = props;
-  const { archivedMedia } = useApi();
-  const clips = useAbility("GetClip");
-  const images = useAbility("GetImages");
+  const { archivedMedia, settings } = useApi();
   const [come, setCome] = useState<Come>();
-  const [pictures, setPictures] = useState<Picture[] | "loading">();
-  const [failure, setFailure] = useState<Failure>();
+  const [pictures, setPictures] = useState<Picture[]>();
+  const clip = useAction();
+  const strip = useAction();
   const abort = useRef<AbortController>(undefined);
-  const download = async (span: Span) => {
-    abort.current = new AbortController();
-    setFailure(undefined);
-    setCome({ bytes: 0, all: Number.NaN });
-    try {
-      const progress = (bytes: number, all: number) => setCome({ bytes, all });
-      const clip = await fetchClip(archivedMedia, streamName, span, progress, abort.current.signal);
-      save(clip, `${streamName}-${new Date(span.from).toISOString().replace(/[:.]/g, "")}.mp4`);
-    } catch (error) {
-      if (!abort.current.signal.aborted) setFailure(noticed(error));
-    }
-    setCome(undefined);
-  };
-  const look = async (span: Span) => {
-    setFailure(undefined);
-    setPictures("loading");
-    try {
-      setPictures(await fetchImages(archivedMedia, streamName, span, IMAGES, 320));
-    } catch (error) {
-      setFailure(noticed(error));
+  const download = (span: Span) =>
+    clip.act(async () => {
+      const { signal } = (abort.current = new AbortController());
+      setCome({ bytes: 0, all: Number.NaN });
+      try {
+        const progress = (bytes: number, all: number) => setCome({ bytes, all });
+        const file = await fetchClip(archivedMedia, streamName, span, progress, signal);
+        save(file, `${streamName}-${new Date(span.from).toISOString().replace(/[:.]/g, "")}.mp4`);
+      } catch (error) {
+        // Whoever stopped it knows.
+        if (!signal.aborted) throw error;
+      } finally {
+        setCome(undefined);
+      }
+    });
+  const look = (span: Span) =>
+    strip.act(async () => {
       setPictures(undefined);
-    }
-  };
+      setPictures(await fetchImages(archivedMedia, streamName, span, IMAGES, IMAGE_WIDTH_PX));
+    });
   const mark = (change: Partial<Span>) => {
     if (at === undefined) return;
     const span = { from: at, until: at, ...selection, ...change };
@@ -90,20 +85,18 @@ export function RangeTools(props: Props) {
           End here
         </Button>
         {selection && selection.until > selection.from && (
-          <>
-            {clips && (
-              <Button
-                variant="primary"
-                iconName="download"
-                loading={come !== undefined}
-                loadingText="Downloading the clip"
-                onClick={() => void download(selection)}
-              >
-                Download clip
-              </Button>
-            )}
-            {images && (
-              <Button loading={pictures === "loading"} onClick={() => void look(selection)}>
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button
+              variant="primary"
+              iconName="download"
+              loading={clip.busy}
+              loadingText="Downloading the clip"
+              onClick={() => void download(selection)}
+            >
+              Download clip
+            </Button>
+            {settings.Images && (
+              <Button loading={strip.busy} onClick={() => void look(selection)}>
                 Show images
               </Button>
             )}
@@ -116,7 +109,7 @@ export function RangeTools(props: Props) {
             >
               Clear
             </Button>
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
       {selection && (
@@ -126,19 +119,20 @@ export function RangeTools(props: Props) {
         </div>
       )}
       {come && <Progress come={come} stop={() => abort.current?.abort()} />}
-      {failure?.name === "ClientLimitExceededException" ? (
+      {clip.failure?.name === "ClientLimitExceededException" ? (
         <Alert type="error" header="The range is too long for one clip">
-          {failure.message}
+          {clip.failure.message}
         </Alert>
       ) : (
-        failure && <Problem failure={failure} />
+        clip.failure && <Problem failure={clip.failure} />
       )}
-      {Array.isArray(pictures) && (
+      {strip.failure && <Problem failure={strip.failure} />}
+      {pictures && (
         <div className="images" role="list" aria-label="Images">
           {pictures.map((picture) => (
             <div role="listitem" key={picture.at}>
               <button type="button" onClick={() => seek(picture.at)}>
-                {picture.url ? <img src={picture.url} alt="" /> : <span>No video</span>}
+                {picture.url ? <img src={picture.url} alt="Picture" /> : <span>No video</span>}
                 {localText(picture.at)}
               </button>
             </div>

@@ -1,6 +1,8 @@
-import type { StreamInfo } from "@aws-sdk/client-kinesis-video";
+import type { DescribeEdgeConfigurationOutput, StreamInfo } from "@aws-sdk/client-kinesis-video";
 import Link from "@cloudscape-design/components/link";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { TableProps } from "@cloudscape-design/components/table";
+import { jobState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
 import { retentionText, sizeText } from "../../logic/units";
 import { StreamStatus, SyncStatus } from "../../ui/status";
@@ -16,62 +18,78 @@ export function columnsFor(
   const of = (stream: StreamInfo) => facts.get(stream.StreamName ?? "");
   const newest = (stream: StreamInfo) => of(stream)?.media?.NewestTimestamp;
   return [
-  ...(pictures
-    ? [
-        {
-          id: "picture",
-          header: "Picture",
-          cell: (stream: StreamInfo) => <Thumbnail key={String(newest(stream) !== undefined)} name={stream.StreamName ?? ""} newest={newest(stream)} />,
-        },
-      ]
-    : []),
-  {
-    id: "name",
-    header: "Name",
-    isRowHeader: true,
-    sortingField: "StreamName",
-    cell: (stream) => (
-      <Link href={hrefOf({ page: "stream", name: stream.StreamName ?? "", at: undefined })}>{stream.StreamName}</Link>
-    ),
-  },
-  {
-    id: "status",
-    header: "Status",
-    sortingField: "Status",
-    cell: (stream) => <StreamStatus status={stream.Status} />,
-  },
-  {
-    id: "retention",
-    header: "Retention",
-    sortingField: "DataRetentionInHours",
-    cell: (stream) => retentionText(stream.DataRetentionInHours ?? 0),
-  },
-  {
-    id: "stored",
-    header: "Stored",
-    cell: (stream) => {
-      const media = of(stream)?.media;
-      return media ? sizeText(media.SizeBytes) : "–";
+    ...(pictures
+      ? [
+          {
+            id: "picture",
+            header: "Picture",
+            cell: (stream: StreamInfo) => <Thumbnail name={stream.StreamName ?? ""} newest={newest(stream)} />,
+          },
+        ]
+      : []),
+    {
+      id: "name",
+      header: "Name",
+      isRowHeader: true,
+      sortingField: "StreamName",
+      cell: (stream) => (
+        <Link href={hrefOf({ page: "stream", name: stream.StreamName ?? "", at: undefined })}>{stream.StreamName}</Link>
+      ),
     },
-  },
-  {
-    id: "last",
-    header: "Last media",
-    cell: (stream) => {
-      const at = newest(stream);
-      return <Time at={at && at * 1000} relative />;
+    {
+      id: "status",
+      header: "Status",
+      sortingField: "Status",
+      cell: (stream) => <StreamStatus status={stream.Status} />,
     },
-  },
-  {
-    id: "edge",
-    header: "Edge configuration",
-    cell: (stream) => (facts.has(stream.StreamName ?? "") ? <SyncStatus status={of(stream)?.sync} /> : "–"),
-  },
-  {
-    id: "created",
-    header: "Created",
-    sortingField: "CreationTime",
-    cell: (stream) => <Time at={stream.CreationTime} relative />,
-  },
-];
+    {
+      id: "retention",
+      header: "Retention",
+      sortingField: "DataRetentionInHours",
+      cell: (stream) => retentionText(stream.DataRetentionInHours ?? 0),
+    },
+    {
+      id: "stored",
+      header: "Stored",
+      cell: (stream) => {
+        const media = of(stream)?.media;
+        return media ? sizeText(media.SizeBytes) : "–";
+      },
+    },
+    {
+      id: "last",
+      header: "Last media",
+      cell: (stream) => {
+        const at = newest(stream);
+        return <Time at={at && at * 1000} relative />;
+      },
+    },
+    {
+      id: "edge",
+      header: "Edge configuration",
+      cell: (stream) => (facts.has(stream.StreamName ?? "") ? <Edge edge={of(stream)?.edge} /> : "–"),
+    },
+    {
+      id: "created",
+      header: "Created",
+      sortingField: "CreationTime",
+      cell: (stream) => <Time at={stream.CreationTime} relative />,
+    },
+  ];
+}
+
+/** How far the configuration is; and, where it works but the camera is not recorded, that as well. */
+function Edge({ edge }: { edge: DescribeEdgeConfigurationOutput | undefined }) {
+  const recorder = edge?.EdgeAgentStatus?.LastRecorderStatus;
+  const { type, text } = jobState(recorder?.RecorderStatus);
+  return (
+    <>
+      <SyncStatus status={edge?.SyncStatus} />
+      {recorder?.RecorderStatus && type !== "success" && (
+        <div title={recorder.JobStatusDetails}>
+          <StatusIndicator type={type}>Recorder: {text.toLowerCase()}</StatusIndicator>
+        </div>
+      )}
+    </>
+  );
 }

@@ -1,3 +1,4 @@
+import type { DescribeEdgeConfigurationOutput } from "@aws-sdk/client-kinesis-video";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
 import type { StreamMedia } from "../../api/extensions";
@@ -6,7 +7,7 @@ import { useLoad } from "../../ui/load";
 /** What the list shows of a stream beyond its name. */
 export interface StreamFacts {
   media: StreamMedia | undefined;
-  sync: string | undefined;
+  edge: DescribeEdgeConfigurationOutput | undefined;
 }
 
 /** The facts of the streams of a page of the list; what may not be read is left out. */
@@ -25,7 +26,7 @@ export function useFacts(names: string[]): Map<string, StreamFacts> {
             name,
             {
               media: media.status === "fulfilled" ? media.value : undefined,
-              sync: edge.status === "fulfilled" ? edge.value?.SyncStatus : undefined,
+              edge: edge.status === "fulfilled" ? edge.value : undefined,
             },
           ] as const;
         }),

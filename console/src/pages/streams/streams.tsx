@@ -12,7 +12,6 @@ import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteStream, listStreams } from "../../api/streams";
-import { useAbility } from "../../ui/ability";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
@@ -27,7 +26,7 @@ import { TagsDialog } from "./tags-dialog";
 type Dialog = "create" | "edit" | "tags" | "delete" | undefined;
 
 export function StreamsPage() {
-  const { kinesisVideo } = useApi();
+  const { kinesisVideo, settings } = useApi();
   const notices = useNotices();
   const streams = useLoad("streams", () => listStreams(kinesisVideo), 10_000);
   const [dialog, setDialog] = useState<Dialog>();
@@ -57,7 +56,6 @@ export function StreamsPage() {
     },
   );
   const facts = useFacts(items.map(({ StreamName }) => StreamName ?? ""));
-  const pictures = useAbility("GetImages");
   const selected = collectionProps.selectedItems?.[0];
   const done = (text: string) => {
     notices.done(text);
@@ -74,7 +72,7 @@ export function StreamsPage() {
         trackBy="StreamARN"
         loading={streams.loading && !streams.data}
         loadingText="Loading streams"
-        columnDefinitions={columnsFor(facts, pictures)}
+        columnDefinitions={columnsFor(facts, settings.Images)}
         items={items}
         ariaLabels={{
           tableLabel: "Streams",

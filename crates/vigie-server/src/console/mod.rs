@@ -43,6 +43,7 @@ struct Settings<'a> {
     region: &'a str,
     account_id: &'a str,
     version: &'static str,
+    images: bool,
 }
 
 /// The answer to a request for the console; `None` for a path that is not its own.
@@ -93,6 +94,7 @@ fn settings(config: &ServerConfig) -> Response<ResponseBody> {
         region: &config.region,
         account_id: &config.account_id,
         version: env!("CARGO_PKG_VERSION"),
+        images: config.image_decoders.is_some(),
     };
     match serde_json::to_vec(&settings) {
         Ok(body) => {

@@ -68,6 +68,8 @@ fn the_settings_name_the_region_that_signatures_need() {
     let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap();
     assert_eq!(settings["Region"], "us-east-1");
     assert_eq!(settings["AccountId"], "000000000000");
+    // Nor does the page ask for pictures where none are made.
+    assert_eq!(settings["Images"], false);
 }
 
 #[test]
