@@ -50,7 +50,7 @@ enum Command {
     Clip(clip::Options),
     /// Measure HLS sessions and write their page
     Playback(playback::Options),
-    /// Measure the edge agent's recording and print the table
+    /// Measure the edge agent: recording, uploading; and print the tables
     Agent(agent::Options),
     /// Measure the media store by itself and print the tables
     Store(store::Options),

@@ -226,6 +226,15 @@ impl Recorder {
         }
     }
 
+    /// Goes on where a former process stopped, before the first event: until when it ran, so that the windows since then
+    /// are known to be missed, and when it last stored media.
+    pub fn resume(&mut self, ran_until: Option<Timestamp>, last_collected: Option<Timestamp>) {
+        if let Some(ran_until) = ran_until {
+            self.missed = MissedWindows::new(ran_until);
+        }
+        self.status.last_collected = last_collected;
+    }
+
     /// The schedule is read in another zone from now on; the next event acts by it.
     pub fn set_zone(&mut self, zone: TimeZone) {
         self.windows.set_zone(zone);
@@ -430,7 +439,8 @@ impl Recorder {
         self.state = State::Resolving { since: now.mono };
         actions.push(Action::ResolveSecret { attempt: self.attempt });
         if self.last_failure.is_none() {
-            self.status.set(JobOutcome::Success, "connecting to the source", now.wall);
+            let details = format!("connecting to the source{}", self.missed);
+            self.status.set(JobOutcome::Success, &details, now.wall);
         }
     }
 

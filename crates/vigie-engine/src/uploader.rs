@@ -101,6 +101,11 @@ impl<I: Copy + Ord> Uploader<I> {
         }
     }
 
+    /// Goes on where a former process stopped: when it had its last acknowledgement.
+    pub fn resume(&mut self, last_collected: Option<Timestamp>) {
+        self.status.last_collected = last_collected;
+    }
+
     /// The schedule is read in another zone from now on; the next event acts by it.
     pub fn set_zone(&mut self, zone: TimeZone) {
         self.windows.set_zone(zone);

@@ -10,7 +10,7 @@ use vigie_kvs::arn::StreamArn;
 use vigie_kvs::shapes::sync_edge_agent::LocalMedia;
 use vigie_store::StoreError;
 
-use super::ledger::{self, StreamLedger};
+use super::ledger::{self, Past, StreamLedger};
 use super::rate::ByteRate;
 use super::record::RecordJob;
 use super::snapshot::StreamSnapshot;
@@ -69,10 +69,13 @@ impl Job {
         world
             .store
             .set_size_budget(&key, plan.deletion.local_size.map(|limit| limit.size_bytes_max))?;
-        let record = RecordJob::new(&plan, &key, world, now)?;
+        let mut record = RecordJob::new(&plan, &key, world, now)?;
+        let past = Past::read(&arn, &key, world);
+        record.recorder.resume(past.ran_until, past.recorded_at);
         let ledger = StreamLedger::open(&arn, stream_name, &key, world, now);
         let mut upload =
             UploadJob::new(plan.uploader_schedule.clone(), world.zone.clone(), now.wall);
+        upload.uploader.resume(past.uploaded_at);
         upload.refused = ledger::refused(&arn, &key, world, now);
         Ok(Self {
             arn,

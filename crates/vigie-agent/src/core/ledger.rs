@@ -15,6 +15,7 @@ use vigie_engine::ledger::{
 use vigie_kvs::shapes::media_ledger::{
     LedgerEntry, LedgerReport, LossTotals, MediaGapReason, MediaRange, OpenGap,
 };
+use vigie_kvs::shapes::sync_edge_agent::StreamReport;
 use vigie_media::Timestamp;
 use vigie_store::{FragmentOrder, FragmentQuery, MediaFileId, StoreReader, describe};
 
@@ -267,6 +268,37 @@ fn settle_intents(arn: &str, world: &mut World, now: Now) {
         let is_gone = fragments.is_empty();
         let stream = arn.to_owned();
         world.ledgers.note(Change::Settle { stream, media_file_id, is_gone }, now);
+    }
+}
+
+/// What is known of a stream from before this start.
+#[derive(Default)]
+pub(super) struct Past {
+    /// The hub's last sign of life, if it worked for the stream then.
+    pub(super) ran_until: Option<Timestamp>,
+    /// `LastCollectedTime` of the recorder.
+    pub(super) recorded_at: Option<Timestamp>,
+    /// `LastCollectedTime` of the uploader.
+    pub(super) uploaded_at: Option<Timestamp>,
+}
+
+impl Past {
+    /// As the ledgers and the store have it; to be asked before anything is written anew.
+    pub(super) fn read(arn: &str, key: &str, world: &mut World) -> Self {
+        let Some(known) = world.ledgers.read(|db| db.summary(arn)) else { return Self::default() };
+        let heartbeat = world.ledgers.read(|db| db.heartbeat());
+        let newest = world.reader.newest(key, FragmentOrder::Sequence).ok().flatten();
+        // On the hub, this is when the fragment was stored.
+        let stored_at = newest.map(|fragment| fragment.entry.server_timestamp);
+        let said = known.report_json.as_deref().map(serde_json::from_str::<StreamReport>);
+        let said = said.and_then(Result::ok);
+        let recorder = said.as_ref().and_then(|said| said.recorder_status.as_ref());
+        let uploader = said.as_ref().and_then(|said| said.uploader_status.as_ref());
+        Self {
+            ran_until: heartbeat.max(stored_at),
+            recorded_at: recorder.and_then(|status| status.last_collected_time).max(stored_at),
+            uploaded_at: uploader.and_then(|status| status.last_collected_time),
+        }
     }
 }
 

@@ -4,9 +4,12 @@
 //! a deletion takes is written down as an *intent*, durably, before the store deletes; it becomes an entry when the
 //! media is gone. If the agent dies between, the store tells at the next start which of the two happened.
 
+mod reader;
+mod rows;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +19,8 @@ use vigie_engine::ledger::{Deleted, Gap, TimelineState};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, LossTotals, MediaGapReason};
 use vigie_media::Timestamp;
 
-pub use sqlite::{HubStanding, LedgerReader, SqliteLedger};
+pub use reader::{HubStanding, LedgerReader};
+pub use sqlite::SqliteLedger;
 
 /// Why a ledger could not be read or written.
 #[derive(Debug, Error)]
@@ -151,6 +155,8 @@ pub struct LedgerSummary {
     pub state: TimelineState,
     /// All losses together.
     pub losses: LossTotals,
+    /// What was last said of the stream: `StreamReport` as JSON.
+    pub report_json: Option<String>,
 }
 
 /// Which entries.

@@ -1,7 +1,7 @@
 //! What all recorders record: one process that is so many cameras, all playing one file.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Cameras {
     _program: Program,
     address: SocketAddr,
+    /// What they play.
+    media: PathBuf,
     /// As encoded.
     pub(crate) bits_per_second: u64,
 }
@@ -23,6 +25,20 @@ pub(crate) struct Cameras {
 impl Cameras {
     pub(crate) fn uri(&self, camera: usize) -> String {
         format!("rtsp://{}/cam{camera}", self.address)
+    }
+
+    /// A file of what they play in so many seconds.
+    pub(crate) fn film(&self, folder: &Path, seconds: u32) -> Outcome<PathBuf> {
+        let film = folder.join(format!("film-{seconds}.mp4"));
+        let repetitions = (seconds / SECONDS).saturating_sub(1);
+        let copied = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-stream_loop", &repetitions.to_string(), "-i"])
+            .arg(&self.media)
+            .args(["-c", "copy"])
+            .arg(&film)
+            .status()
+            .map_err(|error| format!("ffmpeg: {error}"))?;
+        if copied.success() { Ok(film) } else { Err(format!("ffmpeg: {copied}").into()) }
     }
 }
 
@@ -61,7 +77,7 @@ pub(crate) async fn start(vigie: &Path, folder: &Path, count: usize) -> Outcome<
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(Cameras { _program: program, address, bits_per_second })
+    Ok(Cameras { _program: program, address, media, bits_per_second })
 }
 
 /// An address on loopback that nobody listens on now.

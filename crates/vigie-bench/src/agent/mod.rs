@@ -1,19 +1,21 @@
 //! What the agent costs for each camera that it records, beside ffmpeg doing the same.
 //!
 //! One `vigie camera` process plays to all; the recorders run one after another on a core of their own. Recording alone
-//! is measured: nothing is uploaded meanwhile. A frame that is missing from what was recorded would show.
+//! is measured: nothing is uploaded meanwhile. A frame that is missing from what was recorded would show. Uploading is
+//! measured by itself, behind it.
 
 mod cameras;
 mod missing;
 mod page;
 mod recorders;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::options::Place;
 use crate::{Outcome, machine, process};
-use recorders::{Agent, Hub};
+use recorders::{Agent, Hub, Work};
 
 /// How many cameras at once, one row each.
 const COUNTS: [usize; 4] = [8, 64, 128, 256];
@@ -59,6 +61,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     for count in COUNTS {
         rows.push(agent(&hub, &cameras, count, time).await?);
     }
+    let uploads = upload::measure(&hub, &cameras).await?;
     let page = page::page(&page::Figures {
         processor,
         cores,
@@ -67,6 +70,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         seconds: options.seconds,
         bits_per_second: cameras.bits_per_second,
         rows,
+        uploads,
     });
     options.place.publish(&page)
 }
@@ -77,7 +81,13 @@ async fn agent(
     count: usize,
     time: Duration,
 ) -> Outcome<Row> {
-    let mut agent = Agent::start(hub, cameras, count).await?;
+    let work = Work {
+        name: format!("hub-of-{count}"),
+        uris: (0..count).map(|camera| cameras.uri(camera)).collect(),
+        // A day that does not come.
+        upload: "0 0 0 1 1 ? 2099".to_owned(),
+    };
+    let mut agent = Agent::start(hub, &work).await?;
     agent.wait_until_all_record().await?;
     tokio::time::sleep(SETTLE).await;
     let pids = [agent.pid()];

@@ -13,6 +13,7 @@ use super::cameras::{Cameras, free_address};
 use crate::Outcome;
 use crate::client::{self, Caller};
 use crate::process::{Server, on_one_core};
+use crate::producer::Producer;
 
 /// All cameras record by then, or something is wrong.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -71,26 +72,55 @@ impl Hub {
         Ok(Self { vigie: vigie.to_owned(), folder: folder.to_owned(), server, credentials })
     }
 
-    /// Streams of a hub of this name, one a camera, that record always and never upload.
-    async fn configure(&self, hub_arn: &str, cameras: &Cameras, count: usize) -> Outcome<()> {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A producer of a new stream of this name.
+    pub(crate) async fn producer(&self, stream: &str) -> Outcome<Producer> {
         let mut caller = Caller::connect(self.server.address, &self.credentials).await?;
-        for camera in 0..count {
-            let stream = format!("of-{count}-camera-{camera}");
+        let input = json!({"StreamName": stream, "DataRetentionInHours": 24});
+        caller.json("/createStream", &input).await?;
+        Producer::connect(self.server.address, &self.credentials, stream).await
+    }
+
+    async fn configure(&self, work: &Work) -> Outcome<()> {
+        let mut caller = Caller::connect(self.server.address, &self.credentials).await?;
+        for (number, uri) in work.uris.iter().enumerate() {
+            let stream = format!("{}-{number}", work.name);
             let input = json!({"StreamName": stream, "DataRetentionInHours": 24});
             caller.json("/createStream", &input).await?;
-            let secret_string = json!({"MediaURI": cameras.uri(camera)}).to_string();
+            let secret_string = json!({"MediaURI": uri}).to_string();
             let secret = caller.create_secret(&stream, &secret_string).await?;
-            let never = json!({"ScheduleExpression": "0 0 0 1 1 ? 2099", "DurationInSeconds": 60});
+            let uri_type = if uri.starts_with("file:") { "FILE_URI" } else { "RTSP_URI" };
             let input = json!({"StreamName": stream, "EdgeConfig": {
-                "HubDeviceArn": hub_arn,
+                "HubDeviceArn": work.hub_arn(),
                 "RecorderConfig": {
-                    "MediaSourceConfig": {"MediaUriSecretArn": secret, "MediaUriType": "RTSP_URI"},
+                    "MediaSourceConfig": {"MediaUriSecretArn": secret, "MediaUriType": uri_type},
                 },
-                "UploaderConfig": {"ScheduleConfig": never},
+                "UploaderConfig": {"ScheduleConfig": {
+                    "ScheduleExpression": work.upload, "DurationInSeconds": 3600,
+                }},
+                "DeletionConfig": {"DeleteAfterUpload": false},
             }});
             caller.json("/startEdgeConfigurationUpdate", &input).await?;
         }
         Ok(())
+    }
+}
+
+/// What a hub does: a stream for each URI, recorded always.
+pub(crate) struct Work {
+    /// Of the hub, and the beginning of its streams' names.
+    pub(crate) name: String,
+    pub(crate) uris: Vec<String>,
+    /// When uploads begin, as a cron expression in UTC.
+    pub(crate) upload: String,
+}
+
+impl Work {
+    fn hub_arn(&self) -> String {
+        format!("arn:aws:iot:us-east-1:000000000000:thing/{}", self.name)
     }
 }
 
@@ -103,21 +133,29 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) async fn start(hub: &Hub, cameras: &Cameras, count: usize) -> Outcome<Self> {
-        let hub_arn = format!("arn:aws:iot:us-east-1:000000000000:thing/hub-of-{count}");
-        hub.configure(&hub_arn, cameras, count).await?;
+    pub(crate) async fn start(hub: &Hub, work: &Work) -> Outcome<Self> {
+        hub.configure(work).await?;
         let listen = free_address()?;
-        let data_dir = hub.folder.join(format!("hub-of-{count}"));
+        let data_dir = hub.folder.join(&work.name);
         let child = on_one_core(&hub.vigie)
-            .args(["--log", "warn", "agent", "--hub-device-arn", &hub_arn, "--endpoint-url"])
-            .arg(format!("http://{}", hub.server.address))
-            .args(["--listen", &listen.to_string(), "--data-dir"])
+            .args(["--log", "warn", "agent", "--hub-device-arn", &work.hub_arn()])
+            .args(["--endpoint-url", &format!("http://{}", hub.server.address)])
+            .args(["--timezone", "UTC", "--listen", &listen.to_string(), "--data-dir"])
             .arg(&data_dir)
             .env_remove("VIGIE_CONFIG")
             .env("AWS_ACCESS_KEY_ID", &hub.credentials.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", hub.credentials.secret_access_key.expose())
             .spawn()?;
-        Ok(Self { program: Program::new(child), listen, count, data_dir })
+        Ok(Self { program: Program::new(child), listen, count: work.uris.len(), data_dir })
+    }
+
+    /// A metric's values, one of each stream.
+    pub(crate) async fn metric(&self, name: &str) -> Outcome<Vec<f64>> {
+        let text = client::get(self.listen, "/metrics").await.unwrap_or_default();
+        let of_stream = format!("vigie_agent_{name}{{");
+        let values = text.lines().filter(|line| line.starts_with(&of_stream));
+        let value = |line: &str| Ok(line.rsplit(' ').next().unwrap_or_default().parse()?);
+        values.map(value).collect()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -131,13 +169,8 @@ impl Agent {
     pub(crate) async fn wait_until_all_record(&self) -> Outcome<()> {
         let deadline = Instant::now() + START_MAX;
         loop {
-            let text = client::get(self.listen, "/metrics").await.unwrap_or_default();
-            let recording = text
-                .lines()
-                .filter(|line| {
-                    line.starts_with("vigie_agent_frames_total{") && !line.ends_with(" 0.0")
-                })
-                .count();
+            let frames = self.metric("frames_total").await?;
+            let recording = frames.iter().filter(|frames| **frames > 0.0).count();
             if recording == self.count {
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! Windows that opened and closed while nobody looked: Quartz's misfires.
 //!
-//! They come of a clock that is set forward and of a hub that stands still. They are noted to be said, and never made up
+//! They come of a hub that is off or stands still and of a clock that is set forward. They are noted to be said, and never made up
 //! for: what a camera saw then is gone.
 
 use std::fmt;
@@ -75,7 +75,7 @@ impl fmt::Display for MissedWindows {
             None => Ok(()),
             Some(Window { from, until }) => write!(
                 f,
-                "; windows from {} to {} were missed, because the hub stood still or its clock was set forward over them",
+                "; windows from {} to {} were missed, because the hub was off or stood still, or its clock was set forward over them",
                 utc(from),
                 utc(until)
             ),

@@ -415,6 +415,28 @@ fn windows_that_a_clock_was_set_over_are_said_to_be_missed_until_the_next_record
 }
 
 #[test]
+fn windows_while_the_hub_was_off_are_said_to_be_missed_and_what_was_stored_before_is_known() {
+    let mut bench = Bench::new(windows("0 30 5,6,7 * * ?", 600), SourceKind::Rtsp);
+    let before = bench.start.plus_millis(-2 * 3_600_000);
+    bench.job.resume(Some(before), Some(before));
+    bench.send(Event::Tick);
+    let missed = "windows from 2026-11-22T06:30:00Z to 2026-11-22T07:40:00Z were missed";
+    assert!(bench.status().contains(missed), "{}", bench.status());
+    assert_eq!(bench.job.status().last_collected, Some(before));
+
+    // Also when the next one is open already, until it brings media.
+    let mut bench = Bench::new(windows("0 30 6,7 * * ?", 3600), SourceKind::Rtsp);
+    bench.job.resume(Some(before), None);
+    assert_eq!(bench.send(Event::Tick), "resolve");
+    assert_eq!(bench.job.missed(), None, "it is one window, and open");
+    let mut bench = Bench::new(windows("0 0 7,8 * * ?", 1800), SourceKind::Rtsp);
+    bench.job.resume(Some(before), None);
+    assert_eq!(bench.send(Event::Tick), "resolve");
+    assert!(bench.status().contains("07:00:00Z to 2026-11-22T07:30:00Z"), "{}", bench.status());
+    bench.connect();
+}
+
+#[test]
 fn a_clock_that_is_set_opens_and_closes_windows() {
     let mut bench = Bench::new(windows("0 0 8 * * ?", 60), SourceKind::Rtsp);
     bench.record();

@@ -253,3 +253,34 @@ fn an_erased_stream_leaves_no_ledger() {
 fn bench_session(bench: &mut Bench) -> Session {
     Session { stream: ARN.into(), number: bench.last_session }
 }
+
+#[test]
+fn last_collected_times_and_missed_windows_are_known_after_a_restart() {
+    let mut bench = Bench::new();
+    let mut config = edge_config();
+    // Open from the start on, and then at each half hour.
+    config.recorder_config.schedule_config = schedule("0 20,50 * * * ?", 600);
+    bench.configure(vec![configuration(1, config)]);
+    let session = bench.camera_opens();
+    bench.play(&session, 3);
+    let upload = bench.upload_reconciles(&[]);
+    for fragment in bench.sent() {
+        bench.persisted(&upload, &fragment);
+    }
+    bench.play(&session, 12);
+    let last = bench.now.wall;
+    bench.kill_and_open();
+    bench.pass_off(2 * 3600);
+    bench.kill_and_open();
+    bench.seconds(1);
+    let report = bench.report();
+    let recorder = report.recorder_status.unwrap();
+    let recorded_at = recorder.last_collected_time.unwrap();
+    // A commit, and what came since the fragment began.
+    assert!((0..2_500).contains(&last.millis_since(recorded_at)), "{recorded_at} {last}");
+    let uploaded_at = report.uploader_status.unwrap().last_collected_time.unwrap();
+    assert!(last.millis_since(uploaded_at) < 13_000, "{uploaded_at}");
+    let details = recorder.job_status_details.unwrap();
+    assert!(details.contains("windows from 2023-11-20T12:20:00Z"), "{details}");
+    assert!(details.contains("were missed, because the hub was off"), "{details}");
+}
