@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import browsers
 import media
 import processes
+import put_media
 from signing import own_operation
 from streams import create_stream
 from waiting import eventually
@@ -55,6 +57,21 @@ def test_streams_in_the_console(own_site):
 @pytest.mark.timeout(330)
 def test_the_console_without_a_mouse(own_site):
     print(browsers.run("console-keyboard.test.mjs", own_site.server))
+
+
+@pytest.mark.timeout(330)
+def test_pictures_of_many_streams_are_no_load(own_site):
+    server = own_site.server
+    streams = [f"camera-{number:02}" for number in range(16)]
+
+    def record(stream, ago_seconds):
+        put_media.put(server, stream, put_media.recorded(media.h264_mkv(), time.time() - ago_seconds))
+
+    for stream in streams:
+        create_stream(server, stream)
+        record(stream, ago_seconds=60)
+    with browsers.outside(record=lambda stream: record(stream, ago_seconds=10)) as control:
+        print(browsers.run("console-pictures.test.mjs", server, CONTROL=control, STREAMS=str(len(streams))))
 
 
 @pytest.mark.timeout(330)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, openPage } from "./browser.mjs";
 import { inspect, signIn, visit } from "./console.mjs";
+import { eventually } from "./steps.mjs";
 
 const site = { url: process.env.VIGIE_URL, keyId: process.env.KEY_ID, secret: process.env.KEY_SECRET };
 
@@ -84,6 +85,33 @@ test("it is edited and tagged", async () => {
   await tags.getByRole("combobox", { name: "Value" }).fill("north");
   await tags.getByRole("button", { name: "Save" }).click();
   await page.getByText("Tags of front-door were saved.").waitFor();
+});
+
+test("a tab that nobody sees asks for nothing, and for everything once it is seen again", async () => {
+  const other = await openPage(browser, site.url);
+  await other.page.clock.install();
+  await signIn(other.page, site);
+  await other.page.getByRole("link", { name: "front-door" }).waitFor();
+  await other.page.waitForLoadState("networkidle");
+  const show = (visible) =>
+    other.page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, visible ? "visible" : "hidden");
+  let asked = 0;
+  other.page.on("request", () => (asked += 1));
+  await other.page.clock.runFor(15_000);
+  await eventually(() => asked > 0, "a page that is seen asks again and again");
+  await other.page.waitForLoadState("networkidle");
+  await show(false);
+  asked = 0;
+  await other.page.clock.runFor(60_000);
+  assert.equal(asked, 0, "a minute in which nobody looks");
+  const coming = other.page.waitForResponse(/listStreams$/);
+  await show(true);
+  await coming;
+  assert.deepEqual(other.complaints, []);
+  await other.context.close();
 });
 
 test("it is found by search, and deleted only after its name was typed", async () => {
