@@ -1,9 +1,12 @@
 """The console's timeline and its words for what went wrong, in a real browser: what hubs really tell."""
 
+import time
+
 import pytest
 
 import browsers
 import media
+import put_media
 from signing import own_operation
 from streams import NEVER, configure, create_camera_secret, create_stream, edge_config, wait_in_sync
 from waiting import eventually
@@ -63,4 +66,11 @@ def test_the_timeline_tells_what_is_there_and_why_the_rest_is_not(own_site):
     eventually(lambda: "SOURCE_OFFLINE" in gaps(server, "porch")[1], 60, "the camera is back")
     eventually(lambda: {"SOURCE_OFFLINE", "NOT_UPLOADED"} <= gaps(server, "yard")[0], 60, "the other is missed")
 
-    print(browsers.run("console-timeline.test.mjs", server, deadline_seconds=300, FAILED_BECAUSE=because))
+    create_stream(server, "late")
+
+    def record(_):
+        put_media.put(server, "late", put_media.recorded(media.h264_mkv(), time.time() - 15))
+
+    with browsers.outside(record=record) as control:
+        told = {"FAILED_BECAUSE": because, "CONTROL": control}
+        print(browsers.run("console-timeline.test.mjs", server, deadline_seconds=300, **told))

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { launch, openPage } from "./browser.mjs";
 import { inspect, signIn, visit } from "./console.mjs";
-import { eventually, steps } from "./steps.mjs";
+import { eventually, outside, steps } from "./steps.mjs";
 
 const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, FAILED_BECAUSE } = process.env;
 
@@ -46,11 +46,19 @@ async function entries(what) {
   );
 }
 
+/** The part of time that is shown. */
+async function view() {
+  return Promise.all(["aria-valuemin", "aria-valuemax"].map((end) => timeline().getAttribute(end).then(Number)));
+}
+
+async function length() {
+  const [from, until] = await view();
+  return until - from;
+}
+
 /** Where a moment lies on the timeline, in pixels from its left. */
 async function xOf(at) {
-  const [from, until] = await Promise.all(
-    ["aria-valuemin", "aria-valuemax"].map((end) => timeline().getAttribute(end).then(Number)),
-  );
+  const [from, until] = await view();
   const { width } = await timeline().boundingBox();
   return ((at - from) / (until - from)) * width;
 }
@@ -103,7 +111,6 @@ test("what was uploaded is on the server, and a camera that was away left a gap 
 });
 
 test("it is zoomed by the wheel, dragged, and a range is marked on it", async () => {
-  const view = () => Promise.all(["aria-valuemin", "aria-valuemax"].map((end) => timeline().getAttribute(end).then(Number)));
   const drag = async (from, to) => {
     const { x, y } = await timeline().boundingBox();
     await page.mouse.move(x + from, y + MEDIA_Y);
@@ -153,15 +160,22 @@ test("where a schedule is closed nothing is missing", async () => {
   await assertDrawn("The schedule was closed", "Not to be recorded");
 });
 
+test("the first media of a stream fills the timeline as it comes", async () => {
+  await open("late");
+  assert.ok((await length()) > 3_600_000, "an hour, as nothing is known");
+  await outside("record");
+  await eventually(async () => (await length()) < 300_000, "what there is can be seen");
+  await entries("On the server");
+});
+
 test("the timeline is used by keyboard alone, and says what is where it stands", async () => {
   await open("porch");
   await timeline().focus();
-  const view = async () => ((await xOf(1)) - (await xOf(0))) ** -1;
-  const before = await view();
+  const before = await length();
   await page.keyboard.press("-");
-  await eventually(async () => (await view()) > before * 1.5, "it shows more time");
+  await eventually(async () => (await length()) > before * 1.5, "it shows more time");
   await page.keyboard.press("+");
-  await eventually(async () => (await view()) < before * 1.5, "it shows less time");
+  await eventually(async () => (await length()) < before * 1.5, "it shows less time");
   await page.keyboard.press("Home");
   await page.getByText("Recorded", { exact: true }).waitFor();
   assert.match(await timeline().getAttribute("aria-valuetext"), /\d\d:\d\d:\d\d, (nothing known|On the server|The camera)/);

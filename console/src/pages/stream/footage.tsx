@@ -7,7 +7,7 @@ import ExpandableSection from "@cloudscape-design/components/expandable-section"
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { Source } from "../../api/playback";
 import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
 import { firstView, followed, type Known, notBeyond, panned, showing, type Span, zoomed } from "../../logic/timeline";
@@ -52,10 +52,13 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
   useEffect(() => {
     if (following) setView((before) => followed(before, known, now));
   }, [now, known, following]);
+  const fitted = useRef(false);
   useEffect(() => {
-    if (following && known !== UNKNOWN) setView(firstView(known, Date.now()));
-    // Only once, when it is known.
-  }, [known]);
+    // Once: as soon as there is anything to show.
+    if (known.from === undefined || fitted.current) return;
+    fitted.current = true;
+    if (following) setView(firstView(known, Date.now()));
+  }, [known, following]);
   const move = (to: Span) => {
     setHeld(true);
     setView(notBeyond(to, Date.now()));

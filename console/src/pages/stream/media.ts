@@ -1,3 +1,4 @@
+import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
 import { failureOf, isDenied } from "../../api/failure";
 import type { MediaMap } from "../../logic/lanes";
@@ -26,20 +27,27 @@ export function useMedia(name: string, view: Span, now: number): Loaded<MediaMap
   );
 }
 
-/** How far back anything is known of a stream. */
+/** How far back anything is known of a stream; asked until something is. */
 export function useKnown(name: string): Known | undefined {
   const { extensions } = useApi();
-  const loaded = useLoad(`known ${name}`, async () => {
-    const [held, told] = await Promise.all([
-      orElse(extensions.describeStreamMedia(name), { OldestTimestamp: undefined, NewestTimestamp: undefined }),
-      orElse(extensions.knownFrom(name), undefined),
-    ]);
-    const since = [held.OldestTimestamp, told].filter((at) => at !== undefined);
-    return {
-      from: since.length > 0 ? Math.min(...since) * 1000 : undefined,
-      newest: held.NewestTimestamp && held.NewestTimestamp * 1000,
-    };
-  });
+  const [everyMs, setEveryMs] = useState<number | undefined>(EVERY_MS);
+  const loaded = useLoad(
+    `known ${name}`,
+    async () => {
+      const [held, told] = await Promise.all([
+        orElse(extensions.describeStreamMedia(name), { OldestTimestamp: undefined, NewestTimestamp: undefined }),
+        orElse(extensions.knownFrom(name), undefined),
+      ]);
+      const since = [held.OldestTimestamp, told].filter((at) => at !== undefined);
+      return {
+        from: since.length > 0 ? Math.min(...since) * 1000 : undefined,
+        newest: held.NewestTimestamp && held.NewestTimestamp * 1000,
+      };
+    },
+    everyMs,
+  );
+  const isKnown = loaded.data?.from !== undefined;
+  useEffect(() => setEveryMs(isKnown ? undefined : EVERY_MS), [isKnown]);
   return loaded.data;
 }
 
