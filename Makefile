@@ -48,6 +48,7 @@ bench:
 	target/release/vigie-bench ingest --vigie target/release/vigie --page docs/benchmarks/ingest.md
 	target/release/vigie-bench read --vigie target/release/vigie --page docs/benchmarks/read.md
 	target/release/vigie-bench clip --vigie target/release/vigie --page docs/benchmarks/clip.md
+	target/release/vigie-bench images --vigie target/release/vigie --page docs/benchmarks/images.md
 	target/release/vigie-bench playback --vigie target/release/vigie --page docs/benchmarks/playback.md
 	target/release/vigie-bench agent --vigie target/release/vigie --page docs/benchmarks/agent.md
 	target/release/vigie-bench store --folder target/bench --page docs/benchmarks/store.md

@@ -176,6 +176,16 @@ def b_frames_h265_mkv(seconds=4):
     return _h265_mkv("b-frames-h265", seconds, [], "bframes=3:b-pyramid=1")
 
 
+def full_chroma_h264_mkv(seconds=4):
+    """H.264 4:4:4, which no camera makes and few decoders know."""
+    return _make(f"full-chroma-h264-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_H264_B_FRAMES, "-pix_fmt", "yuv444p"])
+
+
+def half_chroma_h265_mkv(seconds=4):
+    """H.265 4:2:2."""
+    return _h265_mkv("half-chroma-h265", seconds, ["-pix_fmt", "yuv422p"], "profile=main422-10")
+
+
 def vp8_opus_webm(seconds=10):
     """VP8 with Opus in WebM: codecs that the store knows nothing of."""
     video = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "800k", "-g", "25"]

@@ -4,6 +4,8 @@ import base64
 import bisect
 import itertools
 import os
+import random
+import re
 import signal
 import struct
 import subprocess
@@ -78,6 +80,11 @@ MEDIA = {
     "h265-bt709": media.bt709_h265_mkv,
     "h265-b-frames": media.b_frames_h265_mkv,
 }
+
+
+# What the decoders in Rust do not know and ffmpeg does.
+FALLBACK = {"h264-full-chroma": media.full_chroma_h264_mkv, "h265-half-chroma": media.half_chroma_h265_mkv}
+MEDIA |= FALLBACK
 
 
 @pytest.mark.parametrize("name", MEDIA)
@@ -301,6 +308,50 @@ def test_without_decoders_there_are_no_images(own_site):
         ask(server, "images", START, START)
     # AWS's model has no such error: botocore keeps its name alone.
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
+@pytest.mark.parametrize("name", FALLBACK)
+def test_without_ffmpeg_what_the_own_decoders_do_not_know_is_a_media_error(own_site, name):
+    server = own_site.server
+    server.process.stop()
+    processes.Daemon.start(server, ["server", "--image-ffmpeg", "off"])
+    create_stream(server, "images")
+    put_media.put(server, "images", put_media.recorded(FALLBACK[name](4), START))
+    (image,) = ask(server, "images", START + 1, START + 1)["Images"]
+    assert image["Error"] == "MEDIA_ERROR"
+
+
+def damaged(seed):
+    """Changes some bytes of the frames, of their headers above all, and none of the file's structure."""
+
+    def change(body):
+        chance, body = random.Random(seed), bytearray(body)
+        starts = [found.end() for found in re.finditer(b"(?s)\xa3[\x10-\x7f].{1,3}\x81..[\x00\x80]\0\0", bytes(body))]
+        for start in starts:
+            # Behind the length of the first NAL unit and its first byte.
+            for _ in range(3):
+                body[min(start + 3 + int(chance.paretovariate(0.4)) % 300, len(body) - 1)] ^= 1 << chance.randrange(8)
+        return bytes(body)
+
+    return change
+
+
+@pytest.mark.parametrize("source", [media.h264_b_frames_aac_mkv, media.h265_aac_mkv])
+def test_damaged_media_harms_nobody_else(site, source):
+    good = f"images-{next(COUNT)}"
+    create_stream(site.server, good)
+    put_media.put(site.server, good, put_media.recorded(media.h264_mkv(4), START))
+    (expect,) = ask(site.server, good, START + 1, START + 1)["Images"]
+    outcomes = set()
+    for seed in range(4):
+        name = f"images-{next(COUNT)}"
+        create_stream(site.server, name)
+        put_media.put(site.server, name, put_media.recorded(source(4), START, damaged(seed)))
+        for image in ask(site.server, name, START, START + 4, 500, "JPEG", WidthPixels=64)["Images"]:
+            outcomes.add(image.get("Error", "image"))
+        (still,) = ask(site.server, good, START + 1, START + 1)["Images"]
+        assert still == expect
+    assert outcomes <= {"image", "MEDIA_ERROR", "NO_MEDIA"} and "MEDIA_ERROR" in outcomes, outcomes
 
 
 def test_the_aws_cli_gets_images(site, stream):

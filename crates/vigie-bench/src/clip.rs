@@ -150,12 +150,14 @@ fn media(folder: &Path) -> Outcome<PathBuf> {
     Ok(whole)
 }
 
-fn ffmpeg(mut command: Command) -> Command {
+/// ffmpeg as it is called here.
+pub(crate) fn ffmpeg(mut command: Command) -> Command {
     command.args(["-nostdin", "-v", "error", "-y"]).stdin(Stdio::null());
     command
 }
 
-fn finish(command: &mut Command) -> Outcome<()> {
+/// Runs it to its end.
+pub(crate) fn finish(command: &mut Command) -> Outcome<()> {
     let done = command.status().map_err(|error| format!("ffmpeg: {error}"))?;
     if done.success() { Ok(()) } else { Err(format!("ffmpeg: {done}").into()) }
 }
@@ -208,7 +210,8 @@ fn copy(list: &Path, out: &Path, flags: &[&str]) -> Outcome<Duration> {
     Ok(begun.elapsed())
 }
 
-fn median(times: &[Duration]) -> Duration {
+/// Of several times.
+pub(crate) fn median(times: &[Duration]) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()

@@ -11,6 +11,7 @@ mod disk_floor;
 mod file_server;
 mod hello;
 mod hubs;
+mod images;
 mod ingest;
 mod load;
 mod machine;
@@ -48,6 +49,8 @@ enum Command {
     Read(options::Load),
     /// Measure GetClip beside ffmpeg and write its page
     Clip(clip::Options),
+    /// Measure GetImages beside ffmpeg and write its page
+    Images(images::Options),
     /// Measure HLS sessions and write their page
     Playback(playback::Options),
     /// Measure the edge agent: recording, uploading; and print the tables
@@ -90,6 +93,7 @@ fn main() -> Outcome<()> {
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),
         Command::Read(options) => runtime.block_on(read::run(&options)),
         Command::Clip(options) => runtime.block_on(clip::run(&options)),
+        Command::Images(options) => runtime.block_on(images::run(&options)),
         Command::Playback(options) => runtime.block_on(playback::run(&options)),
         Command::Agent(options) => runtime.block_on(agent::run(&options)),
         Command::ControlPlane(options) => {

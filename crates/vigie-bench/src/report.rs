@@ -55,7 +55,7 @@ pub(crate) fn page(figures: &Figures) -> String {
 `make bench` writes this page. The server runs on one core of its own, the load comes from another process on the
 other cores, over loopback. Every call is signed anew. Ratios are those of one run, against a floor measured in it.
 
-Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md).
+Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md), [images](benchmarks/images.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md).
 
 Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}.
 

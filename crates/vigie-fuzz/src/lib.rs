@@ -9,6 +9,7 @@ mod arn;
 mod cron;
 mod fragment_number;
 mod iam_policy;
+mod image_protocol;
 mod json_boundary;
 mod matroska;
 mod mp4;
@@ -21,6 +22,7 @@ pub use arn::arn;
 pub use cron::cron;
 pub use fragment_number::fragment_number;
 pub use iam_policy::iam_policy;
+pub use image_protocol::image_protocol;
 pub use json_boundary::json_boundary;
 pub use matroska::matroska;
 pub use mp4::mp4;
@@ -38,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("cron", cron),
     ("fragment_number", fragment_number),
     ("iam_policy", iam_policy),
+    ("image_protocol", image_protocol),
     ("json_boundary", json_boundary),
     ("matroska", matroska),
     ("mp4", mp4),

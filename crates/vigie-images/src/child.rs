@@ -26,6 +26,8 @@ pub struct Bounds {
 impl Bounds {
     /// Of the decoders in Rust: no file at all.
     pub const RUST: Self = Self { memory_bytes: 1 << 30, request_seconds: 30, files: 3 };
+    /// Of ffmpeg, which loads its libraries from files and maps more than it uses.
+    pub const FFMPEG: Self = Self { memory_bytes: 2 << 30, request_seconds: 30, files: 64 };
 }
 
 /// Answers requests from `input` on `output` until `input` ends, within `bounds`. The process is not good for anything

@@ -85,6 +85,7 @@ impl Request {
         let mut pieces = vec![Bytes::from((length as u32).to_be_bytes().to_vec()), head.into()];
         for frame in &self.video.frames {
             let mut head = vec![u8::from(frame.wanted)];
+            head.put_i32(frame.shown_ms);
             head.put_u32(frame.data.len() as u32);
             pieces.push(head.into());
             pieces.push(frame.data.clone());
@@ -127,7 +128,8 @@ impl Request {
                 1 => true,
                 _ => return Err(ProtocolError("a frame is neither wanted nor not")),
             };
-            frames.push(CodedFrame { wanted, data: take(&mut wire).ok_or(CUT)? });
+            let shown_ms = wire.try_get_i32().map_err(|_| CUT)?;
+            frames.push(CodedFrame { wanted, shown_ms, data: take(&mut wire).ok_or(CUT)? });
         }
         if wire.has_remaining() {
             return Err(ProtocolError("something follows the request"));
@@ -138,7 +140,7 @@ impl Request {
 }
 
 /// Bytes before the data of each frame.
-const FRAME_HEAD_BYTES: usize = 5;
+const FRAME_HEAD_BYTES: usize = 9;
 
 const fn codec_code(codec: Codec) -> u8 {
     match codec {
@@ -198,7 +200,8 @@ mod tests {
 
     fn request() -> impl Strategy<Value = Request> {
         let bytes = || prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
-        let frame = (bytes(), any::<bool>()).prop_map(|(data, wanted)| CodedFrame { data, wanted });
+        let frame = (bytes(), any::<bool>(), any::<i32>())
+            .prop_map(|(data, wanted, shown_ms)| CodedFrame { data, wanted, shown_ms });
         let side = || prop::option::of(1u16..=3840);
         let format = prop_oneof![
             (1u8..=100).prop_map(|quality| Format::Jpeg { quality }),
@@ -279,7 +282,7 @@ mod tests {
     #[test]
     fn more_frames_than_a_decoder_takes_are_not_sent() {
         let data = Bytes::from(vec![0; 1 << 20]);
-        let frames = vec![CodedFrame { data, wanted: true }; 64];
+        let frames = vec![CodedFrame { data, wanted: true, shown_ms: 0 }; 64];
         let video =
             CodedVideo { codec: Codec::H264, parameter_sets: vec![], nal_length_size: 4, frames };
         let form = Form { format: Format::Png, width: None, height: None };

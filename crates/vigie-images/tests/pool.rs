@@ -26,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(200);
 
 /// A request of two pictures.
 fn request(frame_bytes: usize) -> Request {
-    let frame = CodedFrame { data: Bytes::from(vec![0; frame_bytes]), wanted: true };
+    let frame = CodedFrame { data: Bytes::from(vec![0; frame_bytes]), wanted: true, shown_ms: 0 };
     Request {
         video: CodedVideo {
             codec: Codec::H264,
@@ -44,7 +44,7 @@ fn broken(reason: &str) -> Reply {
 
 /// Reads the request and answers twice with the smallest thing that begins like a JPEG.
 const SOUND: &str =
-    r"head -c 45 >/dev/null; for n in 1 2; do printf '\0\0\0\005\0\377\330\377\340'; done";
+    r"head -c 53 >/dev/null; for n in 1 2; do printf '\0\0\0\005\0\377\330\377\340'; done";
 
 #[tokio::test]
 async fn each_misbehaviour_costs_its_own_pictures() {

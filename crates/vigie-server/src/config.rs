@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vigie_images::pool::PoolSettings;
 use vigie_kvs::arn::Place;
 
 use crate::clip::ClipLimits;
 use crate::db::Stream;
+use crate::images::ImageDecoders;
 use crate::ingest::{IngestRules, ProducerPolicy};
 use crate::limits::RateLimits;
 use crate::reading::ReaderLimits;
@@ -50,7 +50,7 @@ pub struct ServerConfig {
     /// How much a clip may hold.
     pub clip_limits: ClipLimits,
     /// The decoders of GetImages; without them there is no such operation.
-    pub image_decoders: Option<PoolSettings>,
+    pub image_decoders: Option<ImageDecoders>,
 }
 
 impl ServerConfig {

@@ -49,6 +49,7 @@ pub use access_keys::{
 pub use audit::LocalAuditError;
 pub use clip::ClipLimits;
 pub use config::ServerConfig;
+pub use images::ImageDecoders;
 pub use limits::RateLimits;
 pub use reading::ReaderLimits;
 pub use server::{Server, ServerError};

@@ -48,9 +48,17 @@ pub enum Command {
     Store(StoreCommand),
     /// Decode pictures for the server that started this process
     #[command(hide = true)]
-    ImageDecoder,
+    ImageDecoder(ImageDecoderOptions),
     /// The next fire times of a Quartz cron expression, or why it is invalid
     Cron(CronOptions),
+}
+
+/// Options of a decoder.
+#[derive(Debug, Args)]
+pub struct ImageDecoderOptions {
+    /// Decode by this program instead of the decoders in Rust
+    #[arg(long, value_name = "FILE")]
+    pub ffmpeg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +137,10 @@ pub struct MediaOptions {
     /// Processes that decode pictures for GetImages at once; 0 switches it off [default: one for each processor]
     #[arg(long, env = "VIGIE_IMAGE_DECODERS_MAX", value_name = "N", value_parser = clap::value_parser!(u32).range(..=256))]
     pub image_decoders_max: Option<u32>,
+    /// Program that decodes for GetImages what Vigie's own decoders do not support, or `off` [default: the ffmpeg of
+    /// PATH, if there is one]
+    #[arg(long, env = "VIGIE_IMAGE_FFMPEG", value_name = "FILE")]
+    pub image_ffmpeg: Option<PathBuf>,
 }
 
 /// Who goes on when a producer connects to a stream that has one.

@@ -41,7 +41,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Store(StoreCommand::Repair(options)) => cmd::store::repair(&options),
         Command::Store(StoreCommand::List(options)) => cmd::store::list(&options),
         Command::Store(StoreCommand::Export(options)) => cmd::store::export(&options),
-        Command::ImageDecoder => cmd::image_decoder::run(),
+        Command::ImageDecoder(options) => cmd::image_decoder::run(options),
         Command::Cron(options) => cmd::cron::run(&options),
     }
 }

@@ -30,7 +30,13 @@ pub(super) fn decode(video: &CodedVideo, take: &mut dyn FnMut(Picture)) -> Resul
         }
     }
     'frames: for (index, frame) in video.frames.iter().enumerate() {
-        let units = units(video, frame)?;
+        let units = match units(video, frame) {
+            Ok(units) => units,
+            Err(reason) => {
+                failed = Err(reason);
+                break;
+            }
+        };
         let bytes = with_long_lengths(video, frame, &units);
         let units = parse_avcc(&bytes, 4);
         let mut slices = units.iter().filter(|unit| is_slice(unit.nal_unit_type));

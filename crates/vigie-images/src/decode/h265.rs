@@ -16,7 +16,7 @@ pub(super) fn decode(video: &CodedVideo, take: &mut dyn FnMut(Picture)) -> Resul
     for set in &video.parameter_sets {
         feed(&mut decoder, set, &mut colour)?;
     }
-    let highest_layer = highest_temporal_layer(video)?;
+    let highest_layer = highest_temporal_layer(video);
     for (index, frame) in video.frames.iter().enumerate() {
         let units = units(video, frame)?;
         if !frame.wanted && units.iter().all(|unit| is_needed_by_none(unit, highest_layer)) {
@@ -57,13 +57,10 @@ fn temporal_layer(unit: &[u8]) -> u8 {
     unit.get(1).map_or(0, |byte| byte & 7)
 }
 
-fn highest_temporal_layer(video: &CodedVideo) -> Result<u8, DecodeError> {
-    let mut highest = 0;
-    for frame in &video.frames {
-        let layers = units(video, frame)?.into_iter().map(temporal_layer);
-        highest = layers.fold(highest, u8::max);
-    }
-    Ok(highest)
+fn highest_temporal_layer(video: &CodedVideo) -> u8 {
+    // A frame that cannot be followed is refused when its turn comes.
+    let units = video.frames.iter().filter_map(|frame| units(video, frame).ok()).flatten();
+    units.map(temporal_layer).max().unwrap_or(0)
 }
 
 /// Whether no picture is made of this part of one: a slice of a picture that its own temporal layer does not refer to

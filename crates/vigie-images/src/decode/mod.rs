@@ -1,7 +1,10 @@
 //! Decoders: coded frames in, the wanted pictures out.
 
+mod ffmpeg;
 mod h264;
 mod h265;
+
+pub use ffmpeg::Ffmpeg;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,6 +42,8 @@ pub struct CodedFrame {
     pub data: Bytes,
     /// Whether its picture is asked for.
     pub wanted: bool,
+    /// When its picture is shown, in milliseconds from anywhere.
+    pub shown_ms: i32,
 }
 
 /// Why there is no picture.

@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use vigie_images::decode::{Codec, CodedFrame, CodedVideo};
 use vigie_images::encode::{Form, Format};
-use vigie_images::pool::DecoderPool;
 use vigie_images::protocol::{Reply, Request};
 use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
 use vigie_kvs::shapes::delivery::ImageFormat;
@@ -27,7 +26,7 @@ use vigie_media::{Timestamp, TrackKind};
 use vigie_store::Fragment;
 
 use super::plan::{self, Instants, Shown, Stretch};
-use super::{Images, TURN_MAX};
+use super::{Decoders, Images, TURN_MAX};
 use crate::api::{Call, page_token};
 use crate::app::App;
 use crate::db::Stream;
@@ -194,8 +193,8 @@ impl Page {
                 && has_room
                 && let Some(job) = jobs.next()
             {
-                let (app, pool) = (Arc::clone(app), Arc::clone(&images.pool));
-                under_way.spawn(async move { (decode(&app, &pool, &job, form).await, job) });
+                let (app, decoders) = (Arc::clone(app), Arc::clone(&images.decoders));
+                under_way.spawn(async move { (decode(&app, &decoders, &job, form).await, job) });
                 continue;
             }
             let Some(done) = under_way.join_next().await else { break };
@@ -224,11 +223,11 @@ impl Page {
 
 /// Has the decoders ended that nobody needs for a while.
 fn tend(app: &Arc<App>, images: &Images) {
-    let pool = Arc::clone(&images.pool);
+    let decoders = Arc::clone(&images.decoders);
     let mut stopping = app.stopping();
     app.spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(pool.idle_time()) => pool.end_idle(),
+            () = tokio::time::sleep(decoders.idle_time()) => decoders.end_idle(),
             () = stopping.wait() => {}
         }
     });
@@ -237,7 +236,7 @@ fn tend(app: &Arc<App>, images: &Images) {
 type Files = Vec<Result<Bytes, ImageErrorKind>>;
 
 /// A file, or why there is none, for each instant of a job.
-async fn decode(app: &App, pool: &DecoderPool, job: &Job, form: Form) -> Answer<Files> {
+async fn decode(app: &App, decoders: &Decoders, job: &Job, form: Form) -> Answer<Files> {
     let mut files = vec![Err(ImageErrorKind::MediaError); job.instants.len()];
     let mut offsets: Vec<i64> = job.instants.iter().map(|&(_, offset_ms)| offset_ms).collect();
     let coded = match read(app, &job.fragment).await {
@@ -257,11 +256,11 @@ async fn decode(app: &App, pool: &DecoderPool, job: &Job, form: Form) -> Answer<
         && let Ok(Some(before)) = read(app, before).await
     {
         let late: Vec<i64> = offsets.drain(..early).map(|offset| offset + later_ms).collect();
-        let found = before.files(pool, &late, form).await?;
+        let found = before.files(decoders, &late, form).await?;
         files.splice(..early, found);
     }
     let at = files.len() - offsets.len();
-    let found = coded.files(pool, &offsets, form).await?;
+    let found = coded.files(decoders, &offsets, form).await?;
     files.splice(at.., found);
     Ok(files)
 }
@@ -282,14 +281,14 @@ impl Coded {
     }
 
     /// The files of the pictures that are shown so long after the fragment's start.
-    async fn files(&self, pool: &DecoderPool, offsets: &[i64], form: Form) -> Answer<Files> {
+    async fn files(&self, decoders: &Decoders, offsets: &[i64], form: Form) -> Answer<Files> {
         let frames = offsets.iter().map(|&offset_ms| plan::frame_at(&self.shown, offset_ms));
         let frames: Vec<Option<(usize, usize)>> = frames.collect();
         let known: Vec<(usize, usize)> = frames.iter().copied().flatten().collect();
         let mut replies: BTreeMap<(usize, usize), Reply> = BTreeMap::new();
         for (from, wanted) in plan::passes(&known) {
             let request = self.request(from, &wanted, form);
-            let answers = pool.images(&request).await.map_err(|error| {
+            let answers = decoders.images(request).await.map_err(|error| {
                 Failure::Internal(format!("a decoder cannot be started: {error}"))
             })?;
             replies.extend(wanted.into_iter().map(|wanted| (from, wanted)).zip(answers));
@@ -310,6 +309,7 @@ impl Coded {
         let frame = |index: usize| CodedFrame {
             data: self.frames[index].clone(),
             wanted: wanted.contains(&index),
+            shown_ms: i32::try_from(self.shown[index].offset_ms).unwrap_or(i32::MAX),
         };
         let video = CodedVideo { frames: (from..=last).map(frame).collect(), ..self.video.clone() };
         Request { video, form }

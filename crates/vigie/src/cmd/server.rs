@@ -1,9 +1,10 @@
 //! `vigie server`: the service with the real clock, disk, chance and network.
 
+use std::ffi::OsStr;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use vigie_images::pool::PoolSettings;
 use vigie_server::auth::MasterKey;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
 use vigie_server::private_file::{read_master_key, read_or_create_master_key};
-use vigie_server::{ClipLimits, RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles};
+use vigie_server::{
+    ClipLimits, ImageDecoders, RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles,
+};
 use vigie_store::OsDisk;
 
 use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
@@ -86,7 +89,7 @@ fn media_config(options: &MediaOptions, config: ServerConfig) -> ServerConfig {
             fragments_max: options.clip_fragments_max as usize,
             size_bytes_max: u64::from(options.clip_mb_max) << 20,
         },
-        image_decoders: image_decoders(options.image_decoders_max),
+        image_decoders: image_decoders(options.image_decoders_max, options.image_ffmpeg.clone()),
         ..config
     }
 }
@@ -96,18 +99,36 @@ const DECODER_DEADLINE: Duration = Duration::from_secs(30);
 /// A decoder that is not needed for so long ends.
 const DECODER_IDLE: Duration = Duration::from_secs(60);
 
-/// Decoders are this program once more.
-pub fn image_decoders(processes_max: Option<u32>) -> Option<PoolSettings> {
+/// Decoders are this program once more. `ffmpeg` is the program, `off`, or absent where the one of PATH is meant.
+pub fn image_decoders(
+    processes_max: Option<u32>,
+    ffmpeg: Option<PathBuf>,
+) -> Option<ImageDecoders> {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let processes_max = processes_max.map_or_else(processors, |max| max as usize);
-    (processes_max > 0).then(|| PoolSettings {
+    let pool = |arguments: &[&OsStr]| PoolSettings {
         // Not the path: another version may have been installed there since.
         program: "/proc/self/exe".into(),
-        arguments: vec![image_decoder::COMMAND.into()],
+        arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
         processes_max,
         deadline: DECODER_DEADLINE,
         idle: DECODER_IDLE,
+    };
+    let command = OsStr::new(image_decoder::COMMAND);
+    let ffmpeg = match ffmpeg {
+        Some(program) if program == Path::new("off") => None,
+        Some(program) => Some(program),
+        None => ffmpeg_of_path(),
+    };
+    (processes_max > 0).then(|| ImageDecoders {
+        rust: pool(&[command]),
+        ffmpeg: ffmpeg.map(|program| pool(&[command, OsStr::new("--ffmpeg"), program.as_os_str()])),
     })
+}
+
+fn ffmpeg_of_path() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join("ffmpeg")).find(|it| it.is_file())
 }
 
 /// Opens a server with everything real.

@@ -65,7 +65,7 @@ async fn demonstrate(options: DemoOptions) -> Result<(), Failure> {
         TcpListener::bind(options.listen).await.doing(format!("listen on {}", options.listen))?;
     let endpoint_url = format!("http://{}", listener.local_addr().doing("read the address")?);
     let config = ServerConfig {
-        image_decoders: server::image_decoders(None),
+        image_decoders: server::image_decoders(None, None),
         ..ServerConfig::new(options.data_dir.join("server"))
     };
     let credentials_path = config.credentials_path();
