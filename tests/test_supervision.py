@@ -155,10 +155,11 @@ def test_a_bad_camera_never_disturbs_another(own_site):
     eventually(lambda: start_ms(list_fragments(own_site.server, "bad")[-1]) > back_ms, 60, "it is recorded again")
 
 
-def test_packets_that_the_network_loses_mark_their_fragment_and_are_said(own_site):
-    """A camera that refuses TCP, behind a network that loses one packet of two hundred."""
-    lossy = ["--udp-only", "--lose-every", "200"]
-    address = own_site.vigie_camera(media.h264_mp4(), more=lossy)
+@pytest.mark.parametrize("harm", ["--lose-every", "--delay-every"])
+def test_packets_that_the_network_loses_or_reorders_mark_their_fragment_and_are_said(own_site, harm):
+    """A camera that refuses TCP, behind a network that loses one packet of two hundred, or lets it be overtaken: then
+    it comes too late, and counts as lost."""
+    address = own_site.vigie_camera(media.h264_mp4(), more=["--udp-only", harm, "200"])
     agent = own_site.agent()
     agent.start()
     configure(own_site.server, agent, "lossy", f"rtsp://{address}/cam0")

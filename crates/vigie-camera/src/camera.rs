@@ -52,6 +52,7 @@ impl Camera {
             auth,
             udp_only,
             lose_every,
+            delay_every,
             rtp_time_start,
         } = config;
         if mounts == 0 {
@@ -76,6 +77,7 @@ impl Camera {
             auth,
             udp_only,
             lose_every,
+            delay_every,
             rtp_time_start,
         });
         let shared = Arc::new(Shared::new(presentation, offer, Box::new(wall_clock)));

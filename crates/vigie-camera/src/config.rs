@@ -51,6 +51,8 @@ pub struct CameraConfig {
     pub udp_only: bool,
     /// Over UDP, one packet of so many is lost on its way; 0 loses none.
     pub lose_every: u32,
+    /// Over UDP, one packet of so many is overtaken by the next; 0 none.
+    pub delay_every: u32,
     /// RTP time at which each client's tracks begin, as near to its end as a test wants; by chance when absent.
     pub rtp_time_start: Option<u32>,
 }
@@ -66,6 +68,7 @@ impl CameraConfig {
             auth: AuthScheme::default(),
             udp_only: false,
             lose_every: 0,
+            delay_every: 0,
             rtp_time_start: None,
         }
     }

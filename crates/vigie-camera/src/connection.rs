@@ -188,6 +188,7 @@ impl Delivery for ClientDelivery<'_> {
             let timestamp_base = self.shared.offer.rtp_time_start.unwrap_or(timestamp_base);
             let mut new = Sender::new(route, ssrc, sequence as u16, timestamp_base);
             new.lose_every = self.shared.offer.lose_every;
+            new.delay_every = self.shared.offer.delay_every;
             *sender = Some(new);
         }
         Ok(format!("{transport};ssrc={ssrc:08X}"))

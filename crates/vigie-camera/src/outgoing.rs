@@ -60,6 +60,10 @@ pub(crate) struct Sender {
     pub(crate) timestamp_base: u32,
     /// One datagram of so many is lost; 0: none.
     pub(crate) lose_every: u32,
+    /// One datagram of so many is overtaken by the next; 0: none.
+    pub(crate) delay_every: u32,
+    /// The one that is being overtaken.
+    delayed: Vec<u8>,
     packets: u32,
     octets: u32,
 }
@@ -67,12 +71,43 @@ pub(crate) struct Sender {
 impl Sender {
     /// A track that has sent nothing yet; `ssrc`, `sequence` and `timestamp_base` come from chance (RFC 3550 §5.1).
     pub(crate) fn new(route: Route, ssrc: u32, sequence: u16, timestamp_base: u32) -> Self {
-        Self { route, ssrc, sequence, timestamp_base, lose_every: 0, packets: 0, octets: 0 }
+        Self {
+            route,
+            ssrc,
+            sequence,
+            timestamp_base,
+            lose_every: 0,
+            delay_every: 0,
+            delayed: Vec::new(),
+            packets: 0,
+            octets: 0,
+        }
     }
 
-    /// Whether the next datagram is one that is lost.
-    fn loses(&self) -> bool {
-        self.lose_every > 0 && self.packets % self.lose_every == self.lose_every - 1
+    /// Whether the next datagram is the last of `every`.
+    fn is_last_of(&self, every: u32) -> bool {
+        every > 0 && self.packets % every == every - 1
+    }
+
+    /// Sends the next datagram over UDP, or does with it what a bad network would; whether the socket took it.
+    fn send(&mut self, datagram: &[u8]) -> bool {
+        let Route::Udp { rtp, .. } = &self.route else { return true };
+        if self.is_last_of(self.lose_every) {
+            return true;
+        }
+        if self.delayed.is_empty() && self.is_last_of(self.delay_every) {
+            self.delayed.extend(datagram);
+            return true;
+        }
+        if socket_is_full(rtp.try_send(datagram)) {
+            return false;
+        }
+        if !self.delayed.is_empty() {
+            // Should the socket be full now, it is lost as any datagram may be.
+            socket_is_full(rtp.try_send(&self.delayed));
+            self.delayed.clear();
+        }
+        true
     }
 
     fn count(&mut self, packet: &Packet) {
@@ -314,14 +349,13 @@ impl Outgoing {
                 let timestamp = timestamp(sender, timeline, cursor.frame);
                 let payload_type = presentation.tracks[frame.track].payload_type;
                 for packet in &packets[cursor.packet..] {
-                    let Route::Udp { rtp, .. } = &sender.route else { break };
                     let header =
                         rtp_header(packet, payload_type, sender.sequence, timestamp, sender.ssrc);
                     datagram.clear();
                     datagram.extend(header.to_bytes());
                     datagram.extend(packet.prefix());
                     datagram.extend(&timeline.data()[packet.data()]);
-                    if left == 0 || !sender.loses() && socket_is_full(rtp.try_send(datagram)) {
+                    if left == 0 || !sender.send(datagram) {
                         return;
                     }
                     left -= 1;

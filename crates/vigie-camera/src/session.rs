@@ -29,6 +29,7 @@ pub(crate) struct Offer {
     pub(crate) auth: AuthScheme,
     pub(crate) udp_only: bool,
     pub(crate) lose_every: u32,
+    pub(crate) delay_every: u32,
     pub(crate) rtp_time_start: Option<u32>,
 }
 

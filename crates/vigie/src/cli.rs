@@ -279,6 +279,15 @@ pub struct CameraOptions {
         value_name = "N"
     )]
     pub lose_every: u32,
+    /// Over UDP, let one packet of so many be overtaken by the next [default: none]
+    #[arg(
+        long,
+        env = "VIGIE_DELAY_EVERY",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "N"
+    )]
+    pub delay_every: u32,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use vigie_engine::clock::Clock;
 use vigie_engine::pulse::Pulse;
 use vigie_kvs::arn::ThingArn;
 use vigie_store::disk::{Disk, create_dir_durably};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
+use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
@@ -134,6 +134,8 @@ pub struct LiveSettings {
     pub time_zone: TimeZone,
     /// Bytes a second that all uploads together may take; `None`: as fast as it goes.
     pub upload_bytes_per_second: Option<u64>,
+    /// See [`AgentConfig::camera_ca`]; read again.
+    pub camera_ca: Option<PathBuf>,
 }
 
 /// How often what was recorded is made durable: a power cut costs at most so much.
@@ -250,7 +252,8 @@ impl Agent {
             core_thread::start(hub, clock.clone(), pulse).map_err(AgentError::Threads)?;
         let status = tokio::spawn(status_server::serve(listener, core.clone()));
         if let Some(settings) = settings {
-            tokio::spawn(follow(settings, pace.clone(), core.clone()));
+            let (tls, disk) = (camera_tls.clone(), disk.clone());
+            tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
         let executor = Executor {
             api,
@@ -284,10 +287,19 @@ impl Agent {
 async fn follow(
     mut settings: mpsc::UnboundedReceiver<LiveSettings>,
     pace: UploadPace,
+    camera_tls: CameraTls,
+    disk: Arc<dyn Disk>,
     core: CoreHandle,
 ) {
-    while let Some(LiveSettings { time_zone, upload_bytes_per_second }) = settings.recv().await {
+    while let Some(settings) = settings.recv().await {
+        let LiveSettings { time_zone, upload_bytes_per_second, camera_ca } = settings;
         pace.set(upload_bytes_per_second);
+        if let Err(error) = camera_tls.reload(camera_ca.as_deref(), disk.as_ref()) {
+            tracing::error!(
+                error = describe(&error),
+                "--camera-ca cannot be read again; the former certificates stay trusted"
+            );
+        }
         if !core.send(Event::ZoneChanged(time_zone)).await {
             return;
         }

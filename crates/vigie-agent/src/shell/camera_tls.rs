@@ -11,7 +11,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -50,15 +50,36 @@ pub enum CameraTlsError {
     Setup(#[source] rustls::Error),
 }
 
-/// What every TLS connection to a camera needs; made once.
+/// What every TLS connection to a camera needs. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct CameraTls {
-    config: Arc<ClientConfig>,
+    config: Arc<Mutex<Arc<ClientConfig>>>,
 }
 
 impl CameraTls {
     /// Trusts the system's authorities, and the certificates in `file`.
     pub(crate) fn open(file: Option<&Path>, disk: &dyn Disk) -> Result<Self, CameraTlsError> {
+        let config = Self::config(file, disk)?;
+        Ok(Self { config: Arc::new(Mutex::new(config)) })
+    }
+
+    /// Reads both anew, for the connections that follow. What cannot be used changes nothing.
+    pub(crate) fn reload(
+        &self,
+        file: Option<&Path>,
+        disk: &dyn Disk,
+    ) -> Result<(), CameraTlsError> {
+        let config = Self::config(file, disk)?;
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    fn connector(&self) -> TlsConnector {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        TlsConnector::from(Arc::clone(&config))
+    }
+
+    fn config(file: Option<&Path>, disk: &dyn Disk) -> Result<Arc<ClientConfig>, CameraTlsError> {
         let named = match file {
             Some(path) => read(path, disk)?,
             None => Vec::new(),
@@ -92,7 +113,7 @@ impl CameraTls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config) })
+        Ok(Arc::new(config))
     }
 }
 
@@ -197,7 +218,7 @@ impl Tunnel {
             Host::Ipv4(address) => ServerName::from(std::net::IpAddr::V4(address)),
             Host::Ipv6(address) => ServerName::from(std::net::IpAddr::V6(address)),
         };
-        let connector = TlsConnector::from(Arc::clone(&tls.config));
+        let connector = tls.connector();
         let mut camera =
             connector.connect(name, camera).await.map_err(|error| handshake_failure(&error))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(near_end)?;

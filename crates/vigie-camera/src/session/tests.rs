@@ -45,6 +45,7 @@ fn offer(credentials: Option<Credentials>) -> Offer {
         auth: AuthScheme::Both,
         udp_only: false,
         lose_every: 0,
+        delay_every: 0,
         rtp_time_start: None,
     }
 }

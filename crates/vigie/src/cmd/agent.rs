@@ -68,7 +68,7 @@ fn settings_on_hangup() -> Result<mpsc::UnboundedReceiver<LiveSettings>, Failure
                 Ok(settings) => {
                     tracing::info!(
                         upload_bytes_per_second = settings.upload_bytes_per_second,
-                        "the configuration is read again: time zone and upload bandwidth"
+                        "the configuration is read again: time zone, upload bandwidth and camera certificates"
                     );
                     if sender.send(settings).is_err() {
                         return;
@@ -90,5 +90,6 @@ fn live_settings() -> Result<LiveSettings, Failure> {
     Ok(LiveSettings {
         time_zone: zone::find(options.timezone.as_deref())?,
         upload_bytes_per_second: options.upload_bandwidth_bytes_per_second,
+        camera_ca: options.camera_ca,
     })
 }

@@ -32,6 +32,7 @@ async fn serve(options: CameraOptions) -> Result<(), Failure> {
         },
         udp_only: options.udp_only,
         lose_every: options.lose_every,
+        delay_every: options.delay_every,
         rtp_time_start: None,
     };
     let clock = SystemClock::new();

@@ -130,7 +130,10 @@ impl TlsCamera {
         let path = folder.path().join("cameras.pem");
         write(&path, trusted.unwrap_or_default());
         let path = trusted.map(|_| path.as_path());
-        let tls = CameraTls::open(path, &OsDisk).unwrap();
+        self.record_by(host, CameraTls::open(path, &OsDisk).unwrap()).await
+    }
+
+    async fn record_by(&self, host: &str, tls: CameraTls) -> Result<Vec<SourceFrame>, Failure> {
         let (core, mut messages) = CoreHandle::for_test();
         let uri = media_uri(&format!("rtsps://{host}:{}/cam0", self.port));
         let running = tokio::spawn(RtspSource { tls, ..source(uri, core) }.run());
@@ -169,6 +172,23 @@ async fn a_certificate_that_names_no_host_is_trusted_when_it_is_exactly_the_one(
     let camera = TlsCamera::start(&["camera-4711.invalid"]).await;
     let frames = camera.record("127.0.0.1", Some(&camera.certificate)).await.unwrap();
     assert_frames_of_the_file(&frames);
+}
+
+#[tokio::test]
+async fn certificates_that_are_read_again_count_for_the_next_connection() {
+    let camera = TlsCamera::start(&["localhost"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (broken, path) = (folder.path().join("broken.pem"), folder.path().join("cameras.pem"));
+    let tls = CameraTls::open(None, &OsDisk).unwrap();
+    // As the connections that are made have it.
+    let shared = tls.clone();
+    write(&broken, "no certificate");
+    assert!(tls.reload(Some(&broken), &OsDisk).is_err());
+    let refused = camera.record_by("localhost", shared.clone()).await;
+    assert_eq!(refused.unwrap_err(), Failure::CertificateUntrusted);
+    write(&path, &camera.certificate);
+    tls.reload(Some(&path), &OsDisk).unwrap();
+    assert_frames_of_the_file(&camera.record_by("localhost", shared).await.unwrap());
 }
 
 #[tokio::test]
