@@ -1,7 +1,7 @@
 /** From an empty server to video of a camera and back, as somebody does it who has only the console. */
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { launch, openPage } from "./browser.mjs";
+import { assertAccessible, launch, openPage } from "./browser.mjs";
 import { fact, inspect, signIn, visit, withoutSilence } from "./console.mjs";
 import { decoded } from "./pictures.mjs";
 import { eventually, outside, steps } from "./steps.mjs";
@@ -38,6 +38,7 @@ test("the camera's address becomes a secret that the console does not show again
   await dialog.getByRole("textbox", { name: "Secret name" }).fill("gate-camera");
   await dialog.getByLabel("Camera address").fill("10.0.0.1");
   await dialog.getByText("Begin with rtsp://").waitFor();
+  await assertAccessible(page, "the dialog of a secret");
   await dialog.getByLabel("Camera address").fill("rtsp://old/address");
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.getByText("Secret gate-camera was created.").waitFor();
@@ -200,7 +201,9 @@ test("the hub is online and records", async () => {
   await page.getByRole("row", { name: new RegExp(`${HUB}.*Online`) }).waitFor();
   await inspect(page, "hubs");
   await page.getByRole("link", { name: HUB, exact: true }).click();
-  await page.getByRole("row", { name: /gate.*In sync.*Recording/ }).waitFor({ timeout: 60_000 });
+  const gate = page.getByRole("row", { name: /gate.*In sync.*Recording/ });
+  await gate.waitFor({ timeout: 60_000 });
+  await gate.getByText(/ of 200 MB, full in \d+ (min|h|days?)/).waitFor();
   await inspect(page, "hub");
 });
 
@@ -234,6 +237,7 @@ test("keys are made and revoked", async () => {
   await page.getByRole("button", { name: "Create access key" }).click();
   const dialog = page.getByRole("dialog", { name: /access key/ });
   await dialog.getByRole("textbox", { name: "Name" }).fill("visitor");
+  await assertAccessible(page, "the dialog of a key");
   await dialog.getByLabel("Your secret access key").fill(secret);
   await dialog.getByRole("button", { name: "Create" }).click();
   const made = await dialog.getByLabel("the access key ID", { exact: true }).textContent();
@@ -316,6 +320,7 @@ test("the configuration is deleted, then the stream", async () => {
   await page.getByRole("button", { name: "Delete configuration" }).click();
   const asked = page.getByRole("dialog", { name: "Delete the edge configuration?" });
   await asked.getByRole("textbox", { name: "To confirm, type gate" }).fill("gate");
+  await assertAccessible(page, "the dialog before a deletion");
   await asked.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Start configuration" }).waitFor({ timeout: 60_000 });
   await page.goto(`${url}/console/#/streams/gate`);

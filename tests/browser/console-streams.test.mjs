@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, openPage } from "./browser.mjs";
+import { assertAccessible, launch, openPage } from "./browser.mjs";
 import { inspect, signIn, visit } from "./console.mjs";
 import { eventually } from "./steps.mjs";
 
@@ -59,6 +59,7 @@ test("a stream is created, checked as one types", async () => {
   const dialog = page.getByRole("dialog", { name: "Create stream" });
   await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("front door");
   await dialog.getByText("Letters, digits, and _ . - only; 256 at most.").waitFor();
+  await assertAccessible(page, "the dialog of a stream");
   await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("front-door");
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.getByText("Stream front-door was created.").waitFor();
@@ -83,6 +84,7 @@ test("it is edited and tagged", async () => {
   await tags.getByRole("button", { name: "Add new tag" }).click();
   await tags.getByRole("combobox", { name: "Key" }).fill("site");
   await tags.getByRole("combobox", { name: "Value" }).fill("north");
+  await assertAccessible(page, "the dialog of tags");
   await tags.getByRole("button", { name: "Save" }).click();
   await page.getByText("Tags of front-door were saved.").waitFor();
 });

@@ -190,6 +190,7 @@ test("the hub's page has its losses, its disk against the cap and how long the r
   await yard.getByText(/^\d+ fragments?, [\d.]+ MB$/).waitFor();
   await yard.getByText("The camera gave no video").waitFor();
   await yard.getByText(/of 64\.0 MB/).waitFor();
+  await yard.getByText(/^\d+ (s|min).*, [\d.]+ MB$/).waitFor();
   await page.getByRole("row", { name: /^porch.*Recording/ }).waitFor();
   await page.getByRole("row", { name: /^night.*The schedule was closed/ }).waitFor();
   await inspect(page, "hub-losses");
