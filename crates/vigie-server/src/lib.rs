@@ -51,6 +51,7 @@ pub use clip::ClipLimits;
 pub use config::ServerConfig;
 pub use images::ImageDecoders;
 pub use limits::RateLimits;
+pub use playback::SessionUrl;
 pub use reading::ReaderLimits;
 pub use server::{Server, ServerError};
 pub use tls::{TlsError, TlsFiles};

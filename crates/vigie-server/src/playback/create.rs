@@ -15,7 +15,7 @@ use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
 use super::library::Candidates;
 use super::selection::{Progress, Walk};
-use super::session::{Mode, Protocol, Session};
+use super::session::{DateTimes, Mode, Protocol, Session};
 use super::tracks::{Codecs, PlayedTracks};
 use crate::api::{Call, data_endpoint};
 use crate::db::Stream;
@@ -38,6 +38,7 @@ pub(crate) async fn get_hls_streaming_session_url(
 ) -> Answer<GetHlsStreamingSessionUrlOutput> {
     let selector = input.hls_fragment_selector.and_then(|given| given.fragment_selector_type);
     let selector = selector.unwrap_or(FragmentSelectorType::ServerTimestamp);
+    let range = input.range()?;
     let discontinuity = input.discontinuity_mode.unwrap_or(match selector {
         FragmentSelectorType::ServerTimestamp => DiscontinuityMode::Always,
         FragmentSelectorType::ProducerTimestamp => DiscontinuityMode::Never,
@@ -45,11 +46,16 @@ pub(crate) async fn get_hls_streaming_session_url(
     let asked = Asked {
         stream: call.stream(&input.stream()?).await?,
         selector,
-        range: input.range()?,
+        range,
         protocol: Protocol::Hls {
             container: input.container_format.unwrap_or(ContainerFormat::FragmentedMp4),
             discontinuity,
-            display_timestamp: input.display_fragment_timestamp == Some(Display::Always),
+            date_times: match input.display_fragment_timestamp {
+                Some(Display::Always) => DateTimes::Fragments,
+                Some(Display::Never) => DateTimes::Never,
+                None if matches!(range, SessionRange::OnDemand { .. }) => DateTimes::Never,
+                None => DateTimes::Periods,
+            },
         },
         expires: input.expires,
         fragments_max: input.max_media_playlist_fragment_results,

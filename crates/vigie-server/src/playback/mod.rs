@@ -4,7 +4,7 @@
 //! create       the two operations that make sessions      serve      what a session's URLs answer
 //! session      what a session is, and its token           library    stored fragments, for both
 //! selection    which fragments it shows, how numbered     tracks     what of a document is played
-//! hls, dash    the texts of playlists and manifests
+//! hls, dash    the texts of playlists and manifests        request    what a session's URL asks for
 //! ```
 //!
 //! Nothing is stored for a session, nothing is transcoded and nothing is kept on disk twice: media segments are made
@@ -14,6 +14,7 @@ mod create;
 mod dash;
 mod hls;
 mod library;
+mod request;
 mod selection;
 mod serve;
 mod session;
@@ -21,4 +22,5 @@ mod tracks;
 
 pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
 pub(crate) use library::Library;
+pub use request::SessionUrl;
 pub(crate) use serve::serve;

@@ -5,10 +5,9 @@
 
 use hyper::Method;
 use hyper::http::request::Parts;
-use url::form_urlencoded;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
-use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
+use vigie_kvs::{FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
 use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
@@ -17,7 +16,9 @@ use vigie_store::Fragment;
 use super::dash::manifest::{
     self, Growing, Manifest, ManifestPeriod, Representation, RepresentationKind,
 };
+use super::hls::date_time::date_times;
 use super::hls::playlist::{self, MediaPlaylist, Variant};
+use super::request::{Asked, Parameters, open};
 use super::selection::{Entry, Progress, timeline_origin_ms};
 use super::session::{Protocol, Session};
 use super::tracks::{PlayedTracks, refusal};
@@ -31,51 +32,6 @@ use crate::reconcile::expired_before;
 
 const DASH_MANIFEST: &str = "application/dash+xml";
 const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
-/// Longest query that is looked at: a token of the longest stream name is well below.
-const QUERY_BYTES_MAX: usize = 4096;
-
-/// What a URL of a session asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    HlsMasterPlaylist,
-    HlsMediaPlaylist,
-    Mp4InitFragment,
-    Mp4MediaFragment,
-    TsFragment,
-    DashManifest,
-}
-
-impl Asked {
-    /// By the paths of the service.
-    fn of(path: &str) -> Option<Self> {
-        Some(match path {
-            "/hls/v1/getHLSMasterPlaylist.m3u8" => Self::HlsMasterPlaylist,
-            "/hls/v1/getHLSMediaPlaylist.m3u8" => Self::HlsMediaPlaylist,
-            "/hls/v1/getMP4InitFragment.mp4" | "/dash/v1/getMP4InitFragment.mp4" => {
-                Self::Mp4InitFragment
-            }
-            "/hls/v1/getMP4MediaFragment.mp4" | "/dash/v1/getMP4MediaFragment.mp4" => {
-                Self::Mp4MediaFragment
-            }
-            "/hls/v1/getTSFragment.ts" => Self::TsFragment,
-            "/dash/v1/getDASHManifest.mpd" => Self::DashManifest,
-            _ => return None,
-        })
-    }
-
-    /// For metrics and logs; the names of the service's metrics.
-    const fn operation(self) -> &'static str {
-        match self {
-            Self::HlsMasterPlaylist => "GetHLSMasterPlaylist",
-            Self::HlsMediaPlaylist => "GetHLSMediaPlaylist",
-            Self::Mp4InitFragment => "GetMP4InitFragment",
-            Self::Mp4MediaFragment => "GetMP4MediaFragment",
-            Self::TsFragment => "GetTSFragment",
-            Self::DashManifest => "GetDASHManifest",
-        }
-    }
-}
-
 /// The answer to a URL of a session, with the name of what it asked for; `None` for another path.
 pub(crate) async fn serve(app: &App, head: &Parts) -> Option<(&'static str, Answer<Content>)> {
     if head.method != Method::GET && head.method != Method::HEAD {
@@ -88,7 +44,7 @@ pub(crate) async fn serve(app: &App, head: &Parts) -> Option<(&'static str, Answ
 async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let parameters = Parameters::of(head.uri.query().unwrap_or_default())?;
     let now = app.clock.now().wall;
-    let session = open(app, &parameters, now)?;
+    let session = open(&app.master_key, &parameters, now)?;
     app.limits.admit_session(app, asked.operation(), session.id)?;
     let place = app.config.place();
     let arn = session.stream_arn(place).to_string();
@@ -102,65 +58,6 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
         Asked::Mp4InitFragment => of.init_fragment().await,
         Asked::DashManifest => of.dash_manifest().await,
         Asked::Mp4MediaFragment | Asked::TsFragment => of.media_fragment(asked).await,
-    }
-}
-
-fn open(app: &App, parameters: &Parameters, now: Timestamp) -> Result<Session, KvsError> {
-    let session = Session::open(&app.master_key, &parameters.token).ok_or_else(|| {
-        let message = "the session token is not valid; ask for a new streaming session URL";
-        KvsError::new(ErrorKind::UnrecognizedClient, message)
-    })?;
-    if session.has_expired(now) {
-        let message = "the session token has expired; ask for a new streaming session URL";
-        return Err(KvsError::new(ErrorKind::ExpiredToken, message));
-    }
-    Ok(session)
-}
-
-/// The query of a session's URL.
-#[derive(Debug, Default)]
-struct Parameters {
-    token: String,
-    track_number: Option<usize>,
-    parameters_id: Option<u64>,
-    fragment_number: Option<FragmentNumber>,
-    producer_timestamp: Option<Timestamp>,
-}
-
-impl Parameters {
-    fn of(query: &str) -> Result<Self, KvsError> {
-        if query.len() > QUERY_BYTES_MAX {
-            return Err(KvsError::invalid_argument("the query is too long"));
-        }
-        let mut found = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let wrong = |what: &str| KvsError::invalid_argument(format!("{name} must be {what}"));
-            match &*name {
-                "SessionToken" => found.token = value.into_owned(),
-                "TrackNumber" => {
-                    let number = value.parse().map_err(|_| wrong("the number of a track"))?;
-                    found.track_number = Some(number);
-                }
-                "SequenceNumber" => {
-                    let number = value.parse().map_err(|_| wrong("a number of a playlist"))?;
-                    found.parameters_id = Some(number);
-                }
-                "ProducerTimestamp" => {
-                    let millis = value.parse().map_err(|_| wrong("a time of a manifest"))?;
-                    found.producer_timestamp = Some(Timestamp::from_millis(millis));
-                }
-                "FragmentNumber" => {
-                    let number = value.parse().map_err(|_| wrong("the number of a fragment"))?;
-                    found.fragment_number = Some(number);
-                }
-                _ => {}
-            }
-        }
-        if found.token.is_empty() {
-            let message = "SessionToken is missing";
-            return Err(KvsError::new(ErrorKind::MissingAuthenticationToken, message));
-        }
-        Ok(found)
     }
 }
 
@@ -223,14 +120,12 @@ impl Playing<'_> {
     }
 
     async fn hls_media_playlist(&self) -> Answer<Content> {
-        let Protocol::Hls { container, display_timestamp, .. } = self.session.protocol else {
+        let Protocol::Hls { container, .. } = self.session.protocol else {
             return Err(other_protocol());
         };
         let progress = self.progress().await?;
         let entries = self.alive(&progress);
-        let date_times = display_timestamp.then(|| {
-            entries.iter().map(|entry| date_time(&self.session, entry)).collect::<Vec<_>>()
-        });
+        let date_times = date_times(&self.session, &entries);
         let text = playlist::media(&MediaPlaylist {
             token: &self.parameters.token,
             track_number: self.parameters.track_number.unwrap_or(1),
@@ -239,7 +134,7 @@ impl Playing<'_> {
             longest_ms: progress.longest_ms,
             next_number: progress.next_number(),
             entries: &entries,
-            date_times: date_times.as_deref(),
+            date_times: &date_times,
         });
         Ok(Content::text(HLS_PLAYLIST, text))
     }
@@ -397,15 +292,6 @@ impl Playing<'_> {
     }
 }
 
-/// When a fragment begins by the clock of the session's selector, as RFC 3339 in UTC.
-fn date_time(session: &Session, entry: &Entry) -> String {
-    let at_ms = match session.selector {
-        FragmentSelectorType::ProducerTimestamp => entry.fragment.producer_ms,
-        FragmentSelectorType::ServerTimestamp => entry.fragment.server_ms,
-    };
-    crate::audit::rfc3339(Timestamp::from_millis(at_ms))
-}
-
 const fn mp4_type(kind: TrackKind) -> &'static str {
     match kind {
         TrackKind::Audio => fmp4::AUDIO_MP4,
@@ -435,40 +321,4 @@ fn no_track() -> Failure {
 
 fn other_protocol() -> Failure {
     KvsError::invalid_argument("the session token is of another protocol").into()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_query_is_read_whatever_the_order_and_escapes() {
-        let query = "TrackNumber=2&SessionToken=Ab-_%7E&FragmentNumber=\
-                     91343852333182036507421233921329142742245756394&SequenceNumber=7&x=y";
-        let found = Parameters::of(query).unwrap();
-        assert_eq!((found.token.as_str(), found.track_number), ("Ab-_~", Some(2)));
-        assert_eq!(found.fragment_number.map(FragmentNumber::sequence), Some(122_001));
-        assert_eq!(found.parameters_id, Some(7));
-        let check = |query: &str, kind| assert_eq!(Parameters::of(query).unwrap_err().kind, kind);
-        check("", ErrorKind::MissingAuthenticationToken);
-        check("SessionToken=", ErrorKind::MissingAuthenticationToken);
-        for wrong in
-            ["TrackNumber=-1", "FragmentNumber=7", "SequenceNumber=x", "ProducerTimestamp="]
-        {
-            check(&format!("SessionToken=a&{wrong}"), ErrorKind::InvalidArgument);
-        }
-        check(&"a".repeat(QUERY_BYTES_MAX + 1), ErrorKind::InvalidArgument);
-    }
-
-    proptest! {
-        #[test]
-        fn any_query_is_read_without_panic(query in "\\PC{0,80}|([A-Za-z]{0,16}=[0-9%A-F~-]{0,60}&?){0,4}") {
-            if let Ok(found) = Parameters::of(&query) {
-                let key = crate::auth::MasterKey::from_bytes([7; 32]);
-                prop_assert!(Session::open(&key, &found.token).is_none(), "nothing is guessable");
-            }
-        }
-    }
 }

@@ -66,9 +66,9 @@ pub(crate) enum Protocol {
         /// Where the player's timeline begins anew.
         #[serde(rename = "d")]
         discontinuity: DiscontinuityMode,
-        /// `EXT-X-PROGRAM-DATE-TIME` for each fragment.
+        /// Which fragments have an `EXT-X-PROGRAM-DATE-TIME`.
         #[serde(rename = "t")]
-        display_timestamp: bool,
+        date_times: DateTimes,
     },
     /// MPEG-DASH.
     #[serde(rename = "d")]
@@ -80,6 +80,21 @@ pub(crate) enum Protocol {
         #[serde(rename = "n")]
         display_number: bool,
     },
+}
+
+/// Where a playlist says what the time was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DateTimes {
+    /// Nowhere.
+    #[serde(rename = "n")]
+    Never,
+    /// At the beginning of each period, on the session's timeline: where a live session's source paused, players learn
+    /// for how long. Shaka Player goes by the wall clock in between and would wait at the wrong place for ever.
+    #[serde(rename = "p")]
+    Periods,
+    /// At each fragment, by the clock of the session's selector.
+    #[serde(rename = "f")]
+    Fragments,
 }
 
 /// Which fragments a session shows.
@@ -165,7 +180,7 @@ impl Session {
 }
 
 /// A form of the content that older servers do not understand gets another number.
-const PURPOSE: &str = "playback session 1";
+const PURPOSE: &str = "playback session 2";
 
 #[cfg(test)]
 pub(super) fn example() -> Session {
@@ -178,7 +193,7 @@ pub(super) fn example() -> Session {
         protocol: Protocol::Hls {
             container: ContainerFormat::FragmentedMp4,
             discontinuity: DiscontinuityMode::OnDiscontinuity,
-            display_timestamp: false,
+            date_times: DateTimes::Never,
         },
         selector: FragmentSelectorType::ProducerTimestamp,
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },

@@ -168,6 +168,7 @@ mod tests {
     use vigie_media::matroska::{Limits, writer};
 
     use super::*;
+    use crate::playback::session::DateTimes;
 
     fn sound(number: u64) -> Track {
         let config = AudioSpecificConfig::aac_lc(48_000, 2).unwrap().to_vec();
@@ -186,7 +187,7 @@ mod tests {
 
     fn hls(container: ContainerFormat) -> Protocol {
         let discontinuity = DiscontinuityMode::Never;
-        Protocol::Hls { container, discontinuity, display_timestamp: false }
+        Protocol::Hls { container, discontinuity, date_times: DateTimes::Never }
     }
 
     const DASH: Protocol = Protocol::Dash { display_timestamp: false, display_number: false };

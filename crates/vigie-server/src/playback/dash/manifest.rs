@@ -97,10 +97,10 @@ pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
          profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"",
     );
     let longest = duration(manifest.longest_ms);
-    let window_ms: i64 =
-        manifest.periods.iter().flat_map(|p| &p.entries).map(|e| e.fragment.duration_ms).sum();
     match &manifest.growing {
-        Some(Growing { timeline_origin, now }) => {
+        Some(growing @ Growing { timeline_origin, now }) => {
+            let entries = manifest.periods.iter().flat_map(|period| &period.entries);
+            let media_ms: i64 = entries.map(|entry| entry.fragment.duration_ms).sum();
             put!(
                 text,
                 " type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\" \
@@ -108,8 +108,8 @@ pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
                  suggestedPresentationDelay=\"{}\"",
                 date_time(*timeline_origin),
                 date_time(*now),
-                duration(window_ms),
-                duration(manifest.longest_ms.saturating_mul(2).min(window_ms)),
+                duration(window_ms(manifest, growing)),
+                duration(manifest.longest_ms.saturating_mul(2).min(media_ms)),
             );
         }
         None => {
@@ -205,6 +205,15 @@ fn write_timeline(text: &mut String, manifest: &Manifest<'_>, entries: &[&Entry]
         }
         text.push_str("/>\n");
     }
+}
+
+/// How far back the listed segments reach. While a source pauses they stay available, and players stay with them: one
+/// that is drawn along with the wall clock, away from all media, does not always find the way to what comes after.
+fn window_ms(manifest: &Manifest<'_>, growing: &Growing) -> i64 {
+    let first = manifest.periods.iter().flat_map(|period| &period.entries).next();
+    let Some(first) = first else { return 0 };
+    let start_ms = first.period.presentation_ms(first.fragment.producer_ms);
+    growing.now.millis_since(growing.timeline_origin).saturating_sub(start_ms).max(0)
 }
 
 /// Where a period ends on the session's timeline.

@@ -1,3 +1,4 @@
 //! HTTP Live Streaming: the text of playlists. Pure.
 
+pub(super) mod date_time;
 pub(super) mod playlist;

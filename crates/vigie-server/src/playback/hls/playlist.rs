@@ -41,7 +41,7 @@ pub(crate) struct MediaPlaylist<'a> {
     /// Oldest first.
     pub entries: &'a [&'a Entry],
     /// `EXT-X-PROGRAM-DATE-TIME` of each entry, where it is wanted.
-    pub date_times: Option<&'a [String]>,
+    pub date_times: &'a [Option<String>],
 }
 
 /// Appends to a text; writing to a String cannot fail.
@@ -112,7 +112,7 @@ pub(crate) fn media(playlist: &MediaPlaylist<'_>) -> String {
                  &TrackNumber={track_number}&SequenceNumber={parameters_id}\""
             );
         }
-        if let Some(date_time) = playlist.date_times.and_then(|times| times.get(index)) {
+        if let Some(Some(date_time)) = playlist.date_times.get(index) {
             line!(text, "#EXT-X-PROGRAM-DATE-TIME:{date_time}");
         }
         let duration_ms = entry.fragment.duration_ms;

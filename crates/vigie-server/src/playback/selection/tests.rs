@@ -5,7 +5,7 @@ use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_media::Timestamp;
 
 use super::*;
-use crate::playback::session::example;
+use crate::playback::session::{DateTimes, example};
 
 /// A fragment: sequence, start by the producer, arrival at the server, duration, parameters.
 fn fragment(sequence: u64, producer_ms: i64, server_ms: i64, duration_ms: i64) -> Candidate {
@@ -35,7 +35,7 @@ fn session(mode: Mode, selector: FragmentSelectorType, fragments_max: u16) -> Se
 
 fn hls(discontinuity: DiscontinuityMode) -> Protocol {
     let container = ContainerFormat::FragmentedMp4;
-    Protocol::Hls { container, discontinuity, display_timestamp: false }
+    Protocol::Hls { container, discontinuity, date_times: DateTimes::Never }
 }
 
 fn live(first_sequence: u64) -> Mode {

@@ -30,7 +30,7 @@ fn playlist<'a>(entries: &'a [&'a Entry]) -> MediaPlaylist<'a> {
         longest_ms: 2040,
         next_number: 9,
         entries,
-        date_times: None,
+        date_times: &[],
     }
 }
 
@@ -55,8 +55,8 @@ fn shortened(text: &str) -> String {
 fn a_live_playlist_of_fragmented_mp4() {
     let entries = [entry(41, 2000, 40, 7), entry(42, 2040, 41, 7), entry(43, 500, 42, 8)];
     let entries: Vec<&Entry> = entries.iter().collect();
-    let date_times = ["2026-11-22T19:40:40.007Z", "B", "C"].map(str::to_owned);
-    let playlist = MediaPlaylist { date_times: Some(&date_times), ..playlist(&entries) };
+    let date_times = ["2026-11-22T19:40:40.007Z", "B", "C"].map(|text| Some(text.to_owned()));
+    let playlist = MediaPlaylist { date_times: &date_times, ..playlist(&entries) };
     assert_snapshot!(shortened(&media(&playlist)), @r#"
     #EXTM3U
     #EXT-X-VERSION:7
