@@ -2,7 +2,7 @@
 //! reader breaks a promise. Not to panic is the least of them.
 //!
 //! `fuzz/` drives these functions with coverage feedback; `tests/corpus.rs` runs the committed corpus through them, so
-//! that a build without a nightly compiler holds what was found. Pure: nothing here reads a clock, a file or a socket.
+//! that a build without a nightly compiler holds what was found. Nothing here reads a clock, a file or a socket.
 
 mod acknowledgements;
 mod arn;
@@ -15,6 +15,7 @@ mod matroska;
 mod mp4;
 mod parameter_sets;
 mod playback;
+mod session_url;
 mod sigv4;
 
 pub use acknowledgements::acknowledgements;
@@ -28,6 +29,7 @@ pub use matroska::matroska;
 pub use mp4::mp4;
 pub use parameter_sets::parameter_sets;
 pub use playback::playback;
+pub use session_url::session_url;
 pub use sigv4::sigv4;
 
 /// A reader's name, which is also that of its corpus folder and of its fuzz target, and what is asked of it.
@@ -46,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("mp4", mp4),
     ("parameter_sets", parameter_sets),
     ("playback", playback),
+    ("session_url", session_url),
     ("sigv4", sigv4),
 ];
 
