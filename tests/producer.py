@@ -141,32 +141,70 @@ def put_file(server, stream, source, start_ms, fragments=None):
     return put(server, stream, source.document(start_ms, sent), len(sent))
 
 
+class Live:
+    """Sends media round and round, at its own pace, over a connection for each change of what it sends."""
+
+    def __init__(self, server, stream):
+        self._server, self._stream = server, stream
+        self._turn, self._failures = threading.Condition(), []
+        self._source, self._stopped = None, False
+        self._thread = threading.Thread(target=self._run)
+
+    def show(self, source):
+        """Goes on with other media as soon as the fragment under way is whole; with None it pauses."""
+        with self._turn:
+            self._source = source
+            self._turn.notify()
+
+    def _run(self):
+        at_ms = 0
+        try:
+            while True:
+                with self._turn:
+                    self._turn.wait_for(lambda: self._source or self._stopped)
+                    source = self._source
+                    if self._stopped:
+                        return
+                # What changes without a pause goes on where it was.
+                now_ms = round(time.time() * 1000)
+                at_ms = self._send(source, at_ms if now_ms - at_ms < 1000 else now_ms)
+        except Exception as failure:
+            self._failures.append(failure)
+
+    def _send(self, source, start_ms):
+        """Returns where the media ended."""
+        with connect(self._server, self._stream) as upload:
+            upload.send(source.header())
+            while True:
+                for one in source.fragments:
+                    due = (start_ms + one.end_ms) / 1000
+                    while (left := due - time.time()) > 0:
+                        with self._turn:
+                            self._turn.wait_for(lambda: self._stopped, left)
+                            if self._stopped:
+                                upload.finish()
+                                return start_ms + one.start_ms
+                    upload.send(source.cluster(start_ms, one))
+                    if self._source is not source:
+                        upload.finish()
+                        return start_ms + one.end_ms
+                start_ms += source.duration_ms
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        with self._turn:
+            self._stopped = True
+            self._turn.notify()
+        self._thread.join()
+        assert not self._failures, self._failures
+
+
 @contextlib.contextmanager
 def live(server, stream, source):
-    """Sends a media file round and round, at its own pace, while the block runs."""
-    stop, failures = threading.Event(), []
-    start_ms = round(time.time() * 1000)
-
-    def send():
-        try:
-            with connect(server, stream) as upload:
-                upload.send(source.header())
-                round_start_ms = start_ms
-                while True:
-                    for one in source.fragments:
-                        due = (round_start_ms + one.end_ms) / 1000
-                        if stop.wait(max(0, due - time.time())):
-                            return upload.finish()
-                        upload.send(source.cluster(round_start_ms, one))
-                    round_start_ms += source.duration_ms
-        except Exception as failure:
-            failures.append(failure)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures, failures
+    """Sends a media file while the block runs; gives the sender."""
+    with Live(server, stream) as sender:
+        sender.show(source)
+        yield sender

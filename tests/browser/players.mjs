@@ -29,12 +29,24 @@ const PLAYERS = {
     load: async (url) => {
       window.shaka.polyfill.installAll();
       const player = new window.shaka.Player();
-      player.addEventListener("error", ({ detail }) => window.noted(`fatal: ${detail.code} ${detail.data}`));
+      player.addEventListener("error", ({ detail }) => {
+        const critical = detail.severity === window.shaka.util.Error.Severity.CRITICAL;
+        window.noted(`${critical ? "fatal" : "warning"}: ${detail.code} ${detail.data ?? detail.message}`);
+      });
       await player.attach(window.video);
       await player.load(url);
     },
   },
 };
+
+/** Which player plays which form. */
+export const WAYS = [
+  ["hls.js", "hls"],
+  ["hls.js", "hlsTs"],
+  ["shaka", "hls"],
+  ["shaka", "dash"],
+  ["dash.js", "dash"],
+];
 
 /** A page with an empty video element, on an origin of its own. */
 export async function serveBlankPage() {
@@ -46,8 +58,8 @@ export async function serveBlankPage() {
   return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-/** Lets a player play a URL; gives what one can ask of it. */
-export async function play(browser, origin, name, url) {
+/** Lets a player play a URL; gives what one can ask of it. It is waited for so long. */
+export async function play(browser, origin, name, url, patienceMs = PATIENCE_MS * 2) {
   const { script, load } = PLAYERS[name];
   const { context, page } = await openPage(browser, origin);
   const noted = [];
@@ -80,7 +92,7 @@ export async function play(browser, origin, name, url) {
     }));
   /** Waits until what is asked of the player's state holds; says what the state was when it does not. */
   const until = async (what, holds) => {
-    const deadline = performance.now() + PATIENCE_MS * 2;
+    const deadline = performance.now() + patienceMs;
     for (;;) {
       const now = await state();
       if (holds(now)) return now;
@@ -97,6 +109,7 @@ export async function play(browser, origin, name, url) {
     noted,
     seek: (time) => page.evaluate((to) => (window.video.currentTime = to), time),
     setRate: (rate) => page.evaluate((to) => (window.video.playbackRate = to), rate),
+    picture: (path) => page.screenshot({ path }),
     close: () => context.close(),
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { play, serveBlankPage } from "./players.mjs";
+import { WAYS, play, serveBlankPage } from "./players.mjs";
 
 /** Made by the test that runs this: URLs of sessions, and what they hold. */
 const site = JSON.parse(process.env.SITE);
@@ -17,14 +17,6 @@ after(async () => {
   await browser.close();
   blank.close();
 });
-
-const WAYS = [
-  ["hls.js", "hls"],
-  ["hls.js", "hlsTs"],
-  ["shaka", "hls"],
-  ["shaka", "dash"],
-  ["dash.js", "dash"],
-];
 
 describe("players of others", { concurrency: 3 }, () => {
   for (const [name, form] of WAYS) {
