@@ -1,22 +1,26 @@
-//! PutMedia under load: many producers that send from memory as fast as they are taken, against a plain program that
-//! writes and syncs the same bytes.
+//! PutMedia under load: many producers that send from memory as fast as they are taken, against plain programs: one that
+//! receives, writes and syncs the same bytes, and one that only writes and syncs them.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::client::Caller;
 use crate::options::Load;
 use crate::process::Server;
-use crate::producer::{Producer, fragment};
-use crate::{Outcome, machine, process, write_floor};
+use crate::producer::{CHUNK_BYTES, Producer, fragment};
+use crate::write_floor::Floor;
+use crate::{Outcome, Usage, machine, process, receive_floor, write_floor};
 
 /// Producers, each with a stream of its own.
 const PRODUCERS: usize = 64;
 /// Before counting begins: files, caches, the disk's own.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// What a producer sends that hands on each frame as it comes.
+const SMALL_CHUNK_BYTES: usize = 16 << 10;
 
 /// Measures, and writes the page.
 pub(crate) async fn run(options: &Load) -> Outcome<()> {
@@ -25,12 +29,73 @@ pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let folder = options.place.data_folder()?;
     let time = Duration::from_secs(options.seconds);
     let fragment = Arc::new(fragment(0));
-    let fragment_bytes = fragment.len() as f64;
-    // Once before and once after: what else the disk does changes with time.
-    let before = write_floor::measure(folder.path(), PRODUCERS, &fragment, time)?;
+    // Floors once before and once after: what else the disk does changes with time.
+    let floors = || Floors::measure(&server_cores, folder.path(), &fragment, time / 2);
+    let before = floors().await?;
+    let put_media =
+        |chunk_bytes| put_media(&server_cores, options, folder.path(), &fragment, chunk_bytes);
+    let large = put_media(CHUNK_BYTES).await?;
+    let small = put_media(SMALL_CHUNK_BYTES).await?;
+    let floors = before.mean(floors().await?);
 
-    let (server, credentials) =
-        Server::vigie_on(&server_cores, &options.vigie, folder.path()).await?;
+    let measured = format!(
+        "Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server and the
+receiving floors run on cores {server_cores}, the producers and the writing floors on the others.",
+        kernel = machine::kernel()?,
+        load = machine::load_average()?,
+    );
+    options.place.publish(&page(
+        &measured,
+        fragment.len(),
+        options.seconds,
+        &large,
+        &small,
+        &floors,
+    ))
+}
+
+/// What plain programs do with the same bytes.
+struct Floors {
+    write: Floor,
+    receive: Usage,
+    receive_direct: Usage,
+}
+
+impl Floors {
+    async fn measure(
+        cores: &str,
+        folder: &Path,
+        fragment: &Arc<Vec<u8>>,
+        time: Duration,
+    ) -> Outcome<Self> {
+        let receive =
+            |direct| receive_floor::measure(cores, folder, PRODUCERS, fragment, direct, time);
+        Ok(Self {
+            write: write_floor::measure(folder, PRODUCERS, fragment, time)?,
+            receive: receive(false).await?,
+            receive_direct: receive(true).await?,
+        })
+    }
+
+    fn mean(self, after: Self) -> Self {
+        Self {
+            write: self.write.mean(after.write),
+            receive: self.receive.mean(after.receive),
+            receive_direct: self.receive_direct.mean(after.receive_direct),
+        }
+    }
+}
+
+/// What a server uses under a load in HTTP chunks of this size. One of its own, whose media goes with it: this is much.
+async fn put_media(
+    cores: &str,
+    options: &Load,
+    folder: &Path,
+    fragment: &Arc<Vec<u8>>,
+    chunk_bytes: usize,
+) -> Outcome<Usage> {
+    let folder = tempfile::tempdir_in(folder)?;
+    let (server, credentials) = Server::vigie_on(cores, &options.vigie, folder.path()).await?;
     let credentials = Arc::new(credentials);
     let mut caller = Caller::connect(server.address, &credentials).await?;
     let persisted = Arc::new(AtomicU64::new(0));
@@ -40,68 +105,73 @@ pub(crate) async fn run(options: &Load) -> Outcome<()> {
         let input = json!({"StreamName": stream, "DataRetentionInHours": 24});
         caller.json("/createStream", &input).await?;
         let producer = Producer::connect(server.address, &credentials, &stream).await?;
-        producers.spawn(producer.send(Arc::clone(&fragment), None, Arc::clone(&persisted)));
+        let producer = producer.in_chunks_of(chunk_bytes);
+        producers.spawn(producer.send(Arc::clone(fragment), None, Arc::clone(&persisted)));
     }
     tokio::time::sleep(WARM_UP).await;
-    let (begun, cpu_begun) = (Instant::now(), machine::cpu_time(server.pid())?);
-    let persisted_begun = persisted.load(Ordering::Relaxed);
-    tokio::select! {
-        () = tokio::time::sleep(time) => {}
-        Some(ended) = producers.join_next() => {
-            ended??;
-            return Err("a producer has ended".into());
-        }
-    }
-    let fragments = persisted.load(Ordering::Relaxed) - persisted_begun;
-    let (elapsed, cpu) = (begun.elapsed(), machine::cpu_time(server.pid())? - cpu_begun);
-    let memory_mb = machine::memory_bytes(server.pid())? as f64 / 1e6;
-    drop(producers);
-    drop(server);
-    let after = write_floor::measure(folder.path(), PRODUCERS, &fragment, time)?;
+    let time = Duration::from_secs(options.seconds);
+    Usage::over(time, server.pid(), &persisted, fragment.len(), &mut producers).await
+}
 
-    let bytes = fragments as f64 * fragment_bytes;
-    let rate = bytes / elapsed.as_secs_f64();
-    let floor = before.mean(after);
-    let page = format!(
+fn page(
+    measured: &str,
+    fragment_bytes: usize,
+    seconds: u64,
+    large: &Usage,
+    small: &Usage,
+    floors: &Floors,
+) -> String {
+    let cost = |name: &str, usage: &Usage, aim: &str| {
+        format!(
+            "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.0} MB | {aim} |\n",
+            usage.bytes_per_second / 1e6,
+            usage.core_seconds_per_gigabyte,
+            usage.core_seconds_per_gigabyte / floors.receive.core_seconds_per_gigabyte,
+            usage.cores,
+            usage.memory_bytes as f64 / 1e6,
+        )
+    };
+    let rate = |name: &str, bytes_per_second: f64, aim: &str| {
+        let share = large.bytes_per_second / bytes_per_second * 100.0;
+        format!("| {name} | {:.0} | {share:.0} % | {aim} |\n", bytes_per_second / 1e6)
+    };
+    format!(
         "# Ingest
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server runs on
-cores {server_cores}, the producers and the floor on the others.
+{measured}
 
 {PRODUCERS} PutMedia connections, each signed and to a stream of its own, send fragments of {size:.2} MB (2 s of a camera
 of 4 Mbit/s) from memory as fast as they are taken, for {seconds} s. What counts is acknowledged as PERSISTED: on the
-disk and in the index, synced. The floor is a plain program that writes the same bytes to {PRODUCERS} files in the pattern
-of a group commit: a fragment to each, then all of them synced side by side; without HTTP, Matroska, checksums or an index.
-It runs before and after. The other two rows are what such a program reaches in other patterns.
+disk and in the index, synced.
+
+## Processor time
+
+The floor is a plain program that receives the same bytes from as many connections, writes them to {PRODUCERS} files and
+syncs: a thread for each connection, which reads a fragment, writes it, syncs it and answers with one byte; without
+HTTP, Matroska, checksums or an index. What it costs is what the kernel's sockets and files cost. It runs before and
+after, once as plain programs write and once past the page cache, as the server does.
+
+| | MB/s | core-seconds per GB | of the floor's | cores in use | memory | aim |
+| --- | ---: | ---: | ---: | ---: | ---: | --- |
+{}{}{}{}
+## Throughput
+
+The floor only writes the same bytes to {PRODUCERS} files, in the pattern of a group commit: a fragment to each, then all of
+them synced side by side. It runs before and after. The other two rows are what such a program reaches in other
+patterns.
 
 | | MB/s | PutMedia to it | aim |
 | --- | ---: | ---: | --- |
-| floor: rounds, synced side by side | {in_rounds:.0} | {share:.0} % | 60 % |
-| rounds, synced one after another | {in_turn:.0} | {share_in_turn:.0} % | |
-| a thread for each file, waiting for nobody | {in_threads:.0} | {share_in_threads:.0} % | |
-| PutMedia | {rate:.0} | | |
-
-| | | aim |
-| --- | ---: | --- |
-| core-seconds of the server for each GB persisted | {core:.2} | 1 |
-| cores in use | {core_share:.2} | |
-| resident memory under this load | {memory_mb:.0} MB | |
-",
-        kernel = machine::kernel()?,
-        load = machine::load_average()?,
-        size = fragment_bytes / 1e6,
-        seconds = options.seconds,
-        in_rounds = floor.in_rounds / 1e6,
-        in_turn = floor.in_turn / 1e6,
-        in_threads = floor.in_threads / 1e6,
-        rate = rate / 1e6,
-        share = rate / floor.in_rounds * 100.0,
-        share_in_turn = rate / floor.in_turn * 100.0,
-        share_in_threads = rate / floor.in_threads * 100.0,
-        core = cpu.as_secs_f64() / (bytes / 1e9),
-        core_share = cpu.as_secs_f64() / elapsed.as_secs_f64(),
-    );
-    options.place.publish(&page)
+{}{}{}",
+        cost("floor: a plain receiver", &floors.receive, ""),
+        cost("the same past the page cache", &floors.receive_direct, ""),
+        cost("PutMedia, HTTP chunks of 64 KB", large, "1 core-second"),
+        cost("PutMedia, HTTP chunks of 16 KB", small, ""),
+        rate("floor: rounds, synced side by side", floors.write.in_rounds, "60 %"),
+        rate("rounds, synced one after another", floors.write.in_turn, ""),
+        rate("a thread for each file, waiting for nobody", floors.write.in_threads, ""),
+        size = fragment_bytes as f64 / 1e6,
+    )
 }

@@ -21,13 +21,17 @@ mod playback;
 mod process;
 mod producer;
 mod read;
+mod receive_floor;
 mod report;
 mod store;
+mod usage;
 mod write_floor;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use usage::Usage;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T> = Result<T, Failure>;
@@ -61,6 +65,8 @@ enum Command {
     StoreFill(store::FillOptions),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
     Hello,
+    /// The floor: a plain receiver that writes and syncs (run by the benchmark itself)
+    ReceiveFloor(receive_floor::Options),
     /// The floor: a plain server of one file (run by the benchmark itself)
     FileServer {
         /// The file
@@ -88,6 +94,7 @@ fn main() -> Outcome<()> {
     match Options::parse().command {
         Command::Store(options) => store::run(&options),
         Command::StoreFill(options) => store::fill(&options),
+        Command::ReceiveFloor(options) => receive_floor::serve(&options),
         Command::Hello => runtime.block_on(hello::serve()),
         Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),

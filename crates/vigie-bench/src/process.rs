@@ -47,6 +47,21 @@ impl Server {
         Self::own(command)
     }
 
+    /// The floor: this program's own receiver of fragments.
+    pub(crate) fn receiver(
+        cores: &str,
+        folder: &Path,
+        fragment_bytes: usize,
+        direct: bool,
+    ) -> Outcome<Self> {
+        let mut command = on_cores(cores, &std::env::current_exe()?);
+        command.arg("receive-floor").arg(folder).arg(fragment_bytes.to_string());
+        if direct {
+            command.arg("--direct");
+        }
+        Self::own(command)
+    }
+
     /// A server that prints its address.
     fn own(mut command: Command) -> Outcome<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;

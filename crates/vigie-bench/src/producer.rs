@@ -22,7 +22,7 @@ const KEY_FRAME_BYTES: usize = 120 << 10;
 const FRAME_BYTES: usize = 18 << 10;
 const FRAME_MS: i16 = 40;
 /// As long as the HTTP chunks of Amazon's C producer are.
-const CHUNK_BYTES: usize = 65_524;
+pub(crate) const CHUNK_BYTES: usize = 65_524;
 
 /// The `avcC` of x264 for 1920x1080.
 const AVCC: [u8; 48] = [
@@ -63,10 +63,10 @@ pub(crate) fn fragment(timecode_ms: i64) -> Vec<u8> {
 }
 
 /// The fragment as it goes over the wire, and where its eight bytes of time are in that.
-fn framed(fragment: &[u8]) -> (Vec<u8>, usize) {
+fn framed(fragment: &[u8], chunk_bytes: usize) -> (Vec<u8>, usize) {
     let mut framed = Vec::with_capacity(fragment.len() + 1024);
     let mut first = 0;
-    for chunk in fragment.chunks(CHUNK_BYTES) {
+    for chunk in fragment.chunks(chunk_bytes) {
         framed.extend(format!("{:X}\r\n", chunk.len()).bytes());
         if first == 0 {
             first = framed.len();
@@ -81,6 +81,7 @@ fn framed(fragment: &[u8]) -> (Vec<u8>, usize) {
 pub(crate) struct Producer {
     read: BufReader<OwnedReadHalf>,
     write: OwnedWriteHalf,
+    chunk_bytes: usize,
 }
 
 impl Producer {
@@ -104,7 +105,12 @@ impl Producer {
             line.clear();
             read.read_line(&mut line).await?;
         }
-        Ok(Self { read, write })
+        Ok(Self { read, write, chunk_bytes: CHUNK_BYTES })
+    }
+
+    /// The same in HTTP chunks of another size.
+    pub(crate) fn in_chunks_of(self, chunk_bytes: usize) -> Self {
+        Self { chunk_bytes, ..self }
     }
 
     /// Sends fragments as fast as they are taken, until `count` have been sent, if there is a count, or the connection
@@ -120,7 +126,7 @@ impl Producer {
 
     /// Sends a whole document; returns how many fragments of it were persisted.
     pub(crate) async fn send_document(self, document: &[u8]) -> Outcome<u64> {
-        let Self { read, mut write } = self;
+        let Self { read, mut write, .. } = self;
         let persisted = Arc::new(AtomicU64::new(0));
         let acknowledged = tokio::spawn(read_acknowledgements(read, Arc::clone(&persisted)));
         for chunk in document.chunks(CHUNK_BYTES) {
@@ -150,14 +156,14 @@ impl Producer {
         interval: Option<Duration>,
         persisted: Arc<AtomicU64>,
     ) -> Outcome<()> {
-        let Self { read, mut write } = self;
+        let Self { read, mut write, chunk_bytes } = self;
         let acknowledged = tokio::spawn(read_acknowledgements(read, persisted));
         let sending = async {
             let header = document_header();
             write.write_all(format!("{:X}\r\n", header.len()).as_bytes()).await?;
             write.write_all(&header).await?;
             write.write_all(b"\r\n").await?;
-            let (mut framed, time_at) = framed(&fragment);
+            let (mut framed, time_at) = framed(&fragment, chunk_bytes);
             let mut at_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
             let mut sent = 0;
             while count.is_none_or(|count| sent < count) {

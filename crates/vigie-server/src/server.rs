@@ -133,8 +133,8 @@ impl Server {
         // What waits is bounded by its bytes (see the fragment store), not by its number.
         let settings = ThreadSettings {
             requests_max: 16_384,
-            // Under load a commit costs as much for many fragments as for few.
-            commit_bytes: 64 << 20,
+            // Enough to keep the disk busy, and what is gathered meanwhile is as much again.
+            commit_bytes: 32 << 20,
             ..ThreadSettings::default()
         };
         let store = StoreThread::spawn(store, settings, monotonic)

@@ -19,29 +19,34 @@ const FRAGMENT_BYTES: usize = 1_000_000;
 /// A producer sends on while its last fragments wait for their commit; a server has room for more.
 const FRAGMENTS_ON_THE_WAY: usize = 4;
 
+/// How often the floor and the store take turns.
+const ROUNDS: u32 = 5;
+
 struct Rate {
     bytes_per_second: f64,
     core_seconds_per_gigabyte: f64,
 }
 
 pub(super) fn measure(folder: &Path, seconds: u64) -> Outcome<String> {
-    let time = Duration::from_secs(seconds);
-    // The floor before and after, so that a disk that tires counts for both.
-    let floor = || plain_rate(&folder.join("plain-ingest"), time / 2);
-    let before = floor()?;
-    let vigie = store_rate(&folder.join("ingest"), time)?;
-    let after = floor()?;
-    let mean = |of: fn(&Rate) -> f64| (of(&before) + of(&after)) / 2.0;
-    let floor = Rate {
-        bytes_per_second: mean(|rate| rate.bytes_per_second),
-        core_seconds_per_gigabyte: mean(|rate| rate.core_seconds_per_gigabyte),
-    };
-    let row = |name: &str, rate: &Rate, aim: &str| {
+    let time = Duration::from_secs(seconds) / ROUNDS;
+    let (mut floors, mut stores) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        floors.push(plain_rate(&folder.join("plain-ingest"), time)?);
+        stores.push(store_rate(&folder.join("ingest"), time)?);
+    }
+    let ratios = floors.iter().zip(&stores);
+    let ratios = ratios.map(|(floor, store)| store.bytes_per_second / floor.bytes_per_second);
+    let (least, ratio, most) = spread(ratios.collect());
+    let row = |name: &str, rates: &[Rate], ratio: f64, aim: &str| {
+        let (least, rate, most) = spread(rates.iter().map(|rate| rate.bytes_per_second).collect());
+        let (_, cost, _) =
+            spread(rates.iter().map(|rate| rate.core_seconds_per_gigabyte).collect());
         format!(
-            "| {name} | {:.0} | {:.0} % | {:.2} | {aim} |\n",
-            rate.bytes_per_second / 1e6,
-            rate.bytes_per_second / floor.bytes_per_second * 100.0,
-            rate.core_seconds_per_gigabyte,
+            "| {name} | {:.0} | {:.0} to {:.0} | {:.0} % | {cost:.2} | {aim} |\n",
+            rate / 1e6,
+            least / 1e6,
+            most / 1e6,
+            ratio * 100.0,
         )
     };
     Ok(format!(
@@ -49,15 +54,25 @@ pub(super) fn measure(folder: &Path, seconds: u64) -> Outcome<String> {
 
 {STREAMS} streams, fragments of {} KB from memory, {FRAGMENTS_ON_THE_WAY} of each stream on the way; every fragment is
 durable before its producer is told. The floor is {STREAMS} threads, each of which appends the same bytes to a file and
-syncs it.
+syncs it, waiting for nobody. {ROUNDS} times the one, then the other; medians, and of the share of the floor that of the
+{ROUNDS} pairs ({:.0} to {:.0} %).
 
-| | MB/s | of the floor | core-seconds per GB | aim |
-| --- | ---: | ---: | ---: | --- |
+| | MB/s | least to most | of the floor | core-seconds per GB | aim |
+| --- | ---: | ---: | ---: | ---: | --- |
 {}{}",
         FRAGMENT_BYTES / 1000,
-        row("floor: write and sync", &floor, ""),
-        row("Vigie's store", &vigie, "60 %"),
+        least * 100.0,
+        most * 100.0,
+        row("floor: write and sync", &floors, 1.0, ""),
+        row("Vigie's store", &stores, ratio, "60 %"),
     ))
+}
+
+/// The least, the median and the most.
+fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    (at(0), at(values.len() / 2), at(values.len().saturating_sub(1)))
 }
 
 fn plain_rate(folder: &Path, time: Duration) -> Outcome<Rate> {

@@ -18,8 +18,8 @@ use vigie_store::{
 use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
 
 /// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
-/// filling the memory.
-const WAITING_KIBIBYTES_MAX: u32 = 192 << 10;
+/// filling the memory. Room for one commit under way, one that gathers, and what is on its way to the store's thread.
+const WAITING_KIBIBYTES_MAX: u32 = 96 << 10;
 
 /// See the module's documentation.
 pub struct EmbeddedFragmentStore {

@@ -169,10 +169,15 @@ impl FragmentReader {
         self.buffer.extend_from_slice(&input[skipped..]);
     }
 
-    /// The memory that the open fragment will need if it is like the last one, where there is less; else 0.
+    /// The memory that the open fragment will need if it is like the last one, where there is less; else 0. With what
+    /// comes of the next one in the same piece: without room for that all would be moved at its end.
     pub fn wanted_bytes(&self) -> usize {
-        let short = self.open.is_some() && self.buffer.capacity() < self.last_fragment_bytes;
-        if short { self.last_fragment_bytes } else { 0 }
+        let wanted_bytes = match self.last_fragment_bytes {
+            0 => 0,
+            last => last + PIECE_BYTES,
+        };
+        let short = self.open.is_some() && self.buffer.capacity() < wanted_bytes;
+        if short { wanted_bytes } else { 0 }
     }
 
     /// Goes on in this buffer, so that memory can be used again that was a fragment's before. What it holds is lost.
@@ -459,6 +464,9 @@ impl FragmentReader {
         self.close_fragment()
     }
 }
+
+/// Input comes in pieces of about this size.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Reserved tags that a fragment may carry besides the producer's own.
 const RESERVED_TAGS_MAX: usize = 64;
