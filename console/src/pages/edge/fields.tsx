@@ -43,7 +43,11 @@ export function EdgeFields({ form, errors, asked, hubIsFixed, change }: Props) {
               value={form.sourceType}
               items={[
                 { value: "RTSP_URI", label: "A camera (RTSP)" },
-                { value: "FILE_URI", label: "A file on the hub", description: "MP4, MOV or Matroska; recorded once." },
+                {
+                  value: "FILE_URI",
+                  label: "A file or a folder on the hub",
+                  description: "MP4, MOV or Matroska; each file is recorded once, those that come later as well.",
+                },
               ]}
               onChange={({ detail }) => change({ sourceType: detail.value as EdgeForm["sourceType"] })}
             />
