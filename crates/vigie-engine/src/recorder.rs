@@ -8,9 +8,12 @@
 //! a session that was closed moves nothing.
 
 mod failure;
+mod message;
 mod missed;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_windows;
 
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use crate::schedule::{Schedule, ScheduleTracker, Window};
 use missed::MissedWindows;
 
 pub use failure::{Failure, SpaceDenial};
+pub use message::{Action, Event, SourceKind, State};
 
 /// A camera that sends no frame for so long is taken for dead.
 pub const STALL_AFTER: Duration = Duration::from_secs(10);
@@ -41,148 +45,6 @@ const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
 const TICK_AT_LEAST: Duration = Duration::from_secs(10);
-
-/// KVS `MediaUriType`, as far as the job differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// `RTSP_URI`: live; silence means failure.
-    Rtsp,
-    /// `FILE_URI`: ends by itself, and a watched folder may be silent for ever.
-    File,
-}
-
-/// What happens to the job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Time has passed.
-    Tick,
-    /// A configuration was applied. Ends every wait, so that sending a configuration again restarts a failing job.
-    ConfigChanged {
-        /// When to record now.
-        schedule: Schedule,
-        /// What kind of source is recorded now.
-        source: SourceKind,
-        /// Whether secret and type are those of before, so that a running session can go on.
-        same_source: bool,
-    },
-    /// The shell holds the URI of this attempt.
-    SecretResolved {
-        /// The attempt that asked.
-        attempt: u64,
-    },
-    /// The secret was read, or could not be, before anything needs it.
-    SecretForeseen {
-        /// What an attempt would fail with.
-        failure: Option<Failure>,
-    },
-    /// The source is open and its tracks are known.
-    SourceOpened {
-        /// The attempt that asked.
-        attempt: u64,
-    },
-    /// Frames of this session were written. Cheap: meant to be said per batch of frames.
-    FramesStored {
-        /// The attempt they came from.
-        attempt: u64,
-    },
-    /// The camera's key frames are further apart than a fragment may be long; the fragmenter had to cut elsewhere.
-    LongGroupOfPictures {
-        /// The attempt it was seen in.
-        attempt: u64,
-    },
-    /// Packets of this session were lost on their way from the camera.
-    PacketsLost {
-        /// The attempt it was seen in.
-        attempt: u64,
-    },
-    /// The hub itself stood still: it was stopped, suspended, or stuck behind its disk. A camera that could not be heard
-    /// meanwhile was not silent.
-    Paused {
-        /// For so long, until now.
-        lasted: Duration,
-    },
-    /// The secret, the source or writing its media failed.
-    Failed {
-        /// The attempt that failed.
-        attempt: u64,
-        /// How.
-        failure: Failure,
-    },
-    /// Every file of the watched folder is recorded, but for so many that could not be.
-    FolderIdle {
-        /// The attempt it was seen in.
-        attempt: u64,
-        /// Files that could not be recorded.
-        skipped: u64,
-    },
-    /// The source is played to its end.
-    SourceEnded {
-        /// The attempt that ended.
-        attempt: u64,
-    },
-    /// No new media may be written for now.
-    SpaceDenied(SpaceDenial),
-    /// New media may be written (again).
-    SpaceFree,
-    /// The configuration is being deleted or the agent ends.
-    Stop,
-}
-
-/// What the shell has to do, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Read the secret anew, keep its URI, answer [`Event::SecretResolved`] or [`Event::Failed`].
-    ResolveSecret {
-        /// To be sent back.
-        attempt: u64,
-    },
-    /// Open the source, answer [`Event::SourceOpened`] or [`Event::Failed`], then deliver frames.
-    OpenSource {
-        /// To be sent back.
-        attempt: u64,
-    },
-    /// End the session or the attempt to open one. Its later events carry an old attempt and are ignored.
-    CloseSource,
-    /// End the open fragment where it is: what was written of it stays.
-    SealFragment,
-}
-
-/// Where the job stands. The `since` and `until` are monotonic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Outside every window.
-    WaitingForWindow,
-    /// The shell reads the secret.
-    Resolving {
-        /// When it was asked.
-        since: Duration,
-    },
-    /// The shell opens the source.
-    Connecting {
-        /// When it was asked.
-        since: Duration,
-    },
-    /// The source is open.
-    Recording {
-        /// When it opened.
-        since: Duration,
-        /// When the last frame was stored, or `since`.
-        last_frame: Duration,
-    },
-    /// Waiting to try again.
-    BackingOff {
-        /// When.
-        until: Duration,
-        /// What failed.
-        reason: Failure,
-    },
-    /// No new media may be written.
-    PausedForSpace,
-    /// The file is recorded to its end.
-    Finished,
-    /// For ever.
-    Stopped,
-}
 
 /// The job.
 #[derive(Clone, Debug)]

@@ -9,9 +9,11 @@
 //! The connection is opened *before* the service is asked: a service that lets one producer in at a time is then done
 //! with the former connection, and nothing of it can arrive after the answer.
 
+mod answers;
 mod connection;
 mod failure;
 mod message;
+mod sending;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -23,7 +25,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent, ErrorId};
+use vigie_kvs::acknowledgement::ErrorId;
 use vigie_media::Timestamp;
 
 use crate::backoff::Backoff;
@@ -31,7 +33,8 @@ use crate::chance::Chance;
 use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{Schedule, ScheduleTracker};
-use connection::{Blame, Connection, Sent};
+use connection::{Connection, Sent};
+use sending::complete_last;
 
 pub use failure::Failure;
 pub use message::{Action, Backlog, Event, Pending, State};
@@ -331,11 +334,6 @@ impl<I: Copy + Ord> Uploader<I> {
         }
     }
 
-    fn start_sending(&mut self, now: Now) {
-        self.state = State::Sending;
-        self.progressed(now);
-    }
-
     fn progressed(&mut self, now: Now) {
         match &mut self.state {
             State::Connecting { since } | State::Reconciling { since } => *since = now.mono,
@@ -343,178 +341,6 @@ impl<I: Copy + Ord> Uploader<I> {
         }
         if let Some(connection) = &mut self.connection {
             connection.last_progress = now.mono;
-        }
-    }
-
-    /// Sends what there is room for.
-    fn pump(
-        &mut self,
-        due_before: Timestamp,
-        backlog: &dyn Backlog<I>,
-        now: Now,
-        chance: &mut dyn Chance,
-        actions: &mut Vec<Action<I>>,
-    ) {
-        let Some(connection) = &mut self.connection else { return };
-        if connection.is_stalled(now.mono) {
-            let failure = connection.stall_failure();
-            self.fail(failure, now, chance, actions);
-            return;
-        }
-        let mut room = connection.room();
-        while room > 0 {
-            let batch = backlog.not_uploaded_after(connection.position, room);
-            let batch_is_last = batch.len() < room;
-            for pending in &batch {
-                if pending.timecode >= due_before {
-                    return self.nothing_left(due_before, now, actions);
-                }
-                if self.held_by_service.remove(&pending.timecode.as_millis()) {
-                    connection.position = Some(pending.id);
-                    actions.push(Action::MarkUploaded { id: pending.id });
-                    continue;
-                }
-                if pending.document != connection.document {
-                    return self.drain(now, actions);
-                }
-                if connection.in_flight.is_empty() {
-                    connection.last_progress = now.mono;
-                }
-                connection.sent(pending);
-                actions.push(Action::SendFragment {
-                    attempt: self.attempt,
-                    id: pending.id,
-                    complete: false,
-                });
-            }
-            if batch_is_last {
-                self.held_by_service.clear();
-                return self.nothing_left(due_before, now, actions);
-            }
-            room = connection.room();
-        }
-    }
-
-    /// Everything that is due is sent. A run that ends (hourly) closes its connection; the live edge is waited for.
-    fn nothing_left(&mut self, due_before: Timestamp, now: Now, actions: &mut Vec<Action<I>>) {
-        let Some(connection) = &self.connection else { return };
-        let run_ends = due_before != Timestamp::MAX;
-        let is_idle =
-            connection.in_flight.is_empty() && now.mono >= connection.last_progress + IDLE_AFTER;
-        if run_ends || is_idle {
-            self.drain(now, actions);
-        }
-    }
-
-    /// Ends the body: the service then completes the last fragment and answers for all.
-    fn drain(&mut self, now: Now, actions: &mut Vec<Action<I>>) {
-        self.state = State::Draining;
-        self.progressed(now);
-        actions.push(Action::FinishUpload { attempt: self.attempt });
-    }
-
-    fn settle_draining(
-        &mut self,
-        backlog: &dyn Backlog<I>,
-        now: Now,
-        chance: &mut dyn Chance,
-        actions: &mut Vec<Action<I>>,
-    ) {
-        let Some(connection) = &self.connection else { return };
-        if connection.in_flight.is_empty() && now.mono >= connection.last_progress + END_TIMEOUT {
-            self.close(actions);
-            let due_before = self.windows.due_before(now.wall);
-            self.wait_or_connect(due_before, backlog, now, actions);
-        } else if connection.is_stalled(now.mono) {
-            let failure = connection.stall_failure();
-            self.fail(failure, now, chance, actions);
-        }
-    }
-
-    fn acknowledged(
-        &mut self,
-        acknowledgement: Acknowledgement,
-        now: Now,
-        chance: &mut dyn Chance,
-        actions: &mut Vec<Action<I>>,
-    ) {
-        self.progressed(now);
-        let Some(connection) = &mut self.connection else { return };
-        let timecode_ms = acknowledgement.fragment_timecode_ms;
-        match acknowledgement.event {
-            AcknowledgementEvent::Buffering | AcknowledgementEvent::Idle => {}
-            AcknowledgementEvent::Received => connection.received_unconfirmed = true,
-            AcknowledgementEvent::Persisted => {
-                connection.received_unconfirmed = false;
-                let Some(sent) =
-                    connection.remove(|sent| Some(sent.timecode.as_millis()) == timecode_ms)
-                else {
-                    return;
-                };
-                actions.push(Action::MarkUploaded { id: sent.id });
-                self.backoff.reset();
-                self.last_failure = None;
-                self.unexplained_errors = 0;
-                self.status.collected(now.wall);
-                self.say("uploading", now);
-            }
-            AcknowledgementEvent::Error(error) => {
-                self.error_acknowledged(error, timecode_ms, now, chance, actions)
-            }
-        }
-    }
-
-    fn error_acknowledged(
-        &mut self,
-        error: ErrorId,
-        timecode_ms: Option<i64>,
-        now: Now,
-        chance: &mut dyn Chance,
-        actions: &mut Vec<Action<I>>,
-    ) {
-        let Some(connection) = &mut self.connection else { return };
-        let index = connection
-            .in_flight
-            .iter()
-            .position(|sent| Some(sent.timecode.as_millis()) == timecode_ms);
-        let refuse = match (Blame::of(error), index) {
-            (Blame::Connection, _) if now.mono >= connection.opened_at + OLD_AFTER => {
-                // As announced after about 45 minutes: go on at once, nothing is wrong.
-                self.close(actions);
-                self.state = State::WaitingForMedia;
-                return;
-            }
-            (Blame::Service | Blame::Connection, _) => None,
-            (Blame::Fragment, Some(index)) => Some(index),
-            // It may have been what came before it: tried once more as the first of a connection.
-            (Blame::FragmentOrPredecessor, Some(index)) => {
-                connection.is_first_sent(index).then_some(index)
-            }
-            (Blame::Fragment | Blame::FragmentOrPredecessor, None) => {
-                self.unexplained_errors += 1;
-                (self.unexplained_errors >= UNEXPLAINED_ERRORS_MAX
-                    && !connection.in_flight.is_empty())
-                .then_some(0)
-            }
-        };
-        if let Some(sent) = refuse.and_then(|index| connection.in_flight.remove(index)) {
-            actions.push(Action::MarkRefused { id: sent.id, error });
-            self.unexplained_errors = 0;
-            self.refused += 1;
-            self.last_refusal = Some(error);
-        }
-        self.fail(Failure::Acknowledged { error }, now, chance, actions);
-    }
-
-    /// The service ended its answer: as asked while draining, else out of turn.
-    fn ended(&mut self, now: Now, chance: &mut dyn Chance, actions: &mut Vec<Action<I>>) {
-        let all_confirmed =
-            self.connection.as_ref().is_some_and(|connection| connection.in_flight.is_empty());
-        if all_confirmed && matches!(self.state, State::Draining | State::Sending) {
-            self.close(actions);
-            self.state = State::WaitingForMedia;
-        } else {
-            self.fail(Failure::Closed, now, chance, actions);
         }
     }
 
@@ -582,16 +408,5 @@ impl<I: Copy + Ord> Uploader<I> {
                 now.wall,
             );
         }
-    }
-}
-
-/// Nothing may follow the last fragment for long, and the service must not wait for it.
-fn complete_last<I>(actions: &mut [Action<I>]) {
-    let last = actions.iter_mut().rev().find_map(|action| match action {
-        Action::SendFragment { complete, .. } => Some(complete),
-        _ => None,
-    });
-    if let Some(complete) = last {
-        *complete = true;
     }
 }

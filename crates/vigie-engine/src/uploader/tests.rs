@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vigie_kvs::FragmentNumber;
+use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
 
 use super::*;
 use crate::cron::CronExpression;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::tests::{Bench, NoChance, Store, number, timecode};
 use super::*;
+use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
 
 /// A service that takes one connection at a time, may lose any of them, and keeps what it has taken whole.
 #[derive(Default)]

@@ -1,0 +1,176 @@
+//! Configurations: taken from the service, saved, worked by, erased.
+//!
+//! Each goes through three steps, each durable before it is said: taken (`RECEIVED`), worked by (`APPLIED`) or not
+//! (`FAILED`). Only an explicit deletion erases (`ERASED`); a stream that the service does not mention works on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vigie_engine::clock::Now;
+use vigie_engine::edge_config;
+use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase};
+use vigie_store::describe;
+
+use super::Hub;
+use super::reports::REPORTED_IN_ALL_MAX;
+use crate::core::job::{Job, store_key};
+use crate::core::record::KnownSecret;
+use crate::core::saved::SavedStream;
+use crate::core::space::erase_failure;
+use crate::ledger::Change;
+
+/// What could not be saved is tried again after so long.
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
+
+impl Hub {
+    pub(super) fn save(&mut self, now: Now) {
+        if !self.world.unsaved || now.mono < self.save_at {
+            return;
+        }
+        for (arn, job) in &self.jobs {
+            if let Some(stream) = self.streams.get_mut(arn) {
+                stream.secret_string.clone_from(&job.record.secret.value);
+                stream.file_recorded = job.record.file_recorded;
+                stream.imports.clone_from(&job.record.imports);
+            }
+        }
+        match self.saved.save(&self.streams) {
+            Ok(()) => self.world.unsaved = false,
+            Err(error) => {
+                tracing::error!(error = describe(&error), "the configurations cannot be saved");
+                self.save_at = now.mono + SAVE_AGAIN;
+            }
+        }
+    }
+
+    /// Takes the service's set: notes what is new, durably, and erases what is to be erased.
+    pub(super) fn take(&mut self, configurations: Vec<Configuration>, now: Now) {
+        // What is erased and not mentioned any more is forgotten on both sides.
+        let mentioned = |arn: &str| configurations.iter().any(|known| known.stream_arn == arn);
+        let before = self.streams.len();
+        self.streams.retain(|arn, stream| stream.phase != Phase::Erased || mentioned(arn));
+        self.world.unsaved |= self.streams.len() != before;
+
+        for configuration in configurations {
+            let Configuration { stream_name, stream_arn, revision, action, edge_config } =
+                configuration;
+            let arn: Arc<str> = stream_arn.into();
+            let known = self.streams.get(&arn);
+            let is_known = known.is_some_and(|known| known.revision == revision);
+            let secret_string = known.and_then(|known| known.secret_string.clone());
+            let mut imports = known.map_or_else(Default::default, |known| known.imports.clone());
+            imports.forget_single_file();
+            if is_known {
+                continue;
+            }
+            tracing::info!(stream = stream_name, revision, %action, "configuration taken");
+            let stream = SavedStream {
+                stream_name,
+                revision,
+                phase: Phase::Received,
+                failed_status_details: None,
+                edge_config: (action == Action::Apply).then_some(edge_config),
+                secret_string,
+                file_recorded: false,
+                imports,
+            };
+            self.streams.insert(Arc::clone(&arn), stream);
+            if let Some(job) = self.jobs.get_mut(&arn) {
+                // The new revision has not recorded its file yet, whatever the old one did.
+                job.record.file_recorded = false;
+                job.record.imports.forget_single_file();
+            }
+            self.world.unsaved = true;
+            self.world.news = true;
+        }
+        self.save_at = now.mono;
+        self.save(now);
+        if self.world.news {
+            // RECEIVED is said before the work begins.
+            let streams = self.reports(REPORTED_IN_ALL_MAX, now);
+            self.world.news = false;
+            let effect = self.link.request(&self.hub_device_arn, streams, now);
+            self.world.effects.push(effect);
+        }
+        self.apply_received(now);
+    }
+
+    /// Works by what was taken, once that is durable.
+    pub(super) fn apply_received(&mut self, now: Now) {
+        if self.world.unsaved {
+            // Not yet durable: the next save is waited for.
+            return;
+        }
+        let received = self.streams.iter().filter(|(_, stream)| stream.phase == Phase::Received);
+        for arn in received.map(|(arn, _)| Arc::clone(arn)).collect::<Vec<_>>() {
+            self.work_by(&arn, now);
+        }
+    }
+
+    /// Starts, changes or erases a stream's work, as its saved configuration says.
+    pub(super) fn work_by(&mut self, arn: &Arc<str>, now: Now) {
+        let Some(stream) = self.streams.get(arn) else { return };
+        let (phase, details) = match &stream.edge_config {
+            None if stream.phase == Phase::Erased => return,
+            None => match self.erase(arn, now) {
+                Ok(()) => (Phase::Erased, None),
+                Err(details) => (Phase::EraseFailed, Some(details)),
+            },
+            Some(_) => match self.start(arn, now) {
+                Ok(()) => (Phase::Applied, None),
+                Err(details) => (Phase::Failed, Some(details)),
+            },
+        };
+        let Some(stream) = self.streams.get_mut(arn) else { return };
+        if stream.phase != phase || stream.failed_status_details != details {
+            tracing::info!(stream = stream.stream_name, revision = stream.revision, %phase, details);
+            stream.phase = phase;
+            stream.failed_status_details = details;
+            self.world.unsaved = true;
+            self.world.news = true;
+        }
+    }
+
+    pub(super) fn start(&mut self, arn: &Arc<str>, now: Now) -> Result<(), String> {
+        let Some(stream) = self.streams.get(arn) else { return Ok(()) };
+        let Some(edge_config) = &stream.edge_config else { return Ok(()) };
+        let plan = edge_config::check(edge_config).map_err(|error| error.to_string())?;
+        let disk_failure = |error: vigie_store::StoreError| {
+            tracing::error!(error = describe(&error), "a stream's work cannot begin");
+            "the hub's disk could not be written; check the disk and the agent's log".to_owned()
+        };
+        if let Some(job) = self.jobs.get_mut(arn) {
+            let applied = job.apply(plan, &mut self.world, now).map_err(disk_failure);
+            job.settled(&mut self.world, now);
+            return applied;
+        }
+        let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.world, now)
+            .map_err(disk_failure)?;
+        job.record.secret = KnownSecret::new(stream.secret_string.clone());
+        job.record.file_recorded = stream.file_recorded;
+        job.record.imports.clone_from(&stream.imports);
+        self.jobs.insert(Arc::clone(arn), job);
+        Ok(())
+    }
+
+    pub(super) fn erase(&mut self, arn: &Arc<str>, now: Now) -> Result<(), String> {
+        let Some(stream) = self.streams.get_mut(arn) else { return Ok(()) };
+        stream.secret_string = None;
+        let key = store_key(arn, &stream.stream_name);
+        if let Some(mut job) = self.jobs.remove(arn) {
+            job.stop(&mut self.world, now);
+        }
+        let deleted = self.world.store.delete_stream(&key).map_err(|error| {
+            self.world.failed |= error.is_fatal();
+            erase_failure(&error)
+        })?;
+        self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
+        tracing::info!(
+            stream = %key,
+            media_files = deleted.media_file_count,
+            size_bytes = deleted.size_bytes,
+            "the stream's local media is erased"
+        );
+        Ok(())
+    }
+}
