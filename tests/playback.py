@@ -127,6 +127,14 @@ def packet_hashes(source, stream="v:0"):
     return hashes(done.stdout)
 
 
+def samples(source):
+    """All of the decoded sound, as 16-bit samples."""
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(source), "-map", "0:a:0", "-f", "s16le", "-"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout
+
+
 def hashes(text):
     """Of ffmpeg's framemd5."""
     # stream, dts, pts, duration, size, hash; side data may follow.

@@ -31,6 +31,10 @@ def test_players_in_a_browser(own_site):
     producer.put_file(server, "archive", other, at_ms)
     whole = playback.on_demand(start_ms, at_ms + other.duration_ms)
     hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
+    alaw = producer.media(media.h264_alaw_mkv())
+    streams.create_stream(server, "alaw")
+    producer.put_file(server, "alaw", alaw, start_ms)
+    with_alaw = playback.on_demand(start_ms, start_ms + alaw.duration_ms)
     streams.create_stream(server, "live")
     with producer.live(server, "live", av):
         streams.wait_for_fragments(server, "live", 3)
@@ -43,6 +47,10 @@ def test_players_in_a_browser(own_site):
                 "seconds": 3 * SECONDS,
                 "framesPerSecond": media.FRAMES_PER_SECOND,
                 "heights": [360, 272],
+            },
+            "g711": {
+                "hls": playback.hls_url(server, "alaw", **dict(with_alaw)),
+                "dash": playback.dash_url(server, "alaw", **with_alaw),
             },
             "live": {
                 "hls": playback.hls_url(server, "live", **live),

@@ -57,4 +57,17 @@ describe("players of others", { concurrency: 3 }, () => {
       }
     });
   }
+
+  // No browser plays G.711 from MP4, and there is no transcoding.
+  for (const [name, form] of [["dash.js", "dash"], ["shaka", "hls"]]) {
+    test(`${name} plays the pictures of H.264 with G.711 by ${form}, without the sound`, async () => {
+      const player = await play(browser, blank.origin, name, site.g711[form]);
+      try {
+        const ended = await player.until("at its end", (now) => now.frames > 75);
+        assert.equal(ended.audioBytes, 0);
+      } finally {
+        await player.close();
+      }
+    });
+  }
 });

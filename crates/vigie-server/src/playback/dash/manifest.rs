@@ -88,6 +88,9 @@ macro_rules! put {
 /// How often players look for new segments; the service advises a second.
 const UPDATE: &str = "PT1S";
 
+/// A source that is later than this with its next fragment pauses.
+const LATE_MS: i64 = 3000;
+
 /// The manifest.
 pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
     let mut text = String::from(
@@ -99,8 +102,6 @@ pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
     let longest = duration(manifest.longest_ms);
     match &manifest.growing {
         Some(growing @ Growing { timeline_origin, now }) => {
-            let entries = manifest.periods.iter().flat_map(|period| &period.entries);
-            let media_ms: i64 = entries.map(|entry| entry.fragment.duration_ms).sum();
             put!(
                 text,
                 " type=\"dynamic\" availabilityStartTime=\"{}\" publishTime=\"{}\" \
@@ -109,7 +110,7 @@ pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
                 date_time(*timeline_origin),
                 date_time(*now),
                 duration(window_ms(manifest, growing)),
-                duration(manifest.longest_ms.saturating_mul(2).min(media_ms)),
+                duration(manifest.longest_ms.saturating_mul(2).min(media_ms(manifest))),
             );
         }
         None => {
@@ -207,13 +208,23 @@ fn write_timeline(text: &mut String, manifest: &Manifest<'_>, entries: &[&Entry]
     }
 }
 
-/// How far back the listed segments reach. While a source pauses they stay available, and players stay with them: one
-/// that is drawn along with the wall clock, away from all media, does not always find the way to what comes after.
+/// How far players may go back: as much media as is listed. While a source pauses, and until what came before has left
+/// the list, it reaches back to the first segment: a player that is drawn along with the wall clock, away from all media,
+/// does not always find the way to what comes after.
 fn window_ms(manifest: &Manifest<'_>, growing: &Growing) -> i64 {
+    let media_ms = media_ms(manifest);
     let first = manifest.periods.iter().flat_map(|period| &period.entries).next();
-    let Some(first) = first else { return 0 };
+    let Some(first) = first else { return media_ms };
     let start_ms = first.period.presentation_ms(first.fragment.producer_ms);
-    growing.now.millis_since(growing.timeline_origin).saturating_sub(start_ms).max(0)
+    let since_ms = growing.now.millis_since(growing.timeline_origin).saturating_sub(start_ms);
+    let usual_ms = media_ms.saturating_add(manifest.longest_ms).saturating_add(LATE_MS);
+    if since_ms > usual_ms { since_ms } else { media_ms }
+}
+
+/// All that is listed.
+fn media_ms(manifest: &Manifest<'_>) -> i64 {
+    let entries = manifest.periods.iter().flat_map(|period| &period.entries);
+    entries.map(|entry| entry.fragment.duration_ms).sum()
 }
 
 /// Where a period ends on the session's timeline.

@@ -133,7 +133,7 @@ fn a_growing_manifest_says_where_its_timeline_begins() {
     shown.display_number = true;
     assert_snapshot!(manifest(&shown), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
-    <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:kvs="http://kinesisvideo.amazonaws.com/doc/2017-09-30/" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" availabilityStartTime="2026-11-22T15:56:40.000Z" publishTime="2026-11-22T15:56:46.500Z" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT2.500S" suggestedPresentationDelay="PT2.000S" minBufferTime="PT2.000S" maxSegmentDuration="PT2.000S">
+    <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:kvs="http://kinesisvideo.amazonaws.com/doc/2017-09-30/" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" availabilityStartTime="2026-11-22T15:56:40.000Z" publishTime="2026-11-22T15:56:46.500Z" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT2.000S" suggestedPresentationDelay="PT2.000S" minBufferTime="PT2.000S" maxSegmentDuration="PT2.000S">
       <Period id="2" start="PT4.000S">
         <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
           <SegmentTemplate timescale="1000" presentationTimeOffset="1795363060000" initialization="getMP4InitFragment.mp4?SessionToken=Ab-_~&amp;TrackNumber=1&amp;SequenceNumber=8" media="getMP4MediaFragment.mp4?ProducerTimestamp=$Time$&amp;SessionToken=Ab-_~&amp;TrackNumber=1">
@@ -181,7 +181,14 @@ fn dash_mpd_core_reads_what_is_written() {
     assert_eq!(read.mpdtype.as_deref(), Some("dynamic"));
     assert_eq!(read.availabilityStartTime.unwrap().timestamp_millis(), START_MS);
     assert_eq!(read.publishTime.unwrap().timestamp_millis(), START_MS + 6500);
-    // Players may go back to the first segment that is listed, also when nothing has come for a while.
-    assert_eq!(seconds(read.timeShiftBufferDepth), Some(6.5));
+    assert_eq!(seconds(read.timeShiftBufferDepth), Some(6.0));
     assert_eq!(read.periods[1].duration, None, "it goes on");
+
+    // Nothing has come for a minute: players may still go back to the first segment.
+    growing.growing = Some(Growing {
+        timeline_origin: Timestamp::from_millis(START_MS),
+        now: Timestamp::from_millis(START_MS + 66_000),
+    });
+    let read = dash_mpd_core::parse(&manifest(&growing)).unwrap();
+    assert_eq!(seconds(read.timeShiftBufferDepth), Some(66.0));
 }
