@@ -2,6 +2,7 @@
 
 import base64
 import bisect
+import concurrent.futures
 import itertools
 import os
 import random
@@ -297,6 +298,42 @@ def test_decoders_are_bounded_replaced_and_end_with_the_server(own_site):
     # The server is killed without a chance to end anything.
     os.kill(server.process.pid, signal.SIGKILL)
     eventually(lambda: not any(map(is_running, replaced)), 10, "the decoders end with the server")
+
+
+def test_calls_that_wait_too_long_for_a_decoder_are_refused(own_site):
+    server = own_site.server
+    server.process.stop()
+    processes.Daemon.start(server, ["server", "--image-decoders-max", "1"])
+    create_stream(server, "images")
+    put_media.put(server, "images", put_media.recorded(media.h264_mkv(4), START))
+    (expect,) = ask(server, "images", START, START)["Images"]
+    (decoder,) = decoders_of(server)
+    os.kill(decoder, signal.SIGSTOP)
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        calls = [threads.submit(ask, server, "images", START, START) for _ in range(3)]
+        done, waiting = concurrent.futures.wait(calls, 60, concurrent.futures.FIRST_COMPLETED)
+        os.kill(decoder, signal.SIGCONT)
+        (late,) = done
+        with refused("ClientLimitExceededException", 400):
+            late.result()
+        assert [call.result()["Images"] for call in waiting] == [[expect]] * 2
+
+
+def test_a_page_ends_when_it_is_large_and_the_next_goes_on(site, stream):
+    put_media.put(site.server, stream, put_media.recorded(media.heavy_h264_mkv(3), START))
+    pages = client_of(site.server, stream).get_paginator("get_images").paginate(
+        StreamName=stream, ImageSelectorType="PRODUCER_TIMESTAMP", StartTimestamp=START, EndTimestamp=START + 2,
+        SamplingInterval=200, Format="PNG",
+    )  # fmt: skip
+    pages = list(pages)
+    assert len(pages) > 1
+    images = [image for page in pages for image in page["Images"]]
+    assert [round((image["TimeStamp"].timestamp() - START) * 1000) for image in images] == list(range(0, 2001, 200))
+    expected = frames_of_ffmpeg(media.heavy_h264_mkv(3), [5 * number for number in range(11)])
+    for image, expect in zip(images, expected, strict=True):
+        pairs = zip(pixels(file_of(image)), expect, strict=True)
+        # Colours that no camera sees: beyond white, ffmpeg's sums of 32 bits overflow and its blue is 0.
+        assert {pair for pair in pairs if pair[0] != pair[1]} <= {(255, 0)}
 
 
 def test_without_decoders_there_are_no_images(own_site):

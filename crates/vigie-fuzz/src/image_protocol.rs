@@ -22,6 +22,7 @@ pub fn image_protocol(data: &[u8]) {
                 assert!(reason.len() <= 3 * REASON_BYTES_MAX);
             }
             Err(ImageError::TooLarge) => assert_eq!(data.len(), 1),
+            Err(ImageError::NotReached) => panic!("no decoder says so"),
         }
         if !matches!(&reply, Err(ImageError::Unsupported(_) | ImageError::Broken(_))) {
             assert_eq!(&reply_to_wire(&reply)[4..], data);

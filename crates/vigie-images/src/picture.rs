@@ -1,6 +1,7 @@
 //! Decoded pictures, and the one rule by which their colours become RGB.
 //!
-//! The rule is that of ffmpeg with `-sws_flags neighbor+accurate_rnd+full_chroma_int`, to the bit: the matrix and the
+//! The rule is that of ffmpeg with `-sws_flags neighbor+accurate_rnd+full_chroma_int`, to the bit (but for blue beyond
+//! its end, where libswscale's sums of 32 bits overflow to 0): the matrix and the
 //! range are what the stream says (BT.601 and limited where it says nothing, whatever the size), a chroma sample stands
 //! for all the luma samples it covers, and the sum of products with coefficients of 13 fractional bits is rounded once.
 //! Pictures are as coded: a sample aspect ratio is not applied.

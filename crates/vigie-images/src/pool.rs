@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::protocol::{ImageError, REPLY_BYTES_MAX, Reply, Request, read_reply};
 
+/// No further image of a request is taken once it has so many bytes of them: they are all in memory at once.
+pub const IMAGES_BYTES_MAX: usize = 8 << 20;
+
 /// How decoders are started and bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSettings {
@@ -74,7 +77,8 @@ impl DecoderPool {
             };
             match self.ask(process, request, &wire, &mut replies).await {
                 Ok(process) => {
-                    self.idle().push((process, Instant::now()));
+                    self.idle().extend(process.map(|process| (process, Instant::now())));
+                    replies.resize(wanted, Err(ImageError::NotReached));
                     return Ok(replies);
                 }
                 Err(_) if !is_new => replies.clear(),
@@ -86,10 +90,12 @@ impl DecoderPool {
         }
     }
 
-    /// Ends the processes that have not been needed for long enough.
-    pub fn end_idle(&self) {
+    /// Ends the processes that have not been needed for long enough; says whether others wait for work.
+    pub fn end_idle(&self) -> bool {
         let idle = self.settings.idle;
-        self.idle().retain(|(_, since)| since.elapsed() < idle);
+        let mut processes = self.idle();
+        processes.retain(|(_, since)| since.elapsed() < idle);
+        !processes.is_empty()
     }
 
     /// How long a process waits before [`Self::end_idle`] may end it.
@@ -111,23 +117,25 @@ impl DecoderPool {
         None
     }
 
-    /// Puts a request to a process; gives the process back when it may be put another one, else says why it was ended.
+    /// Puts a request to a process; gives the process back when it may be put another one, nothing when it was ended
+    /// because its images are enough, else says why it was ended.
     async fn ask(
         &self,
         mut process: Process,
         request: &Request,
         wire: &[Bytes],
         replies: &mut Vec<Reply>,
-    ) -> Result<Process, &'static str> {
+    ) -> Result<Option<Process>, &'static str> {
         let deadline = Instant::now() + self.settings.deadline;
         let result = timeout_at(deadline, process.answers(request, wire, replies)).await;
-        let reason = match result {
-            Ok(Ok(())) => return Ok(process),
-            Ok(Err(reason)) => reason,
-            Err(_) => "the decoder was late",
+        let ended = match result {
+            Ok(Ok(())) if replies.len() == request.wanted() => return Ok(Some(process)),
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(reason)) => Err(reason),
+            Err(_) => Err("the decoder was late"),
         };
         process.end().await;
-        Err(reason)
+        ended
     }
 }
 
@@ -170,7 +178,8 @@ impl Process {
             self.input.write_all(piece).await.map_err(|_| ENDED)?;
         }
         self.input.flush().await.map_err(|_| ENDED)?;
-        for _ in 0..request.wanted() {
+        let mut images_bytes = 0;
+        while replies.len() < request.wanted() && images_bytes < IMAGES_BYTES_MAX {
             let length = self.output.read_u32().await.map_err(|_| ENDED)? as usize;
             if length > REPLY_BYTES_MAX {
                 return Err(NONSENSE);
@@ -184,6 +193,7 @@ impl Process {
             if reply.len() < length {
                 return Err(ENDED);
             }
+            images_bytes += reply.len();
             let reply = read_reply(reply.into(), request.form.format);
             replies.push(reply.map_err(|_| NONSENSE)?);
         }

@@ -46,6 +46,9 @@ pub enum ImageError {
     /// The file would be larger than [`IMAGE_BYTES_MAX`].
     #[error("the image is larger than the API can carry")]
     TooLarge,
+    /// Those before it are as much as is made at once; never said by a decoder itself.
+    #[error("the images before it are as much as is made at once")]
+    NotReached,
 }
 
 /// A message that is not what it should be.
@@ -158,7 +161,7 @@ fn take(wire: &mut Bytes) -> Option<Bytes> {
 pub fn reply_to_wire(reply: &Reply) -> Vec<u8> {
     let (code, body): (u8, &[u8]) = match reply {
         Ok(image) if image.len() <= IMAGE_BYTES_MAX => (0, image),
-        Ok(_) | Err(ImageError::TooLarge) => (3, &[]),
+        Ok(_) | Err(ImageError::TooLarge | ImageError::NotReached) => (3, &[]),
         Err(ImageError::Unsupported(reason)) => (1, cut(reason)),
         Err(ImageError::Broken(reason)) => (2, cut(reason)),
     };

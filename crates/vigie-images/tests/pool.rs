@@ -120,5 +120,16 @@ async fn more_requests_than_processes_take_turns() {
     while let Some(found) = tasks.join_next().await {
         assert!(found.unwrap().iter().all(Result::is_ok));
     }
-    pool.end_idle();
+    assert!(!pool.end_idle(), "none is kept that nobody needs");
+}
+
+#[tokio::test]
+async fn more_images_than_are_held_at_once_are_left_to_another_request() {
+    // An image of four million bytes again and again.
+    let script = r"while printf '\0\075\011\001\0\377\330\377'; do head -c 3999997 /dev/zero; done";
+    let mut request = request(8);
+    request.video.frames = vec![request.video.frames[0].clone(); 5];
+    let found = pool(script, LONG).images(&request).await.unwrap();
+    assert_eq!(found.iter().filter(|reply| reply.is_ok()).count(), 3);
+    assert_eq!(found[3..], [Err(ImageError::NotReached), Err(ImageError::NotReached)]);
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use vigie_images::decode::{Codec, CodedFrame, CodedVideo};
 use vigie_images::encode::{Form, Format};
-use vigie_images::protocol::{Reply, Request};
+use vigie_images::protocol::{ImageError, Reply, Request};
 use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
 use vigie_kvs::shapes::delivery::ImageFormat;
 use vigie_kvs::shapes::images::{GetImagesInput, GetImagesOutput, Image, ImageErrorKind};
@@ -35,7 +35,7 @@ use crate::fragment_selection::list_range;
 use crate::fragment_store::FragmentStoreError;
 
 /// No fragment is begun once a page holds so many bytes of images.
-const PAGE_BYTES: usize = 12 << 20;
+const PAGE_BYTES: usize = 8 << 20;
 /// No fragment is begun after so long. With the time for a turn and the decoder's deadline a call stays below the
 /// minute that the SDKs wait for an answer.
 const PAGE_TIME: Duration = Duration::from_secs(15);
@@ -200,6 +200,7 @@ impl Page {
             let Some(done) = under_way.join_next().await else { break };
             let (replies, job) = done.map_err(|error| Failure::Internal(error.to_string()))?;
             for (&(place, _), reply) in job.instants.iter().zip(replies?) {
+                let Some(reply) = reply else { continue };
                 let image = reply.map(|file| STANDARD.encode(file));
                 size_bytes += image.as_ref().map_or(0, String::len);
                 let count = match &image {
@@ -210,7 +211,7 @@ impl Page {
                 self.made[place] = Some(image);
             }
         }
-        tend(app, images);
+        images.tend(app);
         let made = self.made.into_iter().map_while(|made| made);
         let image = |(made, at_ms): (Made, i64)| Image {
             time_stamp: Timestamp::from_millis(at_ms),
@@ -221,30 +222,19 @@ impl Page {
     }
 }
 
-/// Has the decoders ended that nobody needs for a while.
-fn tend(app: &Arc<App>, images: &Images) {
-    let decoders = Arc::clone(&images.decoders);
-    let mut stopping = app.stopping();
-    app.spawn(async move {
-        tokio::select! {
-            () = tokio::time::sleep(decoders.idle_time()) => decoders.end_idle(),
-            () = stopping.wait() => {}
-        }
-    });
-}
+/// A file, or why there is none, or nothing where that is left to the next page.
+type Files = Vec<Option<Result<Bytes, ImageErrorKind>>>;
 
-type Files = Vec<Result<Bytes, ImageErrorKind>>;
-
-/// A file, or why there is none, for each instant of a job.
+/// What comes of each instant of a job.
 async fn decode(app: &App, decoders: &Decoders, job: &Job, form: Form) -> Answer<Files> {
-    let mut files = vec![Err(ImageErrorKind::MediaError); job.instants.len()];
+    let mut files = vec![Some(Err(ImageErrorKind::MediaError)); job.instants.len()];
     let mut offsets: Vec<i64> = job.instants.iter().map(|&(_, offset_ms)| offset_ms).collect();
     let coded = match read(app, &job.fragment).await {
         Ok(Some(coded)) => coded,
         Ok(None) => return Ok(files),
         // Deleted since it was listed.
         Err(FragmentStoreError::FragmentGone) => {
-            files.fill(Err(ImageErrorKind::NoMedia));
+            files.fill(Some(Err(ImageErrorKind::NoMedia)));
             return Ok(files);
         }
         Err(error) => return Err(error.into()),
@@ -294,12 +284,13 @@ impl Coded {
             replies.extend(wanted.into_iter().map(|wanted| (from, wanted)).zip(answers));
         }
         let file = |frame: &Option<(usize, usize)>| match frame.and_then(|it| replies.get(&it)) {
-            Some(Ok(file)) => Ok(file.clone()),
+            Some(Ok(file)) => Some(Ok(file.clone())),
+            Some(Err(ImageError::NotReached)) => None,
             Some(Err(error)) => {
                 tracing::debug!(%error, "no image");
-                Err(ImageErrorKind::MediaError)
+                Some(Err(ImageErrorKind::MediaError))
             }
-            None => Err(ImageErrorKind::MediaError),
+            None => Some(Err(ImageErrorKind::MediaError)),
         };
         Ok(frames.iter().map(file).collect())
     }

@@ -8,16 +8,21 @@ mod plan;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vigie_images::pool::{DecoderPool, PoolSettings};
 use vigie_images::protocol::{ImageError, Reply, Request};
 
+use crate::app::App;
+
 pub(crate) use get_images::get_images;
 
 /// Calls that wait for a decoder; those beyond are refused.
 const WAITING_MAX: usize = 256;
+/// How long a call may wait for its turn.
+const TURN_MAX: Duration = Duration::from_secs(10);
 
 /// The decoders of GetImages.
 #[derive(Clone, Debug)]
@@ -63,8 +68,9 @@ impl Decoders {
         self.pools().map(DecoderPool::idle_time).max().unwrap_or_default()
     }
 
-    fn end_idle(&self) {
-        self.pools().for_each(DecoderPool::end_idle);
+    /// See [`DecoderPool::end_idle`].
+    fn end_idle(&self) -> bool {
+        self.pools().fold(false, |waits, pool| pool.end_idle() | waits)
     }
 }
 
@@ -77,6 +83,8 @@ pub(crate) struct Images {
     waiting: Semaphore,
     /// How many fragments one call has decoded at once.
     processes_max: usize,
+    /// Whether a task is there that ends decoders which nobody needs.
+    tended: AtomicBool,
 }
 
 impl Images {
@@ -87,12 +95,36 @@ impl Images {
                 rust: DecoderPool::new(settings.rust),
                 ffmpeg: settings.ffmpeg.map(DecoderPool::new),
             }),
-            calls: Semaphore::new(2 * processes_max),
-            waiting: Semaphore::new(2 * processes_max + WAITING_MAX),
+            calls: Semaphore::new(processes_max + 1),
+            waiting: Semaphore::new(processes_max + 1 + WAITING_MAX),
+            tended: AtomicBool::new(false),
             processes_max,
         }
     }
-}
 
-/// How long a call may wait for its turn.
-const TURN_MAX: Duration = Duration::from_secs(10);
+    /// Sees to it that decoders which nobody needs for a while are ended.
+    fn tend(&self, app: &Arc<App>) {
+        if self.tended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let tending = Arc::clone(app);
+        let mut stopping = app.stopping();
+        app.spawn(async move {
+            let Some(images) = &tending.images else { return };
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(images.decoders.idle_time()) => {}
+                    () = stopping.wait() => return,
+                }
+                if images.decoders.end_idle() {
+                    continue;
+                }
+                images.tended.store(false, Ordering::Release);
+                // One that came to wait meanwhile is seen to here, or by the call that it worked for.
+                if !images.decoders.end_idle() || images.tended.swap(true, Ordering::AcqRel) {
+                    return;
+                }
+            }
+        });
+    }
+}
