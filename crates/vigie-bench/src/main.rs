@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod measure;
 mod options;
+mod page_cache;
 mod playback;
 mod process;
 mod producer;

@@ -2,7 +2,6 @@
 //! hundreds of viewers of one live stream cost.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +14,6 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustix::fs::Advice;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -25,7 +23,7 @@ use crate::client::Caller;
 use crate::options::Place;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
-use crate::{Outcome, machine, process};
+use crate::{Outcome, machine, page_cache, process};
 
 /// Fragments of the stream that first pictures are taken from; each is looked at once.
 const FRAGMENTS: u64 = 128;
@@ -62,6 +60,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     let credentials = Arc::new(credentials);
     let fragment = Arc::new(fragment(0));
     let archive = Archive::fill(&server, &credentials, &fragment).await?;
+    page_cache::warm(folder.path())?;
     let warm = archive.first_pictures(&server, &credentials, None).await?;
     let cold = archive.first_pictures(&server, &credentials, Some(folder.path())).await?;
     let memory_before_mb = machine::memory_bytes(server.pid())? as f64 / 1e6;
@@ -92,7 +91,7 @@ the viewers on the others.
 
 From a session's URL to the first byte of its first media fragment: master playlist, media playlist, init fragment, media
 fragment, one after the other on a new connection. {PICTURES} sessions on demand, each of another fragment of {size:.2} MB
-that was never read before. *Cold*: the media files and the index are evicted from the page cache first.
+that no session has read before. *Cold*: the media files and the index are evicted from the page cache first.
 
 | page cache | median ms | worst ms | aim |
 | --- | ---: | ---: | --- |
@@ -182,7 +181,7 @@ impl Archive {
         let skipped = if evicted.is_some() { PICTURES } else { 0 };
         for &start_ms in self.starts_ms.iter().skip(skipped).take(PICTURES) {
             if let Some(folder) = evicted {
-                evict(folder)?;
+                page_cache::evict(folder)?;
             }
             let at = start_ms as f64 / 1000.0;
             let range = json!({"StartTimestamp": at - 0.001, "EndTimestamp": at + 0.5});
@@ -208,19 +207,6 @@ impl Archive {
         }
         Ok(found)
     }
-}
-
-/// Drops files from the page cache. They are clean: what is persisted has been synced.
-fn evict(folder: &Path) -> Outcome<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            evict(&path)?;
-        } else {
-            rustix::fs::fadvise(File::open(&path)?, 0, None, Advice::DontNeed)?;
-        }
-    }
-    Ok(())
 }
 
 /// Processor time of a plain server for the bytes that it sent.

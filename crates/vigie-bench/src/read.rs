@@ -18,7 +18,7 @@ use crate::client::Caller;
 use crate::options::Load;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
-use crate::{Outcome, machine, process};
+use crate::{Outcome, machine, page_cache, process};
 
 /// Fragments of the stream that is read.
 const FRAGMENTS: u64 = 256;
@@ -68,6 +68,7 @@ pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let producer = Producer::connect(server.address, &credentials, "archive").await?;
     producer.send(Arc::clone(&fragment), Some(FRAGMENTS), Arc::default()).await?;
 
+    page_cache::warm(folder.path())?;
     let floor_server = Server::files(&largest_media_file(folder.path())?)?;
     let floor = load(&floor_server, None, time).await?;
     let get_media = load(&server, Some(&credentials), time).await?;
