@@ -150,7 +150,8 @@ fn ffmpeg_pictures(file: &Path, frames: Frames) -> Outcome<Duration> {
     if let Frames::Key = frames {
         command.args(["-skip_frame", "nokey"]);
     }
-    command.arg("-i").arg(file);
+    // The media begins at a time of this century, as a camera's does.
+    command.args(["-copyts", "-i"]).arg(file);
     if let Frames::Middle = frames {
         let wanted = FRAGMENT_FRAMES / 2;
         command.args(["-vf", &format!("select=eq(mod(n\\,{FRAGMENT_FRAMES})\\,{wanted})")]);
