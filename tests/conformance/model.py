@@ -57,7 +57,8 @@ def sound(name, shape):
         case "boolean":
             return True
         case "timestamp":
-            return 1_700_000_000.5
+            # A range ends after it begins.
+            return 1_700_000_000.5 + (name == "EndTimestamp")
         case "blob":
             return "AAECAw=="
         case "list":
