@@ -32,7 +32,8 @@ TEXT = {
 def text(name, shape):
     """A sound value of a string."""
     if "enum" in shape:
-        return shape["enum"][0]
+        # Of the playback modes the one that goes with a whole range.
+        return "ON_DEMAND" if "ON_DEMAND" in shape["enum"] else shape["enum"][0]
     value = TEXT.get(name, "a{}").format("")
     return value.ljust(shape.get("min", 0), "1")
 
