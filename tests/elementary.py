@@ -7,6 +7,7 @@ picture. An audio frame is compared whole.
 
 import dataclasses
 import functools
+import itertools
 import subprocess
 import tempfile
 
@@ -51,6 +52,24 @@ def comparable(document, kind, trim_zeros=False):
 def comparable_run(documents, kind):
     """The frames of many documents (GetMedia's fragments), one after another."""
     return [frame for document in documents for frame in comparable(document, kind)]
+
+
+def assert_pictures_spaced(documents, source, interval_ms):
+    """The pictures of the looped `source` follow each other at the camera's interval, across fragments as within them.
+    Where the camera begins its file again it may hurry, as GStreamer does when the sound is shorter."""
+    first = runs(comparable_run(documents, "video"), source)[0].first
+    times = sorted(
+        frame.timestamp_ms
+        for document in documents
+        for frame in document.frames()
+        if document.tracks[frame.track].kind == "video"
+    )
+    odd = {}
+    for number, (earlier, later) in enumerate(itertools.pairwise(times), first + 1):
+        least_ms = 0 if number % len(source) == 0 else interval_ms / 2
+        if not least_ms <= later - earlier <= 1.5 * interval_ms:
+            odd[number] = later - earlier
+    assert len(times) > 1 and not odd, f"{odd} of {len(times)} pictures"
 
 
 def assert_contiguous_sound(documents, path):

@@ -3,6 +3,8 @@
 import contextlib
 import socket
 import threading
+from pathlib import Path
+from typing import NamedTuple
 
 
 def refusal(status, error_type, body):
@@ -76,18 +78,21 @@ class Link:
         self.listener.close()
 
 
-class Behind:
-    """Where an agent finds the server when it is behind a link."""
-
-    def __init__(self, server, link):
-        self.url = link.url
-        self.credentials_path = server.credentials_path
-
-
 @contextlib.contextmanager
-def link_to(server, **options):
-    link = Link(server, **options)
+def agent_behind_link(site, **options):
+    """An agent that runs and reaches its server over the link that is yielded with it."""
+    link = Link(site.server, **options)
     try:
-        yield link
+        agent = site.agent()
+        agent.server = Behind(link.url, site.server.credentials_path)
+        agent.start()
+        yield agent, link
     finally:
         link.close()
+
+
+class Behind(NamedTuple):
+    """Where an agent finds a server that is behind a link."""
+
+    url: str
+    credentials_path: Path

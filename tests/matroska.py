@@ -175,6 +175,8 @@ def _cluster(data, start, at, end, scale_ms):
             parts = {inner: (b, e) for inner, b, e in _children(data, body, body_end)}
             frames.append(_frame(data, *parts[BLOCK], timestamp, scale_ms, key=REFERENCE_BLOCK not in parts))
         position = body_end
+    if timestamp is None and end is None and position == limit:
+        raise Truncated
     if timestamp is None:
         raise Malformed(f"the Cluster at {start} has no timestamp")
     return Cluster(timestamp * scale_ms, frames, bytes(data[start:position])), position

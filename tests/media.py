@@ -226,3 +226,16 @@ def h264_alaw_mkv(seconds=4):
 def aac_mp4(seconds=6):
     """AAC without video in MP4."""
     return _make(f"aac-{seconds}s.mp4", [*_noise(seconds), *_AAC])
+
+
+def packets(path, kind):
+    """(presentation time, decode time or None, key) of a file's packets, by ffprobe; times in ms."""
+    entries = "packet=pts_time,dts_time,flags"
+    command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", entries, "-of", "csv=p=0", path]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    rows = [line.split(",") for line in lines if line]
+    return [(_millis(pts), _millis(dts), flags.startswith("K")) for pts, dts, flags, *_ in rows]
+
+
+def _millis(time):
+    return None if time == "N/A" else round(float(time) * 1000)

@@ -20,6 +20,9 @@ import matroska
 import signing
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+CAPTURES = sorted(path.stem for path in FIXTURES.glob("*.http"))
+# The captures carry the time they were made at; ten years keep them.
+RETENTION_HOURS = 87_600
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,6 +112,11 @@ def end_ms(fragment):
     return start_ms(fragment) + fragment["FragmentLengthInMilliseconds"]
 
 
+def assert_nothing_twice(listed):
+    starts = [start_ms(fragment) for fragment in listed]
+    assert len(set(starts)) == len(starts), "two fragments have one producer timestamp"
+
+
 def wait_for_fragments(server, stream, count, deadline_seconds=40, **range_arguments):
     """Waits until at least `count` fragments are listed and returns all that are."""
 

@@ -2,7 +2,6 @@
 
 import datetime
 import itertools
-import re
 import subprocess
 
 import botocore.exceptions
@@ -11,6 +10,7 @@ import pytest
 import media
 import processes
 import put_media
+from damaged import another_codec, broken_codec_private, broken_frames, without_codec_private
 from streams import create_stream, data_client, list_fragments, refused
 from waiting import eventually
 
@@ -44,19 +44,6 @@ def frame_hashes(path, kind, *arguments):
     return [line.split(",")[-1].strip() for line in lines if not line.startswith("#")]
 
 
-def packets(path, kind):
-    """(presentation time, decode time or None, key) of a file's packets, by ffprobe; times in ms."""
-    entries = "packet=pts_time,dts_time,flags"
-    command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", entries, "-of", "csv=p=0", path]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
-    rows = [line.split(",") for line in lines if line]
-    return [(millis(pts), millis(dts), flags.startswith("K")) for pts, dts, flags, *_ in rows]
-
-
-def millis(time):
-    return None if time == "N/A" else round(float(time) * 1000)
-
-
 MEDIA = {
     "h264": media.h264_mkv,
     "h264-aac": media.h264_aac_mkv,
@@ -79,7 +66,7 @@ def test_a_clip_holds_the_frames_that_were_stored(site, stream, tmp_path, name):
         assert frame_hashes(clip, kind, "-c", "copy") == stored, kind
         # Decoding needs the parameter sets and the order to be right as well.
         assert frame_hashes(clip, kind) == frame_hashes(source, kind), kind
-    ours, theirs = packets(clip, "v"), packets(source, "v")
+    ours, theirs = media.packets(clip, "v"), media.packets(source, "v")
     shift = ours[0][0] - theirs[0][0]
     assert [(pts - shift, key) for pts, _, key in ours] == [(pts, key) for pts, _, key in theirs]
     decode_times = [dts for _, dts, _ in ours]
@@ -131,7 +118,7 @@ def test_fragments_that_start_within_the_range_are_in_the_clip_whole(site, strea
             continue
         path = tmp_path / f"{start}-{end}.mp4"
         path.write_bytes(get_clip(site.server, stream, start, end, selector_type))
-        assert len(packets(path, "v")) == 25 * count
+        assert len(media.packets(path, "v")) == 25 * count
 
 
 def test_a_gap_and_media_that_was_ingested_twice(site, stream, tmp_path):
@@ -141,7 +128,7 @@ def test_a_gap_and_media_that_was_ingested_twice(site, stream, tmp_path):
     assert len(list_fragments(site.server, stream)) == 18
     path = tmp_path / "clip.mp4"
     path.write_bytes(get_clip(site.server, stream, START, START + 60))
-    times = [pts for pts, _, _ in packets(path, "v")]
+    times = [pts for pts, _, _ in media.packets(path, "v")]
     assert times == [40 * number for number in range(150)] + [20_000 + 40 * number for number in range(150)]
     assert frame_hashes(path, "v", "-c", "copy") == 2 * frame_hashes(source, "v", "-c", "copy")
 
@@ -180,31 +167,6 @@ def test_a_stream_without_retention_has_no_clips(site):
     create_stream(site.server, name, 0)
     with refused("NoDataRetentionException", 400):
         get_clip(site.server, name, START, START + 60)
-
-
-def without_codec_private(body):
-    """CodecPrivate under an id that no reader knows."""
-    assert body.index(b"\x63\xa2") < body.index(b"V_MPEG4/ISO/AVC") + 200
-    return body.replace(b"\x63\xa2", b"\x63\xa1", 1)
-
-
-def broken_codec_private(body):
-    """An avcC of an unknown version."""
-    changed, count = re.subn(b"(?s)(\x63\xa2.{1,2}?)\x01(?=[\x42\x4d\x64])", b"\\1\x09", body)
-    assert count == 1
-    return changed
-
-
-def another_codec(body):
-    assert body.count(b"V_MPEG4/ISO/AVC") == 1
-    return body.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/ASP")
-
-
-def broken_frames(body):
-    """The length of the first NAL unit of every key frame: all pictures of the encoder begin with an SEI or a slice."""
-    changed, count = re.subn(b"(?s)(\xa3.{1,4}\x81..\x80)\0\0", b"\\1\x7f\xff", body)
-    assert count >= 1
-    return changed
 
 
 @pytest.mark.parametrize(

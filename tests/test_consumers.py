@@ -6,9 +6,9 @@ import pytest
 
 import consumer
 import put_media
+from put_media import RETENTION_HOURS
 from streams import create_stream, data_client, list_fragments
 
-RETENTION_HOURS = 87_600
 # One of each kind: kvssink, C SDK with H.265, audio alone, G.711, embedded-c.
 CAPTURES = ["kvssink_http", "sdkc_h265", "sdkc_audio", "sdkc_alaw", "embc"]
 

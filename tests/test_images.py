@@ -17,8 +17,8 @@ import pytest
 import media
 import processes
 import put_media
+from damaged import another_codec, broken_frames, without_codec_private
 from streams import create_stream, data_client, list_fragments, refused
-from test_clip import another_codec, broken_frames, packets, without_codec_private
 from waiting import eventually
 
 START = 1_795_000_000
@@ -92,7 +92,7 @@ MEDIA |= FALLBACK
 def test_a_png_is_ffmpegs_picture_of_the_same_frame_to_the_pixel(site, stream, name):
     source = MEDIA[name](4)
     put_media.put(site.server, stream, put_media.recorded(source, START))
-    times = sorted(time for time, _, _ in packets(source, "v"))
+    times = sorted(time for time, _, _ in media.packets(source, "v"))
     instants_ms = [440, 1000, 1320, 3800]
     expected = frames_of_ffmpeg(source, [bisect.bisect_right(times, at) - 1 for at in instants_ms])
     for at, expect in zip(instants_ms, expected, strict=True):

@@ -10,9 +10,9 @@ import consumer
 import media
 import put_media
 from processes import REPOSITORY, SYSTEM_PYTHON
+from put_media import RETENTION_HOURS
 from streams import create_stream, data_client, list_fragments
 
-RETENTION_HOURS = 87_600
 # Timecodes of such files begin at 0.
 RELATIVE = {"x-amzn-fragment-timecode-type": "RELATIVE", "x-amzn-producer-start-timestamp": "1795363060.000"}
 FFMPEG = ["ffmpeg", "-nostdin", "-v", "error", "-y"]

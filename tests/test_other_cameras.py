@@ -66,13 +66,15 @@ def test_every_frame_of_a_third_party_camera_is_recorded_and_uploaded_byte_for_b
     name = stream_name(camera)
     wait_in_sync(recorded.server, name, deadline_seconds=60)
     listed = wait_for_fragments(recorded.server, name, FRAGMENTS, deadline_seconds=90)
+    # No hole. They may overlap: a camera sends its tracks through each other as it likes, more so after a hitch.
     for earlier, later in itertools.pairwise(listed):
-        assert abs(start_ms(later) - end_ms(earlier)) <= 60, (earlier, later)
+        assert start_ms(later) - end_ms(earlier) <= 60, (earlier, later)
     fragments = get_media(recorded.server, name, count=FRAGMENTS)
     path = MEDIA[camera[0]](SECONDS)
     source = elementary.source_frames(path, "video")
     received = elementary.comparable_run(fragments, "video")
     elementary.assert_contiguous(received, source)
+    elementary.assert_pictures_spaced(fragments, source, 1000 / media.FRAMES_PER_SECOND)
     assert len(received) > len(source), "the end of the camera's file is not in it"
     if camera[0].endswith("aac"):
         source = elementary.source_frames(path, "audio")

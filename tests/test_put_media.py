@@ -7,11 +7,8 @@ import pytest
 
 import matroska
 import put_media
+from put_media import CAPTURES, RETENTION_HOURS
 from streams import create_stream, fragment_number, get_media, list_fragments, start_ms
-
-CAPTURES = sorted(path.stem for path in put_media.FIXTURES.glob("*.http"))
-# The captures carry the time they were made at; ten years keep them.
-RETENTION_HOURS = 87_600
 
 
 def acknowledged_then(name):

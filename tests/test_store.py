@@ -15,6 +15,7 @@ import media
 import processes
 import put_media
 from processes import VIGIE, clean_environment
+from put_media import CAPTURES, RETENTION_HOURS
 from streams import (
     NEVER,
     configure,
@@ -24,7 +25,6 @@ from streams import (
     list_fragments,
     start_ms,
 )
-from test_put_media import CAPTURES, RETENTION_HOURS
 from waiting import eventually
 
 

@@ -3,9 +3,8 @@
 import json
 
 import media
-from link import Behind, link_to, refusal
-from streams import agent_status, configure, list_fragments, start_ms, wait_for_fragments
-from test_uploading import assert_nothing_twice
+from link import agent_behind_link, refusal
+from streams import agent_status, assert_nothing_twice, configure, list_fragments, start_ms, wait_for_fragments
 from waiting import eventually
 
 # How the service can refuse a PutMedia call, and what the uploader says about it.
@@ -40,10 +39,7 @@ def test_http_refusals_are_said_and_waited_out(own_site):
             connection.sendall(left.pop(0)[0])
             return True
 
-    with link_to(server, answers=refuses) as link:
-        agent = own_site.agent()
-        agent.server = Behind(server, link)
-        agent.start()
+    with agent_behind_link(own_site, answers=refuses) as (agent, _):
         camera = own_site.vigie_camera(media.h264_mp4())
         configure(server, agent, "refused", f"rtsp://{camera}/cam0")
         listed = wait_for_fragments(server, "refused", 3, deadline_seconds=90)
@@ -78,10 +74,7 @@ def test_a_fragment_that_is_refused_is_set_aside_through_a_kill(own_site):
         connection.sendall(chunk(json.dumps(error) + "\n") + chunk(""))
         return True
 
-    with link_to(server, answers=refuses) as link:
-        agent = own_site.agent()
-        agent.server = Behind(server, link)
-        agent.start()
+    with agent_behind_link(own_site, answers=refuses) as (agent, _):
         camera = own_site.vigie_camera(media.h264_mp4())
         configure(server, agent, "aside", f"rtsp://{camera}/cam0", deletion={"DeleteAfterUpload": False})
         wait_for_fragments(server, "aside", 2, deadline_seconds=90)

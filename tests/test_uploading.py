@@ -5,21 +5,10 @@ import itertools
 import time
 
 import media
-from link import UNKNOWN_OPERATION, Behind, link_to, refusal
+from link import UNKNOWN_OPERATION, agent_behind_link, refusal
 from processes import http_get
-from streams import (
-    configure,
-    end_ms,
-    list_fragments,
-    start_ms,
-    wait_for_fragments,
-    wait_in_sync,
-)
+from streams import assert_nothing_twice, configure, end_ms, list_fragments, start_ms, wait_for_fragments, wait_in_sync
 from waiting import eventually
-
-def assert_nothing_twice(listed):
-    starts = [start_ms(fragment) for fragment in listed]
-    assert len(set(starts)) == len(starts), "two fragments have one producer timestamp"
 
 
 def test_a_bandwidth_is_kept(own_site):
@@ -47,10 +36,7 @@ def test_a_bandwidth_is_kept(own_site):
 
 def test_a_cut_link_and_a_killed_server_lose_and_double_nothing(own_site):
     server = own_site.server
-    with link_to(server) as link:
-        agent = own_site.agent()
-        agent.server = Behind(server, link)
-        agent.start()
+    with agent_behind_link(own_site) as (agent, link):
         camera = own_site.vigie_camera(media.h264_mp4())
         configure(server, agent, "cut", f"rtsp://{camera}/cam0")
         wait_in_sync(server, "cut")
@@ -92,10 +78,7 @@ def test_a_service_without_sync_edge_agent_is_polled(own_site):
             connection.sendall(refusals.pop())
             return True
 
-    with link_to(server, answers=knows_less) as link:
-        agent = own_site.agent()
-        agent.server = Behind(server, link)
-        agent.start()
+    with agent_behind_link(own_site, answers=knows_less) as (agent, _):
         camera = own_site.vigie_camera(media.h264_mp4())
         configure(server, agent, "polled", f"rtsp://{camera}/cam0", deletion={"DeleteAfterUpload": False})
         wait_for_fragments(server, "polled", 2, deadline_seconds=90)

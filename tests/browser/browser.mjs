@@ -33,7 +33,7 @@ export async function openPage(browser, origin, options = {}) {
   page.on("console", (message) => {
     // A refused call is told apart by what the page shows; the browser's own line about its status is no error of ours.
     if (message.type() === "error" && !/status of (4\d\d|5\d\d)/.test(message.text())) {
-      complaints.push(`console: ${message.text()}`);
+      complaints.push(`console: ${message.text()} (${message.location().url})`);
     }
   });
   page.on("request", (request) => {

@@ -183,6 +183,29 @@ test("the timeline is used by keyboard alone, and says what is where it stands",
   await page.getByText("Live", { exact: true }).first().waitFor();
 });
 
+test("who changes their mind before recorded media has begun to load sees live video again", async () => {
+  const video = page.getByLabel("Video of porch");
+  const frames = () => video.evaluate((element) => element.getVideoPlaybackQuality().totalVideoFrames);
+  await eventually(async () => (await frames()) > 25, "live video plays");
+  await video.evaluate((element) => {
+    const live = [...document.querySelectorAll("button")].find((button) => button.textContent === "Live");
+    Object.defineProperty(element, "src", {
+      configurable: true,
+      set(source) {
+        delete element.src;
+        element.src = source;
+        // The browser begins to load it after this.
+        queueMicrotask(() => live.click());
+      },
+    });
+  });
+  await timeline().focus();
+  await page.keyboard.press("Home");
+  await page.getByText("Recorded", { exact: true }).waitFor();
+  await page.getByText("Live", { exact: true }).first().waitFor();
+  await eventually(async () => (await frames()) > 25, "it plays again");
+});
+
 test("the hub's page has its losses, its disk against the cap and how long the rest lasts", async () => {
   await visit(page, "Hubs");
   await page.getByRole("link", { name: "hub", exact: true }).click();

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::client::Caller;
-use crate::options::Place;
+use crate::options::Work;
 use crate::process::{Server, on_one_core};
 use crate::producer::Producer;
 use crate::{Outcome, machine, process};
@@ -23,18 +23,8 @@ const PART_S: u64 = 20;
 /// The median of so many counts.
 const RUNS: usize = 5;
 
-/// What to measure, and where.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The program to measure, a release build
-    #[arg(long)]
-    vigie: PathBuf,
-    #[command(flatten)]
-    place: Place,
-}
-
 /// Measures, and writes the page.
-pub(crate) async fn run(options: &Options) -> Outcome<()> {
+pub(crate) async fn run(options: &Work) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     let folder = options.place.data_folder()?;
     let document = media(folder.path())?;

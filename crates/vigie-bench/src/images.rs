@@ -10,7 +10,7 @@ use vigie_kvs::sigv4::Credentials;
 
 use crate::client::Caller;
 use crate::clip::{ffmpeg, finish, median};
-use crate::options::Place;
+use crate::options::Work;
 use crate::process::{Server, on_one_core};
 use crate::producer::Producer;
 use crate::{Outcome, machine, process};
@@ -21,20 +21,10 @@ const START_S: u64 = 1_795_000_000;
 const PART_S: u64 = 10;
 const PARTS: u64 = 5;
 /// A page of GetImages.
-const PICTURES: u64 = 25;
+const PICTURES: u64 = 15;
 const FRAGMENT_FRAMES: u64 = 50;
 /// The median of so many.
 const RUNS: usize = 3;
-
-/// What to measure, and where.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// The program to measure, a release build
-    #[arg(long)]
-    vigie: PathBuf,
-    #[command(flatten)]
-    place: Place,
-}
 
 /// Which frames are asked for.
 #[derive(Clone, Copy)]
@@ -44,7 +34,7 @@ enum Frames {
 }
 
 /// Measures, and writes the page.
-pub(crate) async fn run(options: &Options) -> Outcome<()> {
+pub(crate) async fn run(options: &Work) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     let folder = options.place.data_folder()?;
     let sources = [("H.264", "libx264", "veryfast"), ("H.265", "libx265", "ultrafast")]

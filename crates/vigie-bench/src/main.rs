@@ -53,9 +53,9 @@ enum Command {
     /// Measure GetMedia and write its page
     Read(options::Load),
     /// Measure GetClip beside ffmpeg and write its page
-    Clip(clip::Options),
+    Clip(options::Work),
     /// Measure GetImages beside ffmpeg and write its page
-    Images(images::Options),
+    Images(options::Work),
     /// Measure HLS sessions and write their page
     Playback(playback::Options),
     /// Measure the edge agent: recording, uploading; and print the tables

@@ -38,6 +38,16 @@ impl Place {
     }
 }
 
+/// A server's work, measured as long as it takes.
+#[derive(clap::Args)]
+pub(crate) struct Work {
+    /// The program to measure, a release build
+    #[arg(long)]
+    pub(crate) vigie: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
 /// A load on a server for a time.
 #[derive(clap::Args)]
 pub(crate) struct Load {

@@ -11,6 +11,15 @@ use vigie_store::{Fragment, StoreReader, check};
 use crate::camera::frame_number;
 use crate::world::{STREAM_ARN, World};
 
+/// All that holds at any moment, in the midst of anything.
+pub fn all_is_well(world: &World) {
+    no_persisted_fragment_lost(world);
+    nothing_uploaded_twice(world);
+    nothing_marked_uploaded_that_is_not(world);
+    index_matches_disk(world);
+    every_gap_is_explained(world);
+}
+
 /// Nothing that was called persisted is missing at the server, and nothing is there that is not whole.
 pub fn no_persisted_fragment_lost(world: &World) {
     let stored: BTreeMap<u64, _> = server_fragments(world)

@@ -6,8 +6,8 @@ use vigie_engine::chance::Chance;
 use vigie_kvs::shapes::edge::SyncStatus;
 use vigie_sim::chance::SimChance;
 use vigie_sim::checkers::{
-    Held, every_gap_is_explained, frames_at_the_hub, frames_at_the_server, index_matches_disk,
-    no_persisted_fragment_lost, nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
+    Held, all_is_well, every_gap_is_explained, frames_at_the_hub, frames_at_the_server,
+    no_persisted_fragment_lost, nothing_uploaded_twice,
 };
 use vigie_sim::hub::Crash;
 use vigie_sim::world::{STREAM_ARN, World};
@@ -58,11 +58,7 @@ fn live(seed: u64) {
     world.run_for(3 * MINUTE);
     assert_eq!(world.server.sync(STREAM_ARN).map(|sync| sync.status()), Some(SyncStatus::InSync));
     assert!(world.is_all_uploaded(), "something was never uploaded");
-    no_persisted_fragment_lost(&world);
-    nothing_uploaded_twice(&world);
-    nothing_marked_uploaded_that_is_not(&world);
-    index_matches_disk(&world);
-    every_gap_is_explained(&world);
+    all_is_well(&world);
     held.everything_gone_is_told(&world);
     assert_eq!(frames_at_the_hub(&world), frames_at_the_server(&world));
 }

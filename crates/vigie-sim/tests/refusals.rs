@@ -9,29 +9,14 @@ use vigie_engine::chance::Chance;
 use vigie_kvs::acknowledgement::ErrorId;
 use vigie_sim::chance::SimChance;
 use vigie_sim::checkers::{
-    every_gap_is_explained, frames_at_the_hub, frames_at_the_server, gaps, index_matches_disk,
-    no_persisted_fragment_lost, nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
+    all_is_well, frames_at_the_hub, frames_at_the_server, gaps, no_persisted_fragment_lost,
+    nothing_uploaded_twice,
 };
 use vigie_sim::hub::Crash;
 use vigie_sim::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn check_all(world: &World) {
-    no_persisted_fragment_lost(world);
-    nothing_uploaded_twice(world);
-    nothing_marked_uploaded_that_is_not(world);
-    index_matches_disk(world);
-    every_gap_is_explained(world);
-}
-
-fn recording(seed: u64) -> World {
-    let mut world = World::new(seed);
-    world.configure(World::edge_config());
-    world.run_for(10 * SECOND);
-    world
-}
 
 /// The camera ends, and what can be uploaded is.
 fn come_to_rest(world: &mut World) {
@@ -60,7 +45,7 @@ fn connections_that_end_after_45_minutes_in_mid_upload_lose_and_double_nothing()
     assert!(times[1] - times[0] < 45 * MINUTE + 3 * SECOND, "{times:?}");
     come_to_rest(&mut world);
     assert!(world.is_all_uploaded(), "something was not uploaded");
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     assert_eq!(gaps(&frames), []);
     assert_eq!(frames, frames_at_the_hub(&world));
@@ -68,7 +53,7 @@ fn connections_that_end_after_45_minutes_in_mid_upload_lose_and_double_nothing()
 
 /// One fragment is refused for ever with `error`; it may be tried so often.
 fn refused(error: ErrorId, tries: usize) {
-    let mut world = recording(41);
+    let mut world = World::recording(41);
     world.run_for(20 * SECOND);
     let victim = Rc::new(Cell::new(None));
     let chosen = Rc::clone(&victim);
@@ -92,7 +77,7 @@ fn refused(error: ErrorId, tries: usize) {
     );
     assert_eq!(said.len(), tries, "{said:?}");
     assert_eq!(left_on_the_hub(&world), [victim]);
-    check_all(&world);
+    all_is_well(&world);
 }
 
 #[test]
@@ -105,7 +90,7 @@ fn a_fragment_that_the_service_will_never_take_is_set_aside_and_the_rest_uploade
 #[test]
 fn a_service_that_fails_is_asked_ever_less_often_and_gets_everything_after() {
     for error in [ErrorId::StreamNotActive, ErrorId::InternalError] {
-        let mut world = recording(42);
+        let mut world = World::recording(42);
         world.server.refuse = Box::new(move |_| Some(error));
         world.run_for(20 * MINUTE);
         let said: Vec<Duration> = world.server.errors_said.iter().map(|(at, ..)| at.mono).collect();
@@ -120,7 +105,7 @@ fn a_service_that_fails_is_asked_ever_less_often_and_gets_everything_after() {
         come_to_rest(&mut world);
         assert!(world.is_all_uploaded(), "{error:?}: something was not uploaded");
         assert_eq!(frames_at_the_server(&world), frames_at_the_hub(&world));
-        check_all(&world);
+        all_is_well(&world);
     }
 }
 
@@ -128,7 +113,7 @@ fn a_service_that_fails_is_asked_ever_less_often_and_gets_everything_after() {
 fn whatever_errors_come_nothing_is_lost_doubled_or_set_aside_without_cause() {
     for seed in 0..10 {
         let mut chance = SimChance::new(seed ^ 0xE2202);
-        let mut world = recording(seed);
+        let mut world = World::recording(seed);
         world.server.rules.connection_duration_max = Some(70 * SECOND);
         let mut errors = SimChance::new(seed);
         world.server.refuse = Box::new(move |timecode_ms| {
@@ -156,6 +141,6 @@ fn whatever_errors_come_nothing_is_lost_doubled_or_set_aside_without_cause() {
         world.run_for(5 * MINUTE);
         let left = left_on_the_hub(&world);
         assert!(left.iter().all(|at| at.unsigned_abs() % 23 <= 1), "seed {seed}: {left:?}");
-        check_all(&world);
+        all_is_well(&world);
     }
 }

@@ -2,34 +2,18 @@
 
 use std::time::Duration;
 
-use vigie_engine::sync::{EdgeSync, SyncState};
+use vigie_engine::sync::SyncState;
 use vigie_kvs::shapes::edge::{
     DeletionConfig, EdgeConfig, RecorderConfig, ScheduleConfig, SyncStatus,
 };
 use vigie_sim::checkers::{
-    frames_at_the_hub, frames_at_the_server, gaps, index_matches_disk, no_persisted_fragment_lost,
-    nothing_marked_uploaded_that_is_not, nothing_uploaded_twice,
+    all_is_well, frames_at_the_hub, frames_at_the_server, gaps, no_persisted_fragment_lost,
 };
 use vigie_sim::hub::Crash;
 use vigie_sim::world::{STREAM_ARN, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn check_all(world: &World) {
-    no_persisted_fragment_lost(world);
-    nothing_uploaded_twice(world);
-    nothing_marked_uploaded_that_is_not(world);
-    index_matches_disk(world);
-}
-
-fn recording(seed: u64) -> World {
-    let mut world = World::new(seed);
-    world.configure(World::edge_config());
-    world.run_for(10 * SECOND);
-    assert_eq!(world.server.sync(STREAM_ARN).map(EdgeSync::status), Some(SyncStatus::InSync));
-    world
-}
 
 /// The link is back, nothing happens any more: all that the hub has reaches the server.
 fn come_to_rest(world: &mut World) {
@@ -42,10 +26,10 @@ fn come_to_rest(world: &mut World) {
 
 #[test]
 fn every_frame_reaches_the_server_in_order() {
-    let mut world = recording(1);
+    let mut world = World::recording(1);
     world.run_for(5 * MINUTE);
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     assert_eq!(gaps(&frames), []);
     let sent = world.camera.next_number();
@@ -54,14 +38,14 @@ fn every_frame_reaches_the_server_in_order() {
 
 #[test]
 fn a_network_cut_loses_nothing() {
-    let mut world = recording(2);
+    let mut world = World::recording(2);
     world.run_for(MINUTE);
     world.cut_link();
     world.run_for(10 * MINUTE);
     let at_the_server = frames_at_the_server(&world).len() as u64;
     assert!(at_the_server < 90 * 25, "{at_the_server} frames passed a link that is cut");
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     assert_eq!(gaps(&frames), []);
     assert_eq!(frames.len() as u64, world.camera.next_number());
@@ -69,7 +53,7 @@ fn a_network_cut_loses_nothing() {
 
 #[test]
 fn a_hub_that_loses_power_during_an_outage_loses_its_last_second_at_most() {
-    let mut world = recording(3);
+    let mut world = World::recording(3);
     world.cut_link();
     world.run_for(2 * MINUTE);
     let sent_before = world.camera.next_number();
@@ -79,7 +63,7 @@ fn a_hub_that_loses_power_during_an_outage_loses_its_last_second_at_most() {
     assert!(sent_before - kept <= 25 + 5 + 1, "{} frames lost", sent_before - kept);
     world.run_for(2 * MINUTE);
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     let gaps = gaps(&frames);
     assert_eq!(gaps.len(), 1, "{gaps:?}");
@@ -89,27 +73,27 @@ fn a_hub_that_loses_power_during_an_outage_loses_its_last_second_at_most() {
 
 #[test]
 fn a_killed_hub_uploads_nothing_twice() {
-    let mut world = recording(4);
+    let mut world = World::recording(4);
     for _ in 0..20 {
         world.run_for(Duration::from_millis(6_130));
         world.crash_hub(Crash::Kill, SECOND);
-        check_all(&world);
+        all_is_well(&world);
     }
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
     assert_eq!(frames_at_the_hub(&world), frames_at_the_server(&world));
 }
 
 #[test]
 fn a_server_that_loses_power_keeps_what_it_called_persisted_and_gets_the_rest_again() {
-    let mut world = recording(5);
+    let mut world = World::recording(5);
     for _ in 0..10 {
         world.run_for(Duration::from_millis(9_870));
         world.crash_server(Crash::PowerLoss, 7 * SECOND);
-        check_all(&world);
+        all_is_well(&world);
     }
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     assert_eq!(gaps(&frames), []);
     assert_eq!(frames_at_the_hub(&world), frames);
@@ -134,7 +118,7 @@ fn a_configuration_for_a_silent_hub_fails_after_15_minutes_and_heals_when_it_ret
 
 #[test]
 fn a_hub_that_restarts_without_its_server_goes_on_recording() {
-    let mut world = recording(7);
+    let mut world = World::recording(7);
     world.cut_link();
     world.run_for(30 * SECOND);
     world.crash_hub(Crash::PowerLoss, SECOND);
@@ -142,12 +126,12 @@ fn a_hub_that_restarts_without_its_server_goes_on_recording() {
     world.run_for(MINUTE);
     let after = frames_at_the_hub(&world).len();
     assert!(after >= before + 55 * 25, "{before} frames, a minute later {after}");
-    check_all(&world);
+    all_is_well(&world);
 }
 
 #[test]
 fn a_camera_that_reboots_is_recorded_again_within_seconds() {
-    let mut world = recording(8);
+    let mut world = World::recording(8);
     world.camera.is_up = false;
     world.run_for(40 * SECOND);
     let before = frames_at_the_hub(&world).len();
@@ -157,12 +141,12 @@ fn a_camera_that_reboots_is_recorded_again_within_seconds() {
     // Two seconds to notice, one for the next key frame, and one that is not committed yet.
     assert!(after > before + 20, "{before} frames, five seconds later {after}");
     come_to_rest(&mut world);
-    check_all(&world);
+    all_is_well(&world);
 }
 
 #[test]
 fn deleting_the_configuration_erases_the_hub_and_leaves_the_server_alone() {
-    let mut world = recording(9);
+    let mut world = World::recording(9);
     world.run_for(MINUTE);
     let at_the_server = frames_at_the_server(&world).len();
     world.cut_link();
@@ -192,7 +176,7 @@ fn media_exists_inside_the_recording_windows_and_nowhere_else() {
     let start = world.now().wall;
     world.configure(EdgeConfig { recorder_config, ..always });
     world.run_for(40 * MINUTE);
-    check_all(&world);
+    all_is_well(&world);
     let fragments = world.server.fragments(STREAM_ARN).unwrap();
     let minute = |time: vigie_media::Timestamp| time.millis_since(start) as f64 / 60_000.0;
     let mut covered_minutes = [0.0; 2];
@@ -221,7 +205,7 @@ fn what_is_uploaded_is_deleted_and_what_is_not_stays() {
     assert!(waiting >= 24 * 60 * 25, "{waiting} frames wait for the link");
     world.mend_link();
     world.run_for(30 * MINUTE);
-    check_all(&world);
+    all_is_well(&world);
     let frames = frames_at_the_server(&world);
     assert_eq!(gaps(&frames), []);
     // Only the media file that is being written, and what is on its way.

@@ -71,7 +71,7 @@ export function Player({ streamName, source, onTime, onEnded }: Props) {
     return () => {
       over = true;
       clearTimeout(retry);
-      hls?.destroy();
+      if (hls) release(hls, element);
       element.removeEventListener("timeupdate", tell);
       element.removeEventListener("ended", ended);
       element.removeEventListener("playing", playing);
@@ -139,7 +139,7 @@ function attach(
       hls.recoverMediaError();
       return;
     }
-    hls.destroy();
+    release(hls, element);
     if (response?.code === 404 || response?.code === 403) {
       failed({ name: "ResourceNotFoundException", message: details });
     } else {
@@ -149,4 +149,15 @@ function attach(
   hls.loadSource(url);
   hls.attachMedia(element);
   return hls;
+}
+
+/** Ends playing. */
+function release(hls: Hls, element: HTMLVideoElement): void {
+  hls.destroy();
+  // hls.js 1.7 takes an element that has not begun to load its newest source for somebody else's and leaves it be, with
+  // the address of media that it has taken back.
+  if (element.hasAttribute("src")) {
+    element.removeAttribute("src");
+    element.load();
+  }
 }

@@ -12,10 +12,11 @@ use vigie_agent::core::{Effect, Event, Session, SourceEvent, UploadEvent};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder;
+use vigie_engine::sync::EdgeSync;
 use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::{
     DeletionConfig, EdgeConfig, MediaSourceConfig, MediaUriType, RecorderConfig, ScheduleConfig,
-    UploaderConfig,
+    SyncStatus, UploaderConfig,
 };
 use vigie_media::Timestamp;
 use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
@@ -118,6 +119,16 @@ impl World {
     /// The present.
     pub fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// A world whose hub records and uploads always.
+    pub fn recording(seed: u64) -> Self {
+        let mut world = Self::new(seed);
+        world.configure(Self::edge_config());
+        world.run_for(Duration::from_secs(10));
+        let sync = world.server.sync(STREAM_ARN).map(EdgeSync::status);
+        assert_eq!(sync, Some(SyncStatus::InSync));
+        world
     }
 
     /// Records and uploads always, keeps what is uploaded.
