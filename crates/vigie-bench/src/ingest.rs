@@ -19,6 +19,8 @@ use crate::{Outcome, Usage, machine, process, receive_floor, write_floor};
 const PRODUCERS: usize = 64;
 /// Before counting begins: files, caches, the disk's own.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// How often everything is measured.
+const TURNS: usize = 3;
 /// What a producer sends that hands on each frame as it comes.
 const SMALL_CHUNK_BYTES: usize = 16 << 10;
 
@@ -27,62 +29,48 @@ pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
     let server_cores = process::leave_half(cores)?;
     let folder = options.place.data_folder()?;
-    let time = Duration::from_secs(options.seconds);
     let fragment = Arc::new(fragment(0));
-    // Floors once before and once after: what else the disk does changes with time.
-    let floors = || Floors::measure(&server_cores, folder.path(), &fragment, time / 2);
-    let before = floors().await?;
-    let put_media =
-        |chunk_bytes| put_media(&server_cores, options, folder.path(), &fragment, chunk_bytes);
-    let large = put_media(CHUNK_BYTES).await?;
-    let small = put_media(SMALL_CHUNK_BYTES).await?;
-    let floors = before.mean(floors().await?);
-
+    // By turns: what else the machine and its disk do changes with time.
+    let mut turns = Vec::new();
+    for _ in 0..TURNS {
+        turns.push(Turn::measure(&server_cores, options, folder.path(), &fragment).await?);
+    }
     let measured = format!(
         "Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server and the
 receiving floors run on cores {server_cores}, the producers and the writing floors on the others.",
         kernel = machine::kernel()?,
         load = machine::load_average()?,
     );
-    options.place.publish(&page(
-        &measured,
-        fragment.len(),
-        options.seconds,
-        &large,
-        &small,
-        &floors,
-    ))
+    options.place.publish(&page(&measured, fragment.len(), options.seconds, &turns))
 }
 
-/// What plain programs do with the same bytes.
-struct Floors {
+/// Everything once.
+struct Turn {
     write: Floor,
     receive: Usage,
     receive_direct: Usage,
+    large: Usage,
+    small: Usage,
 }
 
-impl Floors {
+impl Turn {
     async fn measure(
         cores: &str,
+        options: &Load,
         folder: &Path,
         fragment: &Arc<Vec<u8>>,
-        time: Duration,
     ) -> Outcome<Self> {
+        let time = Duration::from_secs(options.seconds) / 2;
         let receive =
             |direct| receive_floor::measure(cores, folder, PRODUCERS, fragment, direct, time);
+        let put_media = |chunk_bytes| put_media(cores, options, folder, fragment, chunk_bytes);
         Ok(Self {
             write: write_floor::measure(folder, PRODUCERS, fragment, time)?,
             receive: receive(false).await?,
             receive_direct: receive(true).await?,
+            large: put_media(CHUNK_BYTES).await?,
+            small: put_media(SMALL_CHUNK_BYTES).await?,
         })
-    }
-
-    fn mean(self, after: Self) -> Self {
-        Self {
-            write: self.write.mean(after.write),
-            receive: self.receive.mean(after.receive),
-            receive_direct: self.receive_direct.mean(after.receive_direct),
-        }
     }
 }
 
@@ -113,24 +101,23 @@ async fn put_media(
     Usage::over(time, server.pid(), &persisted, fragment.len(), &mut producers).await
 }
 
-fn page(
-    measured: &str,
-    fragment_bytes: usize,
-    seconds: u64,
-    large: &Usage,
-    small: &Usage,
-    floors: &Floors,
-) -> String {
-    let cost = |name: &str, usage: &Usage, aim: &str| {
+fn page(measured: &str, fragment_bytes: usize, seconds: u64, turns: &[Turn]) -> String {
+    let cost = |name: &str, of: fn(&Turn) -> Usage, aim: &str| {
+        let (usage, [least, most]) = Usage::median(turns.iter().map(of).collect());
+        let to_floor = turns.iter().map(|turn| {
+            of(turn).core_seconds_per_gigabyte / turn.receive.core_seconds_per_gigabyte
+        });
         format!(
-            "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.0} MB | {aim} |\n",
+            "| {name} | {:.0} | {:.2} | {least:.2} to {most:.2} | {:.2} | {:.2} | {:.0} MB | {aim} |\n",
             usage.bytes_per_second / 1e6,
             usage.core_seconds_per_gigabyte,
-            usage.core_seconds_per_gigabyte / floors.receive.core_seconds_per_gigabyte,
+            to_floor.sum::<f64>() / turns.len() as f64,
             usage.cores,
             usage.memory_bytes as f64 / 1e6,
         )
     };
+    let (large, _) = Usage::median(turns.iter().map(|turn| turn.large).collect());
+    let floor = Floor::median(&turns.iter().map(|turn| turn.write).collect::<Vec<_>>());
     let rate = |name: &str, bytes_per_second: f64, aim: &str| {
         let share = large.bytes_per_second / bytes_per_second * 100.0;
         format!("| {name} | {:.0} | {share:.0} % | {aim} |\n", bytes_per_second / 1e6)
@@ -144,34 +131,33 @@ Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 {PRODUCERS} PutMedia connections, each signed and to a stream of its own, send fragments of {size:.2} MB (2 s of a camera
 of 4 Mbit/s) from memory as fast as they are taken, for {seconds} s. What counts is acknowledged as PERSISTED: on the
-disk and in the index, synced.
+disk and in the index, synced. All that is on this page is measured by turns, {TURNS} times; the figures are medians.
 
 ## Processor time
 
 The floor is a plain program that receives the same bytes from as many connections, writes them to {PRODUCERS} files and
 syncs: a thread for each connection, which reads a fragment, writes it, syncs it and answers with one byte; without
-HTTP, Matroska, checksums or an index. What it costs is what the kernel's sockets and files cost. It runs before and
-after, once as plain programs write and once past the page cache, as the server does.
+HTTP, Matroska, checksums or an index. What it costs is what the kernel's sockets and files cost: once as plain
+programs write, once past the page cache, as the server does.
 
-| | MB/s | core-seconds per GB | of the floor's | cores in use | memory | aim |
-| --- | ---: | ---: | ---: | ---: | ---: | --- |
+| | MB/s | core-seconds per GB | least to most | of the floor's | cores in use | memory | aim |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {}{}{}{}
 ## Throughput
 
 The floor only writes the same bytes to {PRODUCERS} files, in the pattern of a group commit: a fragment to each, then all of
-them synced side by side. It runs before and after. The other two rows are what such a program reaches in other
-patterns.
+them synced side by side. The other two rows are what such a program reaches in other patterns.
 
 | | MB/s | PutMedia to it | aim |
 | --- | ---: | ---: | --- |
 {}{}{}",
-        cost("floor: a plain receiver", &floors.receive, ""),
-        cost("the same past the page cache", &floors.receive_direct, ""),
-        cost("PutMedia, HTTP chunks of 64 KB", large, "1 core-second"),
-        cost("PutMedia, HTTP chunks of 16 KB", small, ""),
-        rate("floor: rounds, synced side by side", floors.write.in_rounds, "60 %"),
-        rate("rounds, synced one after another", floors.write.in_turn, ""),
-        rate("a thread for each file, waiting for nobody", floors.write.in_threads, ""),
+        cost("floor: a plain receiver", |turn| turn.receive, ""),
+        cost("the same past the page cache", |turn| turn.receive_direct, ""),
+        cost("PutMedia, HTTP chunks of 64 KB", |turn| turn.large, "1 core-second"),
+        cost("PutMedia, HTTP chunks of 16 KB", |turn| turn.small, ""),
+        rate("floor: rounds, synced side by side", floor.in_rounds, "60 %"),
+        rate("rounds, synced one after another", floor.in_turn, ""),
+        rate("a thread for each file, waiting for nobody", floor.in_threads, ""),
         size = fragment_bytes as f64 / 1e6,
     )
 }

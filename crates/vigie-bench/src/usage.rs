@@ -45,17 +45,12 @@ impl Usage {
         })
     }
 
-    /// Between two measurements.
-    pub(crate) fn mean(self, other: Self) -> Self {
-        let mean = |one: f64, other: f64| (one + other) / 2.0;
-        Self {
-            bytes_per_second: mean(self.bytes_per_second, other.bytes_per_second),
-            core_seconds_per_gigabyte: mean(
-                self.core_seconds_per_gigabyte,
-                other.core_seconds_per_gigabyte,
-            ),
-            cores: mean(self.cores, other.cores),
-            memory_bytes: self.memory_bytes.max(other.memory_bytes),
-        }
+    /// That of the median in processor time, and the least and the most of that.
+    pub(crate) fn median(mut turns: Vec<Self>) -> (Self, [f64; 2]) {
+        turns.sort_by(|one, other| {
+            one.core_seconds_per_gigabyte.total_cmp(&other.core_seconds_per_gigabyte)
+        });
+        let at = |index: usize| turns[index].core_seconds_per_gigabyte;
+        (turns[turns.len() / 2], [at(0), at(turns.len() - 1)])
     }
 }

@@ -22,13 +22,17 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Between a measurement before and one after.
-    pub(crate) fn mean(self, after: Self) -> Self {
-        let mean = |before: f64, after: f64| (before + after) / 2.0;
+    /// The median of each pattern.
+    pub(crate) fn median(turns: &[Self]) -> Self {
+        let median = |rate: fn(&Self) -> f64| {
+            let mut rates: Vec<f64> = turns.iter().map(rate).collect();
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        };
         Self {
-            in_rounds: mean(self.in_rounds, after.in_rounds),
-            in_turn: mean(self.in_turn, after.in_turn),
-            in_threads: mean(self.in_threads, after.in_threads),
+            in_rounds: median(|floor| floor.in_rounds),
+            in_turn: median(|floor| floor.in_turn),
+            in_threads: median(|floor| floor.in_threads),
         }
     }
 }

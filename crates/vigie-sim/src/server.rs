@@ -475,6 +475,7 @@ fn append(store: &mut Store, key: &str, ingested: IngestedFragment) -> Result<()
         duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(0),
         frame_count: fragment.frame_count,
         bytes: fragment.bytes,
+        crc32c: fragment.crc32c,
     };
     store.append_fragment(key, &header.raw, &whole)?;
     Ok(())

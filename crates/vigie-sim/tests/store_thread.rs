@@ -85,7 +85,7 @@ fn fragment(sequence: u64) -> WholeFragment {
         key: true,
     };
     let bytes = Bytes::from(vec![meta.sequence as u8; 3000]);
-    WholeFragment { meta, duration_ms: 2000, frame_count: 50, bytes }
+    WholeFragment::new(meta, 2000, 50, bytes)
 }
 
 #[test]

@@ -172,7 +172,7 @@ pub(crate) fn whole_frames(header: &[u8], body: &Bytes) -> Option<Extent> {
         size_bytes: fragment.bytes.len() as u64,
         duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(u32::MAX),
         frame_count: fragment.frame_count,
-        crc32c: crc32c::crc32c(&fragment.bytes),
+        crc32c: fragment.crc32c,
     })
 }
 

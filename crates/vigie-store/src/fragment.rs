@@ -38,6 +38,16 @@ pub struct WholeFragment {
     pub frame_count: u32,
     /// The Cluster and the Tags after it, verbatim.
     pub bytes: Bytes,
+    /// CRC-32C of `bytes`, by who took them in.
+    pub crc32c: u32,
+}
+
+impl WholeFragment {
+    /// Of bytes that nobody has summed yet.
+    pub fn new(meta: FragmentMeta, duration_ms: u32, frame_count: u32, bytes: Bytes) -> Self {
+        let crc32c = crc32c::crc32c(&bytes);
+        Self { meta, duration_ms, frame_count, bytes, crc32c }
+    }
 }
 
 /// One fragment as the index knows it.

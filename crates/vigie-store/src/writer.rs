@@ -125,7 +125,7 @@ impl MediaFileWriter {
                 size_bytes: fragment.bytes.len() as u64,
                 duration_ms: fragment.duration_ms,
                 frame_count: fragment.frame_count,
-                crc32c: crc32c::crc32c(&fragment.bytes),
+                crc32c: fragment.crc32c,
             },
         );
         let preamble = Bytes::from(std::mem::take(&mut self.preamble));

@@ -173,7 +173,7 @@ fn fragment(stream: u64, sequence: u64, chance: &mut Chance) -> WholeFragment {
         number_tail: sequence as u32,
         key: true,
     };
-    WholeFragment { meta, duration_ms: 100, frame_count: 1, bytes: Bytes::from(bytes) }
+    WholeFragment::new(meta, 100, 1, Bytes::from(bytes))
 }
 
 /// What was said to be persisted: size and checksum by stream and sequence. `None` once it is being deleted.

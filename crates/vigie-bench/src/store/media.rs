@@ -58,5 +58,5 @@ pub(super) fn fragment(
     duration_ms: u32,
     bytes: Bytes,
 ) -> WholeFragment {
-    WholeFragment { meta: meta(sequence, at), duration_ms, frame_count: 50, bytes }
+    WholeFragment::new(meta(sequence, at), duration_ms, 50, bytes)
 }

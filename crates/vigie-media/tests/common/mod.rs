@@ -91,7 +91,12 @@ pub(crate) fn read_whole(body: &[u8]) -> Read {
 pub(crate) fn drain(reader: &mut FragmentReader, read: &mut Read) {
     while read.error.is_none() {
         match reader.next_event() {
-            Ok(Some(event)) => read.events.push(event),
+            Ok(Some(event)) => {
+                if let Event::FragmentEnd(fragment) = &event {
+                    assert_eq!(fragment.crc32c, crc32c::crc32c(&fragment.bytes));
+                }
+                read.events.push(event);
+            }
             Ok(None) => break,
             Err(error) => read.error = Some(error),
         }

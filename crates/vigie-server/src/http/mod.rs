@@ -37,9 +37,10 @@ const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head of a request: its line and its headers, as HTTP/1.1 writes them.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// Read buffer of a connection. A head that does not fit is refused by hyper, which may read ahead before it looks; what
-/// gets past it is counted by [`dispatch`].
-const READ_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX + 1;
+/// Read buffer of a connection, which grows only while each read fills it. Twice a head, because media comes cheaper in
+/// larger reads: each is answered by a TCP acknowledgement. A head that does not fit is refused by hyper; what gets past
+/// it is counted by [`dispatch`].
+const READ_BUFFER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 const HEADERS_MAX: usize = 64;
 /// After an accept failed for want of something (file descriptors), the pause before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -304,6 +304,7 @@ impl Connection {
             duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(0),
             frame_count: fragment.frame_count,
             bytes: self.app.buffers.lend(fragment.bytes),
+            crc32c: fragment.crc32c,
         };
         let persisting = self.app.fragments.append(&self.key, &header.raw, whole).await;
         self.pending_bytes += size_bytes;

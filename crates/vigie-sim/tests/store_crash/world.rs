@@ -245,7 +245,7 @@ impl World {
         fragment.hand_over(&blocks);
         let (duration_ms, frame_count) = (2000, blocks.len() as u32);
         let bytes = Bytes::from(fragment.bytes.clone());
-        let whole = WholeFragment { meta, duration_ms, frame_count, bytes };
+        let whole = WholeFragment::new(meta, duration_ms, frame_count, bytes);
         match self.store().append_fragment(key, &header, &whole) {
             Ok(entry) => {
                 let model = self.streams.get_mut(key).unwrap();

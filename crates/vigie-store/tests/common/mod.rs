@@ -75,7 +75,7 @@ pub(crate) fn whole(store: &mut Store, key: &str, offset_ms: i64) -> WholeFragme
     let mut bytes = writer::cluster_start(meta.producer_timestamp).to_vec();
     bytes.extend(block(0, 5000));
     bytes.extend(block(40, 700));
-    WholeFragment { meta, duration_ms: 2000, frame_count: 2, bytes: bytes.into() }
+    WholeFragment::new(meta, 2000, 2, bytes.into())
 }
 
 pub(crate) fn record(store: &mut Store, key: &str, offset_ms: i64, frames: i16) -> FragmentMeta {

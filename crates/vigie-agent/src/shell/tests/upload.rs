@@ -227,8 +227,7 @@ fn store(folder: &Path, sizes_bytes: &[usize]) -> (Store, Bytes) {
             number_tail: 0,
             key: true,
         };
-        let fragment =
-            WholeFragment { meta, duration_ms: 1000, frame_count: 1, bytes: bytes.into() };
+        let fragment = WholeFragment::new(meta, 1000, 1, bytes.into());
         store.append_fragment("gate", &header, &fragment).unwrap();
     }
     store.commit().unwrap();

@@ -66,9 +66,10 @@ impl FragmentReader {
 
     /// Goes on after an element that belongs to the open fragment.
     pub(super) fn advance_in_fragment(&mut self, total: usize) {
-        self.cursor += total;
+        let element = self.cursor..self.cursor + total;
+        self.cursor = element.end;
         if let Some(open) = &mut self.open {
-            open.whole_end = self.cursor;
+            open.pass(&self.buffer[element]);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Fragment {
     /// after the end of the former fragment had been marked, stand right after the Cluster: the bytes always
     /// begin with a Cluster, and read again they give the same fragment.
     pub bytes: Bytes,
+    /// CRC-32C of `bytes`. Summed as they come, while the processor's caches hold them.
+    pub crc32c: u32,
     /// The Cluster's timestamp in the document's own time base.
     pub timecode_ms: i64,
     /// From the first frame to the last one plus one frame interval, of the first video track if there is one.
@@ -56,6 +58,8 @@ pub(super) struct OpenFragment {
     pub(super) cluster_end: Option<usize>,
     /// Where the last whole element ends in the buffer.
     pub(super) whole_end: usize,
+    /// CRC-32C of what stands before that.
+    crc32c: u32,
     pub(super) frame_count: u32,
     pub(super) tags: Vec<Tag>,
     /// Where the Cluster ended in the buffer, once it has.
@@ -92,17 +96,25 @@ struct TrackSpan {
 }
 
 impl OpenFragment {
-    pub(super) fn new(cluster_end: Option<usize>, whole_end: usize, early: EarlyTags) -> Self {
+    /// `head` are the Cluster's id and size.
+    pub(super) fn new(cluster_end: Option<usize>, head: &[u8], early: EarlyTags) -> Self {
         Self {
             timestamp: None,
             cluster_end,
-            whole_end,
+            whole_end: head.len(),
+            crc32c: crc32c::crc32c(head),
             frame_count: 0,
             tags: early.tags,
             tags_start: None,
             early_bytes: early.bytes,
             tracks: Vec::new(),
         }
+    }
+
+    /// An element has come whole.
+    pub(super) fn pass(&mut self, element: &[u8]) {
+        self.whole_end += element.len();
+        self.crc32c = crc32c::crc32c_append(self.crc32c, element);
     }
 
     pub(super) fn note_frame(
@@ -150,9 +162,17 @@ impl OpenFragment {
         }
         let has_frames = |number| self.tracks.iter().any(|span| span.track_number == number);
         let numbers = header.tracks.iter().map(|track| track.number);
+        let (bytes, crc32c) = match self.with_early_tags(&input) {
+            Some(bytes) => {
+                let crc32c = crc32c::crc32c(&bytes);
+                (bytes, crc32c)
+            }
+            None => (input, self.crc32c),
+        };
         Fragment {
             offset,
-            bytes: self.with_early_tags(input),
+            bytes,
+            crc32c,
             // Both callers know that it is there; frames cannot precede it.
             timecode_ms: self.timestamp.map_or(0, |timestamp| timestamp.timecode_ms),
             duration_ms: self.duration_ms(header, intervals_ms),
@@ -163,12 +183,12 @@ impl OpenFragment {
     }
 
     /// The only case in which a fragment is copied, and a rare one.
-    fn with_early_tags(&self, input: Bytes) -> Bytes {
+    fn with_early_tags(&self, input: &[u8]) -> Option<Bytes> {
         if self.early_bytes.is_empty() {
-            return input;
+            return None;
         }
         let (cluster, tags) = input.split_at(self.tags_start.unwrap_or(input.len()));
-        Bytes::from([cluster, &self.early_bytes, tags].concat())
+        Some(Bytes::from([cluster, &self.early_bytes, tags].concat()))
     }
 
     /// Video decides where the next fragment begins, so its span is the fragment's; other tracks count only

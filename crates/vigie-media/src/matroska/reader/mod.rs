@@ -372,7 +372,7 @@ impl FragmentReader {
             None => None,
         };
         let early = std::mem::take(&mut self.early);
-        self.open = Some(OpenFragment::new(cluster_end, data_start, early));
+        self.open = Some(OpenFragment::new(cluster_end, &self.buffer[..data_start], early));
         self.cursor = data_start;
         self.state = State::Cluster;
         Ok(())
@@ -432,7 +432,7 @@ impl FragmentReader {
         if open.timestamp.is_none() {
             return Err(ReadError::Structure { offset, reason: "Cluster has no Timestamp" });
         }
-        let input = self.buffer.split_to(self.cursor).freeze();
+        let input = self.buffer.split_to(open.whole_end).freeze();
         self.buffer_offset += input.len() as u64;
         self.cursor = 0;
         self.last_fragment_bytes = input.len();
