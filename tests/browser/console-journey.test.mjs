@@ -198,7 +198,7 @@ test("the list of streams tells what is stored, with a picture of each", async (
 
 test("the hub is online and records", async () => {
   await visit(page, "Hubs");
-  await page.getByRole("row", { name: new RegExp(`${HUB}.*Online`) }).waitFor();
+  await page.getByRole("row", { name: new RegExp(`${HUB}.*Online.*No trouble`) }).waitFor();
   await inspect(page, "hubs");
   await page.getByRole("link", { name: HUB, exact: true }).click();
   const gate = page.getByRole("row", { name: /gate.*In sync.*Recording/ });

@@ -208,6 +208,7 @@ test("who changes their mind before recorded media has begun to load sees live v
 
 test("the hub's page has its losses, its disk against the cap and how long the rest lasts", async () => {
   await visit(page, "Hubs");
+  await page.getByRole("row", { name: /^hub.*Online.*1 in trouble/ }).waitFor();
   await page.getByRole("link", { name: "hub", exact: true }).click();
   const yard = page.getByRole("row", { name: /^yard/ });
   await yard.getByText(/^\d+ fragments?, [\d.]+ MB$/).waitFor();

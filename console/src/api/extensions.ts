@@ -53,6 +53,7 @@ export interface Hub {
   LastSeenTimestamp?: number;
   InContact: boolean;
   StreamCount: number;
+  FailingRecorderCount: number;
 }
 
 export interface JobStatus {

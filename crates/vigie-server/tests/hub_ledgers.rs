@@ -63,6 +63,8 @@ async fn say(server: &TestServer, arn: &str, ledger: Value) -> Value {
         .map(|mut report| {
             if report["StreamARN"] == arn {
                 report["Ledger"] = ledger.clone();
+                report["RecorderStatus"] =
+                    json!({"RecorderStatus": "USER_ERROR", "JobStatusDetails": "no such camera"});
                 report["LocalMedia"] = json!({
                     "SizeBytes": 10, "FragmentCount": 1, "NotUploadedBytes": 10,
                     "SizeBytesMax": 64_000_000, "SecondsUntilFull": 7200, "UploadLagSeconds": 5,
@@ -221,7 +223,9 @@ async fn hubs_are_listed_and_described() {
     let arn = configured(&server, "gate").await;
     // It was never heard of, and is configured.
     let hubs = server.call("/listHubs", json!({})).await.ok();
-    let never = json!({"HubDeviceArn": HUB, "InContact": false, "StreamCount": 1});
+    let never = json!({
+        "HubDeviceArn": HUB, "InContact": false, "StreamCount": 1, "FailingRecorderCount": 0,
+    });
     assert_eq!(hubs, json!({"Hubs": [never]}));
 
     let entries = json!([entry(1, 1, "GAP", "HUB_OFF", 1.0, 2.0)]);
@@ -234,10 +238,12 @@ async fn hubs_are_listed_and_described() {
     let page = server.call("/listHubs", json!({"MaxResults": 1})).await.ok();
     assert_eq!(page["Hubs"][0]["HubDeviceArn"], other);
     assert_eq!(page["Hubs"][0]["StreamCount"], 0);
+    assert_eq!(page["Hubs"][0]["FailingRecorderCount"], 0);
     let input = json!({"MaxResults": 1, "NextToken": page["NextToken"]});
     let page = server.call("/listHubs", input).await.ok();
     assert_eq!(page["Hubs"][0]["HubDeviceArn"], HUB);
     assert_eq!(page["Hubs"][0]["InContact"], true);
+    assert_eq!(page["Hubs"][0]["FailingRecorderCount"], 1);
     assert!(page.get("NextToken").is_none());
 
     let described = server.call("/describeHub", json!({"HubDeviceArn": HUB})).await.ok();

@@ -33,6 +33,12 @@ const columns: TableProps.ColumnDefinition<Hub>[] = [
     cell: (hub) => <Time at={hub.LastSeenTimestamp && hub.LastSeenTimestamp * 1000} relative />,
   },
   { id: "streams", header: "Cameras", sortingField: "StreamCount", cell: (hub) => hub.StreamCount },
+  {
+    id: "recorders",
+    header: "Recorders",
+    sortingField: "FailingRecorderCount",
+    cell: (hub) => <Recorders hub={hub} />,
+  },
   { id: "version", header: "Agent", sortingField: "AgentVersion", cell: (hub) => hub.AgentVersion ?? "–" },
 ];
 
@@ -40,6 +46,13 @@ export function Contact({ hub }: { hub: Hub }) {
   if (hub.InContact) return <StatusIndicator type="success">Online</StatusIndicator>;
   if (hub.LastSeenTimestamp === undefined) return <StatusIndicator type="pending">Never called</StatusIndicator>;
   return <StatusIndicator type="error">Offline</StatusIndicator>;
+}
+
+/** What the hub last said of all its recorders together. */
+function Recorders({ hub }: { hub: Hub }) {
+  if (hub.StreamCount === 0 || hub.LastSeenTimestamp === undefined) return "–";
+  if (hub.FailingRecorderCount === 0) return <StatusIndicator type="success">No trouble</StatusIndicator>;
+  return <StatusIndicator type="error">{hub.FailingRecorderCount} in trouble</StatusIndicator>;
 }
 
 export function HubsPage() {

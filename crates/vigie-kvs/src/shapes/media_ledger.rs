@@ -275,6 +275,8 @@ pub struct HubSummary {
     pub in_contact: bool,
     /// Streams that have an edge configuration for it.
     pub stream_count: u64,
+    /// Those of them whose recorder last reported USER_ERROR or SYSTEM_ERROR.
+    pub failing_recorder_count: u64,
 }
 
 /// The extension `ListHubs`.

@@ -60,6 +60,7 @@ fn summary(hub: HubRow, now: Timestamp) -> HubSummary {
         last_seen_timestamp: last_seen,
         in_contact: last_seen.is_some_and(|seen| now < seen + IN_CONTACT),
         stream_count: hub.stream_count,
+        failing_recorder_count: hub.failing_recorder_count,
     }
 }
 

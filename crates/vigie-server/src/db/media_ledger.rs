@@ -72,4 +72,6 @@ pub struct HubRow {
     pub seen: Option<(Timestamp, String)>,
     /// Streams that are configured for it.
     pub stream_count: u64,
+    /// Those of them whose recorder last reported an error.
+    pub failing_recorder_count: u64,
 }

@@ -165,7 +165,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredLedgerEntry> {
     })
 }
 
-/// Hubs that have called or that are configured, with how many streams they have.
+/// Hubs that have called or that are configured, with how many streams they have and how many of them are not well.
 pub(super) fn hubs(
     db: &Connection,
     from_arn: &str,
@@ -173,7 +173,9 @@ pub(super) fn hubs(
 ) -> rusqlite::Result<Vec<HubRow>> {
     db.prepare_cached(
         "SELECT arn, last_seen_at_ms, agent_version, (SELECT COUNT(*) FROM edge_configuration e \
-         WHERE e.hub_device_arn = arn) FROM (SELECT hub_device_arn AS arn FROM hub UNION \
+         WHERE e.hub_device_arn = arn), (SELECT COUNT(*) FROM edge_configuration e \
+         WHERE e.hub_device_arn = arn AND json_extract(e.recorder_status_json, '$.RecorderStatus') \
+         IN ('USER_ERROR', 'SYSTEM_ERROR')) FROM (SELECT hub_device_arn AS arn FROM hub UNION \
          SELECT hub_device_arn FROM edge_configuration) LEFT JOIN hub ON hub_device_arn = arn \
          WHERE arn >= ?1 ORDER BY arn LIMIT ?2",
     )?
@@ -181,8 +183,12 @@ pub(super) fn hubs(
         let seen: Option<i64> = row.get(1)?;
         let version: Option<String> = row.get(2)?;
         let seen = seen.map(timestamp).zip(version);
-        let stream_count = row.get::<_, i64>(3)?.cast_unsigned();
-        Ok(HubRow { hub_device_arn: row.get(0)?, seen, stream_count })
+        Ok(HubRow {
+            hub_device_arn: row.get(0)?,
+            seen,
+            stream_count: row.get::<_, i64>(3)?.cast_unsigned(),
+            failing_recorder_count: row.get::<_, i64>(4)?.cast_unsigned(),
+        })
     })?
     .collect()
 }
