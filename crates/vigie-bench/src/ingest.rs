@@ -131,7 +131,8 @@ Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 {PRODUCERS} PutMedia connections, each signed and to a stream of its own, send fragments of {size:.2} MB (2 s of a camera
 of 4 Mbit/s) from memory as fast as they are taken, for {seconds} s. What counts is acknowledged as PERSISTED: on the
-disk and in the index, synced. All that is on this page is measured by turns, {TURNS} times; the figures are medians.
+disk and in the index, synced. All that is on this page is measured by turns, {TURNS} times; the figures are
+medians, and shares of the floor's processor time the mean of the turns.
 
 ## Processor time
 
