@@ -21,7 +21,9 @@ def recorded(site):
     for camera, codec in CAMERAS:
         start = site.vigie_camera if camera == "vigie" else site.gstreamer_camera
         address = start(MEDIA[codec](), name=f"{camera}-{codec}")
-        configure(site.server, agent, f"{camera}-{codec}", f"rtsp://{address}/cam0")
+        # The hub's media files are looked at: what is uploaded is not to go meanwhile.
+        kept = {"DeleteAfterUpload": False}
+        configure(site.server, agent, f"{camera}-{codec}", f"rtsp://{address}/cam0", deletion=kept)
     site.hub = agent
     return site
 
