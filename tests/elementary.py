@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 
 import matroska
+import media
 
 
 @functools.lru_cache(maxsize=16)
@@ -44,9 +45,10 @@ def frames_before_first_picture(path):
 
 def comparable(document, kind, trim_zeros=False):
     """The frames of a document's only track of `kind`, as compared."""
-    (track,) = [track for track in document.tracks.values() if track.kind == kind]
-    frames = [frame.data for frame in document.frames() if frame.track == track.number]
-    return [vcl_nal_units(track, data, trim_zeros) for data in frames] if kind == "video" else frames
+    frames = [frame.data for frame in _frames(document, kind)]
+    if kind != "video":
+        return frames
+    return [vcl_nal_units(_track(document, kind), data, trim_zeros) for data in frames]
 
 
 def comparable_run(documents, kind):
@@ -70,6 +72,40 @@ def assert_pictures_spaced(documents, source, interval_ms):
         if not least_ms <= later - earlier <= 1.5 * interval_ms:
             odd[number] = later - earlier
     assert len(times) > 1 and not odd, f"{odd} of {len(times)} pictures"
+
+
+def assert_in_step(documents, path, tolerance_ms):
+    """Sound and pictures are as far apart in every fragment as in the file that the camera loops."""
+    length_ms = 1000 * len(source_frames(path, "video")) / media.FRAMES_PER_SECOND
+    for number, document in enumerate(documents):
+        ahead_ms = _shift_ms(document, path, "audio") - _shift_ms(document, path, "video")
+        ahead_ms = (ahead_ms + length_ms / 2) % length_ms - length_ms / 2
+        assert abs(ahead_ms) <= tolerance_ms, f"in fragment {number} sound is {ahead_ms} ms ahead"
+
+
+def _shift_ms(document, path, kind):
+    """How much later the first frame of a kind stands in the document than in the file."""
+    theirs, ours = _frames(_remuxed(path), kind), _frames(document, kind)
+    if kind == "audio" and _track(document, kind).codec_id != "A_AAC":
+        # G.711: a byte is a sample, of 8,000 a second.
+        source, received = (b"".join(frame.data for frame in frames) for frames in (theirs, ours))
+        at = (2 * source).find(received)
+        assert at >= 0, f"{len(received)} bytes of sound are not in {path}"
+        source_ms = theirs[0].timestamp_ms + at / 8
+    else:
+        source_ms = theirs[source_frames(path, kind).index(comparable(document, kind)[0])].timestamp_ms
+    return ours[0].timestamp_ms - source_ms
+
+
+def _track(document, kind):
+    (track,) = [track for track in document.tracks.values() if track.kind == kind]
+    return track
+
+
+def _frames(document, kind):
+    """The frames of a document's only track of `kind`."""
+    number = _track(document, kind).number
+    return [frame for frame in document.frames() if frame.track == number]
 
 
 def assert_contiguous_sound(documents, path):
