@@ -20,7 +20,7 @@ const START_S: u64 = 1_795_000_000;
 /// Five times ten seconds: 25 fragments of two seconds.
 const PART_S: u64 = 10;
 const PARTS: u64 = 5;
-/// A page of GetImages.
+/// What one call asks for.
 const PICTURES: u64 = 15;
 const FRAGMENT_FRAMES: u64 = 50;
 /// The median of so many.
