@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod fmp4;
 pub mod frame;
+pub mod frame_data;
 pub mod matroska;
 pub mod mp4;
 pub mod mpeg_ts;
@@ -14,5 +15,6 @@ pub mod time;
 pub mod track;
 
 pub use frame::Frame;
+pub use frame_data::FrameData;
 pub use time::Timestamp;
 pub use track::{AudioSettings, Track, TrackKind, VideoSettings, codec_id};

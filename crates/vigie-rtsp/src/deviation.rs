@@ -1,0 +1,33 @@
+//! Where a camera deviates from the standards and is recorded all the same.
+
+/// A kind of deviation. Each time it is seen it is counted, by [`Deviation::as_str`]; docs/cameras.md lists them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Deviation {
+    /// An RTP packet that cannot be read, or whose payload cannot; it is dropped.
+    BadRtpPacket,
+    /// An RTP packet that came twice; one is kept.
+    DoubledRtpPacket,
+    /// An RTP packet that came after the place it belongs to was given up.
+    LateRtpPacket,
+    /// An RTCP packet that cannot be read; it is dropped.
+    BadRtcpPacket,
+    /// The marker bit is set where no access unit ends, or not set where one does.
+    Marker,
+    /// The packets' SSRC changed.
+    SsrcChanged,
+}
+
+impl Deviation {
+    /// Its name in metrics and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRtpPacket => "bad_rtp_packet",
+            Self::DoubledRtpPacket => "doubled_rtp_packet",
+            Self::LateRtpPacket => "late_rtp_packet",
+            Self::BadRtcpPacket => "bad_rtcp_packet",
+            Self::Marker => "marker",
+            Self::SsrcChanged => "ssrc_changed",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The conversation with the camera: requests, answers, transports, authentication, keep-alive.
