@@ -239,3 +239,30 @@ def packets(path, kind):
 
 def _millis(time):
     return None if time == "N/A" else round(float(time) * 1000)
+
+
+def scripted_camera_folder():
+    """What tests/scripted_camera.py plays: raw pictures in one slice and in four, ten seconds with a key frame each, and
+    sound."""
+    pattern = _pattern(10, "320x180")
+    h264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "300k"]
+    h265 = ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", "300k"]
+    groups = "keyint=25:min-keyint=25:scenecut=0:bframes=0"
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=10", "-ac", "1"]
+    recipes = {
+        "h264.264": [*pattern, *h264, "-x264-params", f"{groups}:slices=1:sliced-threads=0"],
+        "h264slices.264": [*pattern, *h264, "-x264-params", f"{groups}:slices=4"],
+        "h265.265": [*pattern, *h265, "-x265-params", f"{groups}:repeat-headers=1:log-level=error:slices=1"],
+        "h265slices.265": [*pattern, *h265, "-x265-params", f"{groups}:repeat-headers=1:log-level=error:slices=4"],
+        "aac.aac": [*tone, "-ar", "16000", "-c:a", "aac", "-b:a", "32k"],
+        "alaw.raw": [*tone, "-ar", "8000", "-f", "alaw"],
+    }
+    folder = FOLDER / "scripted-camera"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, arguments in recipes.items():
+        made, link = _make(name, arguments), folder / name
+        if not link.exists():
+            partial = folder / f"{name}.{os.getpid()}"
+            partial.symlink_to(made)
+            partial.rename(link)
+    return folder

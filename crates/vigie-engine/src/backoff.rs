@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::chance::Chance;
 
-/// The wait before the first repetition.
+/// The first wait where nothing speaks against a short one.
 pub const FIRST: Duration = Duration::from_secs(1);
 
-/// Counts failures in a row and turns them into waits of 1 s, 2 s, 4 s … up to a given longest one.
+/// Counts failures in a row and turns them into waits that double from a given first to a given longest one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
     failures: u32,
@@ -23,10 +23,15 @@ impl Backoff {
 
     /// The wait after one more failure: half of it fixed and half by chance, so that a hub's cameras, or all hubs of a
     /// server, do not come back in step.
-    pub fn next_wait(&mut self, longest: Duration, chance: &mut dyn Chance) -> Duration {
+    pub fn next_wait(
+        &mut self,
+        first: Duration,
+        longest: Duration,
+        chance: &mut dyn Chance,
+    ) -> Duration {
         let doublings = self.failures.min(16);
         self.failures = self.failures.saturating_add(1);
-        let full_ms = (FIRST * 2u32.pow(doublings)).min(longest).as_millis() as u64;
+        let full_ms = first.saturating_mul(2u32.pow(doublings)).min(longest).as_millis() as u64;
         let half_ms = full_ms / 2;
         Duration::from_millis(half_ms + chance.below(full_ms - half_ms + 1))
     }
@@ -55,7 +60,7 @@ mod tests {
         let mut backoff = Backoff::default();
         let waits = |backoff: &mut Backoff, extreme| {
             (0..8)
-                .map(|_| backoff.next_wait(longest, &mut Extreme(extreme)).as_millis())
+                .map(|_| backoff.next_wait(FIRST, longest, &mut Extreme(extreme)).as_millis())
                 .collect::<Vec<_>>()
         };
         assert_eq!(waits(&mut backoff, 1), [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
@@ -66,6 +71,6 @@ mod tests {
     #[test]
     fn a_thousand_failures_do_not_overflow() {
         let mut backoff = Backoff { failures: u32::MAX };
-        assert_eq!(backoff.next_wait(Duration::from_secs(60), &mut Extreme(1)).as_secs(), 60);
+        assert_eq!(backoff.next_wait(FIRST, Duration::from_secs(60), &mut Extreme(1)).as_secs(), 60);
     }
 }

@@ -16,6 +16,15 @@ pub struct Now {
     pub mono: Duration,
 }
 
+impl Now {
+    /// The moment that lies so long before this one.
+    #[must_use]
+    pub fn before(self, elapsed: Duration) -> Self {
+        let elapsed_ms = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+        Self { wall: self.wall.plus_millis(-elapsed_ms), mono: self.mono.saturating_sub(elapsed) }
+    }
+}
+
 /// The only way to read a clock. The system's is named in the binary, the simulated one in `vigie-sim`.
 pub trait Clock: Send + Sync {
     /// Reads both clocks.

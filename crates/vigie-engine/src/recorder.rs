@@ -28,13 +28,14 @@ use crate::schedule::{Schedule, ScheduleTracker, Window};
 
 use missed::MissedWindows;
 
-pub use failure::{Failure, SpaceDenial};
+pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial};
 pub use message::{Action, Event, SourceKind, State};
 
 /// A camera that sends no frame for so long is taken for dead.
 pub const STALL_AFTER: Duration = Duration::from_secs(10);
-/// How long opening a source may take.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long opening a source may take. Longer than a camera may take to answer two requests, so that the source itself
+/// says first which one was not answered.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long resolving a secret may take.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Packets that were lost stay said for so long.
@@ -120,11 +121,6 @@ impl Recorder {
     /// Whether the source is open and has nothing to give until something new comes: a watched folder.
     pub fn is_folder_idle(&self) -> bool {
         self.is_folder_idle && matches!(self.state, State::Recording { .. })
-    }
-
-    /// Whether the attempt that is under way follows a failure.
-    pub fn is_retrying(&self) -> bool {
-        self.last_failure.is_some()
     }
 
     /// Takes an event in and says what has to be done.
@@ -267,7 +263,7 @@ impl Recorder {
             State::Connecting { since }
                 if self.source == SourceKind::Rtsp && now.mono >= since + CONNECT_TIMEOUT =>
             {
-                self.fail(Failure::Unreachable, now, chance, actions);
+                self.fail(Failure::NotOpened, now, chance, actions);
             }
             State::Recording { last_frame, .. }
                 if self.source == SourceKind::Rtsp && now.mono >= last_frame + STALL_AFTER =>
@@ -336,14 +332,14 @@ impl Recorder {
         actions: &mut Vec<Action>,
     ) {
         let is_excused = self.paused_at.is_some_and(|at| now.mono < at + PAUSE_EXCUSES)
-            && matches!(failure, Failure::Ended | Failure::Stalled | Failure::ProtocolError);
+            && failure.may_come_of_a_pause();
         let failure = if is_excused { Failure::HubPaused } else { failure };
         self.close(actions);
         self.status.set(failure.outcome(), &failure.details(), now.wall);
         if self.last_failure.as_ref() != Some(&failure) {
             self.backoff.reset();
         }
-        let wait = self.backoff.next_wait(failure.longest_wait(), chance);
+        let wait = self.backoff.next_wait(failure.first_wait(), failure.longest_wait(), chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
     }

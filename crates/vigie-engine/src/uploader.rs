@@ -28,7 +28,7 @@ use jiff::tz::TimeZone;
 use vigie_kvs::acknowledgement::ErrorId;
 use vigie_media::Timestamp;
 
-use crate::backoff::Backoff;
+use crate::backoff::{self, Backoff};
 use crate::chance::Chance;
 use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
@@ -360,7 +360,7 @@ impl<I: Copy + Ord> Uploader<I> {
         if self.last_failure.as_ref() != Some(&failure) {
             self.backoff.reset();
         }
-        let wait = self.backoff.next_wait(LONGEST_WAIT, chance);
+        let wait = self.backoff.next_wait(backoff::FIRST, LONGEST_WAIT, chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
     }

@@ -86,8 +86,8 @@ pub enum MediaSource {
     Rtsp {
         /// Where it is.
         uri: MediaUri,
-        /// It failed before: wait for it to answer at all, by the cheapest means, before it is asked for anything.
-        probe: bool,
+        /// Bytes by chance, for what the session must not repeat.
+        seed: [u8; 16],
     },
     /// `FILE_URI`: a file on the hub, or a folder of files that is watched for new ones.
     File {

@@ -102,7 +102,7 @@ impl HubLink {
             return;
         }
         self.sent_at = None;
-        self.not_before = now.mono + self.backoff.next_wait(LONGEST_WAIT, chance);
+        self.not_before = now.mono + self.backoff.next_wait(backoff::FIRST, LONGEST_WAIT, chance);
         self.in_contact = false;
         // Once per cause: an outage of a week is one line.
         if self.failure_said != Some(failure) {

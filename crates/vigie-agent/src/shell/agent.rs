@@ -24,6 +24,8 @@ use crate::shell::camera_tls::{CameraTls, CameraTlsError};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::executor::Executor;
+use crate::shell::read_pool::ReadPool;
+use crate::shell::rtsp_source::Cameras;
 use crate::shell::upload_pace::UploadPace;
 use crate::shell::{core_thread, source_runtime, status_server};
 
@@ -255,6 +257,13 @@ impl Agent {
             let (tls, disk) = (camera_tls.clone(), disk.clone());
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
+        let cameras = Cameras {
+            core: core.clone(),
+            clock: clock.clone(),
+            tls: camera_tls,
+            pool: Arc::new(ReadPool::default()),
+            datagram_runtime: tokio::runtime::Handle::current(),
+        };
         let executor = Executor {
             api,
             core: core.clone(),
@@ -263,7 +272,7 @@ impl Agent {
             reader,
             disk,
             source_runtime: sources.handle.clone(),
-            camera_tls,
+            cameras,
         };
         let mut executing = tokio::spawn(executor.run(effects));
 

@@ -1,15 +1,10 @@
-//! `rtsps://`: whom a camera's certificate is trusted by, and the way for an RTSP client that knows no TLS.
+//! `rtsps://`: whom a camera's certificate is trusted by.
 //!
 //! A certificate is trusted when the system's authorities, or one that the operator named, vouch for it and for the
 //! host, as on the web. Cameras often have certificates that nobody vouches for and that name no host: such a one is
 //! trusted when the operator named exactly it. Nothing else is trusted, and nothing turns that off.
-//!
-//! retina 0.4 connects by TCP alone. So TLS ends here, and retina is led to it by a loopback socket that takes one
-//! connection. Another program of this machine that came first would get a connection to the camera as it could make
-//! itself, without a password, for that is in what retina sends; retina's own would fail and be made anew.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,18 +15,12 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
-use url::{Host, Url};
 use vigie_engine::recorder::Failure;
 use vigie_store::disk::Disk;
 
 /// More certificates than any operator names.
 const FILE_BYTES_MAX: u64 = 4 << 20;
-/// From the camera many packets at a time; to it a few requests.
-const FROM_CAMERA_BYTES: usize = 64 * 1024;
-const TO_CAMERA_BYTES: usize = 4 * 1024;
 
 /// Why the operator's certificates cannot be used.
 #[derive(Debug, Error)]
@@ -74,7 +63,8 @@ impl CameraTls {
         Ok(())
     }
 
-    fn connector(&self) -> TlsConnector {
+    /// What connections are made by from now on.
+    pub(crate) fn connector(&self) -> TlsConnector {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         TlsConnector::from(Arc::clone(&config))
     }
@@ -191,74 +181,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// A way to a camera through TLS; closed when dropped.
-pub(crate) struct Tunnel {
-    /// What the RTSP client is to open instead of the camera's own URI.
-    pub(crate) url: Url,
-    _carrying: JoinSet<()>,
-}
-
-impl Tunnel {
-    /// Connects to the camera, checks its certificate, and opens the near end.
-    pub(crate) async fn open(
-        tls: &CameraTls,
-        url: &Url,
-        host: Host<&str>,
-        port: u16,
-    ) -> Result<Self, Failure> {
-        let near_end = |error: io::Error| {
-            tracing::warn!(%error, "no loopback socket for a camera's TLS");
-            Failure::ProtocolError
-        };
-        let camera = connect(host.clone(), port).await?;
-        let name = match host {
-            Host::Domain(name) => {
-                ServerName::try_from(name.to_owned()).map_err(|_| Failure::BadUri)?
-            }
-            Host::Ipv4(address) => ServerName::from(std::net::IpAddr::V4(address)),
-            Host::Ipv6(address) => ServerName::from(std::net::IpAddr::V6(address)),
-        };
-        let connector = tls.connector();
-        let mut camera =
-            connector.connect(name, camera).await.map_err(|error| handshake_failure(&error))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(near_end)?;
-        let near = listener.local_addr().map_err(near_end)?;
-        let mut url = url.clone();
-        if url.set_ip_host(near.ip()).is_err() || url.set_port(Some(near.port())).is_err() {
-            return Err(Failure::BadUri);
-        }
-        let mut carrying = JoinSet::new();
-        carrying.spawn(async move {
-            let Ok((mut client, _)) = listener.accept().await else { return };
-            drop(listener);
-            let carried = tokio::io::copy_bidirectional_with_sizes(
-                &mut camera,
-                &mut client,
-                FROM_CAMERA_BYTES,
-                TO_CAMERA_BYTES,
-            );
-            if let Err(error) = carried.await {
-                tracing::debug!(%error, "a camera's TLS connection ended");
-            }
-        });
-        Ok(Self { url, _carrying: carrying })
-    }
-}
-
-/// Connects to a camera.
-pub(crate) async fn connect(host: Host<&str>, port: u16) -> Result<TcpStream, Failure> {
-    let connected = match host {
-        Host::Domain(name) => TcpStream::connect((name, port)).await,
-        Host::Ipv4(address) => TcpStream::connect((address, port)).await,
-        Host::Ipv6(address) => TcpStream::connect((address, port)).await,
-    };
-    connected.map_err(|error| {
-        tracing::debug!(%error, "the camera cannot be connected to");
-        Failure::Unreachable
-    })
-}
-
-fn handshake_failure(error: &io::Error) -> Failure {
+/// What a handshake that failed says of the camera.
+pub(crate) fn handshake_failure(error: &io::Error) -> Failure {
     tracing::debug!(%error, "the TLS handshake with the camera failed");
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {

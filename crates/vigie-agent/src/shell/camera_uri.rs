@@ -2,7 +2,7 @@
 //!
 //! The URI comes from a secret. Nothing here prints it, and its errors do not repeat it.
 
-use url::{Host, Url};
+use url::Url;
 use vigie_kvs::Sensitive;
 
 /// How a camera is reached. The secret holds nothing but a URI, so its scheme says it.
@@ -19,14 +19,10 @@ pub(crate) enum Wire {
 /// A camera's URI without its user information, and that user information decoded.
 pub(crate) struct CameraUri {
     pub(crate) wire: Wire,
-    /// Its scheme is `rtsp`, whatever [`CameraUri::wire`] is.
+    /// Its scheme is `rtsps` over TLS, and `rtsp` otherwise.
     pub(crate) url: Url,
     pub(crate) login: Option<Login>,
 }
-
-/// RFC 2326 section 3.2, and the port IANA has for `rtsps`.
-const PORT: u16 = 554;
-const TLS_PORT: u16 = 322;
 
 /// User and password as the camera knows them, percent-decoded (RFC 3986 section 2.1).
 pub(crate) struct Login {
@@ -45,7 +41,9 @@ impl CameraUri {
             _ => return None,
         };
         url.host()?;
-        url.set_scheme("rtsp").ok()?;
+        if wire == Wire::Udp {
+            url.set_scheme("rtsp").ok()?;
+        }
         let user = percent_decode(url.username());
         let password = url.password().map(percent_decode);
         url.set_password(None).ok()?;
@@ -55,10 +53,12 @@ impl CameraUri {
         Some(Self { wire, url, login })
     }
 
-    /// Where to connect.
-    pub(crate) fn address(&self) -> Option<(Host<&str>, u16)> {
-        let port = if self.wire == Wire::Tls { TLS_PORT } else { PORT };
-        Some((self.url.host()?, self.url.port().unwrap_or(port)))
+    /// Whether it has an `@` behind its host. Such paths are rare, and passwords with a `/`, `?` or `#` that were not
+    /// percent-encoded are not: then what is taken for the host is the user's name.
+    pub(crate) fn looks_split(&self) -> bool {
+        let has_at = |text: &str| text.contains('@');
+        let url = &self.url;
+        has_at(url.path()) || url.query().is_some_and(has_at) || url.fragment().is_some_and(has_at)
     }
 }
 
@@ -110,11 +110,20 @@ mod tests {
     fn the_scheme_says_how_the_camera_is_reached() {
         let wire = |text| {
             let uri = CameraUri::parse(text).unwrap();
-            (uri.wire, uri.url.as_str().to_owned(), uri.address().unwrap().1)
+            (uri.wire, uri.url.as_str().to_owned())
         };
-        assert_eq!(wire("rtsp://cam/1"), (Wire::Tcp, "rtsp://cam/1".to_owned(), 554));
-        assert_eq!(wire("rtspu://cam:8554/1"), (Wire::Udp, "rtsp://cam:8554/1".to_owned(), 8554));
-        assert_eq!(wire("RTSPS://b:c@cam/1"), (Wire::Tls, "rtsp://cam/1".to_owned(), 322));
+        assert_eq!(wire("rtsp://cam/1"), (Wire::Tcp, "rtsp://cam/1".to_owned()));
+        assert_eq!(wire("rtspu://cam:8554/1"), (Wire::Udp, "rtsp://cam:8554/1".to_owned()));
+        assert_eq!(wire("RTSPS://b:c@cam/1"), (Wire::Tls, "rtsps://cam/1".to_owned()));
+    }
+
+    #[test]
+    fn a_password_that_was_not_encoded_shows_behind_the_host() {
+        let looks_split = |text| CameraUri::parse(text).unwrap().looks_split();
+        assert!(looks_split("rtsp://admin:12/34@host/live"));
+        assert!(looks_split("rtsp://admin:12?34@host/live"));
+        assert!(looks_split("rtsp://admin:12#34@host/live"));
+        assert!(!looks_split("rtsp://admin:12%2F34@host/live?a=b"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use vigie_engine::clock::Clock;
 use vigie_store::StoreReader;
@@ -15,16 +15,16 @@ use vigie_store::disk::Disk;
 
 use crate::core::{Effect, Event, MediaSource, Session, UploadEvent};
 use crate::shell::api_client::ApiClient;
-use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
-use crate::shell::rtsp_source::RtspSource;
+use crate::shell::rtsp_source::{Cameras, RtspSource};
 use crate::shell::upload_pace::UploadPace;
 
 /// A source that runs.
 enum RunningSource {
-    Rtsp(AbortHandle),
+    /// Ends in order when this is dropped.
+    Rtsp { _running: oneshot::Sender<()> },
     /// Asked to stop between two batches.
     File(Arc<AtomicBool>),
 }
@@ -39,7 +39,7 @@ pub(crate) struct Executor {
     pub(crate) disk: Arc<dyn Disk>,
     /// Where cameras are read, see [`crate::shell::source_runtime`].
     pub(crate) source_runtime: Handle,
-    pub(crate) camera_tls: CameraTls,
+    pub(crate) cameras: Cameras,
 }
 
 impl Executor {
@@ -81,9 +81,8 @@ impl Executor {
                 running.sources.insert(session.number, self.open_source(session, source));
             }
             Effect::CloseSource { session } => match running.sources.remove(&session.number) {
-                Some(RunningSource::Rtsp(task)) => task.abort(),
                 Some(RunningSource::File(stop)) => stop.store(true, Ordering::Relaxed),
-                None => {}
+                Some(RunningSource::Rtsp { .. }) | None => {}
             },
             Effect::OpenUpload { session, start, document_header } => {
                 let (sender, orders) = mpsc::unbounded_channel();
@@ -127,11 +126,11 @@ impl Executor {
     fn open_source(&self, session: Session, source: MediaSource) -> RunningSource {
         let (core, clock) = (self.core.clone(), self.clock.clone());
         match source {
-            MediaSource::Rtsp { uri, probe } => {
-                let (tls, udp_runtime) = (self.camera_tls.clone(), Handle::current());
-                let source = RtspSource { session, uri, probe, core, clock, tls, udp_runtime };
-                let task = self.source_runtime.spawn(source.run());
-                RunningSource::Rtsp(task.abort_handle())
+            MediaSource::Rtsp { uri, seed } => {
+                let source = RtspSource { session, uri, seed, cameras: self.cameras.clone() };
+                let (running, stop) = oneshot::channel();
+                self.source_runtime.spawn(source.run(stop));
+                RunningSource::Rtsp { _running: running }
             }
             MediaSource::File { uri, ends_at, not_before, imports, newest } => {
                 let stopped = Arc::new(AtomicBool::new(false));
@@ -169,9 +168,8 @@ impl Drop for Running {
             task.abort();
         }
         for source in self.sources.values() {
-            match source {
-                RunningSource::Rtsp(task) => task.abort(),
-                RunningSource::File(stop) => stop.store(true, Ordering::Relaxed),
+            if let RunningSource::File(stop) = source {
+                stop.store(true, Ordering::Relaxed);
             }
         }
         for task in self.uploads.values().map(|(_, task)| task).chain(self.finishing.values()) {

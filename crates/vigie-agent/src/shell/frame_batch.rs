@@ -29,6 +29,16 @@ impl FrameBatch {
         Self::new(self.session.clone(), self.core.clone())
     }
 
+    /// Whose frames they are.
+    pub(crate) fn stream(&self) -> &str {
+        &self.session.stream
+    }
+
+    /// Whether nothing waits to be handed over.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// Adds a frame; `true` when the batch is full and wants [`FrameBatch::flush`].
     pub(crate) fn push(&mut self, frame: SourceFrame) -> bool {
         if self.frames.is_empty() {

@@ -3,6 +3,8 @@
 
 pub mod agent;
 pub mod api_client;
+mod camera_connection;
+mod camera_datagrams;
 pub mod camera_tls;
 mod camera_uri;
 mod core_thread;
@@ -11,9 +13,11 @@ mod executor;
 mod file_source;
 mod frame_batch;
 mod http;
+mod left_out;
 mod metrics;
 mod polling;
 mod put_media;
+mod read_pool;
 mod rtsp_source;
 mod source_runtime;
 mod status_server;

@@ -4,7 +4,39 @@
 
 use std::time::Duration;
 
+use vigie_rtsp::session::End;
+
+use crate::backoff;
 use crate::job_status::JobOutcome;
+
+/// Between logins with a password that the camera refused, the longest; half of it is by chance. At most five fall into half
+/// an hour, the fewest at which cameras were reported to lock an account.
+const REFUSED_LOGIN_WAIT: Duration = Duration::from_secs(900);
+
+/// Why a connection to a camera could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectCause {
+    /// The host's name has no address.
+    UnknownHost,
+    /// The host is there, and nothing listens on the port.
+    Refused,
+    /// Nothing answered in time.
+    NoAnswer,
+    /// There is no way to the host's network.
+    NoRoute,
+    /// Anything else: reset at once, out of sockets.
+    Other,
+}
+
+/// Where a camera was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraHost {
+    /// The host of the camera's address. Nothing else of the address is repeated: the port as well may be a part of a
+    /// password that was written with a slash in it.
+    pub name: String,
+    /// The address has an `@` behind its host: a part of the password may have been taken for the host.
+    pub looks_split: bool,
+}
 
 /// Why an attempt or a session failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,17 +55,16 @@ pub enum Failure {
     BadUri,
     /// `rtsps://`: the camera's certificate is not trusted.
     CertificateUntrusted,
-    /// RTSP 401 with the URI's user and password, or without any.
+    /// RTSP 401 to the URI's user and password.
     WrongPassword,
+    /// RTSP 401, and the URI has no user and password.
+    LoginWanted,
     /// What answers does not speak RTSP.
     NotACamera,
     /// RTSP 404.
     PathNotFound,
-    /// Another RTSP error status.
-    CameraRefused {
-        /// The status code.
-        status: u16,
-    },
+    /// The camera's session could not be opened, or ended, for another reason.
+    Camera(End),
     /// There is video, but of a codec that KVS does not take.
     UnsupportedCodec {
         /// The codec's name as the camera says it.
@@ -45,16 +76,23 @@ pub enum Failure {
     FileNotReadable,
     /// `FILE_URI`: neither MP4 nor Matroska, or damaged.
     FileNotMedia,
-    /// Refused, unreachable, timed out.
-    Unreachable,
+    /// No connection to the camera.
+    Unreachable {
+        /// Where.
+        host: CameraHost,
+        /// Why.
+        cause: ConnectCause,
+    },
+    /// The camera was connected to and did not get as far as playing in time.
+    NotOpened,
     /// No frame for [`super::STALL_AFTER`].
     Stalled,
     /// The camera ended the session.
     Ended,
     /// The session ended over a pause of the hub itself.
     HubPaused,
-    /// The camera broke RTSP or RTP.
-    ProtocolError,
+    /// The program itself failed over what this camera sent; other cameras are not touched.
+    Internal,
     /// No space left on the hub's disk.
     DiskFull,
     /// The hub's disk failed otherwise.
@@ -72,19 +110,27 @@ impl Failure {
             | Self::BadUri
             | Self::CertificateUntrusted
             | Self::WrongPassword
+            | Self::LoginWanted
             | Self::NotACamera
             | Self::PathNotFound
             | Self::UnsupportedCodec { .. }
             | Self::NoVideoTrack
             | Self::FileNotReadable
             | Self::FileNotMedia => JobOutcome::UserError,
+            Self::Camera(end) => outcome_of(end),
+            Self::Unreachable { host, cause } => {
+                if *cause == ConnectCause::UnknownHost || host.looks_split {
+                    JobOutcome::UserError
+                } else {
+                    JobOutcome::SystemError
+                }
+            }
             Self::SecretUnreachable
-            | Self::CameraRefused { .. }
-            | Self::Unreachable
+            | Self::NotOpened
             | Self::Stalled
             | Self::Ended
             | Self::HubPaused
-            | Self::ProtocolError
+            | Self::Internal
             | Self::DiskFull
             | Self::DiskError => JobOutcome::SystemError,
         }
@@ -137,6 +183,10 @@ impl Failure {
                 "the camera refuses the user name or password in the secret's MediaURI; correct the secret, or the \
                  account on the camera"
             }
+            Self::LoginWanted => {
+                "the camera asks for a user name and password, and the secret's MediaURI has none; write \
+                 rtsp://USER:PASSWORD@HOST/…"
+            }
             Self::NotACamera => {
                 "what answers at the host and port of the secret's MediaURI does not speak RTSP; correct the host and \
                  port"
@@ -154,18 +204,17 @@ impl Failure {
             Self::FileNotMedia => {
                 "the file of the secret's MediaURI is not a whole MP4 or Matroska file; replace it"
             }
-            Self::Unreachable => {
-                "the camera does not answer; check its power, its network and the host and port in the secret's \
-                 MediaURI; trying again"
+            Self::Unreachable { host, cause } => return unreachable(host, *cause),
+            Self::NotOpened => {
+                "the camera was connected to and sent no video within 20 s; check its load and its network; trying again"
             }
             Self::Stalled => "the camera stopped sending frames for 10 s; connecting again",
             Self::Ended => "the camera ended the session; connecting again",
             Self::HubPaused => {
                 "the hub itself stood still for a while and the camera's session ended over it; connecting again"
             }
-            Self::ProtocolError => {
-                "the camera sent something that is not valid RTSP or RTP; connecting again; if it goes on, update the \
-                 camera's firmware"
+            Self::Internal => {
+                "the agent failed over what the camera sent; connecting again; please report what the agent's log says"
             }
             Self::DiskFull => {
                 "the hub's disk is full; free space on it, or lower MaxLocalMediaSizeInMB or EdgeRetentionInHours"
@@ -173,12 +222,7 @@ impl Failure {
             Self::DiskError => {
                 "the hub's disk could not be written; check the disk and the agent's log"
             }
-            Self::CameraRefused { status } => {
-                return format!(
-                    "the camera refuses the stream with RTSP status {status}; check whether it allows one more viewer, \
-                     or restart it; trying again"
-                );
-            }
+            Self::Camera(end) => return format!("{end}; {}", advice(end)),
             Self::UnsupportedCodec { codec } => {
                 // The name comes from the camera: only its first plain characters are repeated.
                 let is_plain = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
@@ -191,17 +235,123 @@ impl Failure {
         fixed.to_owned()
     }
 
+    /// The first wait behind a failure of this kind; the next are twice as long each, up to [`Failure::longest_wait`].
+    pub(super) fn first_wait(&self) -> Duration {
+        if *self == Self::WrongPassword { REFUSED_LOGIN_WAIT } else { backoff::FIRST }
+    }
+
     /// The longest wait between attempts. A camera that is off or rebooting costs one packet an attempt, so it is tried
     /// every second and recording is back within two seconds of its return, and so is one that says it is not ready;
-    /// one that answers and refuses is left alone for longer, since cameras lock accounts that knock too often.
+    /// one that answers and refuses is left alone for longer.
     pub(super) fn longest_wait(&self) -> Duration {
         match self {
-            Self::Unreachable | Self::Stalled | Self::Ended | Self::HubPaused => {
-                Duration::from_secs(1)
-            }
-            Self::CameraRefused { status: 500.. } => Duration::from_secs(2),
+            Self::Unreachable { cause: ConnectCause::UnknownHost, .. } => Duration::from_secs(5),
+            Self::Unreachable { .. }
+            | Self::NotOpened
+            | Self::Stalled
+            | Self::Ended
+            | Self::HubPaused => Duration::from_secs(1),
+            Self::Camera(
+                End::Refused { status: 500.., .. }
+                | End::ClosedByCamera { .. }
+                | End::NoAnswer { .. },
+            ) => Duration::from_secs(2),
+            Self::WrongPassword => REFUSED_LOGIN_WAIT,
             _ => Duration::from_secs(60),
         }
+    }
+
+    /// Whether another user or password may mend it: another secret ends the wait.
+    pub fn is_of_login(&self) -> bool {
+        matches!(self, Self::WrongPassword | Self::LoginWanted)
+    }
+
+    /// Whether a session that was open can end in this way because the hub itself stood still.
+    pub(super) fn may_come_of_a_pause(&self) -> bool {
+        matches!(self, Self::Ended | Self::Stalled | Self::NotOpened | Self::Camera(_))
+    }
+}
+
+impl From<End> for Failure {
+    fn from(end: End) -> Self {
+        match end {
+            End::WrongPassword => Self::WrongPassword,
+            End::LoginWanted { .. } => Self::LoginWanted,
+            End::NotRtsp { .. } => Self::NotACamera,
+            End::NoVideo => Self::NoVideoTrack,
+            End::UnsupportedCodec { codec } => Self::UnsupportedCodec { codec },
+            End::Refused { status: 404 | 410, .. } => Self::PathNotFound,
+            End::Closed | End::EndedByCamera | End::SentAway => Self::Ended,
+            end => Self::Camera(end),
+        }
+    }
+}
+
+fn outcome_of(end: &End) -> JobOutcome {
+    match end {
+        End::AuthenticationUnsupported { .. }
+        | End::Forbidden { .. }
+        | End::TooManyRedirects
+        | End::UnreadableRedirect { .. }
+        | End::UnusableTransport { .. }
+        | End::UnusableControl { .. } => JobOutcome::UserError,
+        _ => JobOutcome::SystemError,
+    }
+}
+
+/// What to do about the end of a camera's session, behind the sentence that says it.
+fn advice(end: &End) -> &'static str {
+    match end {
+        End::AuthenticationUnsupported { .. } => {
+            "set the camera to Digest authentication with MD5 or SHA-256, or to Basic"
+        }
+        End::Forbidden { .. } => "allow this user to view the stream on the camera",
+        End::Refused { status: 461, .. } | End::UnusableTransport { .. } => {
+            "set the camera to unicast RTP over RTSP (TCP) or UDP"
+        }
+        End::Refused { .. } => {
+            "check whether it allows one more viewer, or restart it; trying again"
+        }
+        End::ClosedByCamera { .. } => {
+            "check whether it allows one more viewer; trying again"
+        }
+        End::NoAnswer { .. } => "check the camera's load and its network; trying again",
+        End::TooManyRedirects | End::UnreadableRedirect { .. } => {
+            "write the address where the camera's stream is into the secret's MediaURI"
+        }
+        End::NoUdpPorts => "free ports, or have the camera send over TCP (an rtsp:// URI); trying again",
+        _ => "trying again; if it goes on, update the camera's firmware",
+    }
+}
+
+fn unreachable(host: &CameraHost, cause: ConnectCause) -> String {
+    if host.looks_split {
+        return "no camera answers at the host of the secret's MediaURI, which has an @ behind its host: if the \
+                password has a /, ? or # in it, percent-encode it (%2F, %3F, %23)"
+            .to_owned();
+    }
+    // Names come from the secret: only what a host's name consists of is repeated.
+    let is_plain = |c: &char| c.is_alphanumeric() || "-._:[]".contains(*c);
+    let name: String = host.name.chars().filter(is_plain).take(253).collect();
+    match cause {
+        ConnectCause::UnknownHost => format!(
+            "the camera's host {name} is not known to the hub's name service; correct the secret's MediaURI or the hub's \
+             DNS; trying again"
+        ),
+        ConnectCause::Refused => format!(
+            "the camera at {name} refuses connections; check that it serves RTSP on the port of the secret's MediaURI; \
+             trying again"
+        ),
+        ConnectCause::NoAnswer => format!(
+            "the camera at {name} does not answer; check its power, its network and the host in the secret's MediaURI; \
+             trying again"
+        ),
+        ConnectCause::NoRoute => format!(
+            "the hub has no way to the camera at {name}; check the camera's power and the hub's network; trying again"
+        ),
+        ConnectCause::Other => format!(
+            "the camera at {name} cannot be connected to; the agent's log says why; trying again"
+        ),
     }
 }
 

@@ -370,7 +370,7 @@ impl World {
             self.deliver_after(batch_interval(), batch);
             SourceEvent::Opened { tracks: SimCamera::tracks() }
         } else {
-            SourceEvent::Failed(recorder::Failure::Unreachable)
+            SourceEvent::Failed(recorder::Failure::Ended)
         };
         self.tell_hub(Duration::from_millis(50), Event::Source { session, event });
     }

@@ -63,7 +63,7 @@ fn a_gap_has_its_reasons_in_their_order() {
     };
     bench.play(&session, 10);
     let now = bench.now;
-    bench.source(&session, SourceEvent::Failed(vigie_engine::recorder::Failure::Unreachable));
+    bench.source(&session, SourceEvent::Failed(vigie_engine::recorder::Failure::Ended));
     bench.seconds(3);
     // The window closes while the camera is away.
     let mut closed = edge_config();

@@ -1,6 +1,6 @@
 //! From a camera's frames to fragments in the store.
 
-use vigie_engine::recorder::Failure;
+use vigie_engine::recorder::{CameraHost, ConnectCause, Failure};
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits, fragment_frames};
 
@@ -141,7 +141,12 @@ fn failures_of_the_camera_are_said_in_a_sentence_and_tried_again() {
         "USER_ERROR",
         "H.264 or H.265",
     );
-    check_failure(Failure::Unreachable, "SYSTEM_ERROR", "does not answer");
+    let host = CameraHost { name: "cam.local".to_owned(), looks_split: false };
+    check_failure(
+        Failure::Unreachable { host, cause: ConnectCause::NoAnswer },
+        "SYSTEM_ERROR",
+        "cam.local does not answer",
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn uploaded_media_leaves_once_nothing_more_is_added_to_its_file() {
     bench.configure(vec![configuration(1, edge_config())]);
     let camera = bench.camera_opens();
     bench.play(&camera, 4);
-    bench.source(&camera, SourceEvent::Failed(vigie_engine::recorder::Failure::Unreachable));
+    bench.source(&camera, SourceEvent::Failed(vigie_engine::recorder::Failure::Ended));
     bench.seconds(1);
     let upload = bench.upload_reconciles(&[]);
     let sent = bench.sent();
@@ -112,7 +112,7 @@ fn media_that_is_too_old_goes_uploaded_or_not_and_the_loss_is_counted() {
     bench.configure(vec![configuration(1, config)]);
     let camera = bench.camera_opens();
     bench.play(&camera, 4);
-    bench.source(&camera, SourceEvent::Failed(vigie_engine::recorder::Failure::Unreachable));
+    bench.source(&camera, SourceEvent::Failed(vigie_engine::recorder::Failure::Ended));
     bench.seconds(3500);
     assert_eq!(bench.fragments().len(), 4);
     bench.seconds(120);

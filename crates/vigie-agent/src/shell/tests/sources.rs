@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use vigie_camera::{Camera, CameraConfig, Credentials, Media};
-use vigie_engine::recorder::Failure;
+use vigie_engine::recorder::{CameraHost, ConnectCause, Failure};
 use vigie_kvs::Sensitive;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_media::Track;
@@ -19,7 +20,8 @@ use crate::core::{FrameTime, Imports, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
-use crate::shell::rtsp_source::RtspSource;
+use crate::shell::read_pool::ReadPool;
+use crate::shell::rtsp_source::{Cameras, RtspSource};
 
 pub(super) fn media_uri(uri: &str) -> MediaUri {
     let secret = Sensitive::new(format!(r#"{{"MediaURI":"{uri}"}}"#));
@@ -42,15 +44,29 @@ pub(super) fn frames_of(name: &str) -> (Vec<Track>, BTreeMap<u64, Vec<Bytes>>) {
 
 /// A source that reads this URI.
 pub(super) fn source(uri: MediaUri, core: CoreHandle) -> RtspSource {
+    source_by(uri, core, CameraTls::open(None, &OsDisk).unwrap())
+}
+
+/// The same with certificates of its own.
+pub(super) fn source_by(uri: MediaUri, core: CoreHandle, tls: CameraTls) -> RtspSource {
     RtspSource {
         session: session(1),
         uri,
-        probe: false,
-        core,
-        clock: clock(),
-        tls: CameraTls::open(None, &OsDisk).unwrap(),
-        udp_runtime: tokio::runtime::Handle::current(),
+        seed: [7; 16],
+        cameras: Cameras {
+            core,
+            clock: clock(),
+            tls,
+            pool: Arc::new(ReadPool::default()),
+            datagram_runtime: tokio::runtime::Handle::current(),
+        },
     }
+}
+
+/// Runs a source until its task is aborted.
+pub(super) async fn run(source: RtspSource) {
+    let (_running, stop) = oneshot::channel();
+    source.run(stop).await;
 }
 
 async fn camera(name: &str, login: Option<(&str, &str)>) -> Camera {
@@ -89,7 +105,7 @@ async fn record_camera(name: &str) {
     let camera = camera(name, None).await;
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&camera.url(0));
-    let running = tokio::spawn(source(uri, core).run());
+    let running = tokio::spawn(run(source(uri, core)));
     let pictures = file_frames[&1].len();
     let (tracks, frames) = collect(&mut messages, 2 * pictures).await;
     running.abort();
@@ -145,7 +161,7 @@ async fn h265_of_a_camera_arrives_byte_for_byte() {
 /// How a source on this URI ends before it opened.
 async fn failure(uri: &str) -> Failure {
     let (core, mut messages) = CoreHandle::for_test();
-    tokio::spawn(source(media_uri(uri), core).run());
+    tokio::spawn(run(source(media_uri(uri), core)));
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => failure,
         other => panic!("{other:?}"),
@@ -158,7 +174,7 @@ async fn a_password_is_percent_decoded_and_a_wrong_one_is_said() {
     let address = camera.local_addr();
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&format!("rtsp://admin:p%40ss%2Fword@{address}/cam0"));
-    let running = tokio::spawn(source(uri, core).run());
+    let running = tokio::spawn(run(source(uri, core)));
     let (tracks, _) = collect(&mut messages, 1).await;
     assert_eq!(tracks.len(), 1);
     running.abort();
@@ -166,7 +182,7 @@ async fn a_password_is_percent_decoded_and_a_wrong_one_is_said() {
         failure(&format!("rtsp://admin:wrong@{address}/cam0")).await,
         Failure::WrongPassword
     );
-    assert_eq!(failure(&format!("rtsp://{address}/cam0")).await, Failure::WrongPassword);
+    assert_eq!(failure(&format!("rtsp://{address}/cam0")).await, Failure::LoginWanted);
 }
 
 #[tokio::test]
@@ -176,7 +192,22 @@ async fn what_is_no_camera_is_told_from_what_is_not_there() {
         failure(&format!("rtsp://{}/cam7", camera.local_addr())).await,
         Failure::PathNotFound
     );
-    assert_eq!(failure("rtsp://127.0.0.1:1/cam0").await, Failure::Unreachable);
+    let unreachable = |name: &str, cause, looks_split| {
+        let host = CameraHost { name: name.to_owned(), looks_split };
+        Failure::Unreachable { host, cause }
+    };
+    assert_eq!(
+        failure("rtsp://127.0.0.1:1/cam0").await,
+        unreachable("127.0.0.1", ConnectCause::Refused, false)
+    );
+    assert_eq!(
+        failure("rtsp://no-such-host.invalid/cam0").await,
+        unreachable("no-such-host.invalid", ConnectCause::UnknownHost, false)
+    );
+    assert_eq!(
+        failure("rtsp://127.0.0.1:1/live@host").await,
+        unreachable("127.0.0.1", ConnectCause::Refused, true)
+    );
     let web = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = web.local_addr().unwrap();
     let serving = tokio::spawn(async move {
@@ -193,7 +224,7 @@ async fn what_is_no_camera_is_told_from_what_is_not_there() {
 async fn a_camera_that_goes_away_ends_the_session() {
     let camera = camera("h265.mp4", None).await;
     let (core, mut messages) = CoreHandle::for_test();
-    tokio::spawn(source(media_uri(&camera.url(0)), core).run());
+    tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     collect(&mut messages, 1).await;
     camera.disconnect_all();
     let ended = async {

@@ -12,12 +12,11 @@ use vigie_engine::recorder::Failure;
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
-use super::sources::{collect, frames_of, media_uri, source};
+use super::sources::{collect, frames_of, media_uri, run, source, source_by};
 use super::*;
 use crate::core::{FrameTime, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
-use crate::shell::rtsp_source::RtspSource;
 
 async fn camera(change: impl FnOnce(&mut CameraConfig)) -> Camera {
     let media = Media::open(&fixture("h264_aac.mp4")).await.unwrap();
@@ -49,7 +48,7 @@ async fn a_camera_is_read_over_udp_byte_for_byte() {
     let camera = camera(|_| {}).await;
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&camera.url(0).replace("rtsp:", "rtspu:"));
-    let running = tokio::spawn(source(uri, core).run());
+    let running = tokio::spawn(run(source(uri, core)));
     let (tracks, frames) = collect(&mut messages, 40).await;
     running.abort();
     assert_eq!(tracks.len(), 2);
@@ -60,7 +59,7 @@ async fn a_camera_is_read_over_udp_byte_for_byte() {
 async fn a_camera_that_refuses_tcp_is_read_over_udp() {
     let camera = camera(|config| config.udp_only = true).await;
     let (core, mut messages) = CoreHandle::for_test();
-    let running = tokio::spawn(source(media_uri(&camera.url(0)), core).run());
+    let running = tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     let (_, frames) = collect(&mut messages, 10).await;
     running.abort();
     assert_frames_of_the_file(&frames);
@@ -71,7 +70,7 @@ async fn lost_packets_are_counted_before_the_frame_that_follows_them() {
     let camera = camera(|config| config.lose_every = 20).await;
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&camera.url(0).replace("rtsp:", "rtspu:"));
-    let running = tokio::spawn(source(uri, core).run());
+    let running = tokio::spawn(run(source(uri, core)));
     let mut lost = 0;
     while lost < 3 {
         match next(&mut messages).await {
@@ -136,7 +135,7 @@ impl TlsCamera {
     async fn record_by(&self, host: &str, tls: CameraTls) -> Result<Vec<SourceFrame>, Failure> {
         let (core, mut messages) = CoreHandle::for_test();
         let uri = media_uri(&format!("rtsps://{host}:{}/cam0", self.port));
-        let running = tokio::spawn(RtspSource { tls, ..source(uri, core) }.run());
+        let running = tokio::spawn(run(source_by(uri, core, tls)));
         let first = next(&mut messages).await;
         if let Event::Source { event: SourceEvent::Failed(failure), .. } = first {
             return Err(failure);
@@ -201,7 +200,7 @@ async fn what_speaks_no_tls_is_said() {
         stream
     });
     let (core, mut messages) = CoreHandle::for_test();
-    tokio::spawn(source(media_uri(&format!("rtsps://{address}/cam0")), core).run());
+    tokio::spawn(run(source(media_uri(&format!("rtsps://{address}/cam0")), core)));
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => {
             assert_eq!(failure, Failure::NotACamera);
@@ -239,7 +238,7 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
     }
     let (core, mut messages) = CoreHandle::for_test();
     let uri = media_uri(&format!("rtsp://{address}/cam0"));
-    let running = tokio::spawn(RtspSource { probe: true, ..source(uri, core) }.run());
+    let running = tokio::spawn(run(source(uri, core)));
     // It asks again and again, and never for anything but a connection.
     let said = tokio::time::timeout(Duration::from_millis(1200), messages.recv()).await;
     assert!(said.is_err(), "gave up at once");
@@ -284,7 +283,7 @@ async fn rtp_time_that_wraps_goes_on() {
     // A second before 32 bits of 90 kHz are used up.
     let camera = camera(|config| config.rtp_time_start = Some(u32::MAX - 90_000)).await;
     let (core, mut messages) = CoreHandle::for_test();
-    let running = tokio::spawn(source(media_uri(&camera.url(0)), core).run());
+    let running = tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     let (_, frames) = collect(&mut messages, 100).await;
     running.abort();
     let times =

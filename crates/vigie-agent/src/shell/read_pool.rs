@@ -1,0 +1,117 @@
+//! Memory that cameras' connections are read into: shared by all that one thread reads, and used again.
+//!
+//! What a read brings is a slice of a block, and so is each part of a frame, until it is written to the disk. A block is
+//! filled by one camera after another, so that memory is taken by what came and not by how many cameras there are. When
+//! nothing refers to a block any more, it is filled again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 256 * 1024;
+/// A read that finds less room begins a new block: 50 ms of 10 Mbit/s fit, so that one read takes all there is.
+const READ_BYTES_MIN: usize = 64 * 1024;
+/// Blocks that are remembered while slices of them are in use; beyond, they go back to the allocator.
+const BLOCKS_MAX: usize = 64;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct ReadPool {
+    blocks: Mutex<Blocks>,
+}
+
+#[derive(Debug, Default)]
+struct Blocks {
+    /// Being filled; empty, with what is left of the block as its capacity.
+    current: BytesMut,
+    /// Filled, the oldest first.
+    filled: VecDeque<BytesMut>,
+}
+
+impl ReadPool {
+    /// Reads once what is there; empty at the end of the connection.
+    pub(crate) fn poll_read(
+        &self,
+        connection: &mut (impl AsyncRead + Unpin),
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Bytes>> {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = blocks.with_room();
+        // Polled once and dropped: it keeps nothing of its own, so nothing that was read can be lost.
+        match pin!(connection.read_buf(current)).poll(context) {
+            Poll::Ready(Ok(count)) => Poll::Ready(Ok(current.split_to(count).freeze())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Blocks {
+    fn with_room(&mut self) -> &mut BytesMut {
+        if self.current.capacity() < READ_BYTES_MIN {
+            let mut next = match self.filled.pop_front() {
+                Some(mut oldest) if oldest.try_reclaim(BLOCK_BYTES) => oldest,
+                Some(oldest) if self.filled.len() + 2 < BLOCKS_MAX => {
+                    self.filled.push_front(oldest);
+                    BytesMut::with_capacity(BLOCK_BYTES)
+                }
+                _ => BytesMut::with_capacity(BLOCK_BYTES),
+            };
+            std::mem::swap(&mut self.current, &mut next);
+            if next.capacity() > 0 {
+                self.filled.push_back(next);
+            }
+        }
+        &mut self.current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn read(pool: &ReadPool, mut from: &[u8]) -> Bytes {
+        poll_fn(|context| pool.poll_read(&mut from, context)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_read_is_whole_and_blocks_are_used_again_when_nobody_needs_them() {
+        let pool = ReadPool::default();
+        let sent: Vec<u8> = (0..60_000u32).map(|number| number as u8).collect();
+        let mut addresses = std::collections::BTreeSet::new();
+        let mut kept = VecDeque::new();
+        for _ in 0..1_000 {
+            let came = read(&pool, &sent).await;
+            assert_eq!(came, sent);
+            addresses.insert(came.as_ptr() as usize);
+            kept.push_back(came);
+            // Some half a megabyte is in use at a time.
+            if kept.len() > 8 {
+                kept.pop_front();
+            }
+        }
+        // Four reads a block: the same few blocks all the time.
+        assert!(addresses.len() <= 32, "{} places", addresses.len());
+        assert!(read(&pool, &[]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_for_long_bounds_what_is_remembered_and_not_what_is_read() {
+        let pool = ReadPool::default();
+        let sent = vec![7; 200_000];
+        let mut kept = Vec::new();
+        for _ in 0..3 * BLOCKS_MAX {
+            kept.push(read(&pool, &sent).await);
+        }
+        assert!(kept.iter().all(|came| *came == sent));
+        assert!(pool.blocks.lock().unwrap().filled.len() <= BLOCKS_MAX);
+    }
+}
