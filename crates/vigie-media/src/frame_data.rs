@@ -65,6 +65,15 @@ impl From<Bytes> for FrameData {
     }
 }
 
+/// Without copying.
+impl From<Vec<Bytes>> for FrameData {
+    fn from(mut parts: Vec<Bytes>) -> Self {
+        parts.retain(|part| !part.is_empty());
+        let len = parts.iter().map(Bytes::len).sum();
+        Self { parts, len }
+    }
+}
+
 /// By what the bytes are, however they are parted.
 impl PartialEq for FrameData {
     fn eq(&self, other: &Self) -> bool {
@@ -85,6 +94,10 @@ mod tests {
         for part in ["ab", "", "c"] {
             parted.push(Bytes::from_static(part.as_bytes()));
         }
+        let parts = ["a", "", "bc"].map(|part| Bytes::from_static(part.as_bytes()));
+        let from_parts = FrameData::from(Vec::from(parts));
+        assert_eq!((from_parts.len(), from_parts.parts().len()), (3, 2));
+        assert_eq!(from_parts, parted);
         assert_eq!(parted.len(), 3);
         assert_eq!(parted.parts().len(), 2);
         assert_eq!(parted.to_bytes(), Bytes::from_static(b"abc"));

@@ -12,6 +12,8 @@ pub mod codec_id {
     pub const AAC: &str = "A_AAC";
     /// Audio described by a `WAVEFORMATEX` CodecPrivate: G.711 A-law (tag 6) and µ-law (tag 7).
     pub const MS_ACM: &str = "A_MS/ACM";
+    /// Opus, one packet a frame, OpusHead as CodecPrivate.
+    pub const OPUS: &str = "A_OPUS";
 }
 
 /// Matroska `TrackType`.
@@ -36,7 +38,7 @@ pub struct Track {
     pub name: String,
     /// Matroska `CodecID`, see [`codec_id`].
     pub codec_id: String,
-    /// Matroska `CodecPrivate`: avcC, hvcC, AudioSpecificConfig or WAVEFORMATEX; empty when absent.
+    /// Matroska `CodecPrivate`: avcC, hvcC, AudioSpecificConfig, WAVEFORMATEX or OpusHead; empty when absent.
     pub codec_private: Bytes,
     /// Present for video tracks.
     pub video: Option<VideoSettings>,

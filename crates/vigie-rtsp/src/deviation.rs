@@ -12,10 +12,20 @@ pub enum Deviation {
     LateRtpPacket,
     /// An RTCP packet that cannot be read; it is dropped.
     BadRtcpPacket,
-    /// The marker bit is set where no access unit ends, or not set where one does.
+    /// The marker bit is set where no access unit ends, or not set where one does. Said once a session.
     Marker,
     /// The packets' SSRC changed.
     SsrcChanged,
+    /// An RTP packet of another payload type than the medium's; it is dropped.
+    OtherPayloadType,
+    /// An access unit that is larger than any camera's; it is dropped.
+    AccessUnitTooLarge,
+    /// A picture before the first parameter sets, with which nothing can be done; it is dropped.
+    NoParameterSets,
+    /// A parameter set that cannot be read; the former stays in force.
+    BadParameterSet,
+    /// Several NAL units in the place of one, with start codes between them.
+    StartCodes,
 }
 
 impl Deviation {
@@ -28,6 +38,11 @@ impl Deviation {
             Self::BadRtcpPacket => "bad_rtcp_packet",
             Self::Marker => "marker",
             Self::SsrcChanged => "ssrc_changed",
+            Self::OtherPayloadType => "other_payload_type",
+            Self::AccessUnitTooLarge => "access_unit_too_large",
+            Self::NoParameterSets => "no_parameter_sets",
+            Self::BadParameterSet => "bad_parameter_set",
+            Self::StartCodes => "start_codes",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h264_reader::nal::sps::{ChromaFormat, SeqParameterSet};
-use h264_reader::rbsp::{BitReader, ByteReader};
+use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader, Integer, Primitive};
 
 use super::{CodecError, nal, picture_sets, put_units, take_units};
 use crate::{Track, TrackKind, VideoSettings, codec_id};
@@ -123,9 +123,81 @@ impl AvcConfig {
 
     fn parsed_sps(&self) -> Result<SeqParameterSet, CodecError> {
         let sps = self.sps.first().ok_or(CodecError::Truncated("the avcC"))?;
-        let bits = BitReader::new(ByteReader::skipping_h264_header(&sps[..]));
-        SeqParameterSet::from_bits(bits)
-            .map_err(|_| CodecError::Invalid("the H.264 sequence parameter set cannot be read"))
+        parse_sps(sps)
+    }
+}
+
+/// Reads a sequence parameter set, whatever stands behind it: cameras were seen to send bytes after its end.
+pub(super) fn parse_sps(sps: &[u8]) -> Result<SeqParameterSet, CodecError> {
+    let bits = BitReader::new(ByteReader::skipping_h264_header(sps));
+    SeqParameterSet::from_bits(UpToTheEnd(bits))
+        .map_err(|_| CodecError::Invalid("the H.264 sequence parameter set cannot be read"))
+}
+
+/// What an H.264 sequence parameter set is told apart by, its id; an error when it gives no picture.
+pub fn sps_id(sps: &Bytes) -> Result<u32, CodecError> {
+    let config = AvcConfig::new(vec![sps.clone()], Vec::new())?;
+    config.dimensions()?;
+    config.to_avcc()?;
+    Ok(config.parsed_sps()?.seq_parameter_set_id.id().into())
+}
+
+/// Reads bits and does not mind what is left.
+struct UpToTheEnd<R>(R);
+
+impl<R: BitRead> BitRead for UpToTheEnd<R> {
+    fn read_ue(&mut self, name: &'static str) -> Result<u32, BitReaderError> {
+        self.0.read_ue(name)
+    }
+
+    fn read_se(&mut self, name: &'static str) -> Result<i32, BitReaderError> {
+        self.0.read_se(name)
+    }
+
+    fn read_bit(&mut self, name: &'static str) -> Result<bool, BitReaderError> {
+        self.0.read_bit(name)
+    }
+
+    fn read<const BITS: u32, I: Integer>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<I, BitReaderError> {
+        self.0.read::<BITS, I>(name)
+    }
+
+    fn read_var<I: Integer>(
+        &mut self,
+        bit_count: u32,
+        name: &'static str,
+    ) -> Result<I, BitReaderError> {
+        self.0.read_var(bit_count, name)
+    }
+
+    fn read_to<V: Primitive>(&mut self, name: &'static str) -> Result<V, BitReaderError> {
+        self.0.read_to(name)
+    }
+
+    fn skip(&mut self, bit_count: u32, name: &'static str) -> Result<(), BitReaderError> {
+        self.0.skip(bit_count, name)
+    }
+
+    fn byte_aligned(&self) -> bool {
+        self.0.byte_aligned()
+    }
+
+    fn has_more_rbsp_data(&mut self, name: &'static str) -> Result<bool, BitReaderError> {
+        self.0.has_more_rbsp_data(name)
+    }
+
+    fn finish_rbsp(self) -> Result<(), BitReaderError> {
+        match self.0.finish_rbsp() {
+            Err(BitReaderError::RemainingData) => Ok(()),
+            finished => finished,
+        }
+    }
+
+    fn finish_sei_payload(self) -> Result<(), BitReaderError> {
+        self.0.finish_sei_payload()
     }
 }
 
@@ -201,6 +273,15 @@ mod tests {
         let track = track(1, "video", &config).unwrap();
         assert_eq!(track.codec_private, hex(KVSSINK));
         assert_eq!(track.video.map(|video| video.width_pixels), Some(640));
+    }
+
+    #[test]
+    fn a_parameter_set_with_bytes_behind_its_end_reads() {
+        // One byte too many behind the trailing bits, as a camera was seen to send.
+        let sps = "674d001e9a6602802d 08 00 00 03 00 08 00 00 03 01 90 20 80";
+        let sps = Bytes::from([hex(KVSSINK)[8..36].to_vec(), hex(sps)[..1].to_vec()].concat());
+        assert_eq!(sps_id(&sps), Ok(0));
+        assert!(sps_id(&sps.slice(..8)).is_err());
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct HevcConfig {
 /// What is read of a sequence parameter set (ITU-T H.265 §7.3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ParsedSps {
+    id: u32,
     profile: ProfileTierLevel,
     temporal_layers: u8,
     temporal_id_nested: bool,
@@ -155,7 +156,7 @@ impl ParsedSps {
         }
         let temporal_id_nested = bits.flag()?;
         let profile = ProfileTierLevel::parse(bits, sub_layers)?;
-        bits.ue()?;
+        let id = bits.ue()?;
         let chroma_format_idc = bits.ue()?;
         if chroma_format_idc > 3 {
             return Err(CodecError::Invalid("the H.265 chroma format is unknown"));
@@ -179,6 +180,7 @@ impl ParsedSps {
         };
         let [left, right, top, bottom] = window;
         Ok(Self {
+            id,
             profile,
             temporal_layers: sub_layers as u8 + 1,
             temporal_id_nested,
@@ -240,6 +242,35 @@ impl ProfileTierLevel {
     }
 }
 
+/// What an H.265 sequence parameter set is told apart by, its id; an error when it gives no picture.
+pub fn sps_id(sps: &[u8]) -> Result<u32, CodecError> {
+    const ID_MAX: u32 = 15;
+    let id = ParsedSps::parse(sps)?.id;
+    match id <= ID_MAX {
+        true => Ok(id),
+        false => {
+            Err(CodecError::Invalid("the H.265 sequence parameter set has a greater id than 15"))
+        }
+    }
+}
+
+/// What an H.265 video parameter set is told apart by, its id.
+pub fn vps_id(vps: &[u8]) -> Option<u32> {
+    let &[header, _, id, ..] = vps else { return None };
+    (nal_type(header) == NAL_VPS).then_some(u32::from(id >> 4))
+}
+
+/// `slice_pic_parameter_set_id` of the beginning of a slice.
+pub fn picture_set_id(slice: &[u8]) -> Option<u32> {
+    let header = nal_type(*slice.first()?);
+    let mut bits = BitReader::new(slice.get(2..)?, "the H.265 slice header");
+    bits.flag().ok()?;
+    if (16..=23).contains(&header) {
+        bits.flag().ok()?;
+    }
+    bits.ue().ok()
+}
+
 /// A Matroska track of this configuration.
 pub fn track(number: u64, name: &str, config: &HevcConfig) -> Track {
     Track {
@@ -292,6 +323,19 @@ mod tests {
         let expect = VideoSettings { width_pixels: 640, height_pixels: 360 };
         assert_eq!(config().dimensions(), expect);
         assert_eq!(config().codec_string(), "hvc1.1.6.L150");
+    }
+
+    #[test]
+    fn parameter_sets_and_slices_tell_their_ids() {
+        assert_eq!(sps_id(&hex(SPS)), Ok(0));
+        assert_eq!(vps_id(&hex(VPS)), Some(0));
+        assert_eq!(crate::codec::picture_sets::ids(&hex(PPS), 2), Some((0, 0)));
+        assert!(sps_id(&hex(PPS)).is_err());
+        assert_eq!(vps_id(&hex(PPS)), None);
+        // first_slice_segment_in_pic_flag, of the key picture no_output_of_prior_pics_flag, then 1 as 010.
+        assert_eq!(picture_set_id(&[1 << 1, 1, 0b1010_0000]), Some(1));
+        assert_eq!(picture_set_id(&[19 << 1, 1, 0b1001_0000]), Some(1));
+        assert_eq!(picture_set_id(&[19 << 1, 1]), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Codec parameter sets: what a decoder has to be told before the first frame.
 //!
-//! Parses and builds the out-of-band configuration of the four codecs that Vigie carries, and finds NAL units.
+//! Parses and builds the out-of-band configuration of the codecs that Vigie carries, and finds NAL units.
 //! Never decodes a picture or a sample.
 
 pub mod aac;
@@ -8,9 +8,12 @@ mod bits;
 mod colour;
 pub mod g711;
 pub mod h264;
+pub mod h264_slice;
 pub mod h265;
 pub mod nal;
-mod picture_sets;
+pub mod nal_kind;
+pub mod opus;
+pub mod picture_sets;
 
 pub use colour::Colour;
 
@@ -40,6 +43,9 @@ pub fn codec_string(track: &Track) -> Option<String> {
         }
         codec_id::MS_ACM => {
             Some(g711::WaveFormat::parse(&track.codec_private).ok()?.codec_string().to_owned())
+        }
+        codec_id::OPUS => {
+            opus::OpusHead::parse(&track.codec_private).ok().map(|_| "opus".to_owned())
         }
         _ => None,
     }

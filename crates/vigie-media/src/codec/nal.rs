@@ -71,7 +71,7 @@ impl<'a> Iterator for AnnexB<'a> {
 }
 
 /// Where the next `00 00 01` begins.
-fn find_start_code(stream: &[u8]) -> Option<usize> {
+pub fn find_start_code(stream: &[u8]) -> Option<usize> {
     let mut at = 0;
     // The third byte of a candidate tells how far the next one is: most steps skip three bytes.
     while at + 2 < stream.len() {

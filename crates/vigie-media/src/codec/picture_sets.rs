@@ -33,6 +33,15 @@ fn id(set: &[u8], header_bytes: usize) -> Option<u32> {
     bits.ue().ok().filter(|id| *id <= ID_MAX)
 }
 
+/// The id of a picture parameter set and that of its sequence parameter set; `None` when they cannot be read.
+/// `header_bytes` is the length of a NAL unit's header.
+pub fn ids(set: &[u8], header_bytes: usize) -> Option<(u32, u32)> {
+    const SEQUENCE_ID_MAX: u32 = 31;
+    let mut bits = BitReader::new(set.get(header_bytes..)?, "the picture parameter set");
+    let id = bits.ue().ok().filter(|id| *id <= ID_MAX)?;
+    Some((id, bits.ue().ok().filter(|id| *id <= SEQUENCE_ID_MAX)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
