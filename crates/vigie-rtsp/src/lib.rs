@@ -6,9 +6,12 @@
 //! never panics. docs/cameras.md says for each deviation from the standards whether it is lived with, and why.
 
 pub mod deviation;
+pub mod format;
 pub mod media;
 pub mod output;
 pub mod session;
 
 pub use deviation::Deviation;
+pub use format::{MediaFormat, MediaKind};
 pub use output::{AccessUnit, MediaEvent};
+pub use session::{End, Output, Session, SessionSettings};
