@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::media::{self, Receiver, Transport};
 use crate::session::{
-    ConnectReason, End, LeftOut as SessionLeftOut, MediumName, Output, PacketKind, PlayingMedium,
+    ConnectReason, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind, PlayingMedium,
     Session, SessionSettings,
 };
 use crate::{AccessUnit, Deviation, MediaEvent, MediaKind, Metadata};
@@ -73,9 +73,15 @@ pub enum ClientOutput {
     LeftOut {
         /// Which.
         medium: MediumName,
+        /// Its codec as the camera names it; empty when it does not.
+        codec: String,
         /// Why.
         why: LeftOut,
     },
+    /// What the camera offers is known.
+    Described,
+    /// Media is to come.
+    Playing,
     /// See [`MediaEvent::Tracks`].
     Tracks(Vec<Track>),
     /// See [`MediaEvent::AccessUnit`].
@@ -103,6 +109,8 @@ pub struct Client {
     end: Option<End>,
     has_ended: bool,
     left_out: Vec<(MediumName, LeftOut)>,
+    /// Of each medium of the description.
+    codecs: Vec<String>,
 }
 
 impl Client {
@@ -114,6 +122,7 @@ impl Client {
             end: None,
             has_ended: false,
             left_out: Vec::new(),
+            codecs: Vec::new(),
         }
     }
 
@@ -174,7 +183,7 @@ impl Client {
     pub fn poll(&mut self) -> Option<ClientOutput> {
         loop {
             if let Some((medium, why)) = self.left_out.pop() {
-                return Some(ClientOutput::LeftOut { medium, why });
+                return Some(self.left_out(medium, why));
             }
             match self.receiver.poll() {
                 Some(MediaEvent::Tracks(tracks)) => return Some(ClientOutput::Tracks(tracks)),
@@ -185,7 +194,7 @@ impl Client {
                 Some(MediaEvent::Deviation(kind)) => {
                     return Some(ClientOutput::Deviation { kind, count: 1 });
                 }
-                Some(MediaEvent::VideoEnded) => self.session.ended_by_camera(),
+                Some(MediaEvent::VideoEnded) => self.session.video_ended(),
                 None => {}
             }
             if self.has_ended {
@@ -210,13 +219,19 @@ impl Client {
                 return Some(ClientOutput::SendDatagram { medium, kind, to, bytes });
             }
             Output::LeftOut { medium, why } => {
-                return Some(ClientOutput::LeftOut { medium, why: why.into() });
+                return Some(self.left_out(medium, why.into()));
             }
             Output::Deviation { kind, count } => {
                 return Some(ClientOutput::Deviation { kind, count });
             }
-            Output::Described { .. } => {}
-            Output::Playing { media } => media.iter().for_each(|medium| self.add(medium)),
+            Output::Described { media } => {
+                self.codecs = media.iter().map(codec).collect();
+                return Some(ClientOutput::Described);
+            }
+            Output::Playing { media } => {
+                media.iter().for_each(|medium| self.add(medium));
+                return Some(ClientOutput::Playing);
+            }
             Output::Packet { medium, kind: PacketKind::Rtp, bytes, arrival } => {
                 self.receiver.rtp(medium, bytes, arrival);
             }
@@ -232,6 +247,11 @@ impl Client {
         None
     }
 
+    fn left_out(&self, medium: MediumName, why: LeftOut) -> ClientOutput {
+        let codec = self.codecs.get(medium.index).cloned().unwrap_or_default();
+        ClientOutput::LeftOut { medium, codec, why }
+    }
+
     fn add(&mut self, medium: &PlayingMedium) {
         let transport =
             if medium.is_over_udp { Transport::Datagrams } else { Transport::Ordered };
@@ -242,11 +262,16 @@ impl Client {
         let index = medium.name.index;
         match self.receiver.add_track(index, &medium.format, transport, track_number) {
             Ok(()) => {
-                if let Some(rtptime) = medium.rtp_info.rtptime {
+                if let Some(rtptime) = medium.rtp_info.rtp_time {
                     self.receiver.set_rtptime(index, rtptime);
                 }
             }
             Err(why) => self.left_out.push((medium.name, why.into())),
         }
     }
+}
+
+/// What a medium is coded in, by the first of its payload types.
+fn codec(medium: &Medium) -> String {
+    medium.formats.first().map(|format| format.encoding.to_uppercase()).unwrap_or_default()
 }

@@ -5,12 +5,15 @@
 //! Pure: it opens no socket, reads no clock, draws no random number. What comes from a camera is bounded everywhere and
 //! never panics. docs/cameras.md says for each deviation from the standards whether it is lived with, and why.
 
+pub mod client;
 pub mod deviation;
 pub mod format;
 pub mod media;
 pub mod output;
 pub mod session;
 
+pub use client::{Client, ClientOutput};
 pub use deviation::Deviation;
 pub use format::{MediaFormat, MediaKind};
 pub use output::{AccessUnit, MediaEvent, Metadata};
+pub use session::{End, Output, Session, SessionSettings};
