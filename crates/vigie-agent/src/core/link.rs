@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use vigie_engine::backoff::Backoff;
+use vigie_engine::backoff::{self, Backoff};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput};

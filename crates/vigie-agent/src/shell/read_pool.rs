@@ -53,20 +53,20 @@ impl ReadPool {
 }
 
 impl Blocks {
+    /// The oldest block, when nothing refers to it any more.
+    fn reclaimed(&mut self) -> Option<BytesMut> {
+        let is_free = self.filled.front_mut()?.try_reclaim(BLOCK_BYTES);
+        is_free.then(|| self.filled.pop_front()).flatten()
+    }
+
     fn with_room(&mut self) -> &mut BytesMut {
         if self.current.capacity() < READ_BYTES_MIN {
-            let mut next = match self.filled.pop_front() {
-                Some(mut oldest) if oldest.try_reclaim(BLOCK_BYTES) => oldest,
-                Some(oldest) if self.filled.len() + 2 < BLOCKS_MAX => {
-                    self.filled.push_front(oldest);
-                    BytesMut::with_capacity(BLOCK_BYTES)
-                }
-                _ => BytesMut::with_capacity(BLOCK_BYTES),
-            };
-            std::mem::swap(&mut self.current, &mut next);
-            if next.capacity() > 0 {
-                self.filled.push_back(next);
+            let next = self.reclaimed().unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES));
+            let filled = std::mem::replace(&mut self.current, next);
+            if self.filled.len() == BLOCKS_MAX {
+                self.filled.pop_front();
             }
+            self.filled.push_back(filled);
         }
         &mut self.current
     }
