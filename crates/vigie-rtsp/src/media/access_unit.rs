@@ -94,7 +94,7 @@ struct Unit {
     key: bool,
     /// What came behind the last slice and may belong to the next picture.
     tail: Option<Tail>,
-    /// A marker came, and no slice since.
+    /// A marker came last, and no slice since.
     is_marked: bool,
     is_too_large: bool,
 }
@@ -203,7 +203,7 @@ impl Assembly {
             self.clock.begin_source();
             self.ended_timestamp = None;
             self.lose(next.lost_before);
-        } else if is_other_time && self.unit.is_marked {
+        } else if is_other_time && self.unit.has_slice() && self.unit.is_marked {
             // It came to its end: what is lost was the next one's.
             self.end(End::NextBegins, out);
             self.lose(next.lost_before);
@@ -229,11 +229,14 @@ impl Assembly {
         if self.unit.is_too_large {
             self.lose(1);
         }
-        // A marker before the first slice ends nothing: some cameras set it on parameter sets.
-        if !marker || !self.unit.has_slice() {
+        if !marker {
             return;
         }
         self.unit.is_marked = true;
+        // A marker before the first slice ends nothing: some cameras set it on parameter sets.
+        if !self.unit.has_slice() {
+            return;
+        }
         if let Some(tail) = &mut self.unit.tail {
             tail.is_marked = true;
         }
@@ -260,6 +263,8 @@ impl Assembly {
                 self.begin_tail();
                 self.append(nal);
             }
+            // To a picture that is not there: behind a marker, or its slices were lost.
+            Some(NalKind::Belongs) if !self.unit.has_slice() => {}
             Some(NalKind::Belongs) => self.append(nal),
             Some(NalKind::Slice { first, key }) => {
                 if self.begin_slice(SliceStart::new(&nal, &[]), first, out) {
@@ -330,7 +335,9 @@ impl Assembly {
     fn begin_slice(&mut self, start: SliceStart, first: bool, out: &mut Out) -> bool {
         if self.unit.has_slice() {
             if first && !self.is_same_frame(&start) {
+                let (time, arrival) = (self.unit.time, self.unit.arrival);
                 self.end(End::NextBegins, out);
+                (self.unit.time, self.unit.arrival) = (time, arrival);
             }
         } else if !first
             && self.ended_timestamp.is_some()
@@ -357,7 +364,7 @@ impl Assembly {
 
     /// More of the picture came, so a marker before was wrong.
     fn slice_goes_on(&mut self, out: &mut Out) {
-        if std::mem::take(&mut self.unit.is_marked) {
+        if std::mem::take(&mut self.unit.is_marked) && self.unit.has_slice() {
             self.distrust(out);
         }
     }
@@ -419,12 +426,12 @@ impl Assembly {
     }
 
     /// The timestamp changed before a slice came: what there is stands before the picture that comes now, unless its own
-    /// was lost.
+    /// was lost or the marker ended it.
     fn keep_prefix(&mut self) {
         let is_too_much = self.unit.parts.bytes() > PREFIX_BYTES_MAX
             || self.unit.nal_units > PREFIX_NAL_UNITS_MAX
             || self.unit.is_too_large;
-        if self.lost > 0 || is_too_much {
+        if self.lost > 0 || self.unit.is_marked || is_too_much {
             let sets = std::mem::take(&mut self.unit.sets);
             self.unit = Unit { sets, ..Unit::default() };
         }

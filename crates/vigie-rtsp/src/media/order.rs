@@ -2,9 +2,12 @@
 //! (RFC 3550 appendix A.1).
 //!
 //! - Over TCP packets come in the order in which they were sent: a gap is a loss at once.
-//! - Over UDP a packet that is missing is waited for until [`WAIT_MAX`] has passed or [`WAITING_MAX`] packets are there
-//!   behind it. On a local network packets overtake each other by a few and by less than a millisecond; a burst of a
-//!   picture's packets settles a real loss by number, and a quiet medium by time.
+//! - Over UDP a packet that is missing is waited for until [`WAITING_MAX`] packets are there behind it, or for
+//!   [`WAIT_MAX`] once [`FEW`] are there, or for [`WAIT_FOR_FEW_MAX`]. On a local network packets overtake each other by a
+//!   few and by less than a millisecond; a burst of a picture's packets settles a real loss by number, a quiet medium by
+//!   time. So one that is overtaken by three costs nothing, also where packets are a picture apart.
+//! - A packet with the number of the last one but other bytes is not the last one again: one of the two has a wrong
+//!   number, and both are taken.
 //! - A packet whose number or source does not fit waits for the next: when that one follows on it, the camera counts
 //!   anew, or another source has taken over. Else it was one bad packet, and is dropped.
 
@@ -21,6 +24,10 @@ const WAITING_MAX: usize = 32;
 const WAITING_BYTES_MAX: usize = 256 * 1024;
 /// How long they wait.
 const WAIT_MAX: Duration = Duration::from_millis(40);
+/// How long fewer than [`FEW`] wait.
+const WAIT_FOR_FEW_MAX: Duration = Duration::from_millis(150);
+/// So many behind a missing one show that it is lost rather than overtaken.
+const FEW: usize = 4;
 /// `MAX_DROPOUT`: a greater step forward is a new numbering.
 const DROPOUT_MAX: u16 = 3000;
 /// `MAX_MISORDER`: over UDP, a greater step backward is a new numbering.
@@ -59,6 +66,23 @@ struct Source {
     seen: u64,
     /// Packets that were put in place.
     placed: u64,
+    last: Fingerprint,
+}
+
+/// Enough of a packet to tell it from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fingerprint {
+    timestamp: u32,
+    bytes: usize,
+    end: [u8; 8],
+}
+
+impl Fingerprint {
+    fn of(packet: &Packet) -> Self {
+        let payload = &packet.payload;
+        let end = payload.last_chunk().copied().unwrap_or_default();
+        Self { timestamp: packet.timestamp, bytes: payload.len(), end }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +125,8 @@ impl Order {
     /// When what waits is given out whatever is missing.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let first = self.waiting.iter().map(|waiting| waiting.packet.arrival).min()?;
-        Some(first.saturating_add(WAIT_MAX))
+        let wait = if self.waiting.len() < FEW { WAIT_FOR_FEW_MAX } else { WAIT_MAX };
+        Some(first.saturating_add(wait))
     }
 
     /// Gives out what has waited long enough at `now`.
@@ -134,8 +159,17 @@ impl Order {
             return odd.map(|_| Deviation::BadRtpPacket);
         }
         let behind = source.expected.wrapping_sub(packet.sequence);
-        let is_seen = behind <= 64 && source.seen >> (behind - 1) & 1 == 1;
-        if is_seen {
+        let follows = |odd: &Packet| {
+            odd.ssrc == packet.ssrc && packet.sequence.wrapping_sub(odd.sequence) == 1
+        };
+        if self.odd.as_ref().is_some_and(follows) {
+            return self.other_numbering(packet);
+        }
+        if behind <= 64 && source.seen >> (behind - 1) & 1 == 1 {
+            if behind == 1 && source.last != Fingerprint::of(&packet) {
+                self.ready.push_back(InOrder { packet, lost_before: 0, is_new_source: false });
+                return Some(Deviation::BadRtpPacket);
+            }
             return Some(Deviation::DoubledRtpPacket);
         }
         match self.transport {
@@ -154,7 +188,8 @@ impl Order {
     fn begin(&mut self, packet: Packet, lost_before: u32, is_new_source: bool) {
         let expected = packet.sequence.wrapping_add(1);
         let placed = self.source.map_or(0, |source| source.placed) + 1;
-        self.source = Some(Source { ssrc: packet.ssrc, expected, seen: 1, placed });
+        let last = Fingerprint::of(&packet);
+        self.source = Some(Source { ssrc: packet.ssrc, expected, seen: 1, placed, last });
         self.ready.push_back(InOrder { packet, lost_before, is_new_source });
     }
 
@@ -165,6 +200,7 @@ impl Order {
         source.expected = packet.sequence.wrapping_add(1);
         source.seen = source.seen.checked_shl(u32::from(missing) + 1).unwrap_or(0) | 1;
         source.placed += 1;
+        source.last = Fingerprint::of(&packet);
         let lost_before = u32::from(missing);
         self.ready.push_back(InOrder { packet, lost_before, is_new_source: false });
     }
@@ -334,12 +370,16 @@ mod tests {
             assert_eq!(order.push(packet(1, sequence, at_ms)), None);
         }
         assert_eq!(order.pop().map(|first| first.packet.sequence), Some(1));
+        assert_eq!(order.next_deadline(), Some(Duration::from_millis(160)));
+        for (sequence, at_ms) in [(5, 20), (6, 20)] {
+            assert_eq!(order.push(packet(1, sequence, at_ms)), None);
+        }
         assert_eq!(order.next_deadline(), Some(Duration::from_millis(50)));
         order.timeout(Duration::from_millis(49));
         assert_eq!(order.pop(), None);
         order.timeout(Duration::from_millis(50));
         let rest: Vec<_> = std::iter::from_fn(|| order.pop()).collect();
-        assert_eq!(rest.iter().map(|p| p.lost_before).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(rest.iter().map(|p| p.lost_before).collect::<Vec<_>>(), [1, 0, 0, 0]);
         // Then it comes after all.
         assert_eq!(order.push(packet(1, 2, 60)), Some(LateRtpPacket));
     }
@@ -382,6 +422,23 @@ mod tests {
         check(Ordered, &[1, 2, 40_000, 4, 5, 6], &without, &[BadRtpPacket]);
         check(Datagrams, &[1, 2, 50, 4, 5, 6], &without, &[]);
         check(Datagrams, &[1, 2, 40_000, 3, 4], &[(1, 0), (2, 0), (3, 0), (4, 0)], &[BadRtpPacket]);
+    }
+
+    #[test]
+    fn a_wrong_number_that_is_the_next_ones_costs_neither() {
+        let numbered = |sequence, byte| Packet {
+            payload: Bytes::copy_from_slice(&[byte; 10]),
+            ..packet(1, sequence, 0)
+        };
+        let mut order = Order::new(Ordered);
+        let sent = [(1, 1), (3, 2), (3, 3), (4, 4)];
+        sent.into_iter().for_each(|(sequence, byte)| drop(order.push(numbered(sequence, byte))));
+        let came: Vec<u8> =
+            std::iter::from_fn(|| order.pop()).map(|p| p.packet.payload[0]).collect();
+        assert_eq!(came, [1, 2, 3, 4]);
+        // By two: the next two show it.
+        let expect = [(1, 0), (4, 2), (3, 1), (4, 0), (5, 0)];
+        check(Ordered, &[1, 4, 3, 4, 5], &expect, &[]);
     }
 
     #[test]

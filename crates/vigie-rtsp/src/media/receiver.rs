@@ -134,15 +134,15 @@ impl Receiver {
     pub fn rtp(&mut self, medium: usize, packet: Bytes, arrival: Duration) {
         let Some(at) = self.media.iter().position(|known| known.number == medium) else { return };
         let Some(medium) = self.media.get_mut(at) else { return };
-        let Some(read) = Packet::parse(&packet, arrival) else {
-            self.events.push_back(MediaEvent::Deviation(Deviation::BadRtpPacket));
-            return;
-        };
-        if read.payload_type != medium.payload_type && packet::is_rtcp(&packet) {
+        let is_of_medium = |second: &u8| second & 0x7F == medium.payload_type;
+        if packet::is_rtcp(&packet) && !packet.get(1).is_some_and(is_of_medium) {
             let number = medium.number;
             return self.rtcp(number, packet, arrival);
         }
-        let packet = read;
+        let Some(packet) = Packet::parse(&packet, arrival) else {
+            self.events.push_back(MediaEvent::Deviation(Deviation::BadRtpPacket));
+            return;
+        };
         if packet.payload_type != medium.payload_type
             && let Some(ssrc) = medium.order.ssrc()
             && ssrc != packet.ssrc

@@ -118,11 +118,10 @@ impl Video {
             return;
         }
         let goes_on = self.assembly.begin_packet(&next, began, out);
-        if !goes_on && self.fragments.is_some() {
+        if !goes_on && next.lost_before > 0 {
             self.drop_fragments();
-            if next.lost_before == 0 {
-                self.bad(out);
-            }
+        } else if !goes_on {
+            self.abandon_fragments(out);
         }
         match self.codec {
             VideoCodec::H264 => self.h264(next.packet.payload, out),
@@ -304,8 +303,10 @@ impl Video {
 
     /// Something else came where fragments had to go on.
     fn abandon_fragments(&mut self, out: &mut Out) {
-        if self.fragments.is_some() {
-            self.drop_fragments();
+        // Those that were not wanted are counted already.
+        let is_wanted = !matches!(self.fragments, None | Some(Fragments::Dropped(_)));
+        self.drop_fragments();
+        if is_wanted {
             self.bad(out);
         }
     }
