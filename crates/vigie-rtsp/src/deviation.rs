@@ -64,7 +64,7 @@ pub enum Deviation {
     PlayRange,
     /// PLAY not answered, but media comes.
     PlayUnanswered,
-    /// Packets before the answer to PLAY; they are kept.
+    /// Interleaved packets before the answer to PLAY; they are kept. Over UDP they may overtake it, and are not counted.
     EarlyPackets,
     /// Packets before PLAY was sent, more than are kept; the oldest are dropped.
     EarlyPacketsDropped,

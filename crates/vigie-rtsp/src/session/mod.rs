@@ -443,6 +443,9 @@ impl Session {
             self.tally.add(Deviation::UnassignedChannel);
             return None;
         };
+        if self.stage != Stage::Playing {
+            self.tally.add(Deviation::EarlyPackets);
+        }
         self.packet(medium.into(), kind, bytes, arrival)
     }
 
@@ -465,7 +468,6 @@ impl Session {
         if self.stage == Stage::Playing {
             return Some(Output::Packet { medium, kind, bytes, arrival });
         }
-        self.tally.add(Deviation::EarlyPackets);
         let is_full = |session: &Self, more: usize| {
             session.early_bytes + more > EARLY_BYTES_MAX || session.early.len() >= EARLY_PACKETS_MAX
         };
