@@ -56,8 +56,6 @@ pub enum Deviation {
     SdpDirection,
     /// OPTIONS refused or not answered; nothing depends on it.
     OptionsRefused,
-    /// A `WWW-Authenticate` that says less than it should; it is answered as far as it goes.
-    Challenge,
     /// An answer to SETUP without a session, or with another than before; the first counts.
     SessionId,
     /// A session timeout that is none; 60 s are taken.
@@ -76,7 +74,7 @@ pub enum Deviation {
     PlayRange,
     /// PLAY not answered, but media comes.
     PlayUnanswered,
-    /// Packets before the answer to PLAY; they are kept.
+    /// Interleaved packets before the answer to PLAY; they are kept. Over UDP they may overtake it, and are not counted.
     EarlyPackets,
     /// Packets before PLAY was sent, more than are kept; the oldest are dropped.
     EarlyPacketsDropped,
@@ -123,7 +121,6 @@ impl Deviation {
             Self::SdpLine => "sdp_line",
             Self::SdpDirection => "sdp_direction",
             Self::OptionsRefused => "options_refused",
-            Self::Challenge => "challenge",
             Self::SessionId => "session_id",
             Self::SessionTimeout => "session_timeout",
             Self::TransportMissing => "transport_missing",

@@ -111,11 +111,13 @@ impl Session {
     fn failed(&mut self, pending: &Pending, fault: Fault, now: Duration) {
         let Pending { method, medium, .. } = *pending;
         if self.stage == Stage::Playing && method != Method::Play {
-            self.tally.add(match fault {
-                Fault::NoAnswer => Deviation::KeepAliveUnanswered,
-                _ => Deviation::KeepAliveRefused,
-            });
-            self.keep_alive.refuse(method);
+            if fault == Fault::NoAnswer {
+                self.tally.add(Deviation::KeepAliveUnanswered);
+                self.keep_alive.pass(method);
+            } else {
+                self.tally.add(Deviation::KeepAliveRefused);
+                self.keep_alive.refuse(method);
+            }
             return;
         }
         match (method, medium) {
@@ -272,7 +274,12 @@ impl Session {
             Err(unusable) => return self.setup_failed(medium, Fault::Unusable(unusable), now),
         };
         let route = match route {
-            Route::Interleaved { rtp, rtcp } => self.assign(medium, (rtp, rtcp), spare),
+            Route::Interleaved { rtp, rtcp } => match self.assign(medium, (rtp, rtcp), spare) {
+                Some(route) => route,
+                None => {
+                    return self.setup_failed(medium, Fault::Unusable(Unusable::Other), now);
+                }
+            },
             route @ Route::Udp { .. } => route,
         };
         if let Some(plan) = self.plan_mut(medium) {
@@ -287,29 +294,40 @@ impl Session {
         self.set_up_next(now);
     }
 
-    /// Gives a medium its channels: those of the answer, unless another medium has them already. Those that were asked
-    /// for stay its own beside them: cameras name one pair and send on the other.
-    fn assign(&mut self, medium: usize, named: (u8, u8), asked: (u8, u8)) -> Route {
-        let is_free = |session: &Self, (rtp, rtcp): (u8, u8)| {
-            let taken = |channel: u8| session.channels[usize::from(channel)].is_some();
-            !taken(rtp) && !taken(rtcp)
+    /// Gives a medium its channels: those of the answer, unless another medium has them already.
+    fn assign(&mut self, medium: usize, named: (u8, u8), asked: (u8, u8)) -> Option<Route> {
+        let (rtp, rtcp) = match self.is_free(named) {
+            true => named,
+            false => {
+                self.tally.add(Deviation::InterleavedChannels);
+                Some(asked).filter(|pair| self.is_free(*pair))?
+            }
         };
-        let is_named_free = is_free(self, named);
-        let (rtp, rtcp) = if is_named_free { named } else { asked };
+        self.give(medium, (rtp, rtcp));
+        Some(Route::Interleaved { rtp, rtcp })
+    }
+
+    pub(super) fn is_free(&self, (rtp, rtcp): (u8, u8)) -> bool {
+        let is_free = |channel: u8| self.channels[usize::from(channel)].is_none();
+        is_free(rtp) && is_free(rtcp)
+    }
+
+    fn give(&mut self, medium: usize, (rtp, rtcp): (u8, u8)) {
         // At most 16 media are read.
         let index = u8::try_from(medium).unwrap_or(u8::MAX);
-        for (channel, kind) in [
-            (rtp, PacketKind::Rtp),
-            (rtcp, PacketKind::Rtcp),
-            (asked.0, PacketKind::Rtp),
-            (asked.1, PacketKind::Rtcp),
-        ] {
-            self.channels[usize::from(channel)].get_or_insert((index, kind));
+        self.channels[usize::from(rtp)] = Some((index, PacketKind::Rtp));
+        self.channels[usize::from(rtcp)] = Some((index, PacketKind::Rtcp));
+    }
+
+    /// Channels that were asked for and are no other medium's stay their medium's: cameras name one pair and send on
+    /// the other.
+    pub(super) fn give_asked_channels(&mut self) {
+        let asked: Vec<_> = self.media.iter().map(|p| (p.name.index, p.channels)).collect();
+        for (medium, pair) in asked {
+            if !self.over_udp && self.is_free(pair) {
+                self.give(medium, pair);
+            }
         }
-        if !is_named_free {
-            self.tally.add(Deviation::InterleavedChannels);
-        }
-        Route::Interleaved { rtp, rtcp }
     }
 
     /// Reads `Session` (RFC 2326 section 12.37). The first that is named counts.
@@ -516,6 +534,13 @@ impl Session {
                 *channel = None;
             }
         }
+        self.early.retain(|output| match output {
+            Output::Packet { medium, bytes, .. } if *medium == name.index => {
+                self.early_bytes -= bytes.len();
+                false
+            }
+            _ => true,
+        });
         self.say_left_out(name, why);
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct KeepAlive {
     names_get_parameter: bool,
     names_set_parameter: bool,
     refused: Vec<Method>,
+    /// Not answered the last time: others come first.
+    unanswered: Vec<Method>,
     timeout: Option<Duration>,
     next_at: Option<Duration>,
 }
@@ -57,10 +59,19 @@ impl KeepAlive {
     pub(crate) fn method(&self) -> Option<Method> {
         let get_parameter = self.names_get_parameter.then_some(Method::GetParameter);
         let set_parameter = self.names_set_parameter.then_some(Method::SetParameter);
-        [get_parameter, Some(Method::Options), set_parameter, Some(Method::GetParameter)]
-            .into_iter()
-            .flatten()
-            .find(|method| !self.refused.contains(method))
+        let methods =
+            [get_parameter, Some(Method::Options), set_parameter, Some(Method::GetParameter)];
+        let mut methods = methods.into_iter().flatten().filter(|m| !self.refused.contains(m));
+        let first = methods.clone().next();
+        methods.find(|method| !self.unanswered.contains(method)).or(first)
+    }
+
+    /// The camera did not answer it. When it answers none, all are sent again in turn.
+    pub(crate) fn pass(&mut self, method: Method) {
+        self.unanswered.push(method);
+        if self.method().is_none_or(|next| self.unanswered.contains(&next)) {
+            self.unanswered.clear();
+        }
     }
 
     /// The camera does not take it.
@@ -97,6 +108,21 @@ mod tests {
         assert_eq!(order(""), ["OPTIONS", "GET_PARAMETER"]);
         assert_eq!(order("Public: OPTIONS, get_parameter"), ["GET_PARAMETER", "OPTIONS"]);
         assert_eq!(order("Allow: SET_PARAMETER"), ["OPTIONS", "SET_PARAMETER", "GET_PARAMETER"]);
+    }
+
+    #[test]
+    fn requests_that_are_not_answered_are_sent_in_turn() {
+        let mut keep_alive = public("Public: GET_PARAMETER");
+        let mut sent = Vec::new();
+        for _ in 0..4 {
+            let method = keep_alive.method().unwrap();
+            sent.push(method.as_str());
+            keep_alive.pass(method);
+        }
+        assert_eq!(sent, ["GET_PARAMETER", "OPTIONS", "GET_PARAMETER", "OPTIONS"]);
+        keep_alive.refuse(Method::Options);
+        keep_alive.pass(Method::GetParameter);
+        assert_eq!(keep_alive.method(), Some(Method::GetParameter));
     }
 
     #[test]

@@ -220,6 +220,7 @@ pub struct Session {
     reader: Reader,
     inputs: VecDeque<(Bytes, Duration)>,
     last_input: Duration,
+    disconnected_at: Option<Duration>,
     outputs: VecDeque<Output>,
     tally: Tally,
 
@@ -267,6 +268,7 @@ impl Session {
             reader: Reader::default(),
             inputs: VecDeque::new(),
             last_input: now,
+            disconnected_at: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
             pending: None,
@@ -355,12 +357,10 @@ impl Session {
         }
     }
 
-    /// The control connection has ended: closed or reset by the camera.
+    /// The control connection has ended: closed or reset by the camera. What was received before still counts.
     pub fn disconnected(&mut self, now: Duration) {
-        match self.stage {
-            Stage::Connecting | Stage::Ended => {}
-            Stage::Playing => self.end(End::EndedByCamera),
-            Stage::Opening => self.disconnected_while_opening(now),
+        if matches!(self.stage, Stage::Opening | Stage::Playing) {
+            self.disconnected_at = Some(now);
         }
     }
 
@@ -405,7 +405,15 @@ impl Session {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            let Some((bytes, arrival)) = self.inputs.front_mut() else { break };
+            let Some((bytes, arrival)) = self.inputs.front_mut() else {
+                let Some(now) = self.disconnected_at.take() else { break };
+                match self.stage {
+                    Stage::Connecting | Stage::Ended => {}
+                    Stage::Playing => self.end(End::EndedByCamera),
+                    Stage::Opening => self.disconnected_while_opening(now),
+                }
+                continue;
+            };
             let arrival = *arrival;
             let channels = &self.channels;
             let expect = Expect {
@@ -440,6 +448,9 @@ impl Session {
             self.tally.add(Deviation::UnassignedChannel);
             return None;
         };
+        if self.stage != Stage::Playing {
+            self.tally.add(Deviation::EarlyPackets);
+        }
         self.packet(medium.into(), kind, bytes, arrival)
     }
 
@@ -462,7 +473,6 @@ impl Session {
         if self.stage == Stage::Playing {
             return Some(Output::Packet { medium, kind, bytes, arrival });
         }
-        self.tally.add(Deviation::EarlyPackets);
         let is_full = |session: &Self, more: usize| {
             session.early_bytes + more > EARLY_BYTES_MAX || session.early.len() >= EARLY_PACKETS_MAX
         };
@@ -527,6 +537,7 @@ impl Session {
         self.pending = None;
         self.reader = Reader::default();
         self.inputs.clear();
+        self.disconnected_at = None;
         self.forget_media();
         self.connect(reason);
     }
@@ -548,6 +559,12 @@ impl Session {
         self.early_bytes = 0;
     }
 
+    /// Bytes of the camera's that wait for more, or for PLAY's answer.
+    #[cfg(test)]
+    fn kept_bytes(&self) -> usize {
+        self.early_bytes + self.reader.kept_bytes()
+    }
+
     fn end(&mut self, end: End) {
         if self.stage == Stage::Ended {
             return;
@@ -561,6 +578,7 @@ impl Session {
         self.stage = Stage::Ended;
         self.pending = None;
         self.inputs.clear();
+        self.disconnected_at = None;
         self.early = VecDeque::new();
         self.reader = Reader::default();
         while let Some((kind, count)) = self.tally.take() {

@@ -130,13 +130,13 @@ impl Reader {
                     if *left_bytes > 0 {
                         return Ok(None);
                     }
-                    self.take_body()
+                    self.take_body(tally)
                 }
                 State::Sdp { .. } => {
                     if input.is_empty() {
                         return Ok(None);
                     }
-                    self.read_sdp(input)?
+                    self.read_sdp(input, tally)?
                 }
             };
             if item.is_some() {
@@ -158,21 +158,39 @@ impl Reader {
     /// Takes a session description as it is: no more will come of it.
     pub(crate) fn finish_sdp(&mut self, tally: &mut Tally) -> Option<Item> {
         match &self.state {
-            State::Sdp { .. } => {}
+            State::Sdp { .. } => self.take_body(tally),
             State::Body { body: Some(body), .. } if !body.is_empty() => {
                 tally.add(Deviation::ContentLength);
+                self.take_body(tally)
             }
-            _ => return None,
+            _ => None,
         }
-        self.take_body()
     }
 
-    fn take_body(&mut self) -> Option<Item> {
+    /// Bytes that wait for more.
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.ahead.len()
+            + match &self.state {
+                State::Between => 0,
+                State::Frame { bytes, .. } => bytes.capacity(),
+                State::Head { text, .. } => text.len(),
+                State::Body { body, .. } => body.as_ref().map_or(0, Vec::len),
+                State::Sdp { body, .. } => body.len(),
+            }
+    }
+
+    fn take_body(&mut self, tally: &mut Tally) -> Option<Item> {
         match std::mem::take(&mut self.state) {
             State::Body { head, body, .. } => {
                 Some(Item::Message { head, body: body.unwrap_or_default() })
             }
-            State::Sdp { head, body, .. } => Some(Item::Message { head, body }),
+            State::Sdp { head, body, .. } => {
+                if !body.is_empty() {
+                    tally.add(Deviation::ContentLength);
+                }
+                Some(Item::Message { head, body })
+            }
             State::Between | State::Frame { .. } | State::Head { .. } => None,
         }
     }
@@ -299,7 +317,6 @@ impl Reader {
         let length = head.content_length();
         match length {
             None | Some(0) if is_sdp => {
-                tally.add(Deviation::ContentLength);
                 self.state = State::Sdp { head, body: Vec::new(), line: 0 };
                 Ok(None)
             }
@@ -319,7 +336,11 @@ impl Reader {
     }
 
     /// Takes lines of the form `x=…` and empty ones; anything else begins the next item.
-    fn read_sdp(&mut self, input: &mut Bytes) -> Result<Option<Item>, ReadError> {
+    fn read_sdp(
+        &mut self,
+        input: &mut Bytes,
+        tally: &mut Tally,
+    ) -> Result<Option<Item>, ReadError> {
         let State::Sdp { body, line, .. } = &mut self.state else { return Ok(None) };
         while let Some(&byte) = input.first() {
             let is_of_sdp = match body.len() - *line {
@@ -329,7 +350,7 @@ impl Reader {
             };
             if !is_of_sdp {
                 self.ahead = body.split_off(*line);
-                return Ok(self.take_body());
+                return Ok(self.take_body(tally));
             }
             if body.len() >= SDP_BYTES_MAX {
                 return Err(ReadError::Sdp);

@@ -106,15 +106,24 @@ impl Session {
 
     /// Goes on with the medium that is next to be set up, or with PLAY.
     pub(super) fn set_up_next(&mut self, now: Duration) {
-        let Some(plan) = self.media.iter().find(|plan| plan.route.is_none()) else {
+        let Some(at) = self.media.iter().position(|plan| plan.route.is_none()) else {
+            self.give_asked_channels();
             return self.send_play(now);
         };
-        let (medium, (rtp, rtcp)) = (plan.name.index, plan.channels);
+        // The camera may have given these to another medium.
+        let pairs = (0..u8::MAX).step_by(2).map(|rtp| (rtp, rtp + 1));
+        let free: Option<(u8, u8)> = pairs.into_iter().find(|pair| self.is_free(*pair));
+        let Some(plan) = self.media.get(at) else { return };
+        let (medium, own) = (plan.name.index, plan.channels);
+        let pair = if self.is_free(own) { own } else { free.unwrap_or(own) };
+        if let Some(plan) = self.media.get_mut(at) {
+            plan.channels = pair;
+        }
         if self.over_udp {
             self.opening_udp = Some(medium);
             self.outputs.push_back(Output::OpenUdp { medium });
         } else {
-            self.send_setup(medium, Asked::Interleaved(rtp, rtcp), now);
+            self.send_setup(medium, Asked::Interleaved(pair.0, pair.1), now);
         }
     }
 

@@ -107,11 +107,12 @@ impl Reading {
             _ => None,
         };
         let protocol = words.nth(1).unwrap_or_default().to_ascii_uppercase();
-        let payload_types = words
-            .filter_map(|word| word.parse().ok())
-            .filter(|payload_type| *payload_type < 128)
-            .take(FORMATS_MAX)
-            .collect();
+        let mut payload_types: Vec<u8> = Vec::new();
+        for payload_type in words.filter_map(|word| word.parse().ok()).filter(|n| *n < 128) {
+            if payload_types.len() < FORMATS_MAX && !payload_types.contains(&payload_type) {
+                payload_types.push(payload_type);
+            }
+        }
         let medium = Medium {
             kind,
             name,

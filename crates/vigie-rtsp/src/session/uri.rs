@@ -56,7 +56,7 @@ fn origin(uri: &str) -> &str {
     uri.get(..end.unwrap_or(uri.len())).unwrap_or(uri)
 }
 
-/// Spaces and control characters would end the request line.
+/// Spaces and control characters would end the request line, and quotation marks what Digest quotes.
 fn sendable(uri: &str) -> Option<String> {
     if uri.len() > URI_BYTES_MAX {
         return None;
@@ -64,7 +64,7 @@ fn sendable(uri: &str) -> Option<String> {
     let mut sendable = String::with_capacity(uri.len());
     for c in uri.chars() {
         match c {
-            '\0'..=' ' | '\x7f' => sendable.push_str(&format!("%{:02X}", u32::from(c))),
+            '\0'..=' ' | '"' | '\x7f' => sendable.push_str(&format!("%{:02X}", u32::from(c))),
             _ => sendable.push(c),
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use url::Url;
 
+use super::super::*;
 use crate::Deviation;
-use crate::session::*;
 
 pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=Live\r\nt=0 0\r\na=control:*\r\n\
     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
@@ -202,7 +202,7 @@ pub(crate) fn with_login() -> SessionSettings {
 }
 
 /// A session with a camera, until both have nothing more to say.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Dialogue<'a> {
     pub(crate) settings: SessionSettings,
     /// Bytes of one read.
     pub(crate) piece: usize,
@@ -212,7 +212,7 @@ pub(crate) struct Stage<'a> {
 }
 
 /// The default camera, but for what `camera` answers.
-pub(crate) fn run(mut camera: impl FnMut(&Request) -> Option<Reply>) -> Run {
+pub(crate) fn dialogue(mut camera: impl FnMut(&Request) -> Option<Reply>) -> Run {
     run_with(settings(TransportChoice::TcpThenUdp), &mut camera)
 }
 
@@ -222,10 +222,10 @@ pub(crate) fn run_with(
 ) -> Run {
     let mut camera =
         |request: &Request| camera(request).unwrap_or_else(|| request.standard().into());
-    Stage { settings, piece: usize::MAX, keep_alives: 2, camera: &mut camera }.run()
+    Dialogue { settings, piece: usize::MAX, keep_alives: 2, camera: &mut camera }.run()
 }
 
-impl Stage<'_> {
+impl Dialogue<'_> {
     pub(crate) fn run(&mut self) -> Run {
         let mut run = Run::default();
         let mut now = Duration::from_secs(1000);
@@ -234,6 +234,7 @@ impl Stage<'_> {
         let peer: SocketAddr = PEER.parse().unwrap();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut keep_alives = 0;
+        let mut is_open = false;
         // Each round lets time pass until something is due.
         for _ in 0..64 {
             while let Some(output) = session.poll() {
@@ -241,8 +242,10 @@ impl Stage<'_> {
                     Output::Connect { .. } => {
                         run.connections += 1;
                         run.outputs.push(output);
+                        is_open = true;
                         session.connected(peer, now);
                     }
+                    Output::Send(_) if !is_open => {}
                     Output::Send(bytes) => {
                         let text = String::from_utf8(bytes.to_vec());
                         let Ok(text) = text else {
@@ -275,6 +278,7 @@ impl Stage<'_> {
                         };
                         receive(&mut session, &bytes, self.piece, now);
                         if closes {
+                            is_open = false;
                             session.disconnected(now);
                         }
                     }
