@@ -200,6 +200,7 @@ async fn play(
                 let data = Bytes::from(frame.into_data());
                 let key_frame =
                     is_random_access || (chosen.is_h265 && h265::is_key(&data, NAL_LENGTH_BYTES));
+                let data = data.into();
                 (SourceFrame { track_number: VIDEO_TRACK, time, key_frame, data }, packets_lost)
             }
             CodecItem::AudioFrame(frame) if !announced.is_empty() => {
@@ -207,7 +208,7 @@ async fn play(
                     track_number: AUDIO_TRACK,
                     time: media_time(frame.timestamp(), clock),
                     key_frame: true,
-                    data: Bytes::copy_from_slice(frame.data()),
+                    data: Bytes::copy_from_slice(frame.data()).into(),
                 };
                 (frame_of_source, frame.loss())
             }
