@@ -81,6 +81,8 @@ pub struct Uploader<I> {
     refused: u64,
     last_refusal: Option<ErrorId>,
     cannot_list: bool,
+    is_at_live_edge: bool,
+    is_live: bool,
     status: JobStatus,
 }
 
@@ -100,6 +102,8 @@ impl<I: Copy + Ord> Uploader<I> {
             refused: 0,
             last_refusal: None,
             cannot_list: false,
+            is_at_live_edge: false,
+            is_live: false,
             status: JobStatus::new("starting", now),
         }
     }
@@ -122,6 +126,11 @@ impl<I: Copy + Ord> Uploader<I> {
     /// What it says about itself.
     pub fn status(&self) -> &JobStatus {
         &self.status
+    }
+
+    /// Whether a fragment that becomes whole now is sent now: a window is open for it, and all before it is sent.
+    pub fn is_live(&self) -> bool {
+        self.is_live
     }
 
     /// How many fragments the service refused since the agent started.
@@ -272,6 +281,12 @@ impl<I: Copy + Ord> Uploader<I> {
         if self.state == State::Draining {
             self.settle_draining(backlog, now, chance, actions);
         }
+        let sends_next = match self.state {
+            State::Sending => self.is_at_live_edge,
+            State::WaitingForMedia => true,
+            _ => false,
+        };
+        self.is_live = sends_next && due_before == Some(Timestamp::MAX);
     }
 
     /// Nothing runs: go to the fitting wait, or connect for the oldest fragment that is due.

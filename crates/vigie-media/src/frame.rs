@@ -1,8 +1,6 @@
 //! A frame: one coded picture or one block of audio, with the time it belongs to.
 
-use bytes::Bytes;
-
-use crate::Timestamp;
+use crate::{FrameData, Timestamp};
 
 /// One frame of one track. `data` is in the form that Matroska stores (length-prefixed NAL units for H.26x,
 /// raw AAC without ADTS, raw G.711 bytes).
@@ -15,5 +13,5 @@ pub struct Frame {
     /// Whether decoding can start here. Audio frames are all key frames.
     pub key_frame: bool,
     /// The coded bytes.
-    pub data: Bytes,
+    pub data: FrameData,
 }

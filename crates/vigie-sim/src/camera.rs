@@ -66,7 +66,7 @@ impl SimCamera {
             track_number: 1,
             time: FrameTime::Camera { media_us, arrival },
             key_frame: number.is_multiple_of(FRAMES_PER_GROUP),
-            data: padded(number, self.padding_bytes),
+            data: padded(number, self.padding_bytes).into(),
         }
     }
 }

@@ -8,18 +8,21 @@
 mod behind;
 mod content;
 mod names;
+mod work;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use vigie_engine::chance::Chance;
-use vigie_store::disk::{Disk, DiskFile};
+use vigie_store::disk::{Disk, DiskFile, Workers};
 
 use self::behind::Behind;
 use self::content::Content;
 use self::names::{FileId, Names};
+use self::work::{SharedPile, SimWorkers};
 use crate::chance::SimChance;
 
 /// How often things go wrong, in a thousand operations.
@@ -43,6 +46,7 @@ pub struct Faults {
 #[derive(Clone)]
 pub struct SimDisk {
     inner: Arc<Mutex<Inner>>,
+    pile: SharedPile,
 }
 
 struct Inner {
@@ -67,7 +71,11 @@ struct SimFile {
     disk: SimDisk,
     file: FileId,
     process: u64,
+    has_ended: AtomicBool,
 }
+
+/// What a direct write is made of.
+const BLOCK_BYTES: u64 = 4096;
 
 impl SimDisk {
     /// An empty disk. All its chances follow from `seed`.
@@ -87,6 +95,7 @@ impl SimDisk {
                 process: 0,
                 boot: 0,
             })),
+            pile: SharedPile::default(),
         }
     }
 
@@ -122,6 +131,7 @@ impl SimDisk {
 
     /// Power was lost, and is back: what was not synced survives by chance.
     pub fn lose_power(&self) {
+        self.forget_work();
         let mut inner = self.lock();
         let Inner { chance, names, contents, .. } = &mut *inner;
         names.lose_power(chance);
@@ -133,18 +143,23 @@ impl SimDisk {
         inner.restart();
     }
 
-    /// The process was killed, and starts again: everything that was written is there.
+    /// The process was killed, and starts again: everything that was written is there. What waited may have been under
+    /// way to the disk: a part of it may be there as well.
     pub fn kill_process(&self) {
+        self.forget_work();
         let mut inner = self.lock();
+        inner.write_some_of_what_waits();
         let Inner { names, contents, .. } = &mut *inner;
         contents.retain(|file, _| names.has_file(*file));
         inner.restart();
     }
 
-    /// The lengths of all files whose path begins with `path`, added up; with what waits to be written.
+    /// The lengths of all files whose path begins with `path`, added up; with what waits to be written, and what could not
+    /// be written until the file is cut.
     pub fn size_bytes_under(&self, path: &Path) -> u64 {
         let inner = self.lock();
-        inner.names.files_under(path).map(|file| inner.length_bytes(file)).sum()
+        let length = |file| inner.length_bytes(file).max(inner.behind.lost_end(file));
+        inner.names.files_under(path).map(length).sum()
     }
 
     /// Flips bits of the byte at `offset` of a file: a rotten disk.
@@ -157,29 +172,13 @@ impl SimDisk {
             .map_or_else(|| Err(not_found()), |content| content.rot(offset))
     }
 
-    /// Does `sync` to each of `items`, in an order that chance gives; the outcomes stand in the order of the items.
-    fn in_any_order<T>(
-        &self,
-        items: &[T],
-        sync: impl Fn(&T) -> io::Result<()>,
-    ) -> Vec<io::Result<()>> {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        for end in (1..order.len()).rev() {
-            let other = self.lock().chance.below(end as u64 + 1) as usize;
-            order.swap(end, other);
-        }
-        let mut outcomes: Vec<(usize, io::Result<()>)> =
-            order.into_iter().map(|index| (index, sync(&items[index]))).collect();
-        outcomes.sort_by_key(|(index, _)| *index);
-        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn file(&self, inner: &Inner, file: FileId) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile { disk: self.clone(), file, process: inner.process })
+        let has_ended = AtomicBool::new(false);
+        Arc::new(SimFile { disk: self.clone(), file, process: inner.process, has_ended })
     }
 }
 
@@ -220,7 +219,27 @@ impl Inner {
 
     fn length_bytes(&self, file: FileId) -> u64 {
         let written = self.contents.get(&file).map_or(0, Content::length_bytes);
-        written.max(self.behind.end(file))
+        self.behind.length_bytes(file, written)
+    }
+
+    /// What a kill finds under way: of each file the beginning of what waits.
+    fn write_some_of_what_waits(&mut self) {
+        if self.off {
+            return;
+        }
+        for file in self.behind.waiting_files() {
+            let process = self.process;
+            let Ok(writes) = self.behind.take(file) else { continue };
+            for (offset, mut data) in writes {
+                let keep = self.chance.below(data.len() as u64 + 1) as usize;
+                data.truncate(keep);
+                let is_cut =
+                    self.chance.happens(300) || self.write(file, process, data, offset).is_err();
+                if is_cut {
+                    break;
+                }
+            }
+        }
     }
 
     fn content(&mut self, file: FileId, process: u64) -> io::Result<&mut Content> {
@@ -267,11 +286,37 @@ impl Inner {
     /// What waits of a file is written before anything else is written to it; a failure is for ever.
     fn write_behind_now(&mut self, file: FileId, process: u64) -> io::Result<()> {
         self.content(file, process)?;
-        for (offset, data) in self.behind.take(file)? {
+        let writes = self.behind.take(file)?;
+        let Some(end) = writes.last().map(|(offset, data)| offset + data.len() as u64) else {
+            return Ok(());
+        };
+        for (offset, data) in writes {
             if let Err(error) = self.write(file, process, data, offset) {
-                self.behind.fail(file);
+                self.behind.fail(file, end);
                 return Err(error);
             }
+        }
+        self.behind.note_written(file, end);
+        // Past the cache only whole blocks are written: zeros fill the last one.
+        let zero_bytes = end.next_multiple_of(BLOCK_BYTES) - end;
+        if zero_bytes > 0 && self.chance.happens(500) {
+            self.behind.note_zeros(file, end);
+            if let Err(error) = self.write(file, process, vec![0; zero_bytes as usize], end) {
+                self.behind.fail(file, end);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the zeros off, and makes the bytes all there is.
+    fn cut_zeros(&mut self, file: FileId) -> io::Result<()> {
+        if let Some(end) = self.behind.end_before_zeros(file) {
+            self.change()?;
+            if let Some(content) = self.contents.get_mut(&file) {
+                content.truncate(end);
+            }
+            self.behind.forget_zeros(file);
         }
         Ok(())
     }
@@ -285,7 +330,10 @@ impl DiskFile for SimFile {
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
         let mut inner = self.disk.lock();
         inner.write_behind_now(self.file, self.process)?;
-        inner.write(self.file, self.process, parts.concat(), offset)
+        inner.write(self.file, self.process, parts.concat(), offset)?;
+        let end = offset + parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        inner.behind.note_written(self.file, end);
+        Ok(())
     }
 
     fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
@@ -293,6 +341,18 @@ impl DiskFile for SimFile {
         inner.content(self.file, self.process)?;
         inner.behind.push(self.file, parts.concat(), offset);
         Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.disk.lock().write_behind_now(self.file, self.process)
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.disk.lock().behind.waiting_bytes(self.file)
+    }
+
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
@@ -307,6 +367,9 @@ impl DiskFile for SimFile {
         let mut inner = self.disk.lock();
         inner.file_syncs += 1;
         inner.write_behind_now(self.file, self.process)?;
+        if self.has_ended.load(Ordering::Relaxed) {
+            inner.cut_zeros(self.file)?;
+        }
         let per_mille = inner.faults.sync_per_mille;
         let result = inner.fails(per_mille, "sync failed");
         let result = if inner.burn() { result } else { Err(power_cut()) };
@@ -331,10 +394,12 @@ impl DiskFile for SimFile {
     fn truncate(&self, length_bytes: u64) -> io::Result<()> {
         let mut inner = self.disk.lock();
         inner.content(self.file, self.process)?;
+        inner.behind.forget_lost(self.file);
         let per_mille = inner.faults.truncate_per_mille;
         inner.fails(per_mille, "truncate failed")?;
         inner.change()?;
         inner.behind.truncate(self.file, length_bytes);
+        inner.behind.forget_zeros(self.file);
         inner.content(self.file, self.process)?.truncate(length_bytes);
         Ok(())
     }
@@ -398,13 +463,8 @@ impl Disk for SimDisk {
         inner.names.sync_dir(path)
     }
 
-    /// In any order: so a loss of power in the middle leaves any of them synced, as when they are done side by side.
-    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
-        self.in_any_order(files, |file| file.sync())
-    }
-
-    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
-        self.in_any_order(paths, |path| self.sync_dir(path))
+    fn workers(&self) -> Arc<dyn Workers> {
+        Arc::new(SimWorkers(self.clone()))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {

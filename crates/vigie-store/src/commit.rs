@@ -10,13 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Workers};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFileState};
 use crate::index::Change;
 use crate::mark::marked_end;
+use crate::side_by_side::side_by_side;
 use crate::store::{CommitReport, FailedFragment, PersistedFragment, Store, StreamState};
 use crate::writer::{MediaFileWriter, OpenFragment};
 
@@ -31,12 +32,25 @@ pub(crate) struct Planned {
     closing: bool,
 }
 
-/// The syncs of a commit that was begun ([`Store::begin_commit`]). They take long and need no store: run them on
-/// whatever thread, and hand the outcome to [`Store::finish_commit`].
+/// The syncs of a commit that was begun ([`Store::begin_commit`]). They take long and need no store: the disk's workers
+/// do them, and the outcome is for [`Store::finish_commit`].
 pub struct SyncJob {
     disk: Arc<dyn Disk>,
+    workers: Arc<dyn Workers>,
     files: Vec<(MediaFileId, Arc<dyn DiskFile>)>,
     directories: Vec<PathBuf>,
+}
+
+/// A [`SyncJob`] under way.
+pub struct SyncHandle {
+    outcome: Arc<OutcomeSlot>,
+    workers: Arc<dyn Workers>,
+}
+
+#[derive(Default)]
+struct OutcomeSlot {
+    outcome: Mutex<Option<SyncOutcome>>,
+    is_there: Condvar,
 }
 
 /// What came of a [`SyncJob`].
@@ -46,16 +60,57 @@ pub struct SyncOutcome {
 }
 
 impl SyncJob {
-    /// Syncs each changed file once, side by side, then the directories of new files.
+    /// Syncs each changed file once, side by side, then the directories of new files; waits for it.
     pub fn run(self) -> SyncOutcome {
-        let (ids, files): (Vec<_>, Vec<_>) = self.files.into_iter().unzip();
-        let mut outcomes = self.disk.sync_files(&files).into_iter();
-        let unknown = || Err(io::Error::other("the disk does not say whether it synced"));
-        let mut outcome = || outcomes.next().unwrap_or_else(unknown);
-        let files = ids.into_iter().map(|id| (id, outcome())).collect();
-        let outcomes = self.disk.sync_dirs(&self.directories);
-        let directories = self.directories.into_iter().zip(outcomes).collect();
-        SyncOutcome { files, directories }
+        self.start(|| {}).wait()
+    }
+
+    /// The same without waiting. `done` is called when the outcome is there, on one of the disk's threads: be short.
+    pub fn start(self, done: impl FnOnce() + Send + 'static) -> SyncHandle {
+        let Self { disk, workers, files, directories } = self;
+        let slot = Arc::new(OutcomeSlot::default());
+        let handle = SyncHandle { outcome: Arc::clone(&slot), workers: Arc::clone(&workers) };
+        let (ids, files): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let for_directories = Arc::clone(&workers);
+        let then = move |outcomes: Vec<io::Result<()>>| {
+            let files = ids.into_iter().zip(outcomes).collect();
+            let paths = directories.clone();
+            let then = move |outcomes: Vec<io::Result<()>>| {
+                let directories = paths.into_iter().zip(outcomes).collect();
+                slot.put(SyncOutcome { files, directories });
+                done();
+            };
+            let sync = move |path: &PathBuf| disk.sync_dir(path);
+            side_by_side(for_directories.as_ref(), directories, sync, then);
+        };
+        side_by_side(workers.as_ref(), files, |file: &Arc<dyn DiskFile>| file.sync(), then);
+        handle
+    }
+}
+
+impl OutcomeSlot {
+    fn put(&self, outcome: SyncOutcome) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.is_there.notify_all();
+    }
+}
+
+impl SyncHandle {
+    /// Whether the outcome is there.
+    pub fn is_done(&self) -> bool {
+        self.outcome.outcome.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The outcome, when it is there.
+    pub fn wait(self) -> SyncOutcome {
+        self.workers.catch_up();
+        let mut slot = self.outcome.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(outcome) = slot.take() {
+                return outcome;
+            }
+            slot = self.outcome.is_there.wait(slot).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -74,13 +129,28 @@ impl Store {
     /// Begins a commit of what was appended until now. Until [`Store::finish_commit`] more may be appended, which is
     /// the next commit's; nothing may be deleted, and no other commit begun ([`StoreError::Busy`]).
     pub fn begin_commit(&mut self) -> Result<SyncJob, StoreError> {
+        self.begin(|_| true)
+    }
+
+    /// Begins a commit of what was appended to some streams, so that few files are synced for what is wanted at once. What
+    /// needs no sync, the uploaded marks, is committed of all.
+    pub fn begin_commit_of(&mut self, keys: &BTreeSet<Arc<str>>) -> Result<SyncJob, StoreError> {
+        self.begin(|key| keys.contains(key))
+    }
+
+    fn begin(&mut self, is_meant: impl Fn(&str) -> bool) -> Result<SyncJob, StoreError> {
         self.check_idle()?;
         self.is_committing = true;
-        self.behind_bytes_committing = std::mem::take(&mut self.behind_bytes);
         let mut files = Vec::new();
         let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
         for stream in self.streams.values_mut() {
             stream.uploaded_planned = stream.uploaded.len();
+            if !is_meant(&stream.key) {
+                let writers = stream.closing.iter_mut().chain(&mut stream.writer);
+                writers.for_each(|writer| writer.planned = None);
+                continue;
+            }
+            self.behind_bytes_committing += std::mem::take(&mut stream.behind_bytes);
             let closing = stream.closing.iter_mut().map(|writer| (writer, true));
             for (writer, closing) in closing.chain(stream.writer.iter_mut().map(|w| (w, false))) {
                 let open = writer.open.as_ref().filter(|open| open.extent.size_bytes > 0);
@@ -89,6 +159,11 @@ impl Store {
                 writer.planned = Some(Planned { entries, open, closing });
                 if writer.sync_error.is_some() {
                     continue;
+                }
+                if closing && !std::mem::replace(&mut writer.has_ended, true) {
+                    // Its length is to be exact.
+                    writer.file.end();
+                    writer.dirty = true;
                 }
                 if std::mem::take(&mut writer.dirty) {
                     files.push((writer.place.id, Arc::clone(&writer.file)));
@@ -102,7 +177,8 @@ impl Store {
             }
         }
         let directories = directories.into_iter().collect();
-        Ok(SyncJob { disk: Arc::clone(&self.disk), files, directories })
+        let (disk, workers) = (Arc::clone(&self.disk), Arc::clone(&self.workers));
+        Ok(SyncJob { disk, workers, files, directories })
     }
 
     /// Ends the commit that was begun; as [`Store::commit`].

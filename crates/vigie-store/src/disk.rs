@@ -11,14 +11,30 @@ use vigie_media::Timestamp;
 pub trait DiskFile: Send + Sync {
     /// Writes all of `parts`, in order, at `offset`. Bytes are not durable before [`DiskFile::sync`].
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()>;
-    /// The same at the end of the file, for bytes that may wait in the memory of the process until [`DiskFile::sync`]: a
-    /// kill can lose them, and that they cannot be written, for want of space too, is that call's failure. They are in
-    /// the file, in their order, before anything else is written to it, and nobody reads them before. A disk to which it
-    /// makes no difference writes them at once.
+    /// The same at the end of the file, for bytes that may wait in the memory of the process until [`DiskFile::flush`] or
+    /// [`DiskFile::sync`]: a kill can lose them, and that they cannot be written, for want of space too, is those calls'
+    /// failure. They are in the file, in their order, before anything else is written to it or read from it by this
+    /// value; others do not see them before. A disk to which it makes no difference writes them at once.
     fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         self.write_all_at(&parts, offset)
     }
+    /// Writes what waits, so that a kill cannot lose it any more. A failure is final as that of [`DiskFile::sync`], which
+    /// fails as well from then on.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+    /// Bytes that wait to be written.
+    fn waiting_bytes(&self) -> usize {
+        0
+    }
+    /// Whether what is written from now on will be read at once, so that the kernel should keep it in memory.
+    fn set_read_at_once(&self, is_read_at_once: bool) {
+        let _ = is_read_at_once;
+    }
+    /// No more will be written: the next [`DiskFile::sync`] makes the file exactly as long as its bytes. Until then it may
+    /// be longer on the disk, by zeros, while [`DiskFile::length_bytes`] of this value tells the bytes alone.
+    fn end(&self) {}
     /// Reads exactly `length_bytes` at `offset`; `UnexpectedEof` when the file ends before.
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes>;
     /// Makes content and length durable (fdatasync), what waits to be written included. A failure is final: never call
@@ -28,6 +44,27 @@ pub trait DiskFile: Send + Sync {
     fn length_bytes(&self) -> io::Result<u64>;
     /// Cuts the file to `length_bytes`, or makes it as long; what waits to be written beyond is forgotten.
     fn truncate(&self, length_bytes: u64) -> io::Result<()>;
+}
+
+/// What a [`Workers`] does once.
+pub type Work = Box<dyn FnOnce() + Send>;
+
+/// Does what waits for a disk, so that others need not. Dropping it ends it when all that it was given is done.
+pub trait Workers: Send + Sync {
+    /// Does `work` soon, beside others.
+    fn run(&self, work: Work);
+    /// Somebody is about to wait for what was given: where nothing does it by itself, it is done now.
+    fn catch_up(&self) {}
+}
+
+/// Does everything at once and on the spot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnTheSpot;
+
+impl Workers for OnTheSpot {
+    fn run(&self, work: Work) {
+        work();
+    }
 }
 
 /// What [`Disk::stat`] says.
@@ -60,14 +97,10 @@ pub trait Disk: Send + Sync + 'static {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable. A failure is final.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Syncs many files ([`DiskFile::sync`]), each once, and waits for all of them; the outcomes stand in the order of
-    /// the files. They may be done side by side: a crash meanwhile leaves any of them synced.
-    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
-        files.iter().map(|file| file.sync()).collect()
-    }
-    /// Syncs many directories ([`Disk::sync_dir`]) in the same way.
-    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
-        paths.iter().map(|path| self.sync_dir(path)).collect()
+    /// Workers for one who writes to this disk. What they are given may be done in any order and side by side: a crash
+    /// meanwhile leaves any of it done.
+    fn workers(&self) -> Arc<dyn Workers> {
+        Arc::new(OnTheSpot)
     }
     /// The full paths of the files and directories in a directory, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;

@@ -26,13 +26,15 @@ mod read;
 mod recovery;
 mod repair;
 mod settings;
+mod side_by_side;
 mod store;
 pub mod thread;
+mod write_out;
 mod writer;
 
 pub use blocks::FragmentBlocks;
 pub use check::{Disagreement, check};
-pub use commit::{SyncJob, SyncOutcome};
+pub use commit::{SyncHandle, SyncJob, SyncOutcome};
 pub use delete::Deleted;
 pub use error::{IndexError, StoreError, describe};
 pub use fragment::{

@@ -2,27 +2,24 @@
 
 mod behind;
 mod scratch;
+mod workers;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use vigie_media::Timestamp;
 
 use self::behind::Behind;
-use crate::disk::{Disk, DiskFile, FileStat};
+use self::workers::DiskThreads;
+use crate::disk::{Disk, DiskFile, FileStat, Workers};
 
 /// `IOV_MAX` of Linux: no call takes more parts.
 const PARTS_PER_CALL_MAX: usize = 1024;
-
-/// Syncs that wait for the disk at once. A file system writes its journal once for all that wait, so that many take
-/// little longer than one.
-const SYNC_THREADS_MAX: usize = 16;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,46 +38,43 @@ impl OsFile {
 
 impl DiskFile for OsFile {
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
-        self.behind.flush(&self.file)?;
-        write_parts(&self.file, parts, offset)
+        self.behind.write_plainly(&self.file, parts, offset)
     }
 
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
-        // The length may come from a damaged index: reserve no more than the file can give.
-        let there = self.file.metadata()?.len().saturating_sub(offset);
-        if (length_bytes as u64) > there {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut buffer = Vec::with_capacity(length_bytes);
-        while buffer.len() < length_bytes {
-            let at = offset.saturating_add(buffer.len() as u64);
-            match rustix::io::pread(&self.file, spare_capacity(&mut buffer), at) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        // The allocator may have given more room than asked for, and the file may have more bytes.
-        buffer.truncate(length_bytes);
-        Ok(Bytes::from(buffer))
+        self.behind.plainly(&self.file, || read_exact_at(&self.file, offset, length_bytes))
     }
 
     fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
         self.behind.push(&self.file, parts, offset)
     }
 
+    fn flush(&self) -> io::Result<()> {
+        self.behind.flush(&self.file)
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.behind.waiting_bytes()
+    }
+
+    fn set_read_at_once(&self, is_read_at_once: bool) {
+        self.behind.set_read_at_once(is_read_at_once);
+    }
+
+    fn end(&self) {
+        self.behind.end();
+    }
+
     fn sync(&self) -> io::Result<()> {
-        self.behind.flush(&self.file)?;
-        self.file.sync_data()
+        self.behind.sync(&self.file)
     }
 
     fn length_bytes(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len().max(self.behind.end()))
+        self.behind.length_bytes(&self.file)
     }
 
     fn truncate(&self, length_bytes: u64) -> io::Result<()> {
-        self.behind.truncate(length_bytes);
-        self.file.set_len(length_bytes)
+        self.behind.truncate(&self.file, length_bytes)
     }
 }
 
@@ -119,12 +113,8 @@ impl Disk for OsDisk {
         OpenOptions::new().read(true).open(path)?.sync_all()
     }
 
-    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> Vec<io::Result<()>> {
-        side_by_side(files, |file| file.sync())
-    }
-
-    fn sync_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<()>> {
-        side_by_side(paths, |path| self.sync_dir(path))
+    fn workers(&self) -> Arc<dyn Workers> {
+        Arc::new(DiskThreads::default())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -156,6 +146,26 @@ impl Disk for OsDisk {
     }
 }
 
+fn read_exact_at(file: &File, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
+    // The length may come from a damaged index: reserve no more than the file can give.
+    let there = file.metadata()?.len().saturating_sub(offset);
+    if (length_bytes as u64) > there {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut buffer = Vec::with_capacity(length_bytes);
+    while buffer.len() < length_bytes {
+        let at = offset.saturating_add(buffer.len() as u64);
+        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // The allocator may have given more room than asked for, and the file may have more bytes.
+    buffer.truncate(length_bytes);
+    Ok(Bytes::from(buffer))
+}
+
 /// All of `parts`, in as few calls as may be.
 fn write_parts(file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> =
@@ -175,59 +185,4 @@ fn write_parts(file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Does `sync` to each of `items` on a few threads that live as long as this call.
-fn side_by_side<T: Sync>(
-    items: &[T],
-    sync: impl Fn(&T) -> io::Result<()> + Sync,
-) -> Vec<io::Result<()>> {
-    if items.len() < 2 {
-        return items.iter().map(sync).collect();
-    }
-    let outcomes: Vec<OnceLock<io::Result<()>>> = items.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some((item, outcome)) =
-            items.iter().zip(&outcomes).nth(next.fetch_add(1, Ordering::Relaxed))
-        {
-            outcome.get_or_init(|| sync(item));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..items.len().min(SYNC_THREADS_MAX) {
-            // Without more threads this one does it all.
-            let spawned =
-                std::thread::Builder::new().name("sync".to_owned()).spawn_scoped(scope, work);
-            if let Err(error) = spawned {
-                tracing::warn!(%error, "start a thread that syncs");
-                break;
-            }
-        }
-        work();
-    });
-    let not_tried = || Err(io::Error::other("the sync was not tried"));
-    outcomes.into_iter().map(|outcome| outcome.into_inner().unwrap_or_else(not_tried)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_of_many_is_synced_once_and_has_its_own_outcome() {
-        for count in [0, 1, 2, 15, 16, 100] {
-            let tried: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-            let numbers: Vec<usize> = (0..count).collect();
-            let outcomes = side_by_side(&numbers, |&number| {
-                tried[number].fetch_add(1, Ordering::Relaxed);
-                if number % 3 == 0 { Err(io::Error::other(number.to_string())) } else { Ok(()) }
-            });
-            assert!(tried.iter().all(|tried| tried.load(Ordering::Relaxed) == 1));
-            for (number, outcome) in outcomes.into_iter().enumerate() {
-                let error = outcome.err().map(|error| error.to_string());
-                assert_eq!(error, (number % 3 == 0).then(|| number.to_string()));
-            }
-        }
-    }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use vigie_media::Timestamp;
 
 use crate::delete::ErasedStream;
-use crate::disk::Disk;
+use crate::disk::{Disk, Workers};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
 use crate::index::{Change, Index, StreamId};
@@ -20,6 +20,7 @@ use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::read::StoreReader;
 use crate::settings::StoreSettings;
+use crate::write_out::OutFile;
 use crate::writer::MediaFileWriter;
 
 /// Sequences that are made durable at a time, so that handing one out costs no transaction; a crash skips those
@@ -81,6 +82,10 @@ pub(crate) struct StreamState {
     pub(crate) leftovers: Vec<(PathBuf, u64)>,
     /// Its directory's own name was made durable in this run.
     pub(crate) directory_synced: bool,
+    /// Appended since the last commit of it began, to be written by the next at the latest.
+    pub(crate) behind_bytes: u64,
+    /// See [`Store::set_read_at_once`].
+    is_read_at_once: bool,
 }
 
 impl StreamState {
@@ -98,6 +103,8 @@ impl StreamState {
             uploaded_planned: 0,
             leftovers: Vec::new(),
             directory_synced: false,
+            behind_bytes: 0,
+            is_read_at_once: false,
         }
     }
 }
@@ -105,6 +112,7 @@ impl StreamState {
 /// The media files of all streams, and their index.
 pub struct Store {
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) workers: Arc<dyn Workers>,
     pub(crate) root: PathBuf,
     pub(crate) index: Box<dyn Index>,
     pub(crate) settings: StoreSettings,
@@ -115,12 +123,14 @@ pub struct Store {
     pub(crate) next_stream_id: u64,
     /// Free bytes when last measured, less what was written since.
     free_bytes: u64,
-    /// Appended since the last commit began, to be written by the next.
-    pub(crate) behind_bytes: u64,
     /// To be written by the commit that was begun.
     pub(crate) behind_bytes_committing: u64,
     /// A commit was begun and not finished.
     pub(crate) is_committing: bool,
+    /// Files whose growing fragments have something that nobody was asked to write …
+    pub(crate) unwritten: Vec<Arc<OutFile>>,
+    /// … and those where somebody was.
+    pub(crate) written_out: Vec<Arc<OutFile>>,
     /// The fatal error after which everything is refused.
     failed: Option<StoreError>,
 }
@@ -147,6 +157,7 @@ impl Store {
         let next_media_file_id = reader.next_media_file_id()?.0;
         let next_stream_id = reader.next_stream_id()?.0;
         let mut store = Self {
+            workers: disk.workers(),
             disk,
             root,
             index,
@@ -156,9 +167,10 @@ impl Store {
             next_media_file_id,
             next_stream_id,
             free_bytes: 0,
-            behind_bytes: 0,
             behind_bytes_committing: 0,
             is_committing: false,
+            unwritten: Vec::new(),
+            written_out: Vec::new(),
             failed: None,
         };
         store.measure_free_bytes()?;
@@ -223,7 +235,6 @@ impl Store {
         let before = writer.length_bytes;
         let result = writer.append_fragment(fragment);
         let after = writer.length_bytes;
-        self.behind_bytes += after.saturating_sub(before);
         self.account(key, before, after);
         result
     }
@@ -239,12 +250,23 @@ impl Store {
         Ok(())
     }
 
-    /// Appends frames to the open fragment in one vectored write. `parts` hold whole blocks: after a crash the
-    /// fragment is kept up to the end of such a call. `duration_ms` is its media time so far.
+    /// Whether a stream's fragments are read as soon as they are whole, to be sent on: then they are written so that the
+    /// kernel still has them.
+    pub fn set_read_at_once(&mut self, key: &str, is_read_at_once: bool) {
+        if let Some(stream) = self.streams.get_mut(key)
+            && std::mem::replace(&mut stream.is_read_at_once, is_read_at_once) != is_read_at_once
+            && let Some(writer) = &stream.writer
+        {
+            writer.file.set_read_at_once(is_read_at_once);
+        }
+    }
+
+    /// Appends frames to the open fragment. `parts` hold whole blocks: after a crash the fragment is kept up to the end of
+    /// such a call, if [`Store::write_out`] or a commit came to it. `duration_ms` is its media time so far.
     pub fn append_frames(
         &mut self,
         key: &str,
-        parts: &[&[u8]],
+        parts: &[Bytes],
         frame_count: u32,
         duration_ms: u32,
     ) -> Result<(), StoreError> {
@@ -256,6 +278,8 @@ impl Store {
         let before = writer.length_bytes;
         let result = writer.append_frames(parts, frame_count, duration_ms);
         let after = writer.length_bytes;
+        let out = writer.unwritten();
+        self.unwritten.extend(out);
         self.account(key, before, after);
         if result? { Ok(()) } else { Err(no_open()) }
     }
@@ -272,6 +296,8 @@ impl Store {
         let before = writer.length_bytes;
         let result = writer.end_fragment(duration_ms);
         let after = writer.length_bytes;
+        let out = writer.unwritten();
+        self.unwritten.extend(out);
         self.account(key, before, after);
         result?.ok_or_else(no_open)
     }
@@ -342,7 +368,8 @@ impl Store {
             .free_bytes(&self.root)
             .map_err(|error| StoreError::io("measure free space of", self.root.clone(), error))?;
         // What is still to be written is as good as written.
-        let behind_bytes = self.behind_bytes + self.behind_bytes_committing;
+        let behind_bytes: u64 = self.streams.values().map(|stream| stream.behind_bytes).sum();
+        let behind_bytes = behind_bytes + self.behind_bytes_committing;
         self.free_bytes = free_bytes.saturating_sub(behind_bytes);
         Ok(())
     }
@@ -366,6 +393,7 @@ impl Store {
         self.free_bytes = self.free_bytes.saturating_sub(after.saturating_sub(before));
         if let Some(stream) = self.streams.get_mut(key) {
             stream.size_bytes = (stream.size_bytes + after).saturating_sub(before);
+            stream.behind_bytes += after.saturating_sub(before);
         }
     }
 
@@ -432,7 +460,9 @@ impl Store {
             let writer =
                 self.create_media_file(&key, MediaFileId(id), header, meta.server_timestamp)?;
             self.next_media_file_id = id + 1;
-            self.stream(&key)?.writer = Some(writer);
+            let stream = self.stream(&key)?;
+            writer.file.set_read_at_once(stream.is_read_at_once);
+            stream.writer = Some(writer);
         }
         self.stream(key)?
             .writer

@@ -1,8 +1,9 @@
 //! The store on a thread of its own, for the server: many connections append, one group commit answers them all.
 //!
-//! The syncs of a commit run on a second thread, so that fragments are written on while the disk is waited for.
+//! The disk's workers do the syncs of a commit, so that fragments are taken on while the disk is waited for.
 //!
-//! It decides when to commit: a short while after the first fragment that waits, or at once when many bytes wait.
+//! It decides when to commit: at once for a fragment that comes alone, and where many come, a short while after the commit
+//! before began, or at once when many bytes wait.
 //! It reads no clock: the caller gives it one.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::commit::{SyncJob, SyncOutcome};
+use crate::commit::{SyncHandle, SyncOutcome};
 use crate::delete::Deleted;
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
@@ -35,7 +36,8 @@ pub type Monotonic = Box<dyn Fn() -> Duration + Send>;
 /// When the thread commits and how much may wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadSettings {
-    /// How long the first waiting fragment waits for others.
+    /// How far apart commits begin at least, so that those who come in between share one: as long as a fragment waits for
+    /// others.
     pub commit_interval: Duration,
     /// Commit at once when this many bytes wait.
     pub commit_bytes: u64,
@@ -100,23 +102,7 @@ impl StoreThread {
         monotonic: Monotonic,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(settings.requests_max);
-        let (jobs, waiting_jobs) = sync_channel::<SyncJob>(1);
-        let (done, outcomes) = sync_channel::<SyncOutcome>(1);
         let synced = sender.clone();
-        std::thread::Builder::new().name("store-sync".to_owned()).spawn(move || {
-            for job in waiting_jobs {
-                // The outcome overtakes the requests that wait. Where none waits the thread sleeps and is woken; it
-                // looks for an outcome after each.
-                let ended = done.send(job.run()).is_err()
-                    || matches!(
-                        synced.try_send(Request::Synced),
-                        Err(TrySendError::Disconnected(_))
-                    );
-                if ended {
-                    return;
-                }
-            }
-        })?;
         let handle = StoreHandle { sender, reader: store.reader() };
         let body = Body {
             store,
@@ -125,9 +111,9 @@ impl StoreThread {
             waiting: BTreeMap::new(),
             bytes: 0,
             due: None,
-            jobs,
-            outcomes,
-            is_committing: false,
+            committed_at: None,
+            synced,
+            syncing: None,
             deferred: VecDeque::new(),
             deletions: VecDeque::new(),
             reclaim_later: false,
@@ -233,12 +219,12 @@ struct Body {
     bytes: u64,
     /// When to commit, by `monotonic`.
     due: Option<Duration>,
-    /// To the thread that syncs.
-    jobs: SyncSender<SyncJob>,
-    /// From it.
-    outcomes: Receiver<SyncOutcome>,
-    /// A commit is under way.
-    is_committing: bool,
+    /// When the last commit began.
+    committed_at: Option<Duration>,
+    /// Wakes this thread when syncs are done.
+    synced: SyncSender<Request>,
+    /// The syncs of the commit that is under way.
+    syncing: Option<SyncHandle>,
     /// Requests that wait for its end.
     deferred: VecDeque<Request>,
     /// Deletions that were begun.
@@ -274,9 +260,8 @@ impl Body {
 
     /// The graceful end: what waits is persisted, what is deleted is gone.
     fn end(&mut self) -> Result<(), StoreError> {
-        if self.is_committing {
-            let outcome = self.outcomes.recv().map_err(|_| StoreError::Closed)?;
-            self.finish_commit(outcome)?;
+        if let Some(syncing) = self.syncing.take() {
+            self.finish_commit(syncing.wait())?;
         }
         while !self.deletions.is_empty() {
             self.delete_some();
@@ -297,13 +282,13 @@ impl Body {
         loop {
             let has_work = self.has_work();
             let is_due =
-                !self.is_committing && self.due.is_some_and(|due| (self.monotonic)() >= due);
+                self.syncing.is_none() && self.due.is_some_and(|due| (self.monotonic)() >= due);
             let received = match self.due {
                 _ if has_work || is_due => receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
-                Some(due) if !self.is_committing => {
+                Some(due) if self.syncing.is_none() => {
                     receiver.recv_timeout(due.saturating_sub((self.monotonic)()))
                 }
                 _ => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -316,8 +301,9 @@ impl Body {
                 Err(RecvTimeoutError::Timeout) if has_work => self.work(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Ok(outcome) = self.outcomes.try_recv() {
-                self.finish_commit(outcome)?;
+            // The outcome overtakes the requests that wait. Where none waits this thread sleeps and is woken.
+            if let Some(syncing) = self.syncing.take_if(|syncing| syncing.is_done()) {
+                self.finish_commit(syncing.wait())?;
                 for request in std::mem::take(&mut self.deferred) {
                     self.handle(request);
                 }
@@ -327,7 +313,7 @@ impl Body {
                     self.work();
                 }
             }
-            if !self.is_committing && self.bytes >= self.settings.commit_bytes {
+            if self.syncing.is_none() && self.bytes >= self.settings.commit_bytes {
                 self.begin_commit()?;
             }
             self.store.check_failed()?;
@@ -338,7 +324,7 @@ impl Body {
     fn has_work(&self) -> bool {
         let has_some =
             !self.deletions.is_empty() || (self.store.is_reclaiming() && !self.reclaim_later);
-        has_some && !self.is_committing
+        has_some && self.syncing.is_none()
     }
 
     /// A bounded step of it.
@@ -355,7 +341,7 @@ impl Body {
     fn handle(&mut self, request: Request) {
         match request {
             Request::DeleteMediaFiles { .. } | Request::DeleteStream { .. }
-                if self.is_committing =>
+                if self.syncing.is_some() =>
             {
                 self.deferred.push_back(request);
             }
@@ -364,8 +350,9 @@ impl Body {
                     Ok(entry) => {
                         self.bytes += entry.size_bytes;
                         self.waiting.insert((key, entry.sequence), reply);
-                        let interval = self.settings.commit_interval;
-                        self.due.get_or_insert_with(|| (self.monotonic)() + interval);
+                        let earliest =
+                            self.committed_at.map(|at| at + self.settings.commit_interval);
+                        self.due.get_or_insert(earliest.unwrap_or(Duration::ZERO));
                     }
                     Err(error) => reply(Err(error)),
                 }
@@ -428,18 +415,22 @@ impl Body {
         }
     }
 
-    /// Begins a commit of all that was appended until now; its syncs run on the other thread.
+    /// Begins a commit of all that was appended until now.
     fn begin_commit(&mut self) -> Result<(), StoreError> {
         let job = self.store.begin_commit()?;
         self.bytes = 0;
         self.due = None;
-        self.is_committing = true;
-        self.jobs.send(job).map_err(|_| StoreError::Closed)
+        self.committed_at = Some((self.monotonic)());
+        let synced = self.synced.clone();
+        // Where many requests wait the thread does not sleep: it looks for the outcome after each.
+        self.syncing = Some(job.start(move || match synced.try_send(Request::Synced) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }));
+        Ok(())
     }
 
     /// Ends the commit and answers. While the index has no space the fragments go on waiting.
     fn finish_commit(&mut self, outcome: SyncOutcome) -> Result<(), StoreError> {
-        self.is_committing = false;
         match self.store.finish_commit(outcome) {
             Ok(report) => {
                 answer(&mut self.waiting, report);

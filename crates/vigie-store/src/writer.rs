@@ -14,6 +14,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFilePlace, WholeFragment};
 use crate::mark::{FRAGMENT_MARK_BYTES, begin_mark, end_mark};
+use crate::write_out::OutFile;
 
 /// A fragment that is written as it grows.
 #[derive(Debug)]
@@ -35,19 +36,24 @@ pub(crate) struct MediaFileWriter {
     pub(crate) path: PathBuf,
     pub(crate) directory: PathBuf,
     pub(crate) file: Arc<dyn DiskFile>,
+    out: Arc<OutFile>,
+    /// Frames were appended that the store does not know of as unwritten.
+    has_unwritten: bool,
     pub(crate) header: Bytes,
     /// What is written in front of the first fragment: nothing once that is done.
     preamble: Vec<u8>,
     /// Server timestamp of its first fragment.
     pub(crate) opened_at: Timestamp,
-    /// Length on disk, which is where the next byte goes.
+    /// Length, which is where the next byte goes: what waits to be written included.
     pub(crate) length_bytes: u64,
     /// The index has its row, so its name is durable.
     pub(crate) in_index: bool,
-    /// Written since the last sync.
+    /// Appended to since the last sync.
     pub(crate) dirty: bool,
     /// A failed write could not be cut off: nothing more is written.
     pub(crate) broken: bool,
+    /// It was told that nothing more comes.
+    pub(crate) has_ended: bool,
     /// Why a sync failed: the file is abandoned by the commit that met it.
     pub(crate) sync_error: Option<Arc<io::Error>>,
     /// Whole fragments that no commit has made durable.
@@ -77,6 +83,7 @@ impl MediaFileWriter {
         let file = disk
             .create_new(&path)
             .map_err(|error| StoreError::io("create", path.clone(), error))?;
+        let out = OutFile::new(Arc::clone(&file));
         let mut preamble = Vec::with_capacity(header.len() + file_mark.len());
         preamble.extend_from_slice(&header);
         preamble.extend_from_slice(file_mark);
@@ -92,6 +99,9 @@ impl MediaFileWriter {
             in_index: false,
             dirty: false,
             broken: false,
+            has_ended: false,
+            out,
+            has_unwritten: false,
             sync_error: None,
             uncommitted: Vec::new(),
             committed_end: 0,
@@ -128,22 +138,15 @@ impl MediaFileWriter {
                 crc32c: fragment.crc32c,
             },
         );
-        let preamble = Bytes::from(std::mem::take(&mut self.preamble));
         let mark = Bytes::copy_from_slice(&end_mark(&entry));
-        let parts = [preamble, fragment.bytes.clone(), mark];
-        self.dirty = true;
-        match self.file.write_behind(&parts, self.length_bytes) {
-            Ok(()) => {
-                self.length_bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
-                self.uncommitted.push(entry);
-                Ok(entry)
-            }
-            Err(error) => {
-                let [preamble, ..] = parts;
-                self.preamble = preamble.into();
-                Err(self.cut_failed_write(error))
-            }
-        }
+        self.append(&[], &[fragment.bytes.clone(), mark])?;
+        self.uncommitted.push(entry);
+        Ok(entry)
+    }
+
+    /// The file, when frames were appended since this was last asked.
+    pub(crate) fn unwritten(&mut self) -> Option<Arc<OutFile>> {
+        std::mem::take(&mut self.has_unwritten).then(|| Arc::clone(&self.out))
     }
 
     /// Begins a fragment; its mark is written with its first frames.
@@ -151,10 +154,10 @@ impl MediaFileWriter {
         self.open = Some(OpenFragment { meta, extent: Extent::default() });
     }
 
-    /// Appends whole frames to the open fragment in one write. `false` when there is none.
+    /// Appends whole frames to the open fragment. `false` when there is none.
     pub(crate) fn append_frames(
         &mut self,
-        parts: &[&[u8]],
+        parts: &[Bytes],
         frame_count: u32,
         duration_ms: u32,
     ) -> Result<bool, StoreError> {
@@ -162,14 +165,11 @@ impl MediaFileWriter {
         let (meta, mut extent) = (open.meta, open.extent);
         if extent.size_bytes == 0 {
             extent.offset = self.length_bytes + self.preamble_bytes() + FRAGMENT_MARK_BYTES as u64;
-            let mark = begin_mark(&meta);
-            let mut with_mark: Vec<&[u8]> = Vec::with_capacity(1 + parts.len());
-            with_mark.push(&mark);
-            with_mark.extend_from_slice(parts);
-            self.write(&with_mark)?;
+            self.append(&begin_mark(&meta), parts)?;
         } else {
-            self.write(parts)?;
+            self.append(&[], parts)?;
         }
+        self.has_unwritten = true;
         for part in parts {
             extent.crc32c = crc32c::crc32c_append(extent.crc32c, part);
             extent.size_bytes += part.len() as u64;
@@ -194,32 +194,29 @@ impl MediaFileWriter {
         }
         open.extent.duration_ms = open.extent.duration_ms.max(duration_ms);
         let entry = open.entry();
-        self.write(&[&end_mark(&entry)])?;
+        self.append(&end_mark(&entry), &[])?;
+        self.has_unwritten = true;
         self.open = None;
         self.uncommitted.push(entry);
         Ok(Some(entry))
     }
 
-    /// Writes at the end. After a failure the file is as long as before, or broken.
-    fn write(&mut self, parts: &[&[u8]]) -> Result<(), StoreError> {
-        let preamble = std::mem::take(&mut self.preamble);
-        let result = if preamble.is_empty() {
-            self.file.write_all_at(parts, self.length_bytes)
-        } else {
-            let mut all: Vec<&[u8]> = Vec::with_capacity(1 + parts.len());
-            all.push(&preamble);
-            all.extend_from_slice(parts);
-            self.file.write_all_at(&all, self.length_bytes)
-        };
+    /// Appends `head` and `parts`, to be written behind. After a failure the file is as long as before, or broken.
+    fn append(&mut self, head: &[u8], parts: &[Bytes]) -> Result<(), StoreError> {
+        let preamble_bytes = self.preamble.len();
+        self.preamble.extend_from_slice(head);
+        let mut all = Vec::with_capacity(1 + parts.len());
+        all.push(Bytes::from(std::mem::take(&mut self.preamble)));
+        all.extend_from_slice(parts);
         self.dirty = true;
-        match result {
+        match self.file.write_behind(&all, self.length_bytes) {
             Ok(()) => {
-                let written: usize = parts.iter().map(|part| part.len()).sum();
-                self.length_bytes += (preamble.len() + written) as u64;
+                self.length_bytes += all.iter().map(|part| part.len() as u64).sum::<u64>();
                 Ok(())
             }
             Err(error) => {
-                self.preamble = preamble;
+                self.preamble = all.swap_remove(0).into();
+                self.preamble.truncate(preamble_bytes);
                 Err(self.cut_failed_write(error))
             }
         }

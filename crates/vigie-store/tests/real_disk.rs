@@ -8,6 +8,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use common::{Folder, block, header, meta, record, whole};
 use vigie_media::matroska::{Event, FragmentReader, Limits, writer};
 use vigie_store::disk::Disk;
@@ -88,9 +89,10 @@ fn a_killed_hub_loses_no_whole_frame_of_a_committed_fragment() {
     let mut store = folder.open(StoreSettings::HUB).unwrap();
     let meta = record(&mut store, "gate", 0, 5);
     store.commit().unwrap();
-    store.append_frames("gate", &[&block(200, 300)], 1, 240).unwrap();
+    store.append_frames("gate", &[block(200, 300).into()], 1, 240).unwrap();
     let torn = block(240, 1000);
-    store.append_frames("gate", &[&torn[..400]], 0, 240).unwrap();
+    store.append_frames("gate", &[torn[..400].to_vec().into()], 0, 240).unwrap();
+    store.write_out();
     drop(store);
 
     let index = SqliteIndex::open(folder.index()).unwrap();
@@ -259,7 +261,7 @@ fn misuse_is_a_typed_error() {
     let second = meta(&mut store, "gate", 0);
     let open = store.begin_fragment("gate", &camera, second).unwrap_err();
     assert!(matches!(open, StoreError::FragmentOpen { .. }));
-    let none = store.append_frames("yard", &[b"frame"], 1, 0).unwrap_err();
+    let none = store.append_frames("yard", &[Bytes::from_static(b"frame")], 1, 0).unwrap_err();
     assert!(matches!(none, StoreError::NoOpenFragment { .. }));
     let unreserved = FragmentMeta { sequence: 999, ..first };
     let unreserved = store.begin_fragment("yard", &camera, unreserved).unwrap_err();

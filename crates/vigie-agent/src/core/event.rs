@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::tz::TimeZone;
 use vigie_engine::clock::Now;
 use vigie_engine::folder_watch::FileVersion;
@@ -13,7 +12,7 @@ use vigie_kvs::acknowledgement::Acknowledgement;
 use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
-use vigie_media::{Timestamp, Track};
+use vigie_media::{FrameData, Timestamp, Track};
 
 use super::imports::Import;
 
@@ -133,8 +132,8 @@ pub struct SourceFrame {
     pub time: FrameTime,
     /// Whether decoding can start here.
     pub key_frame: bool,
-    /// The coded bytes, in the form that Matroska stores.
-    pub data: Bytes,
+    /// The coded bytes, in the form that Matroska stores, where they were received.
+    pub data: FrameData,
 }
 
 /// When a frame belongs, in the source's own terms.

@@ -13,7 +13,7 @@ use thiserror::Error;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store, describe};
+use vigie_store::{CommitReport, Store, StoreError, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -23,7 +23,7 @@ use super::link::HubLink;
 use super::saved::{SavedConfigurations, SavedError, SavedStreams};
 use super::snapshot::HubSnapshot;
 use super::space::plan_reserve;
-use super::world::World;
+use super::world::{Waker, World};
 use crate::ledger::LedgerDb;
 
 /// How often deletion plans run when nothing calls for them earlier.
@@ -102,6 +102,11 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Calls `waker` from now on when something that the hub left to its disk is done: then a tick is due.
+    pub fn wake_by(&mut self, waker: Waker) {
+        self.world.waker = waker;
+    }
+
     /// Takes an event in and says what has to be done, in order.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
         if self.is_stopped {
@@ -151,15 +156,15 @@ impl Hub {
         let jobs = self.jobs.values().map(|job| job.deadline);
         let save = if self.world.unsaved { self.save_at } else { Duration::MAX };
         // With what waits for a commit, the ledgers wait for it too.
-        let ledgers = match self.world.commit_at {
-            Some(_) => Duration::MAX,
-            None => self.world.ledgers.deadline(),
+        let ledgers = match self.world.is_uncommitted() {
+            true => Duration::MAX,
+            false => self.world.ledgers.deadline(),
         };
         let own = [
             self.plan_at,
             save,
             ledgers,
-            self.world.commit_at.unwrap_or(Duration::MAX),
+            self.world.disk_deadline(),
             self.link.deadline(self.world.news),
         ];
         jobs.chain(own).min().unwrap_or(self.plan_at)
@@ -195,9 +200,8 @@ impl Hub {
     }
 
     fn tick(&mut self, now: Now) {
-        if self.world.commit_at.is_some_and(|at| now.mono >= at) {
-            self.commit(now);
-        }
+        let kept = self.world.keep_disk_time(now);
+        self.note_commit(kept, now);
         if now.mono >= self.plan_at {
             self.plan_at = now.mono + PLAN_INTERVAL;
             self.world.cramped.extend(self.jobs.keys().cloned());
@@ -226,8 +230,8 @@ impl Hub {
         }
     }
 
-    fn commit(&mut self, now: Now) {
-        if let Err(error) = self.world.commit() {
+    fn note_commit(&mut self, outcome: Result<(), StoreError>, now: Now) {
+        if let Err(error) = outcome {
             self.world.store_failed("", &error);
             self.world.wants_plans |= error.is_disk_full();
             // What waits is still there; a commit for which there was no space is tried again.
@@ -237,9 +241,8 @@ impl Hub {
 
     /// What follows from every event.
     fn settle(&mut self, now: Now) {
-        for report in std::mem::take(&mut self.world.commits) {
-            self.committed(&report, now);
-        }
+        let has_committed = !self.world.commits.is_empty();
+        self.tell_commits(now);
         for arn in std::mem::take(&mut self.world.cramped) {
             if let Some(job) = self.jobs.get_mut(&arn) {
                 job.plan_space(0, &mut self.world, now);
@@ -256,7 +259,8 @@ impl Hub {
             );
             self.is_stopped = true;
         }
-        if self.world.commit_at.is_none() && now.mono >= self.world.ledgers.deadline() {
+        let is_fresh = has_committed || !self.world.is_uncommitted();
+        if is_fresh && now.mono >= self.world.ledgers.deadline() {
             self.write_ledgers(Some(self.link.in_contact()), now);
         }
         if !self.is_stopped && now.mono >= self.link.deadline(self.world.news) {
@@ -267,15 +271,28 @@ impl Hub {
         }
     }
 
+    fn tell_commits(&mut self, now: Now) {
+        for (number, report) in std::mem::take(&mut self.world.commits) {
+            self.committed(number, &report, now);
+        }
+    }
+
     /// Tells the jobs what has become durable.
-    fn committed(&mut self, report: &CommitReport, now: Now) {
+    fn committed(&mut self, number: u64, report: &CommitReport, now: Now) {
+        let mut of_streams: BTreeMap<&str, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
+        for persisted in &report.persisted {
+            of_streams.entry(&persisted.key).or_default().0.push(persisted.entry.sequence);
+        }
+        for failed in &report.failed {
+            of_streams.entry(&failed.key).or_default().1.push(failed.sequence);
+        }
         for job in self.jobs.values_mut() {
-            let has_media = report.persisted.iter().any(|persisted| persisted.key == job.key);
-            let failed = report.failed.iter().filter(|failed| failed.key == job.key);
-            let failed: Vec<u64> = failed.map(|failed| failed.sequence).collect();
-            let has_lost = !failed.is_empty();
-            job.fragments_committed(&failed, &mut self.world, now);
-            if job.upload.marks_committed() && job.plan.deletion.delete_after_upload {
+            let (persisted, failed) = of_streams.remove(&*job.key).unwrap_or_default();
+            let (has_media, has_lost) = (!persisted.is_empty(), !failed.is_empty());
+            if has_media || has_lost {
+                job.fragments_committed(&persisted, &failed, &mut self.world, now);
+            }
+            if job.upload.marks_committed(number) && job.plan.deletion.delete_after_upload {
                 self.world.cramped.insert(Arc::clone(&job.arn));
             }
             if has_media {
@@ -318,10 +335,9 @@ impl Hub {
                 self.world.store_failed(&job.stream_name, &error);
             }
         }
-        self.commit(now);
-        for report in std::mem::take(&mut self.world.commits) {
-            self.committed(&report, now);
-        }
+        let committed = self.world.commit(now);
+        self.note_commit(committed, now);
+        self.tell_commits(now);
         self.write_ledgers(None, now);
         self.world.unsaved = true;
         self.save_at = now.mono;

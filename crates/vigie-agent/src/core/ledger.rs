@@ -330,12 +330,20 @@ impl Job {
         }
     }
 
-    /// What waited for a commit is durable, but for those that failed.
-    pub(super) fn fragments_committed(&mut self, failed: &[u64], world: &mut World, now: Now) {
-        let written = std::mem::take(&mut self.ledger.uncommitted);
+    /// A commit made fragments durable, and others failed with it.
+    pub(super) fn fragments_committed(
+        &mut self,
+        persisted: &[u64],
+        failed: &[u64],
+        world: &mut World,
+        now: Now,
+    ) {
         let lost = |fragment: &WrittenFragment| failed.contains(&fragment.sequence);
         let open = self.ledger.current.take_if(|current| lost(current));
-        for fragment in written.into_iter().filter(lost).chain(open) {
+        let uncommitted = &mut self.ledger.uncommitted;
+        uncommitted.retain(|fragment| !persisted.contains(&fragment.sequence) || lost(fragment));
+        let ended: Vec<_> = uncommitted.extract_if(.., |fragment| lost(fragment)).collect();
+        for fragment in ended.into_iter().chain(open) {
             let WrittenFragment { from, until, .. } = fragment;
             let gap = Gap { from, until, reason: MediaGapReason::DiskError };
             self.enter(Some(gap), world, now);

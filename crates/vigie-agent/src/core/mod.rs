@@ -27,3 +27,4 @@ pub use hub::{Hub, HubError, HubSettings};
 pub use imports::{Import, Imports, NewestFragment};
 pub use saved::SavedError;
 pub use snapshot::{HubSnapshot, StreamSnapshot};
+pub use world::Waker;

@@ -99,7 +99,7 @@ impl Job {
             may_seal = false;
             self.roll_fragment(world, now);
             world.store.seal(&self.key)?;
-            world.commit()?;
+            world.commit(now)?;
         }
     }
 
@@ -119,7 +119,8 @@ impl Job {
         }
         self.note_newest_fragment(world);
         let ids: Vec<MediaFileId> = files.iter().map(|(id, _)| *id).collect();
-        let deleted = world.store.delete_media_files(&ids);
+        let settled = world.settle_commit();
+        let deleted = settled.and_then(|()| world.store.delete_media_files(&ids));
         self.settle_deletion(files, world, now);
         let deleted = deleted?;
         tracing::info!(

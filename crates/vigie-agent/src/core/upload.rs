@@ -26,8 +26,8 @@ pub(super) struct UploadJob {
     pub(super) uploader: Uploader<u64>,
     connection: Option<(Session, u64)>,
     is_connected: bool,
-    /// Uploaded, the mark not yet durable.
-    marked: BTreeSet<u64>,
+    /// Uploaded, the mark not yet durable: with the last commit that had begun before.
+    marked: BTreeMap<u64, u64>,
     /// The service will not take them; the fragment that the hub cannot read is never sent either.
     pub(super) refused: BTreeSet<u64>,
     /// Where the document headers are that the uploader was told of.
@@ -40,7 +40,7 @@ pub(super) struct UploadJob {
 struct StoreBacklog<'a> {
     reader: &'a StoreReader,
     key: &'a str,
-    marked: &'a BTreeSet<u64>,
+    marked: &'a BTreeMap<u64, u64>,
     refused: &'a BTreeSet<u64>,
     documents: &'a RefCell<BTreeMap<u64, Arc<MediaFilePlace>>>,
 }
@@ -58,7 +58,7 @@ impl StoreBacklog<'_> {
     }
 
     fn is_pending(&self, sequence: u64) -> bool {
-        !self.marked.contains(&sequence) && !self.refused.contains(&sequence)
+        !self.marked.contains_key(&sequence) && !self.refused.contains(&sequence)
     }
 }
 
@@ -108,7 +108,7 @@ impl UploadJob {
             uploader: Uploader::new(schedule, zone, now),
             connection: None,
             is_connected: false,
-            marked: BTreeSet::new(),
+            marked: BTreeMap::new(),
             refused: BTreeSet::new(),
             documents: RefCell::default(),
             sizes: BTreeMap::new(),
@@ -130,9 +130,16 @@ impl UploadJob {
         StoreBacklog { reader, key, marked, refused, documents }
     }
 
-    /// What was marked is durable; whether there was any.
-    pub(super) fn marks_committed(&mut self) -> bool {
-        !std::mem::take(&mut self.marked).is_empty()
+    /// What was marked before the commit of this number began is durable; whether there was any.
+    pub(super) fn marks_committed(&mut self, commit_number: u64) -> bool {
+        let marked = self.marked.len();
+        self.marked.retain(|_, last_commit| *last_commit >= commit_number);
+        self.marked.len() < marked
+    }
+
+    /// The service waits for the stream's next fragment, as soon as it is whole.
+    pub(super) fn is_live(&self) -> bool {
+        self.uploader.is_live()
     }
 }
 
@@ -174,7 +181,7 @@ impl Job {
                 self.send(attempt, id, complete, world, now);
             }
             Action::MarkUploaded { id } => {
-                self.upload.marked.insert(id);
+                self.upload.marked.insert(id, world.commit_number);
                 self.counters.fragments_uploaded += 1;
                 self.counters.bytes_uploaded += self.upload.sizes.remove(&id).unwrap_or(0);
                 match world.store.mark_uploaded(&self.key, &[id]) {

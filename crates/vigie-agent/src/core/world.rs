@@ -7,11 +7,18 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
-use vigie_store::{CommitReport, Store, StoreError, StoreReader, describe};
+use vigie_store::{CommitReport, Store, StoreError, StoreReader, SyncHandle, SyncJob, describe};
 
 use super::effect::Effect;
 use super::event::Session;
 use super::ledger::Ledgers;
+
+/// How far apart commits begin at least that whole fragments cause: those that end in between share one. A disk that is
+/// slower than that sets the pace itself.
+const WHOLE_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Called when the syncs of a commit are done, on a thread of the disk's: wakes whoever runs the hub.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// Shared by all jobs.
 pub(super) struct World {
@@ -25,6 +32,15 @@ pub(super) struct World {
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
     pub(super) commit_at: Option<Duration>,
+    /// Streams with a whole fragment that the service is to have at once: they do not wait for that.
+    whole: BTreeSet<Arc<str>>,
+    /// When the last commit began.
+    committed_at: Option<Duration>,
+    /// The syncs of the commit that is under way.
+    syncing: Option<SyncHandle>,
+    pub(super) waker: Waker,
+    /// Frames were appended and nobody was asked to write them.
+    has_unwritten: bool,
     /// The service answered when it was last asked.
     pub(super) in_contact: bool,
     /// Something is to be said to the service without waiting for its next answer.
@@ -38,8 +54,10 @@ pub(super) struct World {
     pub(super) wants_plans: bool,
     /// The disk has less free space than is kept in reserve, and nothing is left to delete.
     pub(super) reserve_short: bool,
-    /// What commits did; the hub tells the jobs when the event is handled.
-    pub(super) commits: Vec<CommitReport>,
+    /// What commits did, by their numbers; the hub tells the jobs when the event is handled.
+    pub(super) commits: Vec<(u64, CommitReport)>,
+    /// Commits that were begun: the number of the last.
+    pub(super) commit_number: u64,
     /// The store refuses everything from now on.
     pub(super) failed: bool,
     next_session: u64,
@@ -62,6 +80,11 @@ impl World {
             commit_interval,
             effects: Vec::new(),
             commit_at: None,
+            whole: BTreeSet::new(),
+            committed_at: None,
+            syncing: None,
+            waker: Arc::new(|| {}),
+            has_unwritten: false,
             in_contact: false,
             news: true,
             unsaved: false,
@@ -70,6 +93,7 @@ impl World {
             wants_plans: false,
             reserve_short: false,
             commits: Vec::new(),
+            commit_number: 0,
             failed: false,
             next_session: 1,
         }
@@ -87,12 +111,100 @@ impl World {
         self.commit_at.get_or_insert(at);
     }
 
-    /// Makes durable what was appended.
-    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+    /// Frames were appended: what was not written to the disk goes with the process.
+    pub(super) fn appended(&mut self, now: Now) {
+        self.has_unwritten = true;
+        self.touch(now);
+    }
+
+    /// A fragment of `key` is whole, and the service is to have it at once.
+    pub(super) fn whole_fragment_waits(&mut self, key: &Arc<str>) {
+        self.whole.insert(Arc::clone(key));
+    }
+
+    /// Whether anything appended or marked is in no commit yet.
+    pub(super) fn is_uncommitted(&self) -> bool {
+        self.commit_at.is_some() || self.syncing.is_some()
+    }
+
+    /// When [`World::keep_disk_time`] has something to do.
+    pub(super) fn disk_deadline(&self) -> Duration {
+        let write_out = if self.has_unwritten { Duration::ZERO } else { Duration::MAX };
+        let commit = match &self.syncing {
+            Some(syncing) if syncing.is_done() => Duration::ZERO,
+            // The waker tells.
+            Some(_) => Duration::MAX,
+            None => self.commit_at.unwrap_or(Duration::MAX).min(self.whole_commit_at()),
+        };
+        write_out.min(commit)
+    }
+
+    fn whole_commit_at(&self) -> Duration {
+        match self.committed_at {
+            _ if self.whole.is_empty() => Duration::MAX,
+            Some(at) => at + WHOLE_COMMIT_INTERVAL,
+            None => Duration::ZERO,
+        }
+    }
+
+    /// Has written what was appended, ends the commit that is under way when its syncs are done, and begins the next when
+    /// it is due. Waits for nothing.
+    pub(super) fn keep_disk_time(&mut self, now: Now) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.has_unwritten) {
+            self.store.write_out();
+        }
+        self.finish_commit(false)?;
+        if self.syncing.is_some() {
+            return Ok(());
+        }
+        if self.commit_at.is_some_and(|at| now.mono >= at) {
+            self.begin_commit(now)?;
+        } else if now.mono >= self.whole_commit_at() {
+            let keys = std::mem::take(&mut self.whole);
+            self.committed_at = Some(now.mono);
+            let job = self.store.begin_commit_of(&keys)?;
+            self.sync(job);
+        }
+        // A disk that is done on the spot.
+        self.finish_commit(false)
+    }
+
+    fn begin_commit(&mut self, now: Now) -> Result<(), StoreError> {
         self.commit_at = None;
-        self.commits.push(self.store.commit()?);
+        self.whole.clear();
+        self.committed_at = Some(now.mono);
+        let job = self.store.begin_commit()?;
+        self.sync(job);
+        Ok(())
+    }
+
+    fn sync(&mut self, job: SyncJob) {
+        let waker = Arc::clone(&self.waker);
+        self.commit_number += 1;
+        self.syncing = Some(job.start(move || waker()));
+    }
+
+    /// Ends the commit that is under way; waits for its syncs if `waits`.
+    fn finish_commit(&mut self, waits: bool) -> Result<(), StoreError> {
+        let Some(syncing) = self.syncing.take_if(|syncing| waits || syncing.is_done()) else {
+            return Ok(());
+        };
+        let report = self.store.finish_commit(syncing.wait())?;
+        self.commits.push((self.commit_number, report));
         self.disk_full_said &= self.reserve_short;
         Ok(())
+    }
+
+    /// Waits for the commit that is under way: nothing can be deleted before.
+    pub(super) fn settle_commit(&mut self) -> Result<(), StoreError> {
+        self.finish_commit(true)
+    }
+
+    /// Makes durable what was appended, and waits for that.
+    pub(super) fn commit(&mut self, now: Now) -> Result<(), StoreError> {
+        self.finish_commit(true)?;
+        self.begin_commit(now)?;
+        self.finish_commit(true)
     }
 
     /// Logs a failure of the store and notes when it is the last.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::pulse::Pulse;
 
-use crate::core::{Effect, Event, Hub, HubSnapshot};
+use crate::core::{Effect, Event, Hub, HubSnapshot, Waker};
 
 /// Messages that may wait for the core. Sources and uploads wait for room, so slow storage slows the cameras' sockets
 /// down instead of filling the memory.
@@ -23,6 +23,8 @@ const LATE_MIN: Duration = Duration::from_secs(3);
 
 pub(crate) enum Message {
     Event(Event),
+    /// What the hub left to its disk is done.
+    Wake,
     Snapshot(oneshot::Sender<HubSnapshot>),
 }
 
@@ -60,11 +62,12 @@ impl CoreHandle {
 
 /// Starts the thread. It ends, and its effects with it, when the hub has stopped; it returns whether its disk failed.
 pub(crate) fn start(
-    hub: Hub,
+    mut hub: Hub,
     clock: Arc<dyn Clock>,
     pulse: Option<Pulse>,
 ) -> io::Result<(CoreHandle, mpsc::UnboundedReceiver<Effect>, JoinHandle<bool>)> {
     let (sender, messages) = mpsc::channel(WAITING_MAX);
+    hub.wake_by(waker(&sender));
     // Unbounded without risk: the core itself bounds what is under way (one call of each kind, a window of fragments).
     let (effect_sender, effects) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Handle::current();
@@ -72,6 +75,17 @@ pub(crate) fn start(
         .name("vigie-hub".to_owned())
         .spawn(move || run(hub, &runtime, clock.as_ref(), pulse, messages, &effect_sender))?;
     Ok((CoreHandle { sender }, effects, thread))
+}
+
+/// Wakes the core. Not a [`CoreHandle`]: the core ends when the last of those is gone.
+fn waker(sender: &mpsc::Sender<Message>) -> Waker {
+    let sender = sender.downgrade();
+    Arc::new(move || {
+        if let Some(sender) = sender.upgrade() {
+            // A core that has messages to take is awake.
+            drop(sender.try_send(Message::Wake));
+        }
+    })
 }
 
 fn run(
@@ -122,6 +136,8 @@ fn run(
                         return hub.has_failed();
                     }
                 }
+                // The tick that follows sees to it.
+                Message::Wake => {}
                 Message::Snapshot(sender) => {
                     // The asker may have gone away; then nobody misses the answer.
                     drop(sender.send(hub.snapshot(now)));

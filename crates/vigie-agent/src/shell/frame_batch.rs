@@ -5,6 +5,8 @@ use crate::shell::core_thread::CoreHandle;
 
 /// A batch is handed over when it holds this much, or earlier by time.
 const BATCH_BYTES: usize = 256 * 1024;
+/// KVS producers number video 1.
+const VIDEO_TRACK: u64 = 1;
 /// Room for a second of a camera's frames without growing.
 const FRAMES: usize = 64;
 
@@ -39,14 +41,16 @@ impl FrameBatch {
         self.frames.is_empty()
     }
 
-    /// Adds a frame; `true` when the batch is full and wants [`FrameBatch::flush`].
+    /// Adds a frame; `true` when the batch wants [`FrameBatch::flush`]: it is full, or the frame is a picture that begins
+    /// a fragment. The one before is whole then, and may be waited for.
     pub(crate) fn push(&mut self, frame: SourceFrame) -> bool {
         if self.frames.is_empty() {
             self.frames.reserve(FRAMES);
         }
         self.bytes += frame.data.len();
+        let begins_fragment = frame.key_frame && frame.track_number == VIDEO_TRACK;
         self.frames.push(frame);
-        self.bytes >= BATCH_BYTES
+        begins_fragment || self.bytes >= BATCH_BYTES
     }
 
     /// Hands over what is there, waiting until the core has room.

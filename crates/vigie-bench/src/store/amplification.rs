@@ -158,7 +158,7 @@ fn store(folder: &Path, pattern: &Pattern) -> Outcome<f64> {
                 for second in pieces(&cluster, growth) {
                     for key in &keys {
                         for piece in &second {
-                            store.append_frames(key, &[piece], 2, 1000)?;
+                            store.append_frames(key, &[Bytes::copy_from_slice(piece)], 2, 1000)?;
                         }
                     }
                     store.commit()?;

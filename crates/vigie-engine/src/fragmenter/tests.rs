@@ -31,7 +31,7 @@ fn frame(track_number: u64, at_ms: i64, key_frame: bool) -> Frame {
         track_number,
         timestamp: Timestamp::from_millis(at_ms),
         key_frame,
-        data: Bytes::from_static(&[0; 10]),
+        data: Bytes::from_static(&[0; 10]).into(),
     }
 }
 
@@ -111,7 +111,7 @@ fn a_hole_in_a_group_of_pictures_ends_the_fragment_and_is_no_long_group() {
 #[test]
 fn a_fragment_that_would_be_too_large_is_cut() {
     let mut big = frame(VIDEO, 0, true);
-    big.data = Bytes::from(vec![0; FRAGMENT_SIZE_BYTES_MAX - 10]);
+    big.data = Bytes::from(vec![0; FRAGMENT_SIZE_BYTES_MAX - 10]).into();
     let frames = [big, frame(VIDEO, 40, false), frame(VIDEO, 80, false)];
     let fragmenter =
         check(fragmenter(&[(VIDEO, TrackKind::Video)]), &frames, "[0 +0 +40 ] [80 +0 ]");

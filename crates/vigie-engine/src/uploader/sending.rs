@@ -23,6 +23,7 @@ impl<I: Copy + Ord> Uploader<I> {
         chance: &mut dyn Chance,
         actions: &mut Vec<Action<I>>,
     ) {
+        self.is_at_live_edge = false;
         let Some(connection) = &mut self.connection else { return };
         if connection.is_stalled(now.mono) {
             let failure = connection.stall_failure();
@@ -70,6 +71,7 @@ impl<I: Copy + Ord> Uploader<I> {
         now: Now,
         actions: &mut Vec<Action<I>>,
     ) {
+        self.is_at_live_edge = true;
         let Some(connection) = &self.connection else { return };
         let run_ends = due_before != Timestamp::MAX;
         let is_idle =

@@ -1,4 +1,5 @@
-//! What a process gave to be written with the next sync: in its memory until then, and gone with it.
+//! What a process gave to be written later: in its memory until then, and gone with it; and the zeros that fill up what was
+//! written so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -11,13 +12,47 @@ pub(super) struct Behind {
     files: BTreeMap<FileId, Vec<(u64, Vec<u8>)>>,
     /// Files of which something was lost: no sync may say otherwise.
     failed: BTreeSet<FileId>,
+    /// Where what was lost would have ended, until the file is cut.
+    lost: BTreeMap<FileId, u64>,
+    /// Files whose last block was filled up with zeros, and where their bytes end.
+    zeros: BTreeMap<FileId, u64>,
 }
 
 impl Behind {
-    /// Where the last byte that waits ends; 0 when none does.
-    pub(super) fn end(&self, file: FileId) -> u64 {
+    /// A file's length with what waits and without zeros; `written` is what the disk has of it.
+    pub(super) fn length_bytes(&self, file: FileId, written: u64) -> u64 {
+        let written = self.zeros.get(&file).copied().unwrap_or(written);
         let last = self.files.get(&file).and_then(|writes| writes.last());
-        last.map_or(0, |(offset, data)| offset + data.len() as u64)
+        written.max(last.map_or(0, |(offset, data)| offset + data.len() as u64))
+    }
+
+    pub(super) fn waiting_files(&self) -> Vec<FileId> {
+        self.files.keys().copied().collect()
+    }
+
+    pub(super) fn waiting_bytes(&self, file: FileId) -> usize {
+        let writes = self.files.get(&file);
+        writes.map_or(0, |writes| writes.iter().map(|(_, data)| data.len()).sum())
+    }
+
+    /// Zeros stand behind its bytes, which end at `end`.
+    pub(super) fn note_zeros(&mut self, file: FileId, end: u64) {
+        self.zeros.insert(file, end);
+    }
+
+    /// Bytes were written up to `end`, perhaps over zeros.
+    pub(super) fn note_written(&mut self, file: FileId, end: u64) {
+        if let Some(known) = self.zeros.get_mut(&file) {
+            *known = (*known).max(end);
+        }
+    }
+
+    pub(super) fn end_before_zeros(&self, file: FileId) -> Option<u64> {
+        self.zeros.get(&file).copied()
+    }
+
+    pub(super) fn forget_zeros(&mut self, file: FileId) {
+        self.zeros.remove(&file);
     }
 
     pub(super) fn push(&mut self, file: FileId, data: Vec<u8>, offset: u64) {
@@ -40,7 +75,17 @@ impl Behind {
         Ok(self.files.remove(&file).unwrap_or_default())
     }
 
-    pub(super) fn fail(&mut self, file: FileId) {
+    pub(super) fn fail(&mut self, file: FileId, end: u64) {
         self.failed.insert(file);
+        self.lost.insert(file, end);
+    }
+
+    /// 0 when nothing was lost.
+    pub(super) fn lost_end(&self, file: FileId) -> u64 {
+        self.lost.get(&file).copied().unwrap_or(0)
+    }
+
+    pub(super) fn forget_lost(&mut self, file: FileId) {
+        self.lost.remove(&file);
     }
 }

@@ -59,7 +59,7 @@ impl World {
                     );
                     if all_kept && fragment.committed > 0 {
                         assert!(
-                            found.entry.size_bytes as usize >= fragment.written,
+                            found.entry.size_bytes as usize >= fragment.written_out,
                             "a kill loses"
                         );
                     }
@@ -79,6 +79,8 @@ impl World {
             // From now on it is what was found.
             fragment.written = found.entry.size_bytes as usize;
             fragment.committed = fragment.written;
+            fragment.asked_out = fragment.written;
+            fragment.written_out = fragment.written;
             fragment.bytes.truncate(fragment.written);
         }
     }

@@ -28,6 +28,10 @@ pub(crate) struct FragmentModel {
     pub(crate) bytes: Vec<u8>,
     /// Of these, in calls that succeeded.
     pub(crate) written: usize,
+    /// Of these, as far as they were to be written out when that was last asked for …
+    pub(crate) asked_out: usize,
+    /// … and as far as that was surely done.
+    pub(crate) written_out: usize,
     /// Ends of whole blocks.
     pub(crate) boundaries: Vec<usize>,
     /// `end_fragment` or `append_fragment` succeeded.
@@ -72,6 +76,8 @@ impl FragmentModel {
             state: State::Pending,
             bytes: Vec::new(),
             written: 0,
+            asked_out: 0,
+            written_out: 0,
             boundaries: Vec::new(),
             whole: false,
             committed: 0,

@@ -1,6 +1,6 @@
 //! One store on one simulated disk, driven at random and crashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,8 +89,9 @@ impl World {
         self.now = self.now.plus_millis(self.chance.below(3000) as i64);
         let key = KEYS[self.chance.below(KEYS.len() as u64) as usize];
         match self.chance.below(100) {
-            0..=39 if self.mode == Uncommitted::KeepWholeFrames => self.record(key),
-            0..=39 => self.append_whole(key),
+            0..=34 if self.mode == Uncommitted::KeepWholeFrames => self.record(key),
+            0..=34 => self.append_whole(key),
+            35..=39 => self.write_out(),
             40..=44 => self.append_whole(key),
             45..=69 => self.commit(),
             70..=72 => self.seal(key),
@@ -279,7 +280,7 @@ impl World {
             let blocks = self.blocks(&meta, written == 0);
             let model = self.streams.get_mut(key).unwrap();
             model.fragments.get_mut(&sequence).unwrap().hand_over(&blocks);
-            let parts: Vec<&[u8]> = blocks.iter().map(Vec::as_slice).collect();
+            let parts: Vec<Bytes> = blocks.iter().cloned().map(Bytes::from).collect();
             self.store().append_frames(key, &parts, blocks.len() as u32, 100)
         };
         let model = self.streams.get_mut(key).unwrap();
@@ -300,19 +301,56 @@ impl World {
         }
     }
 
-    fn commit(&mut self) {
+    /// What was appended goes to the disk; now and then its workers take their time.
+    fn write_out(&mut self) {
+        let lies = self.chance.happens(300);
+        self.disk.let_work_lie(lies);
+        self.store().write_out();
         for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
-            let is_pending = fragment.state == State::Pending && fragment.written > 0;
-            fragment.planned = is_pending.then_some((fragment.written, fragment.whole));
-            if fragment.uploaded == Uploaded::Asked {
-                fragment.uploaded = Uploaded::Planned;
+            fragment.asked_out = fragment.written;
+        }
+        if !self.disk.work() {
+            self.written_out();
+        }
+    }
+
+    /// All work is done.
+    fn written_out(&mut self) {
+        for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
+            fragment.written_out = fragment.asked_out;
+        }
+    }
+
+    fn commit(&mut self) {
+        // Of all streams, mostly.
+        let only: Option<BTreeSet<Arc<str>>> = self.chance.happens(300).then(|| {
+            KEYS.iter().filter(|_| self.chance.happens(500)).map(|key| Arc::from(*key)).collect()
+        });
+        for (key, stream) in &mut self.streams {
+            let is_meant = only.as_ref().is_none_or(|keys| keys.contains(*key));
+            for fragment in stream.fragments.values_mut() {
+                let is_pending = fragment.state == State::Pending && fragment.written > 0;
+                fragment.planned =
+                    (is_pending && is_meant).then_some((fragment.written, fragment.whole));
+                if fragment.uploaded == Uploaded::Asked {
+                    fragment.uploaded = Uploaded::Planned;
+                }
             }
         }
-        let result = match self.store().begin_commit() {
+        let begun = match &only {
+            Some(keys) => self.store().begin_commit_of(keys),
+            None => self.store().begin_commit(),
+        };
+        let result = match begun {
             Ok(job) => {
+                let lies = self.chance.happens(500);
+                self.disk.let_work_lie(lies);
+                let syncing = job.start(|| {});
                 self.go_on_while_it_commits();
-                let outcome = job.run();
+                let outcome = syncing.wait();
                 self.go_on_while_it_commits();
+                self.disk.let_work_lie(false);
+                self.written_out();
                 self.store().finish_commit(outcome)
             }
             Err(error) => Err(error),
@@ -336,7 +374,8 @@ impl World {
     fn go_on_while_it_commits(&mut self) {
         while !self.disk.is_off() && self.chance.happens(400) {
             let key = KEYS[self.chance.below(KEYS.len() as u64) as usize];
-            match self.chance.below(20) {
+            match self.chance.below(24) {
+                20..=23 => drop(self.disk.work()),
                 0..=7 if self.mode == Uncommitted::KeepWholeFrames => self.record(key),
                 0..=14 => self.append_whole(key),
                 15 => self.seal(key),
@@ -491,12 +530,14 @@ impl World {
             unlink_per_mille: rate(300),
             read_per_mille: 0,
         };
-        self.syncs_failed |= faults.sync_per_mille > 0;
+        // What cannot be written out is met by the next sync.
+        self.syncs_failed |= faults.sync_per_mille > 0 || faults.write_per_mille > 0;
         self.disk.set_faults(faults);
     }
 
     fn fill_up(&mut self) {
         let room = if self.chance.happens(500) { self.chance.below(8000) } else { ROOMY };
+        self.syncs_failed |= room < ROOMY;
         let used = self.disk.size_bytes_under(Path::new("/"));
         self.disk.set_capacity_bytes(used + room);
     }

@@ -1,16 +1,20 @@
-//! What a file was given to write behind: kept until it is synced, then written past the page cache.
+//! What a file was given to write behind: kept until it is flushed or synced, then written past the page cache.
 //!
 //! Media that was just received is rarely read at once, and a copy of it in the kernel's cache costs more than all else
-//! of storing it. So whole blocks go to the disk from memory of our own (`O_DIRECT`, open(2)). What does not fill a block,
-//! at either end, goes through the cache, and only blocks behind the end of the file go past it, which nobody can have
-//! read: so the cache never holds anything else than the disk does. Where a file system has no such writes, all goes
-//! through the cache.
+//! of storing it. So whole blocks go to the disk from memory of our own (`O_DIRECT`, open(2)). The last block is filled up
+//! with zeros, kept, and written again with what comes next: a direct write costs by its number more than by its size, and
+//! the odd end through the cache would cost a second one and a third. What such a block held before is in it again,
+//! so a sector of it that a loss of power keeps old is as good as new. A copy of it in the cache, which a reader beside
+//! may have caused, is dropped by the kernel with each direct write. The file is cut to its bytes when it ends.
+//!
+//! Little, what is read at once, and all on a file system without direct writes goes through the cache.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
@@ -19,15 +23,17 @@ use rustix::fs::OFlags;
 use super::scratch::{BLOCK_BYTES, Scratch};
 use super::write_parts;
 
-/// Less is cheaper through the page cache.
-const DIRECT_BYTES_MIN: usize = 128 << 10;
+/// Less is cheaper through the page cache, until a file has gone past it once.
+const DIRECT_BYTES_MIN: usize = 32 << 10;
 
 /// See the module's documentation.
 pub(super) struct Behind {
     path: PathBuf,
     queue: Mutex<Queue>,
-    /// Held while the queue is written, so that a sync never overtakes a write.
+    /// Held while the file is written, so that a sync never overtakes a write.
     writing: Mutex<Writing>,
+    is_read_at_once: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 /// Bytes in a row.
@@ -43,6 +49,20 @@ struct Queue {
 struct Writing {
     /// As far as is known.
     takes_direct: bool,
+    /// How the file's descriptor stands.
+    is_direct: bool,
+    /// The block that the next direct write begins with, while the cache holds nothing newer of it.
+    tail: Option<Tail>,
+    /// Where the bytes end that were written behind …
+    end: u64,
+    /// … and where the zeros behind them, when there are any.
+    zeros_end: u64,
+}
+
+struct Tail {
+    start: u64,
+    /// Less than a block.
+    bytes: Vec<u8>,
 }
 
 impl Behind {
@@ -50,18 +70,38 @@ impl Behind {
         Self {
             path: path.to_owned(),
             queue: Mutex::default(),
-            writing: Mutex::new(Writing { takes_direct: true }),
+            writing: Mutex::new(Writing::new()),
+            is_read_at_once: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         }
     }
 
-    /// Where the last byte that waits ends; 0 when none does.
-    pub(super) fn end(&self) -> u64 {
-        self.queue().end()
+    pub(super) fn set_read_at_once(&self, is_read_at_once: bool) {
+        self.is_read_at_once.store(is_read_at_once, Ordering::Relaxed);
+    }
+
+    /// Nothing more comes: the next sync cuts the zeros off.
+    pub(super) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.queue().size_bytes
+    }
+
+    /// The file's length with what waits and without zeros.
+    pub(super) fn length_bytes(&self, file: &File) -> io::Result<u64> {
+        let writing = self.writing();
+        let written = match writing.has_zeros() {
+            true => writing.end,
+            false => file.metadata()?.len(),
+        };
+        Ok(written.max(self.queue().end()))
     }
 
     /// Keeps bytes that are to be written.
     pub(super) fn push(&self, file: &File, parts: &[Bytes], offset: u64) -> io::Result<()> {
-        let end = self.end();
+        let end = self.queue().end();
         if end != 0 && end != offset {
             self.flush(file)?;
         }
@@ -74,9 +114,9 @@ impl Behind {
         Ok(())
     }
 
-    /// Forgets what waits beyond this length.
-    pub(super) fn truncate(&self, length_bytes: u64) {
-        let _not_meanwhile = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Cuts the file, or makes it as long; forgets what waits beyond.
+    pub(super) fn truncate(&self, file: &File, length_bytes: u64) -> io::Result<()> {
+        let mut writing = self.writing();
         let mut queue = self.queue();
         let left = length_bytes.saturating_sub(queue.offset).min(queue.size_bytes as u64) as usize;
         queue.size_bytes = left;
@@ -86,20 +126,69 @@ impl Behind {
             kept_bytes += part.len();
             !part.is_empty()
         });
+        drop(queue);
+        writing.through_cache(file)?;
+        file.set_len(length_bytes)?;
+        writing.end = writing.end.min(length_bytes);
+        writing.zeros_end = 0;
+        Ok(())
     }
 
     /// Writes what waits. Fails for ever once it has.
     pub(super) fn flush(&self, file: &File) -> io::Result<()> {
-        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flushed(file).map(drop)
+    }
+
+    /// Writes what waits, then syncs.
+    pub(super) fn sync(&self, file: &File) -> io::Result<()> {
+        let mut writing = self.flushed(file)?;
+        if self.has_ended.load(Ordering::Relaxed) && writing.has_zeros() {
+            writing.through_cache(file)?;
+            file.set_len(writing.end)?;
+            writing.zeros_end = 0;
+        }
+        drop(writing);
+        file.sync_data()
+    }
+
+    /// Does `act` with what waits written, and nothing else written meanwhile; the file is as for any program.
+    pub(super) fn plainly<T>(
+        &self,
+        file: &File,
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut writing = self.flushed(file)?;
+        writing.with_descriptor(file, false)?;
+        act()
+    }
+
+    /// [`Self::plainly`] for bytes that go there.
+    pub(super) fn write_plainly(
+        &self,
+        file: &File,
+        parts: &[&[u8]],
+        offset: u64,
+    ) -> io::Result<()> {
+        self.flushed(file)?.write_through_cache(file, parts, offset)
+    }
+
+    fn flushed(&self, file: &File) -> io::Result<MutexGuard<'_, Writing>> {
+        let mut writing = self.writing();
         let (parts, offset) = self.queue().take()?;
-        if parts.is_empty() {
-            return Ok(());
+        if !parts.is_empty() {
+            let past_cache = !self.is_read_at_once.load(Ordering::Relaxed);
+            let written = writing.write(file, Parts(parts), offset, past_cache);
+            if let Err(error) = written {
+                tracing::debug!(path = %self.path.display(), %error, "write behind");
+                self.queue().failed = Some((error.kind(), error.to_string()));
+                return Err(error);
+            }
         }
-        let written = writing.write(file, &self.path, Parts(parts), offset);
-        if let Err(error) = &written {
-            self.queue().failed = Some((error.kind(), error.to_string()));
-        }
-        written
+        Ok(writing)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -108,6 +197,7 @@ impl Behind {
 }
 
 impl Queue {
+    /// Where the last byte that waits ends; 0 when none does.
     fn end(&self) -> u64 {
         if self.parts.is_empty() { 0 } else { self.offset + self.size_bytes as u64 }
     }
@@ -122,75 +212,126 @@ impl Queue {
 }
 
 impl Writing {
-    fn write(&mut self, file: &File, path: &Path, parts: Parts, offset: u64) -> io::Result<()> {
-        let is_large = self.takes_direct && parts.size_bytes() >= DIRECT_BYTES_MIN;
-        match is_large.then(|| self.open_direct(path)).flatten() {
-            Some(direct) => self.write_past_cache(file, &direct, parts, offset),
-            None => {
-                let parts: Vec<&[u8]> = parts.0.iter().map(AsRef::as_ref).collect();
-                write_parts(file, &parts, offset)
-            }
-        }
+    fn new() -> Self {
+        Self { takes_direct: true, is_direct: false, tail: None, end: 0, zeros_end: 0 }
     }
 
-    fn write_past_cache(
+    fn has_zeros(&self) -> bool {
+        self.zeros_end > self.end
+    }
+
+    fn write(
         &mut self,
-        cached: &File,
-        direct: &File,
-        mut parts: Parts,
+        file: &File,
+        parts: Parts,
         offset: u64,
+        past_cache: bool,
     ) -> io::Result<()> {
+        let goes_on =
+            self.tail.as_ref().is_some_and(|tail| tail.start + tail.bytes.len() as u64 == offset);
+        let is_worth_it = goes_on || parts.size_bytes() >= DIRECT_BYTES_MIN;
+        if past_cache && self.takes_direct && is_worth_it {
+            return self.write_past_cache(file, parts, offset);
+        }
+        let parts: Vec<&[u8]> = parts.0.iter().map(AsRef::as_ref).collect();
+        self.write_through_cache(file, &parts, offset)
+    }
+
+    fn write_through_cache(&mut self, file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
+        self.through_cache(file)?;
+        write_parts(file, parts, offset)?;
+        let size_bytes: usize = parts.iter().map(|part| part.len()).sum();
+        self.end = self.end.max(offset + size_bytes as u64);
+        Ok(())
+    }
+
+    fn write_past_cache(&mut self, file: &File, mut parts: Parts, offset: u64) -> io::Result<()> {
         let mut scratch = Scratch::take();
         let blocks = scratch.blocks();
-        let mut at = offset;
-        let to_block = offset.next_multiple_of(BLOCK_BYTES as u64) - offset;
-        let mut odd = parts.copy_to(&mut blocks[..to_block as usize]);
+        let tail = self.tail.take();
+        let tail = tail.filter(|tail| tail.start + tail.bytes.len() as u64 == offset);
+        let (mut at, mut filled) = match tail {
+            Some(tail) => {
+                blocks[..tail.bytes.len()].copy_from_slice(&tail.bytes);
+                (tail.start, tail.bytes.len())
+            }
+            None => {
+                // The block that is begun is in the cache.
+                let to_block = offset.next_multiple_of(BLOCK_BYTES as u64) - offset;
+                let head = parts.copy_to(&mut blocks[..to_block as usize]);
+                if head > 0 {
+                    self.write_through_cache(file, &[&blocks[..head]], offset)?;
+                }
+                (offset + head as u64, 0)
+            }
+        };
         loop {
-            cached.write_all_at(&blocks[..odd], at)?;
-            at += odd as u64;
-            let filled = parts.copy_to(blocks);
-            if filled == 0 {
+            filled += parts.copy_to(&mut blocks[filled..]);
+            if filled < blocks.len() {
                 break;
             }
-            odd = filled % BLOCK_BYTES;
-            let whole = filled - odd;
-            self.write_blocks(cached, direct, &blocks[..whole], at)?;
-            at += whole as u64;
-            // Only behind the last block there can be more.
-            blocks.copy_within(whole..filled, 0);
+            self.write_blocks(file, blocks, filled, at)?;
+            at += filled as u64;
+            filled = 0;
+        }
+        if filled > 0 {
+            let whole = filled.next_multiple_of(BLOCK_BYTES);
+            blocks[filled..whole].fill(0);
+            self.write_blocks(file, &blocks[..whole], filled, at)?;
+        }
+        if self.takes_direct {
+            let odd = filled - filled % BLOCK_BYTES;
+            let bytes = blocks[odd..filled].to_vec();
+            self.tail = Some(Tail { start: at + odd as u64, bytes });
         }
         Ok(())
     }
 
-    fn open_direct(&mut self, path: &Path) -> Option<File> {
-        let flags = OFlags::DIRECT.bits().cast_signed();
-        match OpenOptions::new().write(true).custom_flags(flags).open(path) {
-            Ok(file) => Some(file),
-            Err(error) => {
-                tracing::debug!(path = %path.display(), %error, "write through the page cache");
-                self.takes_direct = false;
-                None
-            }
-        }
-    }
-
-    /// Writes whole blocks; through the cache where the disk wants them otherwise than they are.
+    /// Writes whole blocks, of which the first `filled` bytes are the file's; those alone and through the cache where the
+    /// disk wants blocks otherwise than they are.
     fn write_blocks(
         &mut self,
-        cached: &File,
-        direct: &File,
+        file: &File,
         blocks: &[u8],
+        filled: usize,
         at: u64,
     ) -> io::Result<()> {
-        let file = if self.takes_direct { direct } else { cached };
-        match file.write_all_at(blocks, at) {
-            Err(error) if self.takes_direct && is_refusal(&error) => {
-                tracing::debug!(%error, "write through the page cache");
-                self.takes_direct = false;
-                cached.write_all_at(blocks, at)
+        if self.takes_direct {
+            let written =
+                self.with_descriptor(file, true).and_then(|()| file.write_all_at(blocks, at));
+            match written {
+                Err(error) if is_refusal(&error) => {
+                    tracing::debug!(%error, "write through the page cache");
+                    self.takes_direct = false;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.end = self.end.max(at + filled as u64);
+                    self.zeros_end = self.zeros_end.max(at + blocks.len() as u64);
+                    return Ok(());
+                }
             }
-            outcome => outcome,
         }
+        self.write_through_cache(file, &[&blocks[..filled]], at)
+    }
+
+    /// From here on the cache has something of the last block that the kept one has not.
+    fn through_cache(&mut self, file: &File) -> io::Result<()> {
+        self.tail = None;
+        self.with_descriptor(file, false)
+    }
+
+    fn with_descriptor(&mut self, file: &File, is_direct: bool) -> io::Result<()> {
+        if self.is_direct != is_direct {
+            let flags = rustix::fs::fcntl_getfl(file)?;
+            let flags = match is_direct {
+                true => flags | OFlags::DIRECT,
+                false => flags - OFlags::DIRECT,
+            };
+            rustix::fs::fcntl_setfl(file, flags)?;
+            self.is_direct = is_direct;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::SYNC_THREADS_MAX;
+use super::workers::THREADS_MAX;
 
 /// What any disk takes as a unit: the page of the kernel.
 pub(super) const BLOCK_BYTES: usize = 4096;
@@ -36,7 +36,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < SYNC_THREADS_MAX {
+        if kept.len() < THREADS_MAX {
             kept.push(std::mem::take(&mut self.memory));
         }
     }

@@ -81,10 +81,12 @@ pub(crate) fn whole(store: &mut Store, key: &str, offset_ms: i64) -> WholeFragme
 pub(crate) fn record(store: &mut Store, key: &str, offset_ms: i64, frames: i16) -> FragmentMeta {
     let meta = meta(store, key, offset_ms);
     store.begin_fragment(key, &header("camera"), meta).unwrap();
-    let first = [&writer::cluster_start(meta.producer_timestamp)[..], &block(0, 900)];
+    let start = writer::cluster_start(meta.producer_timestamp);
+    let first = [Bytes::copy_from_slice(&start), block(0, 900).into()];
     store.append_frames(key, &first, 1, 40).unwrap();
     for number in 1..frames {
-        store.append_frames(key, &[&block(40 * number, 300)], 1, 40 * number as u32 + 40).unwrap();
+        let parts = [block(40 * number, 300).into()];
+        store.append_frames(key, &parts, 1, 40 * number as u32 + 40).unwrap();
     }
     meta
 }

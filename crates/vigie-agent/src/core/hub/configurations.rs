@@ -160,10 +160,12 @@ impl Hub {
         if let Some(mut job) = self.jobs.remove(arn) {
             job.stop(&mut self.world, now);
         }
-        let deleted = self.world.store.delete_stream(&key).map_err(|error| {
-            self.world.failed |= error.is_fatal();
-            erase_failure(&error)
-        })?;
+        let settled = self.world.settle_commit();
+        let deleted =
+            settled.and_then(|()| self.world.store.delete_stream(&key)).map_err(|error| {
+                self.world.failed |= error.is_fatal();
+                erase_failure(&error)
+            })?;
         self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
         tracing::info!(
             stream = %key,

@@ -20,7 +20,7 @@ impl Job {
         now: Now,
     ) -> MediaSource {
         // What was written last must be in the index: a file that was broken off goes on behind it.
-        if let Err(error) = world.commit() {
+        if let Err(error) = world.commit(now) {
             world.store_failed(&self.stream_name, &error);
         }
         let noted = self.record.imports.current.as_ref().and_then(|import| import.newest);
@@ -113,7 +113,7 @@ impl Job {
     }
 
     fn commit(&mut self, world: &mut World, now: Now) -> bool {
-        match world.commit() {
+        match world.commit(now) {
             Ok(()) => true,
             Err(error) => {
                 world.store_failed(&self.stream_name, &error);

@@ -1,13 +1,13 @@
 //! From frames to fragments in the store.
 //!
 //! Frames are never copied here: a fragment's bytes go to the store as a list of parts, block heads of a few bytes and
-//! the frames' data as the source gave it.
+//! the frames' data where the source received it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use vigie_engine::clock::Now;
 use vigie_engine::fragmenter::{Command, Fragmenter};
 use vigie_engine::recorder::{Event, Failure};
-use vigie_media::matroska::writer::{self, SimpleBlockHeader};
+use vigie_media::matroska::writer;
 use vigie_media::{Frame, Timestamp, Track};
 use vigie_store::{FragmentMeta, StoreError};
 
@@ -38,14 +38,39 @@ struct OpenFragment {
     /// Greatest timecode in it, relative to its start.
     last_ms: i64,
     video_frames: i64,
-    /// What is still to be written of it.
-    cluster_start: Option<[u8; writer::CLUSTER_START_BYTES]>,
     /// Packets that were lost while it was recorded.
     packets_lost: u64,
-    blocks: Vec<(SimpleBlockHeader, Bytes)>,
+    /// What is still to be handed to the store, and so many frames.
+    parts: Vec<Bytes>,
+    frame_count: u32,
+    /// Where block heads lie, many in one piece of memory.
+    heads: BytesMut,
 }
 
+/// Room for the block heads of some seconds.
+const HEADS_BYTES: usize = 1024;
+
 impl OpenFragment {
+    fn begin(start: Timestamp) -> Self {
+        let mut fragment = Self {
+            start,
+            last_ms: 0,
+            video_frames: 0,
+            packets_lost: 0,
+            parts: Vec::new(),
+            frame_count: 0,
+            heads: BytesMut::with_capacity(HEADS_BYTES),
+        };
+        fragment.push(&writer::cluster_start(start));
+        fragment
+    }
+
+    /// A few bytes that stand before or between frames.
+    fn push(&mut self, head: &[u8]) {
+        self.heads.extend_from_slice(head);
+        self.parts.push(self.heads.split().freeze());
+    }
+
     /// Media time so far: from its start to the end of its last frame, all frames taken to be as long as each other.
     fn duration_ms(&self) -> i64 {
         let frame_ms = match self.video_frames {
@@ -157,7 +182,8 @@ impl Job {
         if commands.is_empty() {
             return Ok(0);
         }
-        world.touch(now);
+        world.appended(now);
+        world.store.set_read_at_once(&self.key, self.upload.is_live());
         let mut pictures = 0;
         let leading_track = recording.tracks.first().map_or(0, |track| track.number);
         let mut commands = commands.drain(..).peekable();
@@ -178,14 +204,7 @@ impl Job {
                     world.store.begin_fragment(&self.key, &recording.header, meta)?;
                     self.record.last_start = timestamp;
                     self.ledger.fragment_begun(sequence, timestamp, &self.arn, world, now);
-                    recording.fragment = Some(OpenFragment {
-                        start: timestamp,
-                        last_ms: 0,
-                        video_frames: 0,
-                        cluster_start: Some(writer::cluster_start(timestamp)),
-                        packets_lost: 0,
-                        blocks: Vec::new(),
-                    });
+                    recording.fragment = Some(OpenFragment::begin(timestamp));
                 }
                 Command::Append { frame, relative_ms } => {
                     let Some(fragment) = &mut recording.fragment else { continue };
@@ -203,7 +222,9 @@ impl Job {
                         key_frame,
                         data.len(),
                     );
-                    fragment.blocks.push((head, data));
+                    fragment.push(&head);
+                    fragment.parts.extend(data.into_parts());
+                    fragment.frame_count += 1;
                 }
                 Command::EndFragment => {
                     let Some(mut fragment) = recording.fragment.take() else { continue };
@@ -219,6 +240,9 @@ impl Job {
                     }
                     world.store.end_fragment(&self.key, duration_u32(duration_ms))?;
                     self.ledger.fragment_ended(duration_ms);
+                    if self.upload.is_live() {
+                        world.whole_fragment_waits(&self.key);
+                    }
                 }
             }
         }
@@ -271,24 +295,15 @@ impl Job {
     }
 }
 
-/// Hands what is collected of the fragment to the store, in one write.
+/// Hands what is collected of the fragment to the store.
 fn append(key: &str, fragment: &mut OpenFragment, world: &mut World) -> Result<(), StoreError> {
-    if fragment.blocks.is_empty() {
+    if fragment.frame_count == 0 {
         return Ok(());
     }
-    let mut parts: Vec<&[u8]> = Vec::with_capacity(1 + 2 * fragment.blocks.len());
-    if let Some(cluster_start) = &fragment.cluster_start {
-        parts.push(cluster_start);
-    }
-    for (head, data) in &fragment.blocks {
-        parts.push(head);
-        parts.push(data);
-    }
-    let count = u32::try_from(fragment.blocks.len()).unwrap_or(u32::MAX);
     let duration_ms = duration_u32(fragment.duration_ms());
-    world.store.append_frames(key, &parts, count, duration_ms)?;
-    fragment.cluster_start = None;
-    fragment.blocks.clear();
+    world.store.append_frames(key, &fragment.parts, fragment.frame_count, duration_ms)?;
+    fragment.parts.clear();
+    fragment.frame_count = 0;
     Ok(())
 }
 
@@ -298,7 +313,7 @@ fn append_marks(key: &str, fragment: &OpenFragment, world: &mut World) -> Result
         return Ok(());
     }
     let tags = writer::tags(&[(PACKETS_LOST_TAG, &fragment.packets_lost.to_string())]);
-    world.store.append_frames(key, &[&tags], 0, duration_u32(fragment.duration_ms()))
+    world.store.append_frames(key, &[tags.into()], 0, duration_u32(fragment.duration_ms()))
 }
 
 fn duration_u32(duration_ms: i64) -> u32 {

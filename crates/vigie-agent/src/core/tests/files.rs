@@ -23,7 +23,7 @@ fn frames(from: i64, until: i64) -> SourceEvent {
         track_number: 1,
         time: FrameTime::Wall(Timestamp::from_millis(BASE_MS + 250 * n)),
         key_frame: n % 4 == 0,
-        data: Bytes::from(vec![n as u8; 100]),
+        data: Bytes::from(vec![n as u8; 100]).into(),
     };
     SourceEvent::Frames((from..until).map(frame).collect())
 }

@@ -367,7 +367,7 @@ impl Bench {
     /// The next frame of the camera, `ms` after the one before.
     fn frame(&mut self, ms: i64, key_frame: bool, size_bytes: usize) -> SourceFrame {
         self.media_ms += ms;
-        let data = Bytes::from(vec![u8::from(key_frame) + 1; size_bytes]);
+        let data = Bytes::from(vec![u8::from(key_frame) + 1; size_bytes]).into();
         let media_us = self.media_ms * 1000;
         let time = FrameTime::Camera { media_us, arrival: self.now };
         SourceFrame { track_number: 1, time, key_frame, data }

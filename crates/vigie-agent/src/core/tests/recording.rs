@@ -211,7 +211,7 @@ fn a_file_is_recorded_once_and_not_again_after_a_restart_but_by_a_new_revision()
         track_number: 1,
         time: FrameTime::Wall(ends_at.plus_millis(-3000 + 250 * n)),
         key_frame: n % 4 == 0,
-        data: Bytes::from_static(b"picture"),
+        data: Bytes::from_static(b"picture").into(),
     });
     bench.source(&session, SourceEvent::Frames(frames.collect()));
     bench.source(&session, SourceEvent::Ended);

@@ -116,6 +116,7 @@ impl<'a> Delivery<'a> {
             _ => {}
         }
         let time = FrameTime::Wall(timestamp);
+        let data = data.into();
         let frame = SourceFrame { track_number: number, time, key_frame, data };
         if self.batch.push(frame) {
             self.batch.blocking_flush()?;

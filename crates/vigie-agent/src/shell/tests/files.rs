@@ -47,7 +47,7 @@ fn frames(events: &[SourceEvent]) -> Vec<SourceFrame> {
 }
 
 fn data(frames: &[SourceFrame]) -> Vec<Bytes> {
-    frames.iter().map(|frame| frame.data.clone()).collect()
+    frames.iter().map(|frame| frame.data.to_bytes()).collect()
 }
 
 fn begun(events: &[SourceEvent]) -> (Import, bool) {

@@ -19,10 +19,20 @@ fn new_file(folder: &tempfile::TempDir) -> (Arc<dyn DiskFile>, PathBuf) {
     (OsDisk.create_new(&path).unwrap(), path)
 }
 
+/// A file's bytes: behind them there may be zeros up to the end of the block.
+fn assert_holds(path: &Path, expected: &[u8], what: &[usize]) {
+    let found = std::fs::read(path).unwrap();
+    assert_eq!(found[..expected.len()], *expected, "{what:?}");
+    let zeros = &found[expected.len()..];
+    assert!(zeros.iter().all(|byte| *byte == 0), "{what:?}");
+    assert!(zeros.is_empty() || found.len() % BLOCK_BYTES == 0, "{what:?}");
+}
+
 #[test]
-fn parts_of_any_size_are_in_the_file_once_it_is_synced() {
+fn parts_of_any_size_are_in_the_file_once_they_are_flushed() {
     const LARGE: usize = DIRECT_BYTES_MIN;
-    let check = |sizes: &[usize]| {
+    // What is read at once, every so many.
+    let check_with = |sizes: &[usize], cached_every: usize| {
         let folder = tempfile::tempdir().unwrap();
         let (file, path) = new_file(&folder);
         let reader = OsDisk.open_read_only(&path).unwrap();
@@ -31,25 +41,41 @@ fn parts_of_any_size_are_in_the_file_once_it_is_synced() {
             let part = noise(size, number as u64);
             // In two parts, as a fragment and its mark.
             let parts = [part.slice(..size / 3), part.slice(size / 3..)];
+            file.set_read_at_once(number % cached_every == cached_every - 1);
             file.write_behind(&parts, expected.len() as u64).unwrap();
             expected.extend_from_slice(&part);
             assert_eq!(file.length_bytes().unwrap(), expected.len() as u64);
-            if number % 2 == 1 {
-                file.sync().unwrap();
-                assert_eq!(std::fs::read(&path).unwrap(), expected, "{sizes:?}");
-                // What was read before is in the page cache, with the odd end of the file.
-                assert_eq!(reader.read_exact_at(0, expected.len()).unwrap(), expected, "{sizes:?}");
+            match number % 4 {
+                1 => file.sync().unwrap(),
+                3 => file.flush().unwrap(),
+                _ => continue,
             }
+            assert_eq!(file.waiting_bytes(), 0);
+            assert_eq!(file.length_bytes().unwrap(), expected.len() as u64);
+            assert_holds(&path, &expected, sizes);
+            // What was read before is in the page cache, with the odd end of the file.
+            assert_eq!(reader.read_exact_at(0, expected.len()).unwrap(), expected, "{sizes:?}");
+            assert_eq!(file.read_exact_at(0, expected.len()).unwrap(), expected, "{sizes:?}");
         }
+        file.end();
         file.sync().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), expected, "{sizes:?}");
+        assert_eq!(file.length_bytes().unwrap(), expected.len() as u64);
+    };
+    let check = |sizes: &[usize]| {
+        for cached_every in [usize::MAX, 1, 2, 3, 5] {
+            check_with(sizes, cached_every);
+        }
     };
     check(&[]);
     check(&[0, 0]);
     check(&[1, 1, 1]);
     check(&[LARGE, LARGE, LARGE]);
     check(&[LARGE - 1, 1, LARGE + 1, 4095, 4096, 4097]);
-    check(&[100, LARGE + 70, LARGE * 3 + 70, 70, LARGE * 40 + 1, LARGE * 2, 5]);
+    check(&[100, LARGE + 70, LARGE * 3 + 70, 70, LARGE * 70 + 1, LARGE * 2, 5]);
+    // A camera's batches, each flushed or synced with one other.
+    let batches: Vec<usize> = (1..40).map(|number| number * 7919 % 150_000).collect();
+    check(&batches);
 }
 
 #[test]
@@ -81,6 +107,28 @@ fn what_is_cut_off_is_not_written() {
 }
 
 #[test]
+fn what_was_written_past_the_cache_is_cut_to_the_byte_and_gone_on_with() {
+    const LARGE: usize = DIRECT_BYTES_MIN + 100;
+    for cut in [0, 1, BLOCK_BYTES, LARGE - 1, LARGE, LARGE + 50] {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, path) = new_file(&folder);
+        let (first, second) = (noise(LARGE, 1), noise(LARGE, 2));
+        file.write_behind(std::slice::from_ref(&first), 0).unwrap();
+        file.flush().unwrap();
+        file.write_behind(std::slice::from_ref(&second), LARGE as u64).unwrap();
+        file.truncate(cut as u64).unwrap();
+        let mut expected = [&first[..], &second].concat();
+        expected.truncate(cut);
+        assert_eq!(file.length_bytes().unwrap(), cut as u64);
+        file.write_behind(std::slice::from_ref(&second), cut as u64).unwrap();
+        expected.extend_from_slice(&second);
+        file.end();
+        file.sync().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), expected, "cut to {cut}");
+    }
+}
+
+#[test]
 fn a_file_that_lost_bytes_is_never_synced_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
@@ -95,31 +143,20 @@ fn a_file_that_lost_bytes_is_never_synced_again() {
 }
 
 #[test]
-fn a_file_system_without_direct_writes_gets_them_through_its_cache() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, elsewhere) = (folder.path().join("file"), folder.path().join("not there"));
-    let file = File::create_new(&path).unwrap();
-    // It cannot be opened a second time.
-    let behind = Behind::new(&elsewhere);
-    let large = noise(DIRECT_BYTES_MIN * 2 + 100, 1);
-    for round in 0..2 {
-        let offset = round * large.len() as u64;
-        behind.push(&file, std::slice::from_ref(&large), offset).unwrap();
-        behind.flush(&file).unwrap();
-    }
-    assert_eq!(std::fs::read(&path).unwrap(), [&large[..], &large[..]].concat());
-}
-
-#[test]
 fn blocks_that_the_disk_does_not_take_as_they_are_go_through_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
-    let cached = File::create_new(&path).unwrap();
-    let mut writing = Writing { takes_direct: true };
-    let direct = writing.open_direct(&path).unwrap();
+    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    let mut writing = Writing::new();
     let block = noise(BLOCK_BYTES, 1);
     // Half a sector into the file: no disk takes that.
-    writing.write_blocks(&cached, &direct, &block, 256).unwrap();
-    assert!(!writing.takes_direct);
-    assert_eq!(std::fs::read(&path).unwrap()[256..], block);
+    writing.write_blocks(&file, &block, 1000, 256).unwrap();
+    assert!(!writing.takes_direct && !writing.is_direct && !writing.has_zeros());
+    let written = std::fs::read(&path).unwrap();
+    assert_eq!(written[256..], block[..1000], "the zeros are no bytes of the file");
+    // From then on as a file system without direct writes.
+    let large = noise(DIRECT_BYTES_MIN * 2 + 100, 1);
+    writing.write(&file, Parts(VecDeque::from([large.clone()])), 1256, true).unwrap();
+    let written = std::fs::read(&path).unwrap();
+    assert_eq!(written[1256..], large);
 }

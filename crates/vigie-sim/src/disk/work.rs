@@ -1,0 +1,82 @@
+//! The simulated disk's workers: what they are given is done on the spot, or lies until chance does some of it, in any
+//! order, and is gone with the process.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vigie_engine::chance::Chance;
+use vigie_store::disk::{Work, Workers};
+
+use super::SimDisk;
+
+/// What lies.
+#[derive(Default)]
+pub(super) struct Pile {
+    /// Whether work lies at all.
+    lies: bool,
+    work: Vec<Work>,
+}
+
+/// Kept apart from the disk's own lock: work takes that one.
+pub(super) type SharedPile = Arc<Mutex<Pile>>;
+
+pub(super) struct SimWorkers(pub(super) SimDisk);
+
+impl SimDisk {
+    /// Whether work lies from now on until [`SimDisk::work`] does it.
+    pub fn let_work_lie(&self, lies: bool) {
+        self.pile(|pile| pile.lies = lies);
+        if !lies {
+            self.work_off();
+        }
+    }
+
+    /// Does some of what lies; whether anything is left.
+    pub fn work(&self) -> bool {
+        loop {
+            let left = self.pile(|pile| pile.work.len());
+            if left == 0 {
+                return false;
+            }
+            let next = self.lock().chance.below(left as u64 + 1) as usize;
+            if next == left {
+                return true;
+            }
+            let work = self.pile(|pile| pile.work.swap_remove(next));
+            work();
+        }
+    }
+
+    /// Does all of what lies, also what comes of it.
+    pub fn work_off(&self) {
+        while self.work() {}
+    }
+
+    /// The process is gone, and what it had asked for.
+    pub(super) fn forget_work(&self) {
+        let forgotten = self.pile(|pile| std::mem::take(&mut pile.work));
+        drop(forgotten);
+    }
+
+    fn pile<T>(&self, act: impl FnOnce(&mut Pile) -> T) -> T {
+        act(&mut self.pile.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Workers for SimWorkers {
+    fn run(&self, work: Work) {
+        let work = self.0.pile(|pile| {
+            if pile.lies {
+                pile.work.push(work);
+                return None;
+            }
+            Some(work)
+        });
+        if let Some(work) = work {
+            work();
+        }
+    }
+
+    fn catch_up(&self) {
+        self.0.work_off();
+    }
+}

@@ -1,0 +1,73 @@
+//! Writing out: fragments that grow leave the memory of the process soon, for a kill must not cost more than that.
+//!
+//! The disk's workers write; nobody waits for them, unless so much waits that the memory would fill: then whoever appends
+//! writes itself, and so slows down to the disk's pace. What cannot be written is met by the next sync.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::disk::DiskFile;
+use crate::store::Store;
+
+/// One worker writes so many files, one after another: waking one costs as much as a small write.
+const FILES_PER_WORK: usize = 8;
+
+/// More than this does not wait in memory.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// A media file as far as it is to be written out.
+pub(crate) struct OutFile {
+    file: Arc<dyn DiskFile>,
+    /// A worker is about to write what waits.
+    is_queued: AtomicBool,
+}
+
+impl OutFile {
+    pub(crate) fn new(file: Arc<dyn DiskFile>) -> Arc<Self> {
+        Arc::new(Self { file, is_queued: AtomicBool::new(false) })
+    }
+
+    fn write_out(&self) {
+        // Before the write: what comes meanwhile is asked for again.
+        self.is_queued.store(false, Ordering::SeqCst);
+        if let Err(error) = self.file.flush() {
+            tracing::debug!(%error, "write out; the next sync says so");
+        }
+    }
+}
+
+impl Store {
+    /// Hands what was appended to growing fragments to the disk's workers. It should follow every batch of appends: what
+    /// was not yet written is lost if the process is killed.
+    pub fn write_out(&mut self) {
+        if self.unwritten.is_empty() {
+            return;
+        }
+        let unwritten = std::mem::take(&mut self.unwritten);
+        self.written_out.retain(|out| out.file.waiting_bytes() > 0);
+        let mut waiting_bytes: usize =
+            self.written_out.iter().map(|out| out.file.waiting_bytes()).sum();
+        let mut group = Vec::with_capacity(FILES_PER_WORK);
+        for out in unwritten {
+            waiting_bytes += out.file.waiting_bytes();
+            if waiting_bytes > WAITING_BYTES_MAX {
+                out.write_out();
+                continue;
+            }
+            if !out.is_queued.swap(true, Ordering::SeqCst) {
+                group.push(Arc::clone(&out));
+            }
+            self.written_out.push(out);
+            if group.len() == FILES_PER_WORK {
+                self.write_out_group(std::mem::take(&mut group));
+            }
+        }
+        self.write_out_group(group);
+    }
+
+    fn write_out_group(&self, group: Vec<Arc<OutFile>>) {
+        if !group.is_empty() {
+            self.workers.run(Box::new(move || group.iter().for_each(|out| out.write_out())));
+        }
+    }
+}
