@@ -15,8 +15,7 @@ use vigie_media::{Timestamp, Track};
 use vigie_store::{FragmentOrder, StoreError};
 
 use self::frames::Recording;
-pub(super) use self::secret::KnownSecret;
-use self::secret::media_uri_of;
+pub(super) use self::secret::{KnownSecret, camera_uri, media_uri_of, secret_failure};
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
 use super::imports::Imports;

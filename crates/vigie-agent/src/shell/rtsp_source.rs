@@ -21,6 +21,7 @@ use url::{Host, Url};
 use vigie_engine::clock::Clock;
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_media::codec::h264::AvcConfig;
 use vigie_media::codec::h265::HevcConfig;
 use vigie_media::codec::{aac, g711, h265};
@@ -76,7 +77,12 @@ pub(crate) struct RtspSource {
 impl RtspSource {
     /// Plays the camera until it fails; dropping the future closes the connection.
     pub(crate) async fn run(self) {
-        let mut batch = FrameBatch::new(self.session.clone(), self.core.clone());
+        let batch = FrameBatch::new(self.session.clone(), self.core.clone());
+        self.run_into(batch).await;
+    }
+
+    /// The same, with a batch of the caller's.
+    pub(crate) async fn run_into(self, mut batch: FrameBatch) {
         if let Err(End::Failed(failure)) = self.play(&mut batch).await {
             // When the core has ended there is nobody left to tell.
             drop(batch.send(SourceEvent::Failed(failure)).await);
@@ -165,7 +171,8 @@ async fn play(
     batch: &mut FrameBatch,
     clock: &dyn Clock,
 ) -> Result<(), End> {
-    let (mut demuxed, chosen) = open(camera, url, transport).await?;
+    let (mut demuxed, chosen) = open(camera, url, transport, batch).await?;
+    batch.step(CameraTestStep::KeyFrame);
     let mut announced: Vec<Track> = Vec::new();
     let mut timer = tokio::time::interval(BATCH_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -307,6 +314,7 @@ async fn open(
     camera: &CameraUri,
     url: &Url,
     transport: Transport,
+    batch: &FrameBatch,
 ) -> Result<(Demuxed, Chosen), Failure> {
     let login = camera.login.as_ref().map(|login| Credentials {
         username: login.user.clone(),
@@ -316,14 +324,18 @@ async fn open(
         .creds(login)
         .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")).to_owned());
     let failure = |error: retina::Error| failure_of(&error, Stage::Opening);
+    // retina 0.4 connects with it.
+    batch.step(CameraTestStep::Describe);
     let mut session =
         retina::client::Session::describe(url.clone(), options).await.map_err(failure)?;
     let chosen = Chosen::from(&session)?;
+    batch.step(CameraTestStep::Setup);
     for index in [Some(chosen.video), chosen.audio].into_iter().flatten() {
         let options =
             SetupOptions::default().transport(transport.clone()).frame_format(FrameFormat::MP4);
         session.setup(index, options).await.map_err(failure)?;
     }
+    batch.step(CameraTestStep::Play);
     // Cameras that leave rtptime out of RTP-Info still play; sound may then be off by the time between first packets.
     let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
     let playing = session.play(options).await.map_err(failure)?;
