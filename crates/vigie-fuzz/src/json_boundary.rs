@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, hub_request, media, media_ledger, overview, secrets, stream,
-    sync_edge_agent, tag,
+    administration, archived_media, delivery, edge, hub_request, media, media_ledger, overview,
+    secrets, stream, sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError};
 

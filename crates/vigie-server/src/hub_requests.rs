@@ -158,7 +158,8 @@ fn outcome_of(outcome: Result<Outcome, oneshot::error::RecvError>) -> Answer<Hub
         }
         Ok(Outcome::NotInContact) | Err(_) => Err(not_in_contact().into()),
         Ok(Outcome::TimedOut { progress }) => {
-            let doing = progress.map_or_else(String::new, |progress| format!(" (it was at {progress})"));
+            let doing =
+                progress.map_or_else(String::new, |progress| format!(" (it was at {progress})"));
             Err(failed(format!("the hub has taken the request and did not answer in time{doing}")))
         }
     }

@@ -116,7 +116,8 @@ impl Test {
             SourceEvent::Frames(frames) => {
                 let video = self.outcome.tracks.iter().find(|track| track.kind == TrackKind::Video);
                 let number = video.map(|track| track.number);
-                let is_wanted = |frame: &SourceFrame| frame.key_frame && Some(frame.track_number) == number;
+                let is_wanted =
+                    |frame: &SourceFrame| frame.key_frame && Some(frame.track_number) == number;
                 let key_frame = frames.into_iter().find(is_wanted);
                 self.outcome.key_frame = key_frame.map(|frame| frame.data);
                 return self.outcome.key_frame.is_some();

@@ -152,7 +152,10 @@ impl Executor {
         let tester = CameraTester { clock, tls, udp_runtime: Handle::current() };
         async move {
             let (steps, mut begun) = mpsc::unbounded_channel();
-            let testing = tester.test_camera(uri, move |step| drop(steps.send(step)));
+            let testing = tester.test_camera(uri, move |step| {
+                // Whoever does not listen any more needs no answer.
+                steps.send(step).ok();
+            });
             let mut testing = std::pin::pin!(testing);
             let outcome = loop {
                 tokio::select! {

@@ -38,7 +38,7 @@ impl FrameBatch {
     pub(crate) fn step(&self, step: CameraTestStep) {
         if let Some(steps) = &self.steps {
             // Whoever does not listen any more needs no answer.
-            drop(steps.send(step));
+            steps.send(step).ok();
         }
     }
 

@@ -34,7 +34,9 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum AskError {
     /// [`OF_CALLER_MAX`].
-    #[error("this caller waits for {OF_CALLER_MAX} answers of the hub already; wait for one of them")]
+    #[error(
+        "this caller waits for {OF_CALLER_MAX} answers of the hub already; wait for one of them"
+    )]
     Caller,
     /// [`OF_HUB_MAX`].
     #[error("the hub is asked {OF_HUB_MAX} things already; try again in a while")]

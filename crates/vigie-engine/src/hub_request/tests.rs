@@ -18,7 +18,10 @@ fn request(id: &str) -> HubRequest {
     HubRequest {
         request_id: id.to_owned(),
         timeout_seconds: TIMEOUT.as_secs() as u32,
-        test_camera: Some(CameraAddress { media_uri: Some("rtsp://c".into()), ..Default::default() }),
+        test_camera: Some(CameraAddress {
+            media_uri: Some("rtsp://c".into()),
+            ..Default::default()
+        }),
     }
 }
 
@@ -103,8 +106,7 @@ fn a_hub_that_is_away_or_silent_is_said_to_be() {
 fn an_older_hub_is_told_nothing_and_its_caller_at_once_why() {
     let mut server = ServerRequests::default();
     server.ask(HUB, "key", request("1"), seconds(0)).unwrap();
-    let older =
-        SyncEdgeAgentInput { request_kinds: Vec::new(), ..call(HUB, Vec::new()) };
+    let older = SyncEdgeAgentInput { request_kinds: Vec::new(), ..call(HUB, Vec::new()) };
     assert_eq!((server.told(&older), server.is_news(&older)), (None, false));
     let unsupported = Outcome::Unsupported { agent_version: "1".to_owned() };
     assert_eq!(server.heard(&older, seconds(0)), [("1".to_owned(), unsupported)]);
@@ -146,9 +148,8 @@ fn no_hub_answers_for_another_and_none_what_it_was_not_asked() {
 #[test]
 fn nobody_asks_without_bound_or_at_the_cost_of_others() {
     let mut server = ServerRequests::default();
-    let mut ask = |hub: &str, caller: &str, id: &str| {
-        server.ask(hub, caller, request(id), seconds(0))
-    };
+    let mut ask =
+        |hub: &str, caller: &str, id: &str| server.ask(hub, caller, request(id), seconds(0));
     assert_eq!((ask(HUB, "a", "1"), ask(HUB, "a", "2")), (Ok(()), Ok(())));
     assert_eq!(ask(HUB, "a", "3"), Err(AskError::Caller));
     assert_eq!(ask(OTHER_HUB, "a", "3"), Ok(()), "another hub has room");
@@ -204,9 +205,14 @@ enum Step {
     Ask,
     CallOff(u8),
     /// The hub calls; what it says may be lost, or an old call arrive again.
-    Call { lost: bool, old: u8 },
+    Call {
+        lost: bool,
+        old: u8,
+    },
     /// The server's answer to the last call that arrived.
-    Answer { lost: bool },
+    Answer {
+        lost: bool,
+    },
     /// The hub is done with one of those it works on.
     Done(u8),
     HubRestarts,

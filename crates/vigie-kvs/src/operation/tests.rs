@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, edge::*, hub_request::*, media::*, media_ledger::*,
-    overview::*, secrets::*, stream::*, sync_edge_agent::*, tag::*,
+    administration::*, archived_media::*, delivery::*, edge::*, hub_request::*, media::*,
+    media_ledger::*, overview::*, secrets::*, stream::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations that have a typed input; PutMedia's comes in headers.

@@ -58,9 +58,6 @@ pub(super) const REPORT: Shape = Shape::Structure(&[
     optional("Progress", &string(0, 64)),
     optional(
         "Answer",
-        &Shape::Structure(&[
-            optional("Failure", &DETAILS),
-            optional("TestCamera", &TESTED_CAMERA),
-        ]),
+        &Shape::Structure(&[optional("Failure", &DETAILS), optional("TestCamera", &TESTED_CAMERA)]),
     ),
 ]);

@@ -78,11 +78,7 @@ async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
 }
 
 /// Saves what the report changes; returns what the hub is to hear.
-async fn take_report(
-    app: &App,
-    waiter: &HubWaiter,
-    input: &SyncEdgeAgentInput,
-) -> Answer<Reply> {
+async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
     for _ in 0..TRIES_MAX {
         let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;

@@ -8,7 +8,9 @@ mod link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use vigie_agent::core::{Effect, Event, MediaSource, Session, SourceEvent, TestOutcome, UploadEvent};
+use vigie_agent::core::{
+    Effect, Event, MediaSource, Session, SourceEvent, TestOutcome, UploadEvent,
+};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder;
@@ -327,8 +329,7 @@ impl World {
             Effect::TestCamera { request, uri } => {
                 let failure = self.camera.refuses(uri.expose());
                 let key_frame = failure.is_none().then(|| SimCamera::a_key_frame());
-                let tracks =
-                    if failure.is_none() { SimCamera::tracks() } else { Vec::new() };
+                let tracks = if failure.is_none() { SimCamera::tracks() } else { Vec::new() };
                 let outcome =
                     Box::new(TestOutcome { tracks, key_frame, failure, ..TestOutcome::default() });
                 self.tell_hub(CAMERA_ANSWERS_AFTER, Event::CameraTested { request, outcome });

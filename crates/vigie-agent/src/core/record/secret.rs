@@ -194,7 +194,10 @@ impl Job {
             self.recorder_event(event, world, now);
         }
         if is_another {
-            tracing::info!(stream = self.stream_name, "the secret leads elsewhere now; connecting anew");
+            tracing::info!(
+                stream = self.stream_name,
+                "the secret leads elsewhere now; connecting anew"
+            );
             let event = Event::ConfigChanged {
                 schedule: self.plan.recorder_schedule.clone(),
                 source: self.plan.source,
@@ -275,7 +278,10 @@ impl Job {
 }
 
 /// The URI in a secret, if it is of the kind that the configuration says.
-pub(in crate::core) fn media_uri_of(secret: &Sensitive, kind: SourceKind) -> Result<MediaUri, Failure> {
+pub(in crate::core) fn media_uri_of(
+    secret: &Sensitive,
+    kind: SourceKind,
+) -> Result<MediaUri, Failure> {
     let uri = MediaUri::from_secret_string(secret).map_err(|error| match error {
         MediaUriError::Binary | MediaUriError::NotJson => Failure::SecretUnreadable,
         MediaUriError::NotExactlyMediaUri => Failure::SecretWithoutMediaUri,

@@ -9,11 +9,7 @@ use vigie_kvs::shapes::hub_request::{
 use super::*;
 
 fn test_of(id: &str, address: CameraAddress) -> HubRequest {
-    HubRequest {
-        request_id: id.to_owned(),
-        timeout_seconds: 30,
-        test_camera: Some(address),
-    }
+    HubRequest { request_id: id.to_owned(), timeout_seconds: 30, test_camera: Some(address) }
 }
 
 fn by_uri(uri: &str) -> CameraAddress {
@@ -75,7 +71,10 @@ fn an_address_is_tried_and_what_came_of_it_is_said_until_it_is_heard() {
     let answer = tested(&says(&mut bench));
     assert_eq!((answer.job_status, answer.steps), (JobStatus::Success, vec![step]));
     assert_eq!(answer.key_frame.as_deref(), Some(&b"key"[..]));
-    assert_eq!((answer.tracks[0].width_pixels, answer.tracks[0].frame_rate_millihertz), (Some(640), Some(12_500)));
+    assert_eq!(
+        (answer.tracks[0].width_pixels, answer.tracks[0].frame_rate_millihertz),
+        (Some(640), Some(12_500))
+    );
 
     // The answer is lost: the request is still asked, and not begun again.
     ask_again(&mut bench, asked);
