@@ -45,7 +45,7 @@ def sign(auth, request, at=None):
     )
 
 
-def call(server, path, body, key=None, at=None, service="kinesisvideo", headers=None, tamper=None):
+def call(server, path, body, key=None, at=None, service="kinesisvideo", headers=None, tamper=None, timeout=10):
     """POSTs a JSON body signed by hand; `tamper` may change the signed request. Returns (status, headers, body)."""
     host = urllib.parse.urlsplit(server.url).netloc
     key_id, secret = key or server.key()
@@ -56,11 +56,11 @@ def call(server, path, body, key=None, at=None, service="kinesisvideo", headers=
     sign(botocore.auth.SigV4Auth(credentials, service, REGION), request, at)
     if tamper:
         tamper(request)
-    return post(host, path, request.headers, request.data)
+    return post(host, path, request.headers, request.data, timeout)
 
 
-def post(host, path, headers, body):
-    connection = http.client.HTTPConnection(host, timeout=10)
+def post(host, path, headers, body, timeout=10):
+    connection = http.client.HTTPConnection(host, timeout=timeout)
     try:
         connection.request("POST", path, body=body, headers=dict(headers.items()))
         answer = connection.getresponse()

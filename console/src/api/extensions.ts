@@ -113,6 +113,27 @@ export interface AuditEvent {
   RemoteAddress?: string;
 }
 
+export interface TestedTrack {
+  TrackType: string;
+  CodecId: string;
+  WidthPixels?: number;
+  HeightPixels?: number;
+  FrameRateMillihertz?: number;
+  SamplingFrequencyHertz?: number;
+  Channels?: number;
+}
+
+export interface CameraTest {
+  Connected: boolean;
+  JobStatus: string;
+  JobStatusDetails: string;
+  Steps: { Step: string; DurationInMilliseconds: number }[];
+  Tracks: TestedTrack[];
+  /** JPEG, in base64. */
+  ImageContent?: string;
+  ImageError?: string;
+}
+
 interface Page {
   NextToken?: string;
 }
@@ -159,6 +180,8 @@ export function extensions(call: Call) {
     listHubs: () => everyPage<{ Hubs: Hub[] } & Page, Hub>(call, "ListHubs", { MaxResults: 1000 }, (page) => page.Hubs),
     describeHub: (HubDeviceArn: string) =>
       call<{ Hub: Hub; Streams: HubStream[] }>("DescribeHub", { HubDeviceArn }),
+    testCamera: (camera: { HubDeviceArn: string; MediaUriSecretArn: string }) =>
+      call<CameraTest>("TestCamera", camera),
     listAccessKeys: () =>
       everyPage<{ AccessKeys: AccessKey[] } & Page, AccessKey>(
         call,

@@ -34,6 +34,8 @@ pub struct HubConfiguration {
     pub sync: EdgeSync,
     /// The configuration.
     pub edge_config: EdgeConfig,
+    /// Another one when `MediaUriSecretArn` leads to another value; `None` where the server cannot know.
+    pub secret_revision: Option<String>,
 }
 
 /// A state to store.
@@ -121,7 +123,7 @@ pub fn answer<'r>(
 
 /// The answer to a request that was held for its time.
 pub fn nothing_new(cursor: String) -> SyncEdgeAgentOutput {
-    SyncEdgeAgentOutput { cursor, configurations: None, ledgers: Vec::new() }
+    SyncEdgeAgentOutput { cursor, configurations: None, ledgers: Vec::new(), requests: None }
 }
 
 /// The state after what the hub says and the time that has passed.
@@ -154,10 +156,12 @@ fn told(configuration: &HubConfiguration, sync: &EdgeSync) -> Configuration {
         revision: sync.revision,
         action: sync.desired_action(),
         edge_config: configuration.edge_config.clone(),
+        media_uri_secret_revision: configuration.secret_revision.clone(),
     }
 }
 
-/// FNV-1a over streams, revisions and actions, in the order of the ARNs. Nobody gains by forging one: a hub that sends
+/// FNV-1a over streams, revisions, actions and what their secrets are, in the order of the ARNs: a hub that was away
+/// when a secret was given another value hears of it by its first call. Nobody gains by forging one: a hub that sends
 /// a wrong cursor only gets, or misses, its own configurations.
 fn cursor_of(desired: &[(&HubConfiguration, EdgeSync)]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -172,6 +176,10 @@ fn cursor_of(desired: &[(&HubConfiguration, EdgeSync)]) -> String {
         take(&sync.revision.to_be_bytes());
         take(sync.desired_action().as_str().as_bytes());
         take(&[0]);
+        if let Some(revision) = &configuration.secret_revision {
+            take(revision.as_bytes());
+            take(&[0]);
+        }
     }
     format!("{hash:016x}")
 }

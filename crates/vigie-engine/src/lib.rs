@@ -13,6 +13,7 @@ pub mod edge_config;
 pub mod folder_watch;
 pub mod fragmenter;
 pub mod hub_link;
+pub mod hub_request;
 pub mod job_status;
 pub mod ledger;
 pub mod media_clock;

@@ -99,6 +99,8 @@ pub fn aws_quotas(operation: &str) -> Quotas {
         | "UpdateNotificationConfiguration"
         | "UpdateStream"
         | "UpdateStreamStorageConfiguration" => (Some(50), Some(5)),
+        // Vigie's own: each makes a hub connect to a camera, and cameras lock accounts.
+        "TestCamera" => (Some(2), None),
         // All its operations together (STS's own service quotas).
         "STS" => (Some(600), None),
         "PutMedia" | "GetMedia" => (None, Some(5)),

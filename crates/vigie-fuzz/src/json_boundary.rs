@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, media, media_ledger, overview, secrets, stream,
-    sync_edge_agent, tag,
+    administration, archived_media, delivery, edge, hub_request, media, media_ledger, overview,
+    secrets, stream, sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError};
 
@@ -83,6 +83,7 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         "ListMediaRanges" => read::<overview::ListMediaRangesInput>,
         "ListHubs" => read::<media_ledger::ListHubsInput>,
         "DescribeHub" => read::<media_ledger::DescribeHubInput>,
+        "TestCamera" => read::<hub_request::TestCameraInput>,
         "CreateSecret" => read::<secrets::CreateSecretInput>,
         "GetSecretValue" => read::<secrets::GetSecretValueInput>,
         "PutSecretValue" => read::<secrets::PutSecretValueInput>,

@@ -61,6 +61,12 @@ error_kinds! {
     NoDataRetention = 400 "NoDataRetentionException",
     /// IAM refuses; the older operations use this one.
     NotAuthorized = 403 "NotAuthorizedException",
+    /// Vigie's own: the hub does not call.
+    HubNotInContact = 400 "HubNotInContactException",
+    /// Vigie's own: the hub could not do it, or not in time.
+    HubRequestFailed = 400 "HubRequestFailedException",
+    /// Vigie's own: the hub's agent is too old for what is asked of it.
+    HubRequestNotSupported = 400 "HubRequestNotSupportedException",
     /// The name is taken, or the resource is in a state that forbids the operation.
     ResourceInUse = 400 "ResourceInUseException",
     /// No such stream, secret or version.

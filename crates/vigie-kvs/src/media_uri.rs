@@ -59,7 +59,16 @@ impl MediaUri {
             Some(uri) if members.len() == 1 => uri,
             _ => return Err(MediaUriError::NotExactlyMediaUri),
         };
-        let uri = uri.as_str().ok_or(MediaUriError::NotText)?.trim();
+        Self::from_text(&Sensitive::new(uri.as_str().ok_or(MediaUriError::NotText)?))
+    }
+
+    /// A URI that is given as it is. White space around it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaUriError::Empty`].
+    pub fn from_text(text: &Sensitive) -> Result<Self, MediaUriError> {
+        let uri = text.expose().trim();
         if uri.is_empty() {
             return Err(MediaUriError::Empty);
         }

@@ -84,8 +84,10 @@ pub struct Operation {
     pub action: &'static str,
 }
 
-/// Longest body of a JSON operation.
+/// Longest body of a JSON operation, but for [`SYNC_BODY_BYTES_MAX`].
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Longest body of SyncEdgeAgent, which can hold the key frame of a camera.
+pub const SYNC_BODY_BYTES_MAX: usize = 4 << 20;
 
 impl Operation {
     /// How it is written.
@@ -117,9 +119,14 @@ impl Operation {
         }
     }
 
-    /// The refusal of a body over [`BODY_BYTES_MAX`].
+    /// Longest body.
+    pub fn body_bytes_max(&self) -> usize {
+        if self.name == SYNC_EDGE_AGENT.name { SYNC_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
+    }
+
+    /// The refusal of a body over [`Operation::body_bytes_max`].
     pub fn body_too_large(&self) -> KvsError {
-        let message = format!("the request body exceeds {BODY_BYTES_MAX} bytes");
+        let message = format!("the request body exceeds {} bytes", self.body_bytes_max());
         KvsError::new(self.unreadable(), message)
     }
 
@@ -149,10 +156,10 @@ pub fn by_target(target: &str) -> Option<&'static Operation> {
 
 /// Reads and checks the body of a JSON operation. An empty body counts as `{}`.
 ///
-/// Bodies over [`BODY_BYTES_MAX`], nesting over 128 levels (serde_json's limit), text that is not JSON, wrong types
+/// Bodies over [`Operation::body_bytes_max`], nesting over 128 levels (serde_json's limit), text that is not JSON, wrong types
 /// and broken constraints are errors of the operation's protocol; nothing panics.
 pub fn parse<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<T, KvsError> {
-    if body.len() > BODY_BYTES_MAX {
+    if body.len() > operation.body_bytes_max() {
         return Err(operation.body_too_large());
     }
     let body = if body.is_empty() { b"{}" } else { body };

@@ -6,6 +6,7 @@
 pub(crate) mod administration;
 pub(crate) mod archived_media;
 pub(crate) mod edge;
+pub(crate) mod hub_request;
 pub(crate) mod kinesisvideo;
 pub(crate) mod media;
 pub(crate) mod media_ledger;

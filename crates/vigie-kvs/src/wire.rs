@@ -75,6 +75,34 @@ pub fn format_producer_start_timestamp(timestamp: Timestamp) -> String {
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
+/// Serde form of optional bytes: base64 text; use with `default` and `skip_serializing_if`.
+pub mod blob_option {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// As base64 or null.
+    pub fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => serializer.serialize_some(&STANDARD.encode(bytes)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// From base64 or null.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        let decode = |text| STANDARD.decode(text).map_err(|_| D::Error::custom("no base64"));
+        text.map(decode).transpose()
+    }
+}
+
 /// Serde form of a required time stamp: seconds since 1970 as a JSON number with a fraction.
 pub mod timestamp {
     use super::*;

@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
+use crate::hub_requests::HubRequests;
 use crate::hub_wakers::HubWakers;
 use crate::images::Images;
 use crate::ingest::{Buffers, Connections, OpenFragments};
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub policies: PolicyCache,
     pub body_budget: Arc<BodyBudget>,
     pub hub_wakers: Arc<HubWakers>,
+    pub hub_requests: HubRequests,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
     pub buffers: Arc<Buffers>,
@@ -88,6 +90,7 @@ impl App {
             policies: PolicyCache::default(),
             body_budget,
             hub_wakers: Arc::default(),
+            hub_requests: HubRequests::default(),
             connections: Arc::default(),
             open_fragments,
             buffers: Arc::default(),

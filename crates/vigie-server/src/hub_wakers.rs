@@ -1,9 +1,9 @@
-//! Wakes the SyncEdgeAgent calls of a hub when its configurations may have changed.
+//! Wakes the SyncEdgeAgent calls of a hub when its configurations, their secrets or what it is asked may have changed.
 //!
 //! A hint and nothing more: whoever is woken reads the database again, so a lost or spare wake-up does no harm, and
 //! another instance may send it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -11,7 +11,14 @@ use tokio::sync::Notify;
 /// The calls that wait, by hub.
 #[derive(Debug, Default)]
 pub(crate) struct HubWakers {
-    hubs: Mutex<HashMap<String, Arc<Notify>>>,
+    hubs: Mutex<HashMap<String, Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    notify: Arc<Notify>,
+    /// The secrets that its configurations name, as they name them.
+    secret_arns: BTreeSet<String>,
 }
 
 /// One call that waits.
@@ -25,14 +32,36 @@ pub(crate) struct HubWaiter {
 impl HubWakers {
     pub(crate) fn waiter(self: &Arc<Self>, hub_device_arn: &str) -> HubWaiter {
         let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
-        let notify = Arc::clone(hubs.entry(hub_device_arn.to_owned()).or_default());
+        let notify = Arc::clone(&hubs.entry(hub_device_arn.to_owned()).or_default().notify);
         HubWaiter { wakers: Arc::clone(self), hub_device_arn: hub_device_arn.to_owned(), notify }
     }
 
     pub(crate) fn wake(&self, hub_device_arn: &str) {
         let hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(notify) = hubs.get(hub_device_arn) {
-            notify.notify_waiters();
+        if let Some(waiting) = hubs.get(hub_device_arn) {
+            waiting.notify.notify_waiters();
+        }
+    }
+
+    /// Wakes every hub whose configurations name this secret, by its ARN with or without the random suffix.
+    pub(crate) fn wake_for_secret(&self, secret_arn: &str) {
+        let hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        let without_suffix = secret_arn.rsplit_once('-').map_or(secret_arn, |(head, _)| head);
+        let names = |waiting: &&Waiting| {
+            waiting.secret_arns.contains(secret_arn) || waiting.secret_arns.contains(without_suffix)
+        };
+        for waiting in hubs.values().filter(names) {
+            waiting.notify.notify_waiters();
+        }
+    }
+}
+
+impl HubWaiter {
+    /// The hub's configurations name these secrets. To be said before they are read, so that no change is missed.
+    pub(crate) fn watch_secrets(&self, secret_arns: BTreeSet<String>) {
+        let mut hubs = self.wakers.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = hubs.get_mut(&self.hub_device_arn) {
+            waiting.secret_arns = secret_arns;
         }
     }
 }

@@ -29,6 +29,7 @@ mod failure;
 mod fragment_selection;
 pub mod fragment_store;
 mod http;
+mod hub_requests;
 mod hub_wakers;
 mod images;
 pub mod ingest;

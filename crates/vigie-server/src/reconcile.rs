@@ -75,6 +75,7 @@ async fn sweep(app: &Arc<App>) {
 async fn delete_expired_secrets(app: &App) -> Result<(), crate::db::DbError> {
     for secret in app.db.secrets_to_delete(app.clock.now().wall).await? {
         app.db.delete_secret(&secret.arn).await?;
+        app.hub_wakers.wake_for_secret(&secret.arn);
         tracing::info!(secret = secret.name, "secret deleted after its recovery window");
     }
     Ok(())

@@ -130,7 +130,8 @@ impl Subject {
             }
             Service::Extension => {
                 let id = member("AccessKeyId").filter(|id| is_name(id, b""));
-                self.resource = id.map(|id| config.access_key_resource(id));
+                let hub = || member("HubDeviceArn").filter(|arn| is_hub(arn)).map(str::to_owned);
+                self.resource = id.map(|id| config.access_key_resource(id)).or_else(hub);
             }
         }
     }
@@ -151,6 +152,10 @@ fn secret(config: &ServerConfig, id: &str) -> Option<String> {
         .then(|| format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}"))
 }
 
+fn is_hub(arn: &str) -> bool {
+    arn.starts_with("arn:") && arn.contains(":thing/") && is_name(arn, b":/_.-")
+}
+
 fn is_name(text: &str, more: &[u8]) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
@@ -158,7 +163,9 @@ fn is_name(text: &str, more: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use vigie_kvs::operation::{CREATE_SECRET, DESCRIBE_STREAM, PUT_SECRET_VALUE, TAG_STREAM};
+    use vigie_kvs::operation::{
+        CREATE_SECRET, DESCRIBE_STREAM, PUT_SECRET_VALUE, TAG_STREAM, TEST_CAMERA,
+    };
 
     use super::*;
 
@@ -184,6 +191,9 @@ mod tests {
         let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:a/b";
         check(&CREATE_SECRET, r#"{"Name":"a/b","SecretString":"s3cret"}"#, None, Some(secret));
         check(&PUT_SECRET_VALUE, &format!(r#"{{"SecretId":"{secret}"}}"#), None, Some(secret));
+        let hub = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
+        let test = format!(r#"{{"HubDeviceArn":"{hub}","MediaUri":"rtsp://u:p@h/"}}"#);
+        check(&TEST_CAMERA, &test, None, Some(hub));
     }
 
     #[test]
@@ -195,6 +205,7 @@ mod tests {
         }
         check(&CREATE_SECRET, r#"{"Name":"rtsp://user:word@camera/"}"#, None, None);
         check(&PUT_SECRET_VALUE, r#"{"SecretId":"arn:rtsp://user:word@camera/"}"#, None, None);
+        check(&TEST_CAMERA, r#"{"HubDeviceArn":"arn:rtsp://u:p@h/:thing/x"}"#, None, None);
         let long = format!(r#"{{"StreamName":"{}"}}"#, "x".repeat(600));
         check(&DESCRIBE_STREAM, &long, None, None);
     }

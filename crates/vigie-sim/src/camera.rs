@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use vigie_agent::core::{FrameTime, SourceFrame};
 use vigie_engine::clock::Now;
+use vigie_engine::recorder::Failure;
 use vigie_media::{Track, TrackKind, VideoSettings, codec_id};
 
 /// Time from frame to frame.
@@ -20,6 +21,8 @@ pub const FRAMES_PER_BATCH: u64 = 5;
 pub struct SimCamera {
     /// Whether it answers.
     pub is_up: bool,
+    /// The address, user and password it can be reached by; any, where there is none.
+    pub uri: Option<String>,
     /// Bytes that each frame has beyond what it needs, for worlds in which space runs short.
     pub padding_bytes: usize,
     /// How much faster its clock runs than it sends, in millionths.
@@ -29,7 +32,7 @@ pub struct SimCamera {
 
 impl Default for SimCamera {
     fn default() -> Self {
-        Self { is_up: true, padding_bytes: 0, drift_ppm: 0, next_number: 0 }
+        Self { is_up: true, uri: None, padding_bytes: 0, drift_ppm: 0, next_number: 0 }
     }
 }
 
@@ -45,6 +48,20 @@ impl SimCamera {
             video: Some(VideoSettings { width_pixels: 640, height_pixels: 360 }),
             audio: None,
         }]
+    }
+
+    /// Why whoever connects with this URI gets nothing.
+    pub fn refuses(&self, uri: &str) -> Option<Failure> {
+        match &self.uri {
+            _ if !self.is_up => Some(Failure::Ended),
+            Some(own) if own != uri => Some(Failure::WrongPassword),
+            _ => None,
+        }
+    }
+
+    /// A key frame that is none of those that it sends.
+    pub fn a_key_frame() -> Bytes {
+        frame_data(0)
     }
 
     /// The number of the next frame.

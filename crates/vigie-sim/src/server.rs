@@ -11,11 +11,13 @@ use bytes::Bytes;
 use vigie_agent::core::Session;
 use vigie_engine::clock::Now;
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
+use vigie_engine::hub_request::{AskError, Outcome, ServerRequests};
 use vigie_engine::sync::{self, EdgeSync, Event as SyncEvent, Refusal};
 use vigie_kvs::FragmentNumber;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent, ErrorId};
 use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::edge::EdgeConfig;
+use vigie_kvs::shapes::hub_request::{CameraAddress, HubRequest};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerReceipt};
 use vigie_kvs::shapes::sync_edge_agent::{SyncEdgeAgentInput, SyncEdgeAgentOutput};
 use vigie_media::Timestamp;
@@ -30,7 +32,12 @@ use vigie_store::{
 
 use crate::chance::SimChance;
 use crate::disk::SimDisk;
+use crate::hub::HUB_DEVICE_ARN;
 use crate::index::SimIndex;
+
+/// The secret of every camera, and what it holds at first.
+pub const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-AbCdEf";
+const SECRET: &str = r#"{"MediaURI":"rtsp://user:password@camera/cam0"}"#;
 
 const MEDIA: &str = "/server/media";
 const SEQUENCES_PER_RESERVATION: u64 = 100;
@@ -77,6 +84,13 @@ pub struct SimServer {
     configurations: Vec<HubConfiguration>,
     connections: Vec<Connection>,
     held: Option<Held>,
+    /// What hubs are asked; lost with the process.
+    requests: ServerRequests,
+    /// What came of what was asked, in order; callers of a process that ended heard nothing.
+    pub outcomes: Vec<(String, Outcome)>,
+    /// The value of the camera's secret. It survives everything.
+    secret_string: String,
+    secret_revision: u64,
     /// What connections have to keep to.
     pub rules: IngestRules,
     /// Whole fragments that are not taken; each ends its connection.
@@ -101,6 +115,10 @@ impl SimServer {
             configurations: Vec::new(),
             connections: Vec::new(),
             held: None,
+            requests: ServerRequests::default(),
+            outcomes: Vec::new(),
+            secret_string: SECRET.to_owned(),
+            secret_revision: 1,
             rules: IngestRules::KVS,
             refuse: Box::new(|_| None),
             errors_said: Vec::new(),
@@ -126,6 +144,7 @@ impl SimServer {
         self.store = None;
         self.connections.clear();
         self.held = None;
+        self.requests = ServerRequests::default();
     }
 
     /// Whether it answers.
@@ -149,6 +168,31 @@ impl SimServer {
         Some(&configuration.sync)
     }
 
+    /// PutSecretValue.
+    pub fn put_secret(&mut self, secret_string: &str) {
+        self.secret_string = secret_string.to_owned();
+        self.secret_revision += 1;
+    }
+
+    /// GetSecretValue.
+    pub fn secret_string(&self) -> &str {
+        &self.secret_string
+    }
+
+    /// TestCamera, by the camera's secret. What comes of it is in [`SimServer::outcomes`].
+    pub fn test_camera(&mut self, id: &str, caller: &str, now: Now) -> Result<(), AskError> {
+        let address = CameraAddress {
+            media_uri_secret_arn: Some(SECRET_ARN.into()),
+            ..CameraAddress::default()
+        };
+        let request = HubRequest {
+            request_id: id.to_owned(),
+            timeout_seconds: 30,
+            test_camera: Some(address),
+        };
+        self.requests.ask(HUB_DEVICE_ARN, caller, request, now.mono)
+    }
+
     /// StartEdgeConfigurationUpdate.
     pub fn start_update(
         &mut self,
@@ -169,6 +213,7 @@ impl SimServer {
                 stream_arn: stream_arn.to_owned(),
                 sync: EdgeSync::start(now.wall),
                 edge_config,
+                secret_revision: None,
             }),
         }
         Ok(())
@@ -211,6 +256,11 @@ impl SimServer {
         now: Now,
     ) -> Option<SyncAnswer> {
         let (ledgers, is_owed) = self.take_ledgers(&input);
+        self.outcomes.extend(self.requests.heard(&input, now.mono));
+        let (requests, is_asked) = (self.requests.told(&input), self.requests.is_news(&input));
+        for configuration in &mut self.configurations {
+            configuration.secret_revision = Some(self.secret_revision.to_string());
+        }
         let answer = hub_link::answer(&self.configurations, &input, now.wall);
         let (transitions, reply) = (answer.transitions, answer.reply);
         for transition in transitions {
@@ -219,12 +269,12 @@ impl SimServer {
         match reply {
             Reply::Now(output) => {
                 self.held = None;
-                Some((request, SyncEdgeAgentOutput { ledgers, ..output }))
+                Some((request, SyncEdgeAgentOutput { ledgers, requests, ..output }))
             }
-            Reply::Hold { cursor, .. } if is_owed => {
+            Reply::Hold { cursor, .. } if is_owed || is_asked => {
                 self.held = None;
                 let output = hub_link::nothing_new(cursor);
-                Some((request, SyncEdgeAgentOutput { ledgers, ..output }))
+                Some((request, SyncEdgeAgentOutput { ledgers, requests, ..output }))
             }
             Reply::Hold { wait, .. } => {
                 let until = Now { wall: now.wall + wait, mono: now.mono + wait };
@@ -277,6 +327,7 @@ impl SimServer {
         // A tick is legal in every state: no refusal can come of it.
         let ticked = self.step_all(|_| true, &SyncEvent::Tick, now);
         debug_assert!(ticked.is_ok());
+        self.outcomes.extend(self.requests.tick(now.mono));
         let answered = match self.held.take() {
             None => None,
             Some(held) => match self.sync_edge_agent(held.request, held.input.clone(), now) {

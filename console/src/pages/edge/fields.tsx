@@ -17,6 +17,7 @@ import { hubName } from "../../logic/hub";
 import { useLoad } from "../../ui/load";
 import { SecretDialog } from "../secrets/secret-dialog";
 import { ScheduleEditor } from "./schedule-editor";
+import { TestCamera } from "./test-camera";
 import { ZoneSelect } from "./zone-select";
 
 interface Props {
@@ -52,6 +53,7 @@ export function EdgeFields({ form, errors, asked, hubIsFixed, change }: Props) {
               onChange={({ detail }) => change({ sourceType: detail.value as EdgeForm["sourceType"] })}
             />
           </FormField>
+          {form.sourceType === "RTSP_URI" && <TestCamera form={form} />}
         </SpaceBetween>
       </Container>
       {scheduled && <ZoneSelect zone={zone} change={setZone} />}

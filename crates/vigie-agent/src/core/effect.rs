@@ -28,6 +28,27 @@ pub enum Effect {
         /// `MediaUriSecretArn`.
         secret_arn: Sensitive,
     },
+    /// Call GetSecretValue for the test of a camera.
+    ReadTestSecret {
+        /// Comes back with the answer.
+        request: String,
+        /// Which secret.
+        secret_arn: Sensitive,
+    },
+    /// Try a camera.
+    TestCamera {
+        /// Comes back with everything that is said of it.
+        request: String,
+        /// Where it is.
+        uri: MediaUri,
+        /// See [`MediaSource::Rtsp`].
+        seed: [u8; 16],
+    },
+    /// Break the test off, if it is still under way.
+    CancelCameraTest {
+        /// Which.
+        request: String,
+    },
     /// Open a source and deliver its frames.
     OpenSource {
         /// Comes back with everything that it says.

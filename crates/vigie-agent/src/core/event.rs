@@ -11,9 +11,11 @@ use vigie_kvs::Sensitive;
 use vigie_kvs::acknowledgement::Acknowledgement;
 use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::shapes::archived_media;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 use vigie_media::{FrameData, Timestamp, Track};
 
+use super::camera_test::TestOutcome;
 use super::imports::Import;
 
 /// One opening of a source or one upload connection. Numbers are never used twice while a hub runs, so that what a
@@ -58,6 +60,27 @@ pub enum Event {
         session: Session,
         /// Why.
         failure: CallFailure,
+    },
+    /// Secrets Manager has answered [`super::Effect::ReadTestSecret`], or not.
+    TestSecretRead {
+        /// For which request.
+        request: String,
+        /// `SecretString`; `None` when the secret is binary.
+        secret_string: Result<Option<Sensitive>, CallFailure>,
+    },
+    /// A step of [`super::Effect::TestCamera`] begins.
+    CameraTestStep {
+        /// For which request.
+        request: String,
+        /// Which.
+        step: CameraTestStep,
+    },
+    /// [`super::Effect::TestCamera`] has come to its end.
+    CameraTested {
+        /// For which request.
+        request: String,
+        /// What came of it.
+        outcome: Box<TestOutcome>,
     },
     /// A source has something to say.
     Source {

@@ -2,6 +2,7 @@
 
 mod configurations;
 mod reports;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,8 @@ use super::snapshot::HubSnapshot;
 use super::space::plan_reserve;
 use super::world::{Waker, World};
 use crate::ledger::LedgerDb;
+
+use self::requests::Requests;
 
 /// How often deletion plans run when nothing calls for them earlier.
 const PLAN_INTERVAL: Duration = Duration::from_secs(10);
@@ -55,6 +58,7 @@ pub struct Hub {
     streams: SavedStreams,
     jobs: BTreeMap<Arc<str>, Job>,
     link: HubLink,
+    requests: Requests,
     world: World,
     plan_at: Duration,
     save_at: Duration,
@@ -88,6 +92,7 @@ impl Hub {
             streams,
             jobs: BTreeMap::new(),
             link: HubLink::default(),
+            requests: Requests::default(),
             world,
             plan_at: now.mono,
             save_at: now.mono,
@@ -118,6 +123,9 @@ impl Hub {
                 if self.link.answered(request, output.cursor, now) {
                     self.world.in_contact = true;
                     self.take_receipts(&output.ledgers);
+                    if self.take_requests(output.requests.as_deref(), now) {
+                        self.link.go_on(now);
+                    }
                     if let Some(configurations) = output.configurations {
                         self.take(configurations, now);
                     }
@@ -137,6 +145,11 @@ impl Hub {
                     job.secret_failed(&session, failure, world, now);
                 })
             }
+            Event::TestSecretRead { request, secret_string } => {
+                self.test_secret_read(request, secret_string, now);
+            }
+            Event::CameraTestStep { request, step } => self.camera_test_step(&request, step),
+            Event::CameraTested { request, outcome } => self.camera_tested(&request, &outcome),
             Event::Source { session, event } => self.with_job(&session, now, |job, world| {
                 job.source_event(&session, event, world, now);
             }),
@@ -166,6 +179,7 @@ impl Hub {
             ledgers,
             self.world.disk_deadline(),
             self.link.deadline(self.world.news),
+            self.requests.deadline(),
         ];
         jobs.chain(own).min().unwrap_or(self.plan_at)
     }
@@ -214,6 +228,7 @@ impl Hub {
             job.tick(&mut self.world, now);
             job.settled(&mut self.world, now);
         }
+        self.tick_requests(now);
         self.apply_received(now);
     }
 
@@ -266,7 +281,8 @@ impl Hub {
         if !self.is_stopped && now.mono >= self.link.deadline(self.world.news) {
             let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
-            let effect = self.link.request(&self.hub_device_arn, streams, now);
+            let requests = self.requests.reports();
+            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
             self.world.effects.push(effect);
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use vigie_engine::backoff::{self, Backoff};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
+use vigie_engine::hub_request::HubRequests;
+use vigie_kvs::shapes::hub_request::HubRequestReport;
 use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput};
 
 use super::effect::Effect;
@@ -58,6 +60,7 @@ impl HubLink {
         &mut self,
         hub_device_arn: &str,
         streams: Vec<StreamReport>,
+        requests: Vec<HubRequestReport>,
         now: Now,
     ) -> Effect {
         self.last_request += 1;
@@ -68,6 +71,8 @@ impl HubLink {
             cursor: self.cursor.clone(),
             wait_seconds: WAIT_SECONDS,
             streams,
+            request_kinds: HubRequests::kinds(),
+            requests,
         };
         Effect::Sync { request: self.last_request, input }
     }
@@ -88,6 +93,11 @@ impl HubLink {
         self.in_contact = true;
         self.failure_said = None;
         true
+    }
+
+    /// The answer changed what the hub has to say: no pause before the next request.
+    pub(super) fn go_on(&mut self, now: Now) {
+        self.not_before = now.mono;
     }
 
     /// `request` has failed.

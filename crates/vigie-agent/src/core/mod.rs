@@ -4,6 +4,7 @@
 //! a socket, never reads a clock, never sleeps, never starts a thread: time comes with each event, and what has to be
 //! done in the world goes out as [`Effect`]s. The same events at the same times give the same effects.
 
+mod camera_test;
 mod effect;
 mod event;
 mod hub;
@@ -21,6 +22,7 @@ mod tests;
 mod upload;
 mod world;
 
+pub use camera_test::TestOutcome;
 pub use effect::{Effect, MediaSource};
 pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame, UploadEvent};
 pub use hub::{Hub, HubError, HubSettings};

@@ -15,8 +15,7 @@ use vigie_media::{Timestamp, Track};
 use vigie_store::{FragmentOrder, StoreError};
 
 use self::frames::Recording;
-pub(super) use self::secret::KnownSecret;
-use self::secret::media_uri_of;
+pub(super) use self::secret::{KnownSecret, camera_uri, media_uri_of, secret_failure};
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
 use super::imports::Imports;
@@ -84,15 +83,6 @@ impl RecordJob {
     }
 }
 
-/// Bytes by chance.
-fn seed(world: &mut World) -> [u8; 16] {
-    let (one, other) = (world.chance.next_u64(), world.chance.next_u64());
-    let mut seed = [0; 16];
-    seed[..8].copy_from_slice(&one.to_be_bytes());
-    seed[8..].copy_from_slice(&other.to_be_bytes());
-    seed
-}
-
 impl Job {
     /// Hands `event` to the recorder and does what it says.
     pub(super) fn recorder_event(&mut self, event: Event, world: &mut World, now: Now) {
@@ -134,7 +124,7 @@ impl Job {
             Ok(uri) => {
                 self.counters.sources_opened += 1;
                 let source_uri = match kind {
-                    SourceKind::Rtsp => MediaSource::Rtsp { uri, seed: seed(world) },
+                    SourceKind::Rtsp => MediaSource::Rtsp { uri, seed: world.seed() },
                     SourceKind::File => self.file_source(uri, world, now),
                 };
                 let Some(source) = &mut self.record.source else { return };

@@ -64,6 +64,15 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Bytes by chance, for what a camera's session must not repeat.
+    pub(super) fn seed(&mut self) -> [u8; 16] {
+        let (one, other) = (self.chance.next_u64(), self.chance.next_u64());
+        let mut seed = [0; 16];
+        seed[..8].copy_from_slice(&one.to_be_bytes());
+        seed[8..].copy_from_slice(&other.to_be_bytes());
+        seed
+    }
+
     pub(super) fn new(
         store: Store,
         ledgers: Ledgers,

@@ -52,11 +52,16 @@ impl CoreHandle {
         receiver.await.ok()
     }
 
-    /// A handle whose messages a test reads itself.
-    #[cfg(test)]
-    pub(crate) fn for_test() -> (Self, mpsc::Receiver<Message>) {
+    /// A handle of no core: its messages are read by whoever makes it.
+    pub(crate) fn apart() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         (Self { sender }, receiver)
+    }
+
+    /// The same, for tests.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> (Self, mpsc::Receiver<Message>) {
+        Self::apart()
     }
 }
 

@@ -10,11 +10,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use vigie_engine::clock::Clock;
+use vigie_kvs::media_uri::MediaUri;
 use vigie_store::StoreReader;
 use vigie_store::disk::Disk;
 
 use crate::core::{Effect, Event, MediaSource, Session, UploadEvent};
 use crate::shell::api_client::ApiClient;
+use crate::shell::camera_test::test_camera;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
@@ -77,6 +79,25 @@ impl Executor {
                     core.send(event).await;
                 });
             }
+            Effect::ReadTestSecret { request, secret_arn } => {
+                let (api, core) = (self.api.clone(), self.core.clone());
+                let id = request.clone();
+                let task = tokio::spawn(async move {
+                    let secret_string = api.get_secret_string(&secret_arn).await;
+                    core.send(Event::TestSecretRead { request, secret_string }).await;
+                });
+                running.note_test(id, task.abort_handle());
+            }
+            Effect::TestCamera { request, uri, seed } => {
+                let id = request.clone();
+                let task = self.source_runtime.spawn(self.test_camera(request, uri, seed));
+                running.note_test(id, task.abort_handle());
+            }
+            Effect::CancelCameraTest { request } => {
+                if let Some(task) = running.tests.remove(&request) {
+                    task.abort();
+                }
+            }
             Effect::OpenSource { session, source } => {
                 running.sources.insert(session.number, self.open_source(session, source));
             }
@@ -123,6 +144,34 @@ impl Executor {
         }
     }
 
+    /// Tries a camera and reports what comes of it.
+    fn test_camera(
+        &self,
+        request: String,
+        uri: MediaUri,
+        seed: [u8; 16],
+    ) -> impl Future<Output = ()> + use<> {
+        let (core, cameras) = (self.core.clone(), self.cameras.clone());
+        async move {
+            let (steps, mut begun) = mpsc::unbounded_channel();
+            let testing = test_camera(cameras, uri, seed, move |step| {
+                // Whoever does not listen any more needs no answer.
+                steps.send(step).ok();
+            });
+            let mut testing = std::pin::pin!(testing);
+            let outcome = loop {
+                tokio::select! {
+                    outcome = &mut testing => break Box::new(outcome),
+                    Some(step) = begun.recv() => {
+                        let request = request.clone();
+                        core.send(Event::CameraTestStep { request, step }).await;
+                    }
+                }
+            };
+            core.send(Event::CameraTested { request, outcome }).await;
+        }
+    }
+
     fn open_source(&self, session: Session, source: MediaSource) -> RunningSource {
         let (core, clock) = (self.core.clone(), self.clock.clone());
         match source {
@@ -157,14 +206,23 @@ impl Executor {
 struct Running {
     sync: Option<AbortHandle>,
     sources: BTreeMap<u64, RunningSource>,
+    /// Tests of cameras, by request; those that have ended as well, until the next one begins.
+    tests: BTreeMap<String, AbortHandle>,
     uploads: BTreeMap<u64, (mpsc::UnboundedSender<Order>, AbortHandle)>,
     /// Uploads whose body has ended and whose last acknowledgements are still to come.
     finishing: BTreeMap<u64, AbortHandle>,
 }
 
+impl Running {
+    fn note_test(&mut self, request: String, task: AbortHandle) {
+        self.tests.retain(|_, test| !test.is_finished());
+        self.tests.insert(request, task);
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(task) = &self.sync {
+        for task in self.sync.iter().chain(self.tests.values()) {
             task.abort();
         }
         for source in self.sources.values() {

@@ -1,5 +1,8 @@
 //! Frames on their way to the core: handed over many at a time, never one wake-up a frame.
 
+use tokio::sync::mpsc;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
+
 use crate::core::{Event, Session, SourceEvent, SourceFrame};
 use crate::shell::core_thread::CoreHandle;
 
@@ -19,16 +22,32 @@ pub(crate) struct FrameBatch {
     core: CoreHandle,
     frames: Vec<SourceFrame>,
     bytes: usize,
+    /// Where the steps of a test are said.
+    steps: Option<mpsc::UnboundedSender<CameraTestStep>>,
 }
 
 impl FrameBatch {
     pub(crate) fn new(session: Session, core: CoreHandle) -> Self {
-        Self { session, core, frames: Vec::new(), bytes: 0 }
+        Self { session, core, frames: Vec::new(), bytes: 0, steps: None }
+    }
+
+    /// One that says there how far its source is.
+    pub(crate) fn with_steps(self, steps: mpsc::UnboundedSender<CameraTestStep>) -> Self {
+        Self { steps: Some(steps), ..self }
+    }
+
+    /// The source begins this step.
+    pub(crate) fn step(&self, step: CameraTestStep) {
+        if let Some(steps) = &self.steps {
+            // Whoever does not listen any more needs no answer.
+            steps.send(step).ok();
+        }
     }
 
     /// An empty batch of the same source.
     pub(crate) fn another(&self) -> Self {
-        Self::new(self.session.clone(), self.core.clone())
+        let steps = self.steps.clone();
+        Self { steps, ..Self::new(self.session.clone(), self.core.clone()) }
     }
 
     /// Whose frames they are.

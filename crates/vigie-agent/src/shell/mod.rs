@@ -5,6 +5,7 @@ pub mod agent;
 pub mod api_client;
 mod camera_connection;
 mod camera_datagrams;
+mod camera_test;
 pub mod camera_tls;
 mod camera_uri;
 mod core_thread;

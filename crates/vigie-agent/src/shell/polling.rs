@@ -39,6 +39,7 @@ pub(crate) async fn poll(
         cursor,
         configurations: is_new.then_some(configurations),
         ledgers: Vec::new(),
+        requests: None,
     })
 }
 
@@ -80,6 +81,7 @@ fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
         revision,
         action,
         edge_config,
+        media_uri_secret_revision: None,
     })
 }
 

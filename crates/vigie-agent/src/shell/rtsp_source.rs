@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::media::Limits;
 use vigie_rtsp::session::{
     Login, Password, SessionSettings, TransportChoice, Wanted,
@@ -87,7 +88,12 @@ impl RtspSource {
     /// Plays the camera until it fails or `stop` is sent or dropped, which ends the session in order; dropping the future
     /// closes the connection.
     pub(crate) async fn run(self, stop: oneshot::Receiver<()>) {
-        let mut batch = FrameBatch::new(self.session.clone(), self.cameras.core.clone());
+        let batch = FrameBatch::new(self.session.clone(), self.cameras.core.clone());
+        self.run_into(batch, stop).await;
+    }
+
+    /// The same, with a batch of the caller's.
+    pub(crate) async fn run_into(self, mut batch: FrameBatch, stop: oneshot::Receiver<()>) {
         let mut playing = JoinSet::new();
         let mut own_batch = batch.another();
         playing.spawn(async move {
@@ -246,6 +252,7 @@ impl Playing<'_> {
                     let connection = open.await?;
                     let peer = connection.peer;
                     self.connection = Some(connection);
+                    self.batch.step(CameraTestStep::Describe);
                     self.client.connected(peer, self.cameras.clock.now().mono);
                 }
                 ClientOutput::Send(bytes) => self.send(&bytes).await,
@@ -267,7 +274,8 @@ impl Playing<'_> {
                 }
                 // Nothing records it yet.
                 ClientOutput::Metadata(_) => {}
-                ClientOutput::Described | ClientOutput::Playing => {}
+                ClientOutput::Described => self.batch.step(CameraTestStep::Setup),
+                ClientOutput::Playing => self.batch.step(CameraTestStep::KeyFrame),
                 ClientOutput::Ended(end) => {
                     tracing::debug!(stream = %self.batch.stream(), %end, "the camera's session ended");
                     return Err(Failure::from(end).into());

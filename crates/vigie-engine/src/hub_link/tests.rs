@@ -27,6 +27,7 @@ fn configuration(stream: &str, sync: EdgeSync) -> HubConfiguration {
             uploader_config: None,
             deletion_config: None,
         },
+        secret_revision: None,
     }
 }
 
@@ -41,6 +42,8 @@ fn request(cursor: Option<&str>, streams: Vec<StreamReport>) -> SyncEdgeAgentInp
         cursor: cursor.map(str::to_owned),
         wait_seconds: 30,
         streams,
+        request_kinds: Vec::new(),
+        requests: Vec::new(),
     }
 }
 
@@ -221,6 +224,24 @@ fn the_cursor_depends_on_the_set_alone() {
     assert_ne!(base, cursor(&[one("a", 1, SyncState::InSync), one("b", 3, SyncState::InSync)]));
     let deleting = SyncState::DeletingAcknowledged { give_up_at: NOW + SYNC_DEADLINE };
     assert_ne!(base, cursor(&[one("a", 1, SyncState::InSync), one("b", 2, deleting)]));
+}
+
+#[test]
+fn a_hub_hears_of_another_value_of_a_secret_whenever_it_calls() {
+    let sync = EdgeSync { revision: 7, state: SyncState::InSync };
+    let with = |secret: Option<&str>| HubConfiguration {
+        secret_revision: secret.map(str::to_owned),
+        ..configuration("gate", sync.clone())
+    };
+    let (cursor, told) = told_now(answer(&[with(Some("a"))], &request(None, vec![]), NOW).reply);
+    assert_eq!(told[0].media_uri_secret_revision.as_deref(), Some("a"));
+    let again = request(Some(&cursor), vec![]);
+    let held = |secret| matches!(answer(&[with(secret)], &again, NOW).reply, Reply::Hold { .. });
+    assert!(held(Some("a")));
+    assert!(!held(Some("b")));
+    assert!(!held(None));
+    let (_, told) = told_now(answer(&[with(Some("b"))], &again, NOW).reply);
+    assert_eq!((told[0].revision, told[0].media_uri_secret_revision.as_deref()), (7, Some("b")));
 }
 
 proptest! {

@@ -137,7 +137,7 @@ impl Failure {
     }
 
     /// Whether a secret that is readable and of the right form ends it.
-    pub(super) fn is_of_secret(&self) -> bool {
+    pub fn is_of_secret(&self) -> bool {
         matches!(
             self,
             Self::SecretNotFound

@@ -6,7 +6,7 @@
 use super::{Operation, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    administration, archived_media, edge, kinesisvideo, media, media_ledger, overview,
+    administration, archived_media, edge, hub_request, kinesisvideo, media, media_ledger, overview,
     secretsmanager, sync_edge_agent,
 };
 
@@ -230,6 +230,11 @@ operations! {
         /// The hub link: a hub says what it has, and hears what it is owed.
         SYNC_EDGE_AGENT = "SyncEdgeAgent" "/syncEdgeAgent" sync_edge_agent::SYNC_EDGE_AGENT [
             AccessDenied InvalidArgument
+        ];
+        /// Has a hub try a camera's address.
+        TEST_CAMERA = "TestCamera" "/testCamera" hub_request::TEST_CAMERA [
+            AccessDenied ClientLimitExceeded HubNotInContact HubRequestFailed
+            HubRequestNotSupported InvalidArgument ResourceNotFound
         ];
         /// An access key with a policy, or a root key.
         CREATE_ACCESS_KEY = "CreateAccessKey" "/createAccessKey" administration::CREATE_ACCESS_KEY [

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, edge::*, media::*, media_ledger::*,
-    overview::*, secrets::*, stream::*, sync_edge_agent::*, tag::*,
+    administration::*, archived_media::*, delivery::*, edge::*, hub_request::*, media::*,
+    media_ledger::*, overview::*, secrets::*, stream::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations that have a typed input; PutMedia's comes in headers.
@@ -65,6 +65,7 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         "ListMediaRanges" => of::<ListMediaRangesInput>(operation, body),
         "ListHubs" => of::<ListHubsInput>(operation, body),
         "DescribeHub" => of::<DescribeHubInput>(operation, body),
+        "TestCamera" => of::<TestCameraInput>(operation, body),
         _ => None,
     }
 }
@@ -119,7 +120,7 @@ fn typed_inputs_hold_every_member_of_their_schema() {
             assert_ne!(operation.service, Service::KinesisVideo, "{}", operation.name);
         }
     }
-    assert_eq!(typed, 40);
+    assert_eq!(typed, 41);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::shapes::edge::{MediaUriType, StrategyOnFullSize};
 pub(super) const HUB_DEVICE_ARN: Shape =
     pattern(1, 1024, r"arn:[a-z\d-]+:iot:[a-z0-9-]+:[0-9]+:thing/[a-zA-Z0-9_.-]+");
 
-const MEDIA_URI_SECRET_ARN: Shape = Shape::String(
+pub(super) const MEDIA_URI_SECRET_ARN: Shape = Shape::String(
     Text::new(20, 2048)
         .matching(r"arn:[a-z\d-]+:secretsmanager:[a-z0-9-]+:[0-9]+:secret:[a-zA-Z0-9_.-]+")
         .secret(),

@@ -1,6 +1,7 @@
 //! Input of the extension `SyncEdgeAgent`.
 
 use super::edge::HUB_DEVICE_ARN;
+use super::hub_request::REPORT;
 use super::kinesisvideo::RESOURCE_ARN;
 use super::media_ledger::LEDGER;
 use super::*;
@@ -9,6 +10,10 @@ use crate::shapes::sync_edge_agent::Phase;
 
 /// A hub may have more streams than AWS's 16, but not without bound.
 const STREAMS_MAX: usize = 10_000;
+/// Of which most are unknown to an older server.
+const REQUEST_KINDS_MAX: usize = 64;
+/// More than any server asks of a hub at once.
+const REQUESTS_MAX: usize = 64;
 const DETAILS: Shape = string(0, 4096);
 
 const RECORDER_STATUS: Shape = Shape::Structure(&[
@@ -53,4 +58,6 @@ pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     optional("Cursor", &string(0, 1024)),
     required("WaitSeconds", &integer(0, 60)),
     required("Streams", &list(&STREAM, 0, STREAMS_MAX)),
+    optional("RequestKinds", &list(&string(1, 64), 0, REQUEST_KINDS_MAX)),
+    optional("Requests", &list(&REPORT, 0, REQUESTS_MAX)),
 ]);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use vigie_media::Timestamp;
 
 use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
+use super::hub_request::{HubRequest, HubRequestReport};
 use super::media_ledger::{LedgerReceipt, LedgerReport};
 use super::wire_enum;
 use crate::wire::{null_as_default, timestamp_option};
@@ -107,6 +108,13 @@ pub struct SyncEdgeAgentInput {
     pub wait_seconds: u32,
     /// All streams that the hub knows.
     pub streams: Vec<StreamReport>,
+    /// What it can be asked for ([`super::hub_request::HubRequestKind`]; a newer hub may know more). Empty: it knows no
+    /// requests.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub request_kinds: Vec<String>,
+    /// All requests that it has taken and of which it does not know yet that nobody waits for them any more.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<HubRequestReport>,
 }
 
 /// One stream's configuration for a hub.
@@ -124,6 +132,9 @@ pub struct Configuration {
     pub action: Action,
     /// The configuration; of a deletion, the one that is deleted.
     pub edge_config: EdgeConfig,
+    /// Another one when `MediaUriSecretArn` leads to another value than before; absent when the service cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_uri_secret_revision: Option<String>,
 }
 
 /// What a hub hears.
@@ -139,4 +150,8 @@ pub struct SyncEdgeAgentOutput {
     /// How much of the streams' ledgers the service has.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub ledgers: Vec<LedgerReceipt>,
+    /// All requests that somebody waits for; absent when the hub knows no requests, or the service none. What the hub
+    /// works on and is not among them is called off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Vec<HubRequest>>,
 }

@@ -16,6 +16,7 @@ pub(crate) mod stream;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
+pub(crate) mod test_camera;
 
 use std::sync::{Arc, OnceLock};
 

@@ -61,6 +61,7 @@ pub(crate) async fn create_secret(
     }
     let stored = sealed.as_ref().map(|sealed| (version_id.as_str(), sealed.as_slice()));
     if app.db.create_secret(&secret, stored).await? {
+        app.hub_wakers.wake_for_secret(&secret.arn);
         tracing::info!(secret = secret.name, "secret created");
         let version_id = value.map(|_| version_id);
         return Ok(CreateSecretOutput { arn: secret.arn, name: secret.name, version_id });
@@ -114,6 +115,7 @@ pub(crate) async fn put_secret_value(
             }
         };
         if saved {
+            app.hub_wakers.wake_for_secret(&secret.arn);
             tracing::info!(secret = secret.name, "secret value put");
             let version_stages = versions(&secret).stages(&version_id);
             let Secret { arn, name, .. } = secret;
@@ -182,6 +184,7 @@ pub(crate) async fn delete_secret(
         let (mut secret, days) = match (found, deletion) {
             (Some(secret), SecretDeletion::AtOnce) => {
                 app.db.delete_secret(&secret.arn).await?;
+                app.hub_wakers.wake_for_secret(&secret.arn);
                 tracing::info!(secret = secret.name, "secret deleted");
                 let Secret { arn, name, .. } = secret;
                 return Ok(DeleteSecretOutput { arn, name, deletion_date: now });
@@ -202,6 +205,7 @@ pub(crate) async fn delete_secret(
         secret.deleted_at = Some(now);
         secret.delete_after = Some(deletion_date);
         if app.db.save_secret(&secret, None).await? {
+            app.hub_wakers.wake_for_secret(&secret.arn);
             tracing::info!(secret = secret.name, days, "secret marked for deletion");
             return Ok(DeleteSecretOutput { arn: secret.arn, name: secret.name, deletion_date });
         }
@@ -261,6 +265,15 @@ fn versions(secret: &Secret) -> SecretVersions {
         (version.version_id.clone(), stages)
     };
     SecretVersions::new(secret.versions.iter().map(labels).collect())
+}
+
+/// Another text whenever the secret leads to another value, or to none: what a hub compares to know that it has to read
+/// it again. Says nothing about the value.
+pub(super) fn revision(secret: &Secret) -> String {
+    let known = versions(secret);
+    let current = known.select(None, None).unwrap_or("none");
+    let deleted = if secret.deleted_at.is_some() { " deleted" } else { "" };
+    format!("{} {current}{deleted}", secret.created_at.as_millis())
 }
 
 /// Adds a version and moves labels; forgets versions that have had none for long.

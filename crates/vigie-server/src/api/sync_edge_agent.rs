@@ -3,6 +3,7 @@
 //! What a report changes and what is owed is decided in [`vigie_engine::hub_link`]; any instance of the server can
 //! answer.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
@@ -10,10 +11,11 @@ use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput};
 
 use super::edge_configuration::{from_json, to_json};
-use super::{Call, media_ledger};
+use super::{Call, media_ledger, secrets};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+use crate::hub_wakers::HubWaiter;
 
 /// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
@@ -27,9 +29,8 @@ pub(crate) async fn sync_edge_agent(
     note_contact(app, &input).await?;
     let receipts = media_ledger::take_ledgers(app, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
-    let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>| SyncEdgeAgentOutput {
-        ledgers,
-        ..output
+    let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
+        SyncEdgeAgentOutput { ledgers, requests, ..output }
     };
     let _connected = Connected::new(app);
     let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
@@ -39,19 +40,20 @@ pub(crate) async fn sync_edge_agent(
         // Listening before reading: what changes in between is not missed.
         let mut woken = pin!(waiter.notify.notified());
         woken.as_mut().enable();
-        let (wait, cursor) = match take_report(app, &input).await? {
-            Reply::Now(output) => return Ok(with(output, receipts)),
-            Reply::Hold { cursor, .. } if is_owed => {
-                return Ok(with(hub_link::nothing_new(cursor), receipts));
+        let (requests, is_asked) = app.hub_requests.heard(&input, app.clock.now().mono);
+        let (wait, cursor) = match take_report(app, &waiter, &input).await? {
+            Reply::Now(output) => return Ok(with(output, receipts, requests)),
+            Reply::Hold { cursor, .. } if is_owed || is_asked => {
+                return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
             }
             Reply::Hold { wait, cursor } => (wait, cursor),
         };
         let give_up = give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
         tokio::select! {
             () = woken => {}
-            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts)),
+            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts, requests)),
             () = stopping.wait() => {
-                return Ok(with(hub_link::nothing_new(cursor), receipts));
+                return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
             }
         }
     }
@@ -76,10 +78,11 @@ async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
 }
 
 /// Saves what the report changes; returns what the hub is to hear.
-async fn take_report(app: &App, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
     for _ in 0..TRIES_MAX {
         let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
-        let configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
+        let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
+        note_secrets(app, waiter, &mut configurations).await?;
         let answer = hub_link::answer(&configurations, input, app.clock.now().wall);
         let changes = changes(&rows, &answer.transitions, &answer.reports)?;
         if changes.is_empty() {
@@ -93,6 +96,30 @@ async fn take_report(app: &App, input: &SyncEdgeAgentInput) -> Answer<Reply> {
     Err(too_busy())
 }
 
+/// Notes at each configuration what its secret is now, if it is kept here.
+async fn note_secrets(
+    app: &App,
+    waiter: &HubWaiter,
+    configurations: &mut [HubConfiguration],
+) -> Answer<()> {
+    let secret_arn = |configuration: &HubConfiguration| {
+        let source = &configuration.edge_config.recorder_config.media_source_config;
+        source.media_uri_secret_arn.expose().to_owned()
+    };
+    let secret_arns: BTreeSet<String> = configurations.iter().map(secret_arn).collect();
+    waiter.watch_secrets(secret_arns.clone());
+    let mut revisions = BTreeMap::new();
+    for secret_arn in secret_arns {
+        if let Some(secret) = app.db.secret(&secret_arn).await? {
+            revisions.insert(secret_arn, secrets::revision(&secret));
+        }
+    }
+    for configuration in configurations {
+        configuration.secret_revision = revisions.get(&secret_arn(configuration)).cloned();
+    }
+    Ok(())
+}
+
 fn hub_configuration(row: &EdgeConfiguration) -> Answer<HubConfiguration> {
     let edge_config = from_json(Some(&row.edge_config_json))?
         .ok_or_else(|| Failure::Internal("an edge configuration is missing".to_owned()))?;
@@ -101,6 +128,7 @@ fn hub_configuration(row: &EdgeConfiguration) -> Answer<HubConfiguration> {
         stream_arn: row.stream_arn.clone(),
         sync: row.sync.clone(),
         edge_config,
+        secret_revision: None,
     })
 }
 

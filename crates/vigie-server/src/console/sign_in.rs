@@ -14,6 +14,7 @@ use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use vigie_kvs::Sensitive;
+use vigie_kvs::operation::BODY_BYTES_MAX;
 use vigie_kvs::wire::timestamp;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
@@ -106,7 +107,8 @@ async fn exchange(app: &App, remote: IpAddr, body: Incoming) -> Answer<Vec<u8>> 
     let unreadable =
         || KvsError::new(ErrorKind::InvalidArgument, "the request is not {\"Code\": …}");
     let (kind, mut share) = (ErrorKind::InvalidArgument, app.body_budget.share(remote));
-    let body = request_body::read_or(kind, unreadable(), &mut share, body).await?;
+    let too_large = (BODY_BYTES_MAX, unreadable());
+    let body = request_body::read_or(kind, too_large, &mut share, body).await?;
     let input: Input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     let now = app.clock.now().wall;
     let keys = app.db.access_keys().await?;

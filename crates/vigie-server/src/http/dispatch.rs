@@ -198,7 +198,7 @@ async fn put_media(
 async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBody>> {
     use api::{
         access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
-        media_ledger, overview, secrets, stream, sync_edge_agent, tag,
+        media_ledger, overview, secrets, stream, sync_edge_agent, tag, test_camera,
     };
     match call.operation.name {
         "CreateStream" => run(call, body, stream::create_stream).await,
@@ -251,6 +251,7 @@ async fn json_operation(call: &Call, body: &[u8]) -> Answer<Response<ResponseBod
         // Switched off, it is unknown: consoles ask so whether there is such an operation.
         "GetImages" if call.app.images.is_some() => run(call, body, images::get_images).await,
         "SyncEdgeAgent" => run(call, body, sync_edge_agent::sync_edge_agent).await,
+        "TestCamera" => run(call, body, test_camera::test_camera).await,
         "CreateAccessKey" => run(call, body, access_keys::create_access_key).await,
         "ListAccessKeys" => run(call, body, access_keys::list_access_keys).await,
         "RevokeAccessKey" => run(call, body, access_keys::revoke_access_key).await,

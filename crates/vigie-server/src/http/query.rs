@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
+use vigie_kvs::operation::BODY_BYTES_MAX;
 use vigie_kvs::sigv4::Payload;
 use vigie_kvs::sts::{self, StsError, StsRequest};
 use vigie_kvs::wire::header;
@@ -131,6 +132,7 @@ async fn try_answer(
     call: &mut StsCall,
 ) -> Result<String, Refusal> {
     let too_large = KvsError::new(ErrorKind::InvalidRequest, "the form is too large");
+    let too_large = (BODY_BYTES_MAX, too_large);
     let mut share = app.body_budget.share(remote);
     let body = request_body::read_or(ErrorKind::Serialization, too_large, &mut share, body).await?;
     app.limits.admit_sts_from(app, remote)?;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use vigie_kvs::operation::BODY_BYTES_MAX;
 use vigie_kvs::{ErrorKind, KvsError, Operation};
 
 use crate::body_budget::BodyShare;
@@ -23,13 +22,15 @@ pub(super) async fn read(
     share: &mut BodyShare,
     body: Incoming,
 ) -> Answer<Bytes> {
-    read_or(operation.unreadable(), operation.body_too_large(), share, body).await
+    let size_bytes_max = operation.body_bytes_max();
+    let too_large = (size_bytes_max, operation.body_too_large());
+    read_or(operation.unreadable(), too_large, share, body).await
 }
 
-/// The whole body, or a refusal of this kind, or that of one that is too large.
+/// The whole body, or a refusal of this kind, or that of one with more than so many bytes.
 pub(crate) async fn read_or(
     unreadable: ErrorKind,
-    too_large: KvsError,
+    (size_bytes_max, too_large): (usize, KvsError),
     share: &mut BodyShare,
     mut body: Incoming,
 ) -> Answer<Bytes> {
@@ -40,7 +41,7 @@ pub(crate) async fn read_or(
             let frame = frame.map_err(|_| refused("the request body could not be read"))?;
             let Some(piece) = frame.data_ref() else { continue };
             let size_bytes = whole.len() + piece.len();
-            let refusal = if size_bytes > BODY_BYTES_MAX {
+            let refusal = if size_bytes > size_bytes_max {
                 too_large
             } else if !share.grow_to(size_bytes) {
                 // The server's trouble, not the caller's: with this status every SDK tries again by itself.

@@ -307,6 +307,21 @@ impl Coded {
     }
 }
 
+/// What a decoder has to know of a track: its codec, its parameter sets, and the length of lengths before NAL units.
+pub(super) fn codec_of(config: &CodecConfig) -> Option<(Codec, Vec<Bytes>, usize)> {
+    match config {
+        CodecConfig::H264(config) => {
+            let sets = config.sps.iter().chain(&config.pps).cloned().collect();
+            Some((Codec::H264, sets, config.nal_length_size))
+        }
+        CodecConfig::H265(config) => {
+            let sets = config.vps.iter().chain(&config.sps).chain(&config.pps).cloned().collect();
+            Some((Codec::H265, sets, config.nal_length_size))
+        }
+        CodecConfig::Aac(..) | CodecConfig::G711(_) => None,
+    }
+}
+
 /// Reads the first video track of a fragment; `None` when it has none that could be decoded.
 async fn read(app: &App, fragment: &Fragment) -> Result<Option<Coded>, FragmentStoreError> {
     let raw = app.fragments.read_header(fragment).await?;
@@ -315,16 +330,8 @@ async fn read(app: &App, fragment: &Fragment) -> Result<Option<Coded>, FragmentS
         return Ok(None);
     };
     let Ok(sample_track) = SampleTrack::new(track) else { return Ok(None) };
-    let (codec, parameter_sets, nal_length_size) = match sample_track.config() {
-        CodecConfig::H264(config) => {
-            let sets = config.sps.iter().chain(&config.pps).cloned().collect();
-            (Codec::H264, sets, config.nal_length_size)
-        }
-        CodecConfig::H265(config) => {
-            let sets = config.vps.iter().chain(&config.sps).chain(&config.pps).cloned().collect();
-            (Codec::H265, sets, config.nal_length_size)
-        }
-        CodecConfig::Aac(..) | CodecConfig::G711(_) => return Ok(None),
+    let Some((codec, parameter_sets, nal_length_size)) = codec_of(sample_track.config()) else {
+        return Ok(None);
     };
     let bytes = app.fragments.read(fragment).await?;
     let mut coded = Coded {

@@ -1,9 +1,11 @@
 //! GetImages: stills out of stored media (KVS API_GetImages).
 //!
 //! [`plan`] decides which frame an instant shows and what has to be decoded for it, [`get_images`] reads the fragments
-//! and asks the decoders, which run in processes of their own ([`vigie_images`]).
+//! and asks the decoders, which run in processes of their own ([`vigie_images`]). [`picture`] makes one of a key frame that
+//! is not stored.
 
 mod get_images;
+mod picture;
 mod plan;
 
 use std::io;
@@ -18,6 +20,7 @@ use vigie_images::protocol::{ImageError, Reply, Request};
 use crate::app::App;
 
 pub(crate) use get_images::get_images;
+pub(crate) use picture::picture;
 
 /// Calls that wait for a decoder; those beyond are refused.
 const WAITING_MAX: usize = 256;

@@ -21,6 +21,7 @@ const CUT_NOTICED_AFTER: Duration = Duration::from_secs(3);
 pub(super) enum Message {
     Sync { request: u64, input: Box<SyncEdgeAgentInput> },
     GetSecret { session: Session },
+    GetTestSecret { request: String },
     OpenUpload { session: Session, header: Bytes },
     Body { session: Session, bytes: Bytes },
     EndOfBody { session: Session },
@@ -32,6 +33,7 @@ pub(super) enum Message {
 pub(super) enum Outstanding {
     Sync(u64),
     Secret(Session),
+    TestSecret(String),
     Upload(Session),
     List(Session),
 }
@@ -52,6 +54,9 @@ impl World {
         let event = match outstanding {
             Outstanding::Sync(request) => Event::SyncFailed { request, failure },
             Outstanding::Secret(session) => Event::SecretFailed { session, failure },
+            Outstanding::TestSecret(request) => {
+                Event::TestSecretRead { request, secret_string: Err(failure) }
+            }
             Outstanding::Upload(session) => {
                 upload(session, UploadEvent::Closed { failure: Some(failure) })
             }

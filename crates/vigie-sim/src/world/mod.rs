@@ -8,7 +8,9 @@ mod link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use vigie_agent::core::{Effect, Event, Session, SourceEvent, UploadEvent};
+use vigie_agent::core::{
+    Effect, Event, MediaSource, Session, SourceEvent, TestOutcome, UploadEvent,
+};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder;
@@ -27,7 +29,7 @@ use crate::chance::SimChance;
 use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
-use crate::server::{Said, SimServer};
+use crate::server::{SECRET_ARN, Said, SimServer};
 use link::{Message, Outstanding, uploads};
 
 /// The stream of every world.
@@ -39,9 +41,10 @@ const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const DISK_BYTES: u64 = 1 << 30;
 /// The server's group commit.
 const SERVER_TICK: Duration = Duration::from_millis(20);
+/// How long a camera takes to answer.
+const CAMERA_ANSWERS_AFTER: Duration = Duration::from_millis(50);
 /// How often the server looks at its deadlines while nobody uploads, so that weeks can be simulated.
 const SERVER_TICK_AT_REST: Duration = Duration::from_secs(1);
-const SECRET: &str = r#"{"MediaURI":"rtsp://user:password@camera/cam0"}"#;
 
 /// Something that arrives.
 enum Delivery {
@@ -81,6 +84,8 @@ pub struct World {
     next_delivery: u64,
     outstanding: BTreeSet<Outstanding>,
     sources: BTreeSet<Session>,
+    /// What the camera was last opened with.
+    pub opened_with: Option<String>,
     /// Nothing on the link overtakes what was sent before it.
     last_to_server: Duration,
     last_to_hub: Duration,
@@ -108,6 +113,7 @@ impl World {
             next_delivery: 0,
             outstanding: BTreeSet::new(),
             sources: BTreeSet::new(),
+            opened_with: None,
             last_to_server: Duration::ZERO,
             last_to_hub: Duration::ZERO,
         };
@@ -137,8 +143,7 @@ impl World {
             hub_device_arn: HUB_DEVICE_ARN.to_owned(),
             recorder_config: RecorderConfig {
                 media_source_config: MediaSourceConfig {
-                    media_uri_secret_arn:
-                        "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-AbCdEf".into(),
+                    media_uri_secret_arn: SECRET_ARN.into(),
                     media_uri_type: MediaUriType::RtspUri,
                 },
                 schedule_config: None,
@@ -295,6 +300,7 @@ impl World {
             Event::SecretResolved { session, .. } | Event::SecretFailed { session, .. } => {
                 Outstanding::Secret(session.clone())
             }
+            Event::TestSecretRead { request, .. } => Outstanding::TestSecret(request.clone()),
             Event::Upload { session, event: UploadEvent::Closed { .. } } => {
                 Outstanding::Upload(session.clone())
             }
@@ -316,7 +322,21 @@ impl World {
             Effect::ResolveSecret { session, .. } => {
                 self.call(Outstanding::Secret(session.clone()), Message::GetSecret { session });
             }
-            Effect::OpenSource { session, .. } => self.open_source(session),
+            Effect::ReadTestSecret { request, .. } => {
+                let message = Message::GetTestSecret { request: request.clone() };
+                self.call(Outstanding::TestSecret(request), message);
+            }
+            Effect::TestCamera { request, uri, .. } => {
+                let failure = self.camera.refuses(uri.expose());
+                let key_frame = failure.is_none().then(|| SimCamera::a_key_frame());
+                let tracks = if failure.is_none() { SimCamera::tracks() } else { Vec::new() };
+                let outcome =
+                    Box::new(TestOutcome { tracks, key_frame, failure, ..TestOutcome::default() });
+                self.tell_hub(CAMERA_ANSWERS_AFTER, Event::CameraTested { request, outcome });
+            }
+            // What is told all the same is about nothing that the hub knows.
+            Effect::CancelCameraTest { .. } => {}
+            Effect::OpenSource { session, source } => self.open_source(session, &source),
             Effect::CloseSource { session } => drop(self.sources.remove(&session)),
             Effect::OpenUpload { session, document_header, .. } => {
                 let message =
@@ -362,17 +382,25 @@ impl World {
 
     // The camera.
 
-    fn open_source(&mut self, session: Session) {
-        let event = if self.camera.is_up {
-            self.sources.insert(session.clone());
-            let life = self.hub.life;
-            let batch = Delivery::CameraBatch { life, session: session.clone() };
-            self.deliver_after(batch_interval(), batch);
-            SourceEvent::Opened { tracks: SimCamera::tracks() }
-        } else {
-            SourceEvent::Failed(recorder::Failure::Ended)
+    fn open_source(&mut self, session: Session, source: &MediaSource) {
+        let refusal = match source {
+            MediaSource::Rtsp { uri, .. } => {
+                self.opened_with = Some(uri.expose().to_owned());
+                self.camera.refuses(uri.expose())
+            }
+            MediaSource::File { .. } => Some(recorder::Failure::FileNotReadable),
         };
-        self.tell_hub(Duration::from_millis(50), Event::Source { session, event });
+        let event = match refusal {
+            None => {
+                self.sources.insert(session.clone());
+                let life = self.hub.life;
+                let batch = Delivery::CameraBatch { life, session: session.clone() };
+                self.deliver_after(batch_interval(), batch);
+                SourceEvent::Opened { tracks: SimCamera::tracks() }
+            }
+            Some(failure) => SourceEvent::Failed(failure),
+        };
+        self.tell_hub(CAMERA_ANSWERS_AFTER, Event::Source { session, event });
     }
 
     fn camera_batch(&mut self, life: u64, session: Session) {
@@ -405,8 +433,12 @@ impl World {
                 }
             }
             Message::GetSecret { session } => {
-                let secret_string = Some(Sensitive::new(SECRET));
+                let secret_string = Some(Sensitive::new(self.server.secret_string()));
                 self.send_to_hub(Event::SecretResolved { session, secret_string });
+            }
+            Message::GetTestSecret { request } => {
+                let secret_string = Ok(Some(Sensitive::new(self.server.secret_string())));
+                self.send_to_hub(Event::TestSecretRead { request, secret_string });
             }
             Message::OpenUpload { session, header } => {
                 let opened = self.server.open_connection(session.clone(), now);

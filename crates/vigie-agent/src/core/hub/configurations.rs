@@ -51,10 +51,18 @@ impl Hub {
         self.streams.retain(|arn, stream| stream.phase != Phase::Erased || mentioned(arn));
         self.world.unsaved |= self.streams.len() != before;
 
+        let mut secrets = Vec::new();
         for configuration in configurations {
-            let Configuration { stream_name, stream_arn, revision, action, edge_config } =
-                configuration;
+            let Configuration {
+                stream_name,
+                stream_arn,
+                revision,
+                action,
+                edge_config,
+                media_uri_secret_revision,
+            } = configuration;
             let arn: Arc<str> = stream_arn.into();
+            secrets.extend(media_uri_secret_revision.map(|told| (Arc::clone(&arn), told)));
             let known = self.streams.get(&arn);
             let is_known = known.is_some_and(|known| known.revision == revision);
             let secret_string = known.and_then(|known| known.secret_string.clone());
@@ -89,10 +97,17 @@ impl Hub {
             // RECEIVED is said before the work begins.
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
-            let effect = self.link.request(&self.hub_device_arn, streams, now);
+            let requests = self.requests.reports();
+            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
             self.world.effects.push(effect);
         }
         self.apply_received(now);
+        for (arn, revision) in secrets {
+            if let Some(job) = self.jobs.get_mut(&arn) {
+                job.secret_told(revision, &mut self.world, now);
+                job.settled(&mut self.world, now);
+            }
+        }
     }
 
     /// Works by what was taken, once that is durable.

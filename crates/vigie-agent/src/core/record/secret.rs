@@ -1,7 +1,9 @@
 //! The camera's secret: when it is asked for, when what is known will do, and what URI is in it.
 //!
 //! It is asked for as soon as a configuration is applied, whether a window is open or not: a hub that loses its link
-//! before the first window must be able to record. Between windows it is kept fresh.
+//! before the first window must be able to record. Between windows it is kept fresh. Where the service says what its
+//! revision is, another one is read at once. A camera's session that is open ends when the camera is another one now;
+//! what is wrong with a new secret ends none.
 //!
 //! Nothing here prints a secret or the URI in it.
 
@@ -10,7 +12,7 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 use vigie_engine::job_status::JobOutcome;
 use vigie_engine::media_clock::MediaClock;
-use vigie_engine::recorder::{Event, Failure, SourceKind};
+use vigie_engine::recorder::{Event, Failure, SourceKind, State};
 use vigie_kvs::Sensitive;
 use vigie_kvs::error::ErrorKind;
 use vigie_kvs::media_uri::{MediaUri, MediaUriError};
@@ -23,6 +25,8 @@ use crate::core::world::World;
 
 /// A secret is asked for again at most so often while the recorder goes on with a known one, or waits for its window.
 const ASK_INTERVAL: Duration = Duration::from_secs(60);
+/// Another revision that could not be read is asked for again after so long.
+const REVISION_INTERVAL: Duration = Duration::from_secs(5);
 /// A known secret that nothing uses is asked for again after so long: Secrets Manager is paid by the call.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -38,6 +42,14 @@ pub(in crate::core) struct KnownSecret {
     /// another secret.
     asked_from: Option<u64>,
     answered_at: Option<Duration>,
+    /// The number of the newest session that was answered: what older ones still hear is older.
+    answered: Option<u64>,
+    /// What the service last said that the secret is.
+    revision: Option<String>,
+    /// That has not been read yet.
+    is_behind: bool,
+    /// The number of the first session that asked since.
+    behind_from: Option<u64>,
     /// The question that no source waits for.
     refresh: Option<Session>,
 }
@@ -58,15 +70,28 @@ impl KnownSecret {
     fn ask(&mut self, session: &Session, now: Now) {
         self.asked_at = Some(now.mono);
         self.asked_from.get_or_insert(session.number);
+        if self.is_behind {
+            self.behind_from.get_or_insert(session.number);
+        }
+    }
+
+    /// What it was asked by `session` is known now, one way or the other.
+    fn caught_up(&mut self, session: &Session) {
+        if self.behind_from.is_some_and(|from| session.number >= from) {
+            self.is_behind = false;
+            self.behind_from = None;
+        }
     }
 
     /// Whether it was asked for just now.
     fn is_asked(&self, now: Now) -> bool {
-        self.asked_at.is_some_and(|at| now.mono.saturating_sub(at) < ASK_INTERVAL)
+        let interval = if self.is_behind { REVISION_INTERVAL } else { ASK_INTERVAL };
+        self.asked_at.is_some_and(|at| now.mono.saturating_sub(at) < interval)
     }
 
     fn is_fresh(&self, now: Now) -> bool {
         self.value.is_some()
+            && !self.is_behind
             && self.answered_at.is_some_and(|at| now.mono.saturating_sub(at) < REFRESH_INTERVAL)
     }
 }
@@ -89,12 +114,30 @@ impl Job {
         world.effects.push(Effect::ResolveSecret { session, secret_arn });
     }
 
+    /// The service says which revision the secret is now.
+    pub(in crate::core) fn secret_told(&mut self, revision: String, world: &mut World, now: Now) {
+        let secret = &mut self.record.secret;
+        if secret.revision.as_ref() == Some(&revision) {
+            return;
+        }
+        secret.revision = Some(revision);
+        // What is asked for from here on is asked for after it changed, and so is what was asked for in this moment.
+        if secret.asked_at != Some(now.mono) {
+            secret.asked_at = None;
+            secret.is_behind = true;
+            secret.behind_from = None;
+            self.refresh_secret(world, now);
+        }
+    }
+
     pub(super) fn resolve_secret(&mut self, attempt: u64, world: &mut World, now: Now) {
         let session = world.new_session(&self.arn);
         let record = &mut self.record;
         let failed_by_user = record.recorder.status().outcome == JobOutcome::UserError;
         let uses_known = record.file_recorded
-            || (record.secret.value.is_some() && !record.secret.ask_first && !failed_by_user);
+            || (record.secret.value.is_some()
+                && !record.secret.ask_first
+                && (!failed_by_user || record.secret.answered_at == Some(now.mono)));
         record.source = Some(OpenSource {
             session: session.clone(),
             attempt,
@@ -125,31 +168,69 @@ impl Job {
         if record.secret.asked_from.is_none_or(|from| session.number < from) {
             return;
         }
-        if record.secret.value != secret {
+        if record.secret.answered.is_some_and(|newest| session.number < newest) {
+            return;
+        }
+        record.secret.answered = Some(session.number);
+        record.secret.caught_up(session);
+        let former = record.secret.value.clone();
+        if former != secret {
             record.secret.value.clone_from(&secret);
             world.unsaved = true;
         }
         record.secret.answered_at = Some(now.mono);
         record.secret.ask_first = false;
-        if record.secret.refresh.take_if(|refresh| refresh == session).is_some() {
-            // A source that is open goes on with what opened it; the next attempt uses this.
-            let uri = secret.as_ref().ok_or(Failure::SecretUnreadable);
-            let failure = uri.and_then(|secret| media_uri_of(secret, self.plan.source)).err();
-            return self.recorder_event(Event::SecretForeseen { failure }, world, now);
-        }
-        let Some(source) = &mut record.source else { return };
-        if source.session == *session && !source.is_asked {
+        let is_refresh = record.secret.refresh.take_if(|refresh| refresh == session).is_some();
+        if let Some(source) = record.source.as_mut().filter(|source| !source.is_asked) {
+            // Whichever question was answered first.
             source.secret = secret;
             let attempt = source.attempt;
-            self.recorder_event(Event::SecretResolved { attempt }, world, now);
-        } else if source.secret != secret {
-            // It was replaced while an older one was in use: the camera may be another.
+            return self.recorder_event(Event::SecretResolved { attempt }, world, now);
+        }
+        let read = self.uri_of(secret.as_ref());
+        let is_another = self.is_another_source(&read, former.as_ref(), is_refresh);
+        if is_refresh {
+            let event = Event::SecretForeseen { failure: read.err() };
+            self.recorder_event(event, world, now);
+        }
+        if is_another {
+            tracing::info!(
+                stream = self.stream_name,
+                "the secret leads elsewhere now; connecting anew"
+            );
             let event = Event::ConfigChanged {
                 schedule: self.plan.recorder_schedule.clone(),
                 source: self.plan.source,
                 same_source: false,
             };
             self.recorder_event(event, world, now);
+        }
+    }
+
+    fn uri_of(&self, secret: Option<&Sensitive>) -> Result<MediaUri, Failure> {
+        media_uri_of(secret.ok_or(Failure::SecretUnreadable)?, self.plan.source)
+    }
+
+    /// Whether what was read is to be used at once: it leads to another place than what the open source was opened with,
+    /// or, where one waits, may mend what it waits for.
+    fn is_another_source(
+        &self,
+        read: &Result<MediaUri, Failure>,
+        former: Option<&Sensitive>,
+        is_refresh: bool,
+    ) -> bool {
+        let Ok(uri) = read else { return false };
+        let differs = |from: Option<&Sensitive>| self.uri_of(from).as_ref() != Ok(uri);
+        match (&self.record.source, self.record.recorder.state()) {
+            // A file that is being recorded is recorded to its end.
+            (Some(_), State::Recording { .. })
+                if is_refresh && self.plan.source == SourceKind::File =>
+            {
+                false
+            }
+            (Some(source), _) => differs(source.secret.as_ref()),
+            (None, State::BackingOff { reason, .. }) => reason.is_of_secret() || differs(former),
+            (None, _) => false,
         }
     }
 
@@ -163,6 +244,9 @@ impl Job {
     ) {
         let record = &mut self.record;
         let failure = secret_failure(failure);
+        if failure != Failure::SecretUnreachable {
+            record.secret.caught_up(session);
+        }
         if record.secret.refresh.take_if(|refresh| refresh == session).is_some() {
             // What is known stays in use, and silence says nothing about the secret.
             match &record.secret.value {
@@ -194,24 +278,36 @@ impl Job {
 }
 
 /// The URI in a secret, if it is of the kind that the configuration says.
-pub(super) fn media_uri_of(secret: &Sensitive, kind: SourceKind) -> Result<MediaUri, Failure> {
+pub(in crate::core) fn media_uri_of(
+    secret: &Sensitive,
+    kind: SourceKind,
+) -> Result<MediaUri, Failure> {
     let uri = MediaUri::from_secret_string(secret).map_err(|error| match error {
         MediaUriError::Binary | MediaUriError::NotJson => Failure::SecretUnreadable,
         MediaUriError::NotExactlyMediaUri => Failure::SecretWithoutMediaUri,
         MediaUriError::NotText | MediaUriError::Empty => Failure::BadUri,
     })?;
+    if is_of_kind(&uri, kind) { Ok(uri) } else { Err(Failure::BadUri) }
+}
+
+/// A camera's URI that was given as it is.
+pub(in crate::core) fn camera_uri(text: &Sensitive) -> Result<MediaUri, Failure> {
+    let uri = MediaUri::from_text(text).map_err(|_| Failure::BadUri)?;
+    if is_of_kind(&uri, SourceKind::Rtsp) { Ok(uri) } else { Err(Failure::BadUri) }
+}
+
+fn is_of_kind(uri: &MediaUri, kind: SourceKind) -> bool {
     let text = uri.expose();
-    let fits = match kind {
+    match kind {
         SourceKind::Rtsp => {
             ["rtsp://", "rtsps://", "rtspu://"].iter().any(|scheme| text.starts_with(scheme))
         }
         SourceKind::File => text.starts_with("file://") || text.starts_with('/'),
-    };
-    if fits { Ok(uri) } else { Err(Failure::BadUri) }
+    }
 }
 
 /// What a call that gave no secret means for the recorder.
-fn secret_failure(failure: CallFailure) -> Failure {
+pub(in crate::core) fn secret_failure(failure: CallFailure) -> Failure {
     match failure {
         CallFailure::Refused {
             kind: Some(ErrorKind::ResourceNotFound | ErrorKind::InvalidRequest),

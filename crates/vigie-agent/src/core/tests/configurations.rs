@@ -148,6 +148,7 @@ fn a_late_answer_to_a_replaced_request_moves_nothing() {
         cursor: "old".to_owned(),
         configurations: Some(vec![delete]),
         ledgers: Vec::new(),
+        requests: None,
     };
     bench.event(Event::SyncAnswered { request: request - 1, output });
     bench.seconds(2);

@@ -48,6 +48,7 @@ impl Bench {
             cursor: "same".to_owned(),
             configurations: None,
             ledgers: vec![receipt],
+            requests: None,
         };
         self.event(Event::SyncAnswered { request, output });
     }

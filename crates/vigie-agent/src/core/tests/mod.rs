@@ -4,6 +4,7 @@ mod configurations;
 mod files;
 mod ledgers;
 mod recording;
+mod requests;
 mod secrets;
 mod space;
 mod uploading;
@@ -141,6 +142,7 @@ fn configuration(revision: u64, edge_config: EdgeConfig) -> Configuration {
         revision,
         action: Action::Apply,
         edge_config,
+        media_uri_secret_revision: None,
     }
 }
 
@@ -319,7 +321,12 @@ impl Bench {
         let cursor = format!("after-{request}");
         self.event(Event::SyncAnswered {
             request,
-            output: SyncEdgeAgentOutput { cursor, configurations, ledgers: Vec::new() },
+            output: SyncEdgeAgentOutput {
+                cursor,
+                configurations,
+                ledgers: Vec::new(),
+                requests: None,
+            },
         });
     }
 

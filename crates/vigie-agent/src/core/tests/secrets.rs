@@ -83,17 +83,98 @@ fn a_secret_that_changes_between_windows_is_known_within_the_hour() {
 }
 
 #[test]
-fn a_secret_that_changes_while_its_camera_is_recorded_is_for_the_next_session() {
+fn a_secret_that_leads_elsewhere_ends_the_open_session_and_the_same_one_does_not() {
     let mut bench = Bench::new();
     bench.configure(vec![configuration(1, edge_config())]);
     let session = bench.camera_opens();
     bench.play(&session, 3601);
+    // Other text, the same address.
+    bench.resolve(Some(Sensitive::new(r#"{ "MediaURI": "rtsp://bob:hunter2@camera/live" }"#)));
+    bench.play(&session, 3601);
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
     bench.resolve(other_secret());
+    assert!(bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
+    assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
+}
+
+/// The service hands out the same set, with the secret at this revision.
+fn tell(bench: &mut Bench, revision: &str) {
+    let told = Configuration {
+        media_uri_secret_revision: Some(revision.to_owned()),
+        ..configuration(1, edge_config())
+    };
+    bench.configure(vec![told]);
+}
+
+#[test]
+fn another_revision_of_a_secret_is_read_at_once_and_used_if_it_leads_elsewhere() {
+    let mut bench = Bench::new();
+    tell(&mut bench, "1");
+    let session = bench.camera_opens();
+    bench.play(&session, 10);
+    bench.effects.clear();
+    tell(&mut bench, "1");
+    assert_eq!(questions(&bench), 0, "nothing has changed");
+    tell(&mut bench, "2");
+    bench.resolve(secret());
+    bench.play(&session, 2);
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })), "the same value");
+    tell(&mut bench, "3");
+    // What cannot be used ends no recording.
+    bench.resolve(Some(Sensitive::new("rtsp://not-json")));
     bench.play(&session, 2);
     assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
-    bench.source(&session, SourceEvent::Failed(Failure::Ended));
-    bench.seconds(2);
+    tell(&mut bench, "4");
+    bench.resolve(other_secret());
+    assert!(bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
     assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
+}
+
+#[test]
+fn a_corrected_password_is_tried_at_once_however_long_the_wait_had_become() {
+    let mut bench = Bench::new();
+    tell(&mut bench, "1");
+    let session = bench.camera_opens();
+    bench.source(&session, SourceEvent::Failed(Failure::WrongPassword));
+    // Refused again and again; the secret is asked for each time.
+    for _ in 0..20 {
+        bench.seconds(61);
+        bench.resolve(secret());
+        let session = bench.take("OpenSource", |effect| match effect {
+            Effect::OpenSource { session, .. } => Some(session.clone()),
+            _ => None,
+        });
+        bench.source(&session, SourceEvent::Failed(Failure::WrongPassword));
+    }
+    bench.effects.clear();
+    tell(&mut bench, "2");
+    bench.resolve(other_secret());
+    assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
+}
+
+#[test]
+fn a_revision_that_could_not_be_read_is_asked_for_again_soon() {
+    let mut bench = Bench::new();
+    tell(&mut bench, "1");
+    let session = bench.camera_opens();
+    bench.play(&session, 70);
+    tell(&mut bench, "2");
+    let asked = |bench: &mut Bench| {
+        bench.take("ResolveSecret", |effect| match effect {
+            Effect::ResolveSecret { session, .. } => Some(session.clone()),
+            _ => None,
+        })
+    };
+    let first = asked(&mut bench);
+    bench.event(Event::SecretFailed { session: first.clone(), failure: CallFailure::TimedOut });
+    bench.play(&session, 11);
+    let second = asked(&mut bench);
+    bench.event(Event::SecretResolved { session: second, secret_string: other_secret() });
+    assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
+    // The first question is answered after all, with what was then.
+    bench.effects.clear();
+    bench.event(Event::SecretResolved { session: first, secret_string: secret() });
+    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
 }
 
 #[test]

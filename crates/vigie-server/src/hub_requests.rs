@@ -1,0 +1,179 @@
+//! Asks a hub for something and waits for what comes of it.
+//!
+//! The shell of [`vigie_engine::hub_request`]: holds its state, wakes the hub's call, and wakes whoever asked. A caller
+//! who goes away has his request called off. What waits here dies with the process; its callers do as well.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use vigie_engine::hub_request::{AskError, Outcome, ServerRequests};
+use vigie_engine::rate_limit::{Rate, RateLimiter};
+use vigie_kvs::shapes::hub_request::{HubAnswer, HubRequest};
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
+use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::Timestamp;
+
+use crate::api::Call;
+use crate::app::App;
+use crate::failure::Answer;
+
+/// A hub that has not called for so long is away: it calls at least every minute, and that is saved every thirty seconds.
+const AWAY_AFTER: Duration = Duration::from_secs(120);
+/// What one hub may be asked, whatever the server's limits: most of it goes on to a camera.
+const OF_HUB: Rate = Rate::per_second(2);
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct HubRequests {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: ServerRequests,
+    /// Who waits, by the request's id.
+    callers: HashMap<String, oneshot::Sender<Outcome>>,
+    rates: RateLimiter<String>,
+}
+
+impl State {
+    fn end(&mut self, ended: Vec<(String, Outcome)>) {
+        for (id, outcome) in ended {
+            if let Some(caller) = self.callers.remove(&id) {
+                // A caller who has just gone needs no answer.
+                drop(caller.send(outcome));
+            }
+        }
+    }
+}
+
+impl HubRequests {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A hub's call, new or still held: takes what it says. Returns what the answer is to say, and whether that is news.
+    pub(crate) fn heard(
+        &self,
+        call: &SyncEdgeAgentInput,
+        now: Duration,
+    ) -> (Option<Vec<HubRequest>>, bool) {
+        let mut state = self.state();
+        let ended = state.requests.heard(call, now);
+        state.end(ended);
+        (state.requests.told(call), state.requests.is_news(call))
+    }
+
+    fn tick(&self, now: Duration) {
+        let mut state = self.state();
+        let ended = state.requests.tick(now);
+        state.end(ended);
+    }
+}
+
+/// A request that somebody waits for; dropped, it is called off.
+struct Asked<'a> {
+    app: &'a App,
+    hub_device_arn: &'a str,
+    id: String,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let mut state = self.app.hub_requests.state();
+        state.callers.remove(&self.id);
+        state.requests.call_off(&self.id);
+        drop(state);
+        self.app.hub_wakers.wake(self.hub_device_arn);
+    }
+}
+
+/// Asks a hub, in the name of the caller, and waits for the answer. `request` needs no id.
+///
+/// # Errors
+///
+/// `ResourceNotFoundException` of a hub that never called, `HubNotInContactException`,
+/// `HubRequestNotSupportedException`, `HubRequestFailedException`, and `ClientLimitExceededException` when too much is
+/// asked.
+pub(crate) async fn ask(
+    call: &Call,
+    hub_device_arn: &str,
+    request: HubRequest,
+) -> Answer<HubAnswer> {
+    let app = call.app.as_ref();
+    let known = app.db.hub(hub_device_arn).await?;
+    let known = known.ok_or_else(|| KvsError::not_found("no such hub has ever called"))?;
+    let now = app.clock.now();
+    if is_away(known.last_seen_at, now.wall) {
+        return Err(not_in_contact().into());
+    }
+    let (id, outcome) = (app.new_request_id(), oneshot::channel());
+    let (sender, mut outcome) = outcome;
+    {
+        let mut state = app.hub_requests.state();
+        state.rates.take(hub_device_arn.to_owned(), OF_HUB, now.mono).map_err(|_| {
+            let calls = OF_HUB.calls_per_second();
+            limited(format!("Rate exceeded: a hub may be asked {calls} times a second"))
+        })?;
+        let request = HubRequest { request_id: id.clone(), ..request };
+        let caller = &call.identity.principal_arn;
+        let asked = state.requests.ask(hub_device_arn, caller, request, now.mono);
+        asked.map_err(|error: AskError| limited(error.to_string()))?;
+        state.callers.insert(id.clone(), sender);
+    }
+    let asked = Asked { app, hub_device_arn, id };
+    app.hub_wakers.wake(hub_device_arn);
+    let mut stopping = app.stopping();
+    loop {
+        let now = app.clock.now().mono;
+        let deadline = app.hub_requests.state().requests.deadline(&asked.id);
+        // What has ended is there to be received.
+        let wait = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));
+        tokio::select! {
+            biased;
+            outcome = &mut outcome => return outcome_of(outcome),
+            () = tokio::time::sleep(wait) => app.hub_requests.tick(app.clock.now().mono),
+            () = stopping.wait() => {
+                let message = "the server is stopping; try again";
+                return Err(KvsError::new(ErrorKind::ServiceUnavailable, message).into());
+            }
+        }
+    }
+}
+
+fn outcome_of(outcome: Result<Outcome, oneshot::error::RecvError>) -> Answer<HubAnswer> {
+    let failed = |message: String| KvsError::new(ErrorKind::HubRequestFailed, message).into();
+    match outcome {
+        Ok(Outcome::Answered(answer)) => match answer.failure {
+            Some(failure) => Err(failed(failure)),
+            None => Ok(answer),
+        },
+        Ok(Outcome::Unsupported { agent_version }) => {
+            let message = format!(
+                "the agent of this hub (version {agent_version}) does not know this request; update it"
+            );
+            Err(KvsError::new(ErrorKind::HubRequestNotSupported, message).into())
+        }
+        Ok(Outcome::NotInContact) | Err(_) => Err(not_in_contact().into()),
+        Ok(Outcome::TimedOut { progress }) => {
+            let doing =
+                progress.map_or_else(String::new, |progress| format!(" (it was at {progress})"));
+            Err(failed(format!("the hub has taken the request and did not answer in time{doing}")))
+        }
+    }
+}
+
+fn is_away(last_seen_at: Timestamp, now: Timestamp) -> bool {
+    now >= last_seen_at + AWAY_AFTER
+}
+
+fn not_in_contact() -> KvsError {
+    let message = "the hub is not in contact with this server; check that its agent runs and reaches this endpoint";
+    KvsError::new(ErrorKind::HubNotInContact, message)
+}
+
+fn limited(message: String) -> KvsError {
+    KvsError::new(ErrorKind::ClientLimitExceeded, message)
+}
