@@ -14,7 +14,6 @@ const STEPS: Record<string, string> = {
   CONNECT: "Connected",
   DESCRIBE: "Streams described",
   SETUP: "Tracks set up",
-  PLAY: "Playing",
   KEY_FRAME: "First picture",
 };
 

@@ -8,6 +8,7 @@
 //! a session that was closed moves nothing.
 
 mod failure;
+mod left_out;
 mod message;
 mod missed;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::schedule::{Schedule, ScheduleTracker, Window};
 use missed::MissedWindows;
 
 pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial};
+pub use left_out::{LeftOut, LeftOutReason, Medium};
 pub use message::{Action, Event, SourceKind, State};
 
 /// A camera that sends no frame for so long is taken for dead.

@@ -1,5 +1,6 @@
 //! What can happen to a hub.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,12 @@ pub enum SourceEvent {
         /// Video first.
         tracks: Vec<Track>,
     },
+    /// Tracks of the source, or parts of one, that are not recorded. May be said at any time while the source is open;
+    /// adds to what was said before. Status and log name them.
+    LeftOut(Vec<recorder::LeftOut>),
+    /// How often something of the camera was not as it should be and was lived with, by its kind, since this was last
+    /// said.
+    Deviations(BTreeMap<&'static str, u64>),
     /// Frames in the order in which they came.
     Frames(Vec<SourceFrame>),
     /// So many packets were lost before the next frame.

@@ -158,6 +158,7 @@ impl Job {
         let attempt = self.record.recorder.attempt();
         match event {
             SourceEvent::Opened { tracks } => self.source_opened(tracks, attempt, world, now),
+            SourceEvent::LeftOut(_) | SourceEvent::Deviations(_) => {}
             SourceEvent::Frames(frames) => {
                 // The window may have closed meanwhile: then none of them is written.
                 self.recorder_event(Event::Tick, world, now);

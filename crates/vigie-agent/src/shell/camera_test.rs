@@ -112,7 +112,9 @@ impl Test {
                 self.outcome.failure = Some(Failure::Ended);
                 return true;
             }
-            SourceEvent::PacketsLost(_)
+            SourceEvent::LeftOut(_)
+            | SourceEvent::Deviations(_)
+            | SourceEvent::PacketsLost(_)
             | SourceEvent::FileBegun { .. }
             | SourceEvent::FileEnded { .. }
             | SourceEvent::FolderIdle { .. } => {}

@@ -355,6 +355,12 @@ fn unreachable(host: &CameraHost, cause: ConnectCause) -> String {
     }
 }
 
+/// Of a name that comes from a source, only its first plain characters are repeated.
+pub(super) fn plain(name: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
+    name.chars().take_while(is_plain).take(24).collect()
+}
+
 /// Why no new media may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpaceDenial {
