@@ -1,6 +1,7 @@
 """What cameras were reported to do otherwise than the standards say, one class each. Sources are public reports; each
 class says what it does, and `Camera` in scripted_camera.py does the rest as a camera should."""
 
+import random
 import struct
 
 from scripted_camera import CLOCK_HZ, GROUP_PICTURES, Camera
@@ -203,7 +204,7 @@ class NonceGrowsOld(Camera):
         elif method in ("GET_PARAMETER", "OPTIONS", "SET_PARAMETER") and self.heard_at is not None:
             connection.asked = not getattr(connection, "asked", False)
             if connection.asked:
-                connection.nonce = "0123456789abcdef0123456789abcdef"
+                connection.nonce = f"{random.getrandbits(128):032x}"
                 challenge = f'WWW-Authenticate: Digest realm="Camera", nonce="{connection.nonce}"'
                 return f"RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n{challenge}\r\n\r\n"
             self.heard_at = connection.pictures

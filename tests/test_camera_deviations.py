@@ -230,7 +230,7 @@ def test_a_bye_ends_the_session_at_once(recorded):
         ("VideoForbidden", "USER_ERROR", ["403", "video"]),
         ("Mjpeg", "USER_ERROR", ["JPEG", "H.264"]),
         ("DigestUnknownAlgorithm", "USER_ERROR", ["authentication", "ROT13"]),
-        ("SplitUri", "SYSTEM_ERROR", ["percent-encode"]),
+        ("SplitUri", "USER_ERROR", ["percent-encode"]),
     ],
 )
 def test_what_cannot_be_recorded_is_said_by_its_cause(recorded, name, status, words):
@@ -238,7 +238,7 @@ def test_what_cannot_be_recorded_is_said_by_its_cause(recorded, name, status, wo
     assert said["RecorderStatus"] == status, said
     for word in words:
         assert word.lower() in said["JobStatusDetails"].lower(), f"{word!r} is not in: {said['JobStatusDetails']}"
-    assert "password" not in said["JobStatusDetails"] or name == "SplitUri"
+    assert "user name or password" not in said["JobStatusDetails"]
     assert "12/34" not in said["JobStatusDetails"] and "34@" not in said["JobStatusDetails"]
 
 
