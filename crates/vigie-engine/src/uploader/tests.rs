@@ -34,8 +34,10 @@ impl Backlog<u32> for Store {
             .collect()
     }
 
-    fn newest_not_uploaded(&self) -> Option<Timestamp> {
-        self.fragments.values().rev().find(|(_, marked)| !marked).map(|(p, _)| p.timecode)
+    fn timecodes_not_uploaded(&self) -> Option<(Timestamp, Timestamp)> {
+        let timecodes =
+            || self.fragments.values().filter(|(_, marked)| !marked).map(|(p, _)| p.timecode);
+        timecodes().min().zip(timecodes().max())
     }
 }
 
