@@ -1,10 +1,14 @@
 //! Where fragments begin and end.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use vigie_media::codec_id;
 
 use super::*;
+use crate::clock::Now;
+use crate::media_clock::{CameraFrame, MediaClock};
 
 const VIDEO: u64 = 1;
 const AUDIO: u64 = 2;
@@ -100,6 +104,40 @@ fn a_second_of_the_camera_is_a_fragment_however_the_time_line_is_bent() {
             .collect();
         assert_eq!(pictures, [25, 25, 25, 25, 0], "{line_us} µs a picture");
     }
+}
+
+#[test]
+fn a_camera_whose_first_picture_came_late_gets_a_fragment_for_each_group_of_a_second() {
+    let mut clock = MediaClock::new(Timestamp::MIN);
+    let mut fragmenter = fragmenter(&[(VIDEO, TrackKind::Video)]);
+    let mut commands = Vec::new();
+    let mut bent = 0;
+    for n in 0..1500_i64 {
+        // The time line is anchored 300 ms too late, and bent until that is made up for.
+        let arrives_ms = if n < 8 { 300 } else { n * 40 };
+        let now = Now {
+            wall: Timestamp::from_millis(1_800_000_000_000 + arrives_ms),
+            mono: Duration::from_millis(arrives_ms.unsigned_abs()),
+        };
+        let key_frame = n % 25 == 0;
+        let arrived = CameraFrame { track: VIDEO, media_us: n * 40_000, begins: key_frame };
+        let time = clock.frame(arrived, now);
+        let picture = frame(VIDEO, time.timestamp.as_millis(), key_frame);
+        fragmenter.push(picture, time.camera_us, &mut commands);
+        bent += i64::from(time.camera_us % 40_000 == 0);
+    }
+    fragmenter.finish(&mut commands);
+    assert_eq!(bent, 1500, "the camera's own time is not bent");
+    let starts: Vec<_> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::StartFragment { timestamp } => Some(*timestamp),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(starts.len(), 60);
+    let shortest_ms = starts.windows(2).map(|pair| pair[1].millis_since(pair[0])).min().unwrap();
+    assert!(shortest_ms < 990, "nothing was bent: {shortest_ms} ms");
 }
 
 #[test]

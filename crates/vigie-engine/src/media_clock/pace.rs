@@ -47,6 +47,10 @@ const BEND_MAX: f64 = 0.15;
 const TRIM_STRETCHES: u32 = 4;
 /// What is measured then is believed by so much, unless the rate is plainly another now.
 const TRIM_WEIGHT: f64 = 0.25;
+/// A rate that is measured to be right so often was never off.
+const RIGHT_MIN: u32 = 4;
+/// A rate that stays off is said again and again.
+const SAID_EVERY: Duration = Duration::from_secs(40);
 /// More shows that the track is not where it belongs.
 const SUSPECT_BEND: f64 = 0.01;
 /// Stamps in another unit: a thousand times too slow or too fast.
@@ -90,7 +94,18 @@ pub(super) struct Pace {
     slipped_us: i64,
     heard: Heard,
     stretches: Stretches,
-    is_off_rate: bool,
+    off_rate: Option<OffRate>,
+}
+
+/// A rate that is off.
+#[derive(Clone, Copy, Debug)]
+struct OffRate {
+    /// Added to stamps while they were believed.
+    offset_us: i64,
+    /// When it was last said.
+    said_at: Duration,
+    /// How often in a row it was measured to be right.
+    right: u32,
 }
 
 /// The frame with the greatest steady time.
@@ -147,13 +162,13 @@ impl Pace {
             slipped_us: 0,
             heard: Heard::new(STRETCH_US),
             stretches: Stretches::default(),
-            is_off_rate: false,
+            off_rate: None,
         }
     }
 
     /// Added to a stamp; `None` while stamps are stretched.
     pub(super) fn offset_us(&self) -> Option<i64> {
-        (!self.is_off_rate).then(|| self.base_us.saturating_sub(self.base_stamp_us))
+        self.off_rate.is_none().then(|| self.base_us.saturating_sub(self.base_stamp_us))
     }
 
     /// A frame that is so much early is wrong. A picture that others are shown before is sent before it could be seen,
@@ -168,7 +183,7 @@ impl Pace {
     /// Its delays are not what they were, so that they say nothing of the line of all tracks.
     pub(super) fn is_suspect(&self) -> bool {
         self.slipped_us != 0
-            || (self.stretches.elsewhere > 0 && !self.is_off_rate)
+            || (self.stretches.elsewhere > 0 && self.off_rate.is_none())
             || self.bend.abs() > SUSPECT_BEND
     }
 
@@ -367,17 +382,17 @@ impl Pace {
         self.step_us = (self.step_us + (waited_us - self.step_us) / over).max(STEP_US_MIN);
     }
 
-    /// A stretch is over; whether it shows a rate that is off and was not known to be.
+    /// A stretch is over; whether it is to be said that the rate is off.
     fn judge(&mut self, least: Least) -> bool {
         let Some(last) = self.stretches.last else {
-            if !self.is_off_rate && self.slipped_us == 0 {
+            if self.off_rate.is_none() && self.slipped_us == 0 {
                 (self.usual_delay_us, self.expected_us) = (least.delay_us, 0);
             }
             self.stretches.last = Some(least);
             return false;
         };
         let slope = slope(last, least);
-        if self.is_off_rate {
+        if let Some(off_rate) = self.off_rate {
             self.stretches.elsewhere += 1;
             let off_us = self.off_us(least, slope);
             let is_another = self.stretches.elsewhere > 1 && off_us.abs() > 2 * JITTER_US;
@@ -385,6 +400,7 @@ impl Pace {
                 let weight =
                     if is_another && slope.abs() > BEND_MAX / 2.0 { 1.0 } else { TRIM_WEIGHT };
                 self.trim(slope, off_us, weight);
+                return self.is_worth_saying(off_rate);
             }
             return false;
         }
@@ -446,9 +462,10 @@ impl Pace {
         }
         let off_us = self.off_us(least, slope(first, least));
         let steady_us = passed_us - least.delay_us.saturating_sub(first.delay_us) as f64;
+        let offset_us = self.base_us.saturating_sub(self.base_stamp_us);
         self.rebase();
         self.rate = limited(self.rate * passed_us / steady_us.max(1.0));
-        self.is_off_rate = true;
+        self.off_rate = Some(OffRate { offset_us, said_at: self.newest.arrival, right: 0 });
         self.begin_stretches();
         if off_us > EARLY_US_MAX {
             self.base_us = self.base_us.saturating_add(off_us);
@@ -469,6 +486,28 @@ impl Pace {
             self.bend = 0.0;
         }
         self.begin_stretches();
+    }
+
+    /// Whether the rate is off still, and was not said for a while. A network that got slower and slower looks like a
+    /// rate that is off; when it was that, the stamps are believed again, and stand where they stood.
+    fn is_worth_saying(&mut self, mut off_rate: OffRate) -> bool {
+        off_rate.right =
+            if (self.rate - 1.0).abs() < RATE_OFF_MIN { off_rate.right + 1 } else { 0 };
+        if off_rate.right >= RIGHT_MIN {
+            let former_us = self.newest.stamp_us.saturating_add(off_rate.offset_us);
+            self.rebase();
+            if former_us.saturating_sub(self.base_us).abs() <= EARLY_US_MAX {
+                self.base_us = former_us;
+            }
+            (self.rate, self.bend, self.off_rate) = (1.0, 0.0, None);
+            return false;
+        }
+        let is_news = off_rate.right == 0 && self.newest.arrival >= off_rate.said_at + SAID_EVERY;
+        if is_news {
+            off_rate.said_at = self.newest.arrival;
+        }
+        self.off_rate = Some(off_rate);
+        is_news
     }
 
     /// Stamps are stretched otherwise from here on: delays of before compare with none behind.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::media_clock::Deviation;
 
-/// Stamps that jump or stand still stay said for so long, and jumps are said when they come in less.
+/// What is wrong with stamps stays said for so long, and jumps are said when they come in less.
 const SAID_FOR: Duration = Duration::from_secs(60);
 /// That the hub's clock was far ahead stays said for so long.
 const STEP_SAID_FOR: Duration = Duration::from_secs(3600);
@@ -17,7 +17,7 @@ pub(super) struct Deviations {
     jumped_at: Option<Duration>,
     jumping_at: Option<Duration>,
     constant_at: Option<Duration>,
-    is_off_rate: bool,
+    off_rate_at: Option<Duration>,
     stepped_back: Option<(Duration, i64)>,
 }
 
@@ -35,7 +35,7 @@ impl Deviations {
                 }
             }
             Deviation::StampsConstant => self.constant_at = Some(now),
-            Deviation::StampsOffRate => self.is_off_rate = true,
+            Deviation::StampsOffRate => self.off_rate_at = Some(now),
         }
     }
 
@@ -57,7 +57,7 @@ impl Deviations {
             "stand still"
         } else if is_said(self.jumping_at) {
             "jump"
-        } else if self.is_off_rate {
+        } else if is_said(self.off_rate_at) {
             "run at another rate than time does"
         } else {
             return None;

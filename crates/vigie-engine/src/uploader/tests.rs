@@ -49,6 +49,13 @@ impl Store {
         self.fragments.insert(id, (pending, false));
     }
 
+    /// The fragment begins elsewhere in time.
+    pub(super) fn shift(&mut self, id: u32, by_ms: i64) {
+        if let Some((pending, _)) = self.fragments.get_mut(&id) {
+            pending.timecode = pending.timecode.plus_millis(by_ms);
+        }
+    }
+
     pub(super) fn mark(&mut self, id: u32) {
         if let Some((_, marked)) = self.fragments.get_mut(&id) {
             *marked = true;
