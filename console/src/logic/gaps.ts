@@ -14,6 +14,7 @@ const REASONS: Record<string, GapReason> = {
   DISK_DENIED: { text: "The size limit or the disk's reserve allowed no more", kind: "trouble" },
   DISK_ERROR: { text: "The hub's disk failed", kind: "trouble" },
   HUB_OFF: { text: "The hub was off", kind: "trouble" },
+  CLOCK_SET: { text: "The hub's clock was set over this time", kind: "trouble" },
   DELETED_BY_AGE: { text: "Deleted on the hub by its age", kind: "trouble" },
   DELETED_BY_SIZE: { text: "Deleted on the hub to keep the size limit", kind: "trouble" },
   DELETED_BY_DISK_RESERVE: { text: "Deleted on the hub to keep its disk from filling", kind: "trouble" },

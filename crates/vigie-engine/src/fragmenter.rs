@@ -10,7 +10,9 @@ mod tests;
 
 use vigie_media::{Frame, Timestamp, Track, TrackKind};
 
-/// A fragment is not ended by a key frame before it is so long.
+use crate::media_clock::TimeStep;
+
+/// A fragment is not ended by a key frame before it is so long, by the camera's own time.
 pub const FRAGMENT_DURATION_MS_MIN: i64 = 1_000;
 /// A fragment is cut before a frame that begins so long after it; the last frame's own duration stays below 20 s then.
 pub const FRAGMENT_DURATION_MS_MAX: i64 = 19_500;
@@ -25,7 +27,7 @@ pub const FRAGMENT_SIZE_BYTES_MAX: usize = 49_000_000;
 /// What to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// A new Cluster with this timecode. Timecodes grow from fragment to fragment.
+    /// A new Cluster with this timecode. Timecodes grow from fragment to fragment, but for a step back between.
     StartFragment {
         /// The timecode.
         timestamp: Timestamp,
@@ -40,6 +42,8 @@ pub enum Command {
     },
     /// The open Cluster is whole.
     EndFragment,
+    /// The time line was moved: what follows lies before what was written, or far behind it.
+    Step(TimeStep),
 }
 
 /// Cuts the frames of one source session.
@@ -59,6 +63,9 @@ pub struct Fragmenter {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     timestamp: Timestamp,
+    /// Its first frame, and where that stands on the camera's own time.
+    first_track: u64,
+    first_camera_us: i64,
     /// The latest of its frames.
     newest: Timestamp,
     size_bytes: usize,
@@ -101,15 +108,16 @@ impl Fragmenter {
         self.last_start
     }
 
-    /// Takes the next frame in decoding order and appends what to write for it.
-    pub fn push(&mut self, frame: Frame, commands: &mut Vec<Command>) {
-        let begins = self.may_begin(&frame);
+    /// Takes the next frame in decoding order and appends what to write for it. `camera_us` is where it stands on the
+    /// camera's own time, in microseconds from anywhere, comparable within a track.
+    pub fn push(&mut self, frame: Frame, camera_us: i64, commands: &mut Vec<Command>) {
+        let begins = self.may_begin(frame.track_number, frame.key_frame);
         match self.open {
             None if !begins && !self.continues => {
                 self.dropped_frames += 1;
                 return;
             }
-            None => self.start(&frame, commands),
+            None => self.start(&frame, camera_us, commands),
             Some(open) => {
                 let length_ms = frame.timestamp.millis_since(open.timestamp);
                 let length_ms_min = if self.video_track.is_some() {
@@ -120,14 +128,34 @@ impl Fragmenter {
                 let too_much = length_ms >= FRAGMENT_DURATION_MS_MAX
                     || open.size_bytes + frame.data.len() > FRAGMENT_SIZE_BYTES_MAX;
                 let hole = frame.timestamp.millis_since(open.newest) >= HOLE_MS_MIN;
-                if hole || too_much || (begins && length_ms >= length_ms_min) {
+                // A fragment that begins with another track's frame was cut out of a group.
+                let own_length_ms = match open.first_track == frame.track_number {
+                    true => rounded_ms(camera_us.saturating_sub(open.first_camera_us)),
+                    false => length_ms,
+                };
+                if hole || too_much || (begins && own_length_ms >= length_ms_min) {
                     self.cut_groups += u64::from(!begins && !hole);
                     commands.push(Command::EndFragment);
-                    self.start(&frame, commands);
+                    self.start(&frame, camera_us, commands);
                 }
             }
         }
         self.append(frame, commands);
+    }
+
+    /// Whether a fragment may begin with this frame.
+    pub fn may_begin(&self, track_number: u64, key_frame: bool) -> bool {
+        key_frame && self.video_track.is_none_or(|video_track| track_number == video_track)
+    }
+
+    /// The time line was moved before the frame that comes next. Behind a step back it begins a fragment, whatever it is.
+    pub fn step(&mut self, step: TimeStep, commands: &mut Vec<Command>) {
+        if let TimeStep::Back { .. } = step {
+            self.continues |= self.open.is_some();
+            self.finish(commands);
+            self.last_start = Timestamp::MIN;
+        }
+        commands.push(Command::Step(step));
     }
 
     /// The session ends: what was written of the open fragment is whole.
@@ -137,17 +165,17 @@ impl Fragmenter {
         }
     }
 
-    /// Whether a fragment may begin with this frame.
-    fn may_begin(&self, frame: &Frame) -> bool {
-        frame.key_frame
-            && self.video_track.is_none_or(|video_track| frame.track_number == video_track)
-    }
-
-    fn start(&mut self, frame: &Frame, commands: &mut Vec<Command>) {
+    fn start(&mut self, frame: &Frame, camera_us: i64, commands: &mut Vec<Command>) {
         let timestamp = frame.timestamp.max(self.last_start.plus_millis(1));
         self.last_start = timestamp;
         self.continues = false;
-        self.open = Some(Open { timestamp, newest: timestamp, size_bytes: 0 });
+        self.open = Some(Open {
+            timestamp,
+            first_track: frame.track_number,
+            first_camera_us: camera_us,
+            newest: timestamp,
+            size_bytes: 0,
+        });
         commands.push(Command::StartFragment { timestamp });
     }
 
@@ -163,4 +191,9 @@ impl Fragmenter {
             Err(_) => self.dropped_frames += 1,
         }
     }
+}
+
+/// RTP ticks are no whole microseconds: a second of them may lack one.
+fn rounded_ms(us: i64) -> i64 {
+    us.saturating_add(500).div_euclid(1000)
 }

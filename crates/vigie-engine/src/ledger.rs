@@ -5,7 +5,8 @@
 //! file make one interval ([`deleted`]), and which intervals are one entry ([`joins`]). It never writes: the agent keeps
 //! the entries, and the state of the timeline, durably.
 //!
-//! Entries are only ever added or extended, never changed otherwise, and at most [`ENTRIES_MAX`] are kept of a stream:
+//! Entries are only ever added or extended. One thing alone takes from them: a hub whose clock was far ahead knows
+//! nothing of the time that it believed to be past ([`Timeline::step_back`]). At most [`ENTRIES_MAX`] are kept of a stream:
 //! a camera with a window each hour makes some 9,000 gaps a year, so that ten years fit. Beyond that the oldest go, and
 //! the time before is said to be unknown; the sum of all losses is kept for ever.
 
@@ -16,6 +17,7 @@ use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
 
 use crate::deletion;
+use crate::media_clock::{AHEAD_MS_MAX, CLOCK_SET_FROM};
 use crate::recorder::{Failure, State};
 
 /// Entries kept of one stream, gaps and losses together.
@@ -143,6 +145,21 @@ impl Timeline {
                 None
             }
         }
+    }
+
+    /// Whether it tells of a time that lies beyond `at`, the true one of now: the hub's clock was far ahead and was set
+    /// right.
+    pub fn is_far_ahead(&self, at: Timestamp) -> bool {
+        let reached = self.state.open.map_or(self.state.media_until, |open| open.since);
+        at >= CLOCK_SET_FROM && reached.millis_since(at) > AHEAD_MS_MAX
+    }
+
+    /// The hub's clock was set right: it is `to`. What was entered of gaps beyond is void, and ends here; media beyond
+    /// stays where it is.
+    pub fn step_back(&mut self, to: Timestamp) {
+        self.state.media_until = to;
+        self.state.open = self.state.open.map(|open| OpenGap { since: to, ..open });
+        self.is_continued = true;
     }
 
     /// There is media from `from` to `until`. Returns the gap before it.

@@ -7,6 +7,7 @@
 //! Every attempt has a number that goes out with its actions and comes back with its events, so that the late answer of
 //! a session that was closed moves nothing.
 
+mod deviations;
 mod failure;
 mod left_out;
 mod message;
@@ -27,6 +28,7 @@ use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{Schedule, ScheduleTracker, Window};
 
+use deviations::Deviations;
 use missed::MissedWindows;
 
 pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial};
@@ -63,6 +65,7 @@ pub struct Recorder {
     /// A watched folder holds nothing more to record.
     is_folder_idle: bool,
     packets_lost_at: Option<Duration>,
+    deviations: Deviations,
     paused_at: Option<Duration>,
     backoff: Backoff,
     /// Failures of another kind start the waits anew: a camera that refused connections for an hour and now boots is
@@ -84,6 +87,7 @@ impl Recorder {
             long_group_of_pictures: false,
             is_folder_idle: false,
             packets_lost_at: None,
+            deviations: Deviations::default(),
             paused_at: None,
             backoff: Backoff::default(),
             last_failure: None,
@@ -183,6 +187,7 @@ impl Recorder {
                     self.state = State::Recording { since: now.mono, last_frame: now.mono };
                     self.long_group_of_pictures = false;
                     self.packets_lost_at = None;
+                    self.deviations.begin_session();
                 }
             }
             Event::FramesStored { attempt } if self.is_current(attempt) => self.frames_stored(now),
@@ -192,6 +197,12 @@ impl Recorder {
             }
             Event::PacketsLost { attempt } if self.is_current(attempt) => {
                 self.packets_lost_at = Some(now.mono);
+            }
+            Event::StampsDeviate { attempt, deviation } if self.is_current(attempt) => {
+                self.deviations.stamps_deviate(deviation, now.mono);
+            }
+            Event::SteppedBack { attempt, by_ms } if self.is_current(attempt) => {
+                self.deviations.stepped_back(by_ms, now.mono);
             }
             Event::FolderIdle { attempt, skipped } if self.is_current(attempt) => {
                 self.folder_idle(skipped, now);
@@ -219,6 +230,8 @@ impl Recorder {
             | Event::FramesStored { .. }
             | Event::LongGroupOfPictures { .. }
             | Event::PacketsLost { .. }
+            | Event::StampsDeviate { .. }
+            | Event::SteppedBack { .. }
             | Event::FolderIdle { .. }
             | Event::Failed { .. }
             | Event::SourceEnded { .. } => {}
@@ -320,6 +333,9 @@ impl Recorder {
         } else if self.packets_lost_at.is_some_and(has_lost) {
             "recording, but packets are lost on the way from the camera and pictures are damaged until the next key \
              frame; have it send over TCP (an rtsp:// URI), or mend its network"
+        } else if let Some(details) = self.deviations.details(now.mono) {
+            self.status.set(JobOutcome::Success, &details, now.wall);
+            return;
         } else {
             "recording"
         };

@@ -34,7 +34,7 @@ use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{Schedule, ScheduleTracker};
 use connection::{Connection, Sent};
-use sending::complete_last;
+use sending::{complete_last, is_due};
 
 pub use failure::Failure;
 pub use message::{Action, Backlog, Event, Pending, State};
@@ -304,7 +304,7 @@ impl<I: Copy + Ord> Uploader<I> {
             return;
         };
         let first = backlog.not_uploaded_after(None, 1).first().copied();
-        let Some(first) = first.filter(|first| first.timecode < due_before) else {
+        let Some(first) = first.filter(|first| is_due(first.timecode, due_before, now.wall)) else {
             self.state = State::WaitingForMedia;
             self.say("everything that is due is uploaded", now);
             return;
@@ -326,11 +326,7 @@ impl<I: Copy + Ord> Uploader<I> {
         let range = match self.doubt {
             Doubt::Nothing => None,
             Doubt::Range(from, until) => Some((from, until)),
-            Doubt::Everything => {
-                let oldest =
-                    backlog.not_uploaded_after(None, 1).first().map(|pending| pending.timecode);
-                oldest.zip(backlog.newest_not_uploaded())
-            }
+            Doubt::Everything => backlog.timecodes_not_uploaded(),
         };
         match range {
             Some((from, until)) => {

@@ -109,7 +109,9 @@ pub fn unexplained(world: &World, gaps: &[LedgerEntry]) -> Vec<(Timestamp, Times
 
 /// What the hub's ledger holds, the server has been told.
 pub fn the_server_knows_the_ledger(world: &World) {
-    let told: Vec<&LedgerEntry> = world.server.ledger.0.values().collect();
+    // Of what a step of the hub's clock made void, entries of nothing are left.
+    let is_something = |entry: &&LedgerEntry| entry.start_timestamp < entry.end_timestamp;
+    let told: Vec<&LedgerEntry> = world.server.ledger.0.values().filter(is_something).collect();
     let mut kept = ledger_entries(world, LedgerKind::Gap);
     kept.extend(ledger_entries(world, LedgerKind::Loss));
     kept.sort_by_key(|entry| entry.id);

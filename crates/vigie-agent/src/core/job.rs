@@ -1,5 +1,6 @@
 //! One stream's work on this hub: its recorder, its uploader, its policy, and what is said about them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::upload::UploadJob;
 use super::world::World;
 
 /// What a job counts since the process started, see [`StreamSnapshot`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counters {
     pub(super) frames: u64,
     pub(super) frame_bytes: u64,
@@ -27,6 +28,8 @@ pub(super) struct Counters {
     pub(super) sources_opened: u64,
     pub(super) fragments_uploaded: u64,
     pub(super) bytes_uploaded: u64,
+    /// What of the camera was not as it should be, and was lived with, by its kind.
+    pub(super) deviations: BTreeMap<&'static str, u64>,
 }
 
 /// One stream.
@@ -204,7 +207,7 @@ impl Job {
     ) -> StreamSnapshot {
         let totals = world.reader.totals(&self.key).unwrap_or_default();
         let lag_ms = self.upload_lag_ms(world, now);
-        let counters = self.counters;
+        let counters = &self.counters;
         StreamSnapshot {
             stream_name: self.stream_name.clone(),
             recording: self.record.is_recording(),
@@ -213,6 +216,7 @@ impl Job {
             frame_bytes: counters.frame_bytes,
             frames_dropped: counters.frames_dropped,
             packets_lost: counters.packets_lost,
+            deviations: counters.deviations.clone(),
             last_frame: self.record.recorder.status().last_collected,
             reconnects: counters.sources_opened.saturating_sub(1),
             fragments_uploaded: counters.fragments_uploaded,

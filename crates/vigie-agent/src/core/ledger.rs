@@ -12,6 +12,7 @@ use vigie_engine::deletion;
 use vigie_engine::ledger::{
     self, DeletedFragment, GAP_MS_MIN, Gap, Timeline, absence, joins, reason_of,
 };
+use vigie_engine::recorder::SourceKind;
 use vigie_kvs::shapes::media_ledger::{
     LedgerEntry, LedgerReport, LossTotals, MediaGapReason, MediaRange, OpenGap,
 };
@@ -130,6 +131,8 @@ pub(super) struct StreamLedger {
     current: Option<WrittenFragment>,
     /// When the hub last stood still.
     stood_still: Option<(Timestamp, Timestamp)>,
+    /// The hub's clock was set forward since the last fragment began.
+    clock_was_set: bool,
 }
 
 /// A fragment that may still be lost with its commit.
@@ -167,6 +170,7 @@ impl StreamLedger {
                 uncommitted: Vec::new(),
                 current: None,
                 stood_still: None,
+                clock_was_set: false,
             };
         };
         let heartbeat = world.ledgers.read(|db| db.heartbeat()).unwrap_or(now.wall);
@@ -185,6 +189,7 @@ impl StreamLedger {
             uncommitted: Vec::new(),
             current: None,
             stood_still: None,
+            clock_was_set: false,
         }
     }
 
@@ -198,14 +203,17 @@ impl StreamLedger {
         &mut self,
         sequence: u64,
         from: Timestamp,
+        is_live: bool,
         arn: &str,
         world: &mut World,
         now: Now,
     ) {
+        self.follow_clock(from, is_live, arn, world, now);
         if let Some(gap) = self.timeline.media(from, from) {
             let gap = self.explained(gap);
             world.ledgers.note(Change::Enter { stream: arn.to_owned(), gap }, now);
         }
+        self.clock_was_set = false;
         self.current = Some(WrittenFragment { sequence, from, until: from });
     }
 
@@ -215,7 +223,32 @@ impl StreamLedger {
         self.stood_still = Some((since, now.wall));
     }
 
-    fn explained(&self, gap: Gap) -> Gap {
+    /// The media that comes lies far behind what came before it, for the hub's clock was set forward.
+    pub(super) fn clock_was_set(&mut self) {
+        self.clock_was_set = true;
+    }
+
+    /// A clock that was far ahead and is set right takes back what it made the ledger tell of the future. What is
+    /// recorded of a file lies where the file says, which may well be there.
+    fn follow_clock(
+        &mut self,
+        at: Timestamp,
+        is_live: bool,
+        arn: &str,
+        world: &mut World,
+        now: Now,
+    ) {
+        if is_live && self.timeline.is_far_ahead(at) {
+            self.timeline.step_back(at);
+            let (stream, to) = (arn.to_owned(), at);
+            world.ledgers.note(Change::StepBack { stream, to }, now);
+        }
+    }
+
+    fn explained(&mut self, gap: Gap) -> Gap {
+        if std::mem::take(&mut self.clock_was_set) && gap.reason == MediaGapReason::SourceOffline {
+            return Gap { reason: MediaGapReason::ClockSet, ..gap };
+        }
         match self.stood_still {
             Some((since, until))
                 if gap.reason == MediaGapReason::SourceOffline
@@ -250,7 +283,7 @@ fn media_since(
     reader: &StoreReader,
     key: &str,
 ) -> Option<(Timestamp, Timestamp)> {
-    let newest = reader.newest(key, FragmentOrder::ProducerTimestamp).ok()??.entry;
+    let newest = reader.newest(key, FragmentOrder::Sequence).ok()??.entry;
     let until = newest.producer_until();
     let Some(open) = state.open else { return Some((newest.producer_timestamp, until)) };
     if until <= open.since {
@@ -321,6 +354,8 @@ impl Job {
         let recorder = &self.record.recorder;
         let ended = recorder.is_folder_idle().then_some(MediaGapReason::SourceEnded);
         if let Some(reason) = ended.or_else(|| absence(recorder.state())) {
+            let is_live = self.plan.source == SourceKind::Rtsp;
+            self.ledger.follow_clock(now.wall, is_live, &self.arn, world, now);
             let is_new = self.ledger.timeline.state().open.is_none_or(|open| open.reason != reason);
             let gap = self.ledger.timeline.absent(reason, now.wall);
             self.enter(gap, world, now);

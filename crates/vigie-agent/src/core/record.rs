@@ -34,9 +34,9 @@ pub(super) struct RecordJob {
     continues: bool,
     source: Option<OpenSource>,
     recording: Option<Recording>,
-    /// The timecode of the stream's last fragment.
+    /// The timecode of the stream's last fragment, since time last stepped back.
     last_start: Timestamp,
-    /// The end of the stream's newest media.
+    /// The end of what was written last.
     latest: Timestamp,
 }
 
@@ -58,7 +58,8 @@ impl RecordJob {
         world: &World,
         now: Now,
     ) -> Result<Self, StoreError> {
-        let newest = world.reader.newest(key, FragmentOrder::ProducerTimestamp)?;
+        // What was written last, which need not lie behind all else: the hub's clock may have been set back.
+        let newest = world.reader.newest(key, FragmentOrder::Sequence)?;
         let newest = newest.map(|fragment| fragment.entry);
         let schedule = plan.recorder_schedule.clone();
         Ok(Self {

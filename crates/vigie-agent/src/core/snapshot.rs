@@ -1,5 +1,7 @@
 //! What the hub is doing, as numbers: the source of `/metrics` and `/readyz`.
 
+use std::collections::BTreeMap;
+
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
 
@@ -32,6 +34,8 @@ pub struct StreamSnapshot {
     pub frames_dropped: u64,
     /// RTP packets that were lost on their way from the camera.
     pub packets_lost: u64,
+    /// What of the camera was not as it should be, and was lived with: how often, by its kind.
+    pub deviations: BTreeMap<&'static str, u64>,
     /// The newest frame written.
     pub last_frame: Option<Timestamp>,
     /// How often the source was opened after the first time.

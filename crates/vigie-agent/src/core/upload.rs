@@ -96,9 +96,12 @@ impl Backlog<u64> for StoreBacklog<'_> {
         pending
     }
 
-    fn newest_not_uploaded(&self) -> Option<Timestamp> {
-        let newest = self.reader.newest(self.key, vigie_store::FragmentOrder::Sequence).ok()??;
-        Some(newest.entry.producer_timestamp)
+    fn timecodes_not_uploaded(&self) -> Option<(Timestamp, Timestamp)> {
+        let files = self.reader.media_files(self.key).ok()?;
+        let spans =
+            files.iter().filter(|file| file.not_uploaded_count > 0).filter_map(|file| file.span);
+        let range = spans.map(|span| (span.producer_min, span.producer_max));
+        range.reduce(|(from, until), (min, max)| (from.min(min), until.max(max)))
     }
 }
 

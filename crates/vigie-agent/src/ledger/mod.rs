@@ -113,6 +113,13 @@ pub enum Change {
         /// The gap.
         gap: Gap,
     },
+    /// The hub's clock was far ahead and is set right: gaps beyond this end here. Deletions stay told.
+    StepBack {
+        /// The stream's ARN.
+        stream: String,
+        /// What it says now.
+        to: Timestamp,
+    },
     /// Media is about to be deleted.
     Intend(Intent),
     /// What became of that.

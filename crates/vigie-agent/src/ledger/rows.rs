@@ -53,7 +53,7 @@ pub(super) fn entries(
 ) -> Result<Vec<LedgerEntry>, LedgerError> {
     let sql = format!(
         "SELECT {ENTRY_COLUMNS} FROM entry WHERE stream = ?1 AND until_ms > ?2 AND from_ms < ?3 \
-         AND (?4 IS NULL OR kind = ?4) ORDER BY from_ms DESC, id DESC LIMIT ?5"
+         AND until_ms > from_ms AND (?4 IS NULL OR kind = ?4) ORDER BY from_ms DESC, id DESC LIMIT ?5"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let (from, until) = (query.from.as_millis(), query.until.as_millis());

@@ -63,6 +63,34 @@ fn all(ledger: &SqliteLedger, kind: LedgerKind) -> Vec<(i64, i64, u64, u64)> {
 }
 
 #[test]
+fn a_clock_that_is_set_right_takes_back_what_was_told_of_the_future_but_for_deletions() {
+    let mut ledger = begun();
+    let deleted = MediaGapReason::DeletedByAge;
+    ledger
+        .apply(&[
+            gap(10, 30, MediaGapReason::SourceOffline),
+            gap(40, 90_000, MediaGapReason::ClockSet),
+            gap(90_010, 90_020, MediaGapReason::SourceOffline),
+            gap(90_030, 90_040, deleted),
+        ])
+        .unwrap();
+    let before = ledger.summary(STREAM).unwrap().unwrap().sequence;
+    ledger.apply(&[Change::StepBack { stream: STREAM.to_owned(), to: at(55) }]).unwrap();
+    let of = |from, until| (from, until, 0, 0);
+    assert_eq!(all(&ledger, LedgerKind::Gap), [of(10, 30), of(40, 55), of(90_030, 90_040)]);
+    // Whoever has been told hears of both, of the one that is void as one of no length.
+    let changed = ledger.changed_after(STREAM, before, 10).unwrap();
+    let ends: Vec<_> =
+        changed.iter().map(|entry| (entry.start_timestamp, entry.end_timestamp)).collect();
+    assert_eq!(ends, [(at(40), at(55)), (at(90_010), at(90_010))]);
+    let state = ledger.summary(STREAM).unwrap().unwrap().state;
+    assert_eq!((state.media_until, state.open), (at(55), None));
+    // A ledger that was begun in the future tells of the time from here on.
+    ledger.apply(&[Change::StepBack { stream: STREAM.to_owned(), to: at(5) }]).unwrap();
+    assert_eq!(ledger.summary(STREAM).unwrap().unwrap().known_from, at(5));
+}
+
+#[test]
 fn gaps_that_touch_are_one_entry_and_others_are_not() {
     let mut ledger = begun();
     let reason = MediaGapReason::SourceOffline;

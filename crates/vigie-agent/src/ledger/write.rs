@@ -39,6 +39,7 @@ pub(super) fn apply(db: &Transaction<'_>, change: &Change) -> Result<(), LedgerE
             ])?;
         }
         Change::Enter { stream, gap } => enter_gap(db, stream, gap)?,
+        Change::StepBack { stream, to } => step_back(db, stream, *to)?,
         Change::Intend(intent) => intend(db, intent)?,
         Change::Settle { stream, media_file_id, is_gone } => {
             settle(db, stream, *media_file_id, *is_gone)?;
@@ -123,6 +124,29 @@ fn enter(db: &Transaction<'_>, interval: &Interval<'_>) -> Result<(), LedgerErro
         Some(oldest) => drop_oldest(db, stream, signed(oldest)),
         None => Ok(()),
     }
+}
+
+/// What was told of gaps behind `to` is void. An entry of nothing is left of those that lie behind it altogether, so
+/// that whoever has them hears of it.
+fn step_back(db: &Transaction<'_>, stream: &str, to: Timestamp) -> Result<(), LedgerError> {
+    let to = to.as_millis();
+    let sql = "SELECT id FROM entry WHERE stream = ?1 AND kind = ?2 AND until_ms > ?3 \
+               AND until_ms > from_ms AND reason NOT LIKE 'DELETED%'";
+    let ids = db
+        .prepare_cached(sql)?
+        .query_map(params![stream, LedgerKind::Gap.as_str(), to], |row| row.get::<_, i64>(0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    for id in ids {
+        let sql = "UPDATE ledger SET sequence = sequence + 1 WHERE stream = ?1 RETURNING sequence";
+        let sequence: i64 = db.prepare_cached(sql)?.query_row([stream], |row| row.get(0))?;
+        let sql = "UPDATE entry SET sequence = ?3, until_ms = max(from_ms, ?4) \
+                   WHERE stream = ?1 AND id = ?2";
+        db.prepare_cached(sql)?.execute(params![stream, id, sequence, to])?;
+    }
+    let sql = "UPDATE ledger SET known_from_ms = min(known_from_ms, ?2), media_until_ms = ?2, \
+               open_since_ms = min(open_since_ms, ?2) WHERE stream = ?1";
+    db.prepare_cached(sql)?.execute(params![stream, to])?;
+    Ok(())
 }
 
 /// Entries up to `oldest` go; of the time that they told of nothing is known any more.

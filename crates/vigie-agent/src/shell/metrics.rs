@@ -90,6 +90,16 @@ impl Collector for SnapshotCollector {
             let labels = [("stream", stream.stream_name.as_str()), ("reason", reason.as_str())];
             Value(MetricType::Gauge, 1.0).encode(family.encode_family(&labels)?)?;
         }
+        let help = "What of a camera was not as it should be, and was lived with, by its kind";
+        let mut family =
+            encoder.encode_descriptor("camera_deviations", help, None, MetricType::Counter)?;
+        for stream in &self.0.streams {
+            for (kind, count) in &stream.deviations {
+                let labels = [("stream", stream.stream_name.as_str()), ("kind", *kind)];
+                let count = Value(MetricType::Counter, *count as f64);
+                count.encode(family.encode_family(&labels)?)?;
+            }
+        }
         for (name, help, metric_type, value) in STREAM_METRICS {
             let mut family = encoder.encode_descriptor(name, help, None, *metric_type)?;
             for stream in &self.0.streams {
@@ -136,6 +146,7 @@ mod tests {
             frames: 7,
             last_frame: Some(Timestamp::from_millis(1_700_000_000_250)),
             lost_bytes: 3,
+            deviations: [("stamps_jumped", 2)].into(),
             ..StreamSnapshot::default()
         };
         let yard = StreamSnapshot {
@@ -152,6 +163,7 @@ mod tests {
             "vigie_agent_last_frame_timestamp_seconds{stream=\"gate\"} 1700000000.25",
             "vigie_agent_lost_bytes_total{stream=\"gate\"} 3.0",
             "vigie_agent_gap{stream=\"yard\",reason=\"SOURCE_OFFLINE\"} 1.0",
+            "vigie_agent_camera_deviations_total{stream=\"gate\",kind=\"stamps_jumped\"} 2.0",
         ] {
             assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
         }

@@ -59,6 +59,35 @@ fn a_clock_that_is_set_back_makes_no_gap_of_negative_length() {
 }
 
 #[test]
+fn a_clock_that_was_a_day_ahead_and_is_set_right_is_followed() {
+    const NOW: i64 = 1_800_000_000;
+    const DAY: i64 = 86_400;
+    let mut timeline = Timeline::new(at(NOW));
+    timeline.media(at(NOW), at(NOW + 10));
+    let ahead = NOW + DAY;
+    assert_eq!(timeline.media(at(ahead), at(ahead + 5)), Some(gap(NOW + 10, ahead, SourceOffline)));
+    assert!(!timeline.is_far_ahead(at(ahead)));
+    assert!(!timeline.is_far_ahead(at(ahead - 100)), "two minutes are slept off");
+    // A hub that lost its clock knows no better time.
+    assert!(!timeline.is_far_ahead(at(100)));
+    assert!(timeline.is_far_ahead(at(NOW + 15)));
+    timeline.step_back(at(NOW + 15));
+    assert_eq!(timeline.media(at(NOW + 15), at(NOW + 20)), None);
+    assert_eq!(timeline.absent(SourceOffline, at(NOW + 30)), None);
+    let offline = gap(NOW + 20, NOW + 40, SourceOffline);
+    assert_eq!(timeline.media(at(NOW + 40), at(NOW + 50)), Some(offline));
+    // The camera was away when the clock was set.
+    timeline.absent(SourceOffline, at(ahead));
+    timeline.absent(DiskError, at(ahead));
+    assert!(timeline.is_far_ahead(at(NOW + 60)));
+    timeline.step_back(at(NOW + 60));
+    assert_eq!(
+        timeline.media(at(NOW + 65), at(NOW + 66)),
+        Some(gap(NOW + 60, NOW + 65, DiskError))
+    );
+}
+
+#[test]
 fn a_restart_enters_what_lasted_and_that_the_hub_was_off() {
     let resume = |open: Option<(i64, MediaGapReason)>, media_until, media: Option<(i64, i64)>| {
         let open = open.map(|(since, reason)| OpenGap { since: at(since), reason });

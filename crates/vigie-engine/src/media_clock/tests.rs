@@ -1,6 +1,8 @@
 //! The time line under drift, jitter, steps and jumps.
 
 mod days;
+mod misbehaving;
+mod stepping;
 
 use proptest::prelude::*;
 
@@ -11,6 +13,13 @@ const VIDEO: u64 = 1;
 const AUDIO: u64 = 2;
 /// 25 frames per second.
 const FRAME_US: i64 = 40_000;
+
+impl MediaClock {
+    /// The timestamp of a frame with which a fragment may begin.
+    fn timestamp(&mut self, track: u64, media_us: i64, now: Now) -> Timestamp {
+        self.frame(CameraFrame { track, media_us, begins: true }, now).timestamp
+    }
+}
 
 /// A hub and a camera: time passes in steps, the hub's wall clock can be set.
 struct World {
@@ -208,8 +217,15 @@ proptest! {
                 }
                 _ => {}
             }
-            let timestamp = world.clock.timestamp(VIDEO, media_us, world.now());
-            prop_assert!(timestamp >= latest, "from {} to {}", latest, timestamp);
+            let frame = CameraFrame { track: VIDEO, media_us, begins: true };
+            let time = world.clock.frame(frame, world.now());
+            let timestamp = time.timestamp;
+            if let Some(TimeStep::Back { by_ms }) = time.step {
+                prop_assert!(by_ms >= AHEAD_MS_MAX && latest.millis_since(world.now().wall) >= AHEAD_MS_MAX - 200);
+                prop_assert!(timestamp.millis_since(world.now().wall).abs() <= 250);
+            } else {
+                prop_assert!(timestamp >= latest, "from {} to {}", latest, timestamp);
+            }
             latest = timestamp;
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{Failure, SpaceDenial};
+use crate::media_clock::Deviation;
 use crate::schedule::Schedule;
 
 /// KVS `MediaUriType`, as far as the job differs.
@@ -59,6 +60,20 @@ pub enum Event {
     PacketsLost {
         /// The attempt it was seen in.
         attempt: u64,
+    },
+    /// The stamps of this session's frames are not as they should be, and are lived with.
+    StampsDeviate {
+        /// The attempt it was seen in.
+        attempt: u64,
+        /// How.
+        deviation: Deviation,
+    },
+    /// The hub's clock was set right after it was far ahead: what is recorded lies before what was recorded then.
+    SteppedBack {
+        /// The attempt it was seen in.
+        attempt: u64,
+        /// By so much, in milliseconds.
+        by_ms: i64,
     },
     /// The hub itself stood still: it was stopped, suspended, or stuck behind its disk. A camera that could not be heard
     /// meanwhile was not silent.

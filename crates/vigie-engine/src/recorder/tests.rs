@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cron::CronExpression;
+use crate::media_clock::Deviation;
 
 /// No jitter: every wait is the shortest.
 struct NoChance;
@@ -281,6 +282,50 @@ fn lost_packets_are_said_until_a_minute_has_passed_without() {
     bench.frames();
     assert!(bench.status().starts_with("SUCCESS recording, but packets are lost"));
     for _ in 0..8 {
+        bench.elapsed += Duration::from_secs(8);
+        bench.frames();
+    }
+    assert_eq!(bench.status(), "SUCCESS recording");
+}
+
+#[test]
+fn stamps_that_deviate_are_said_while_they_do() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let attempt = bench.job.attempt();
+    // A clock that is corrected once costs nothing.
+    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsJumped });
+    bench.frames();
+    assert_eq!(bench.status(), "SUCCESS recording");
+    bench.elapsed += Duration::from_secs(8);
+    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsJumped });
+    bench.frames();
+    let said = "SUCCESS recording, but the time stamps of the camera's frames jump, so that";
+    assert!(bench.status().starts_with(said), "{}", bench.status());
+    for _ in 0..8 {
+        bench.elapsed += Duration::from_secs(8);
+        bench.frames();
+    }
+    assert_eq!(bench.status(), "SUCCESS recording");
+    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsOffRate });
+    bench.elapsed += Duration::from_secs(8);
+    bench.frames();
+    assert!(bench.status().contains("run at another rate"), "{}", bench.status());
+}
+
+#[test]
+fn a_hub_s_clock_that_was_set_right_is_said_for_an_hour() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let attempt = bench.job.attempt();
+    bench.send(Event::SteppedBack { attempt, by_ms: 86_400_000 });
+    bench.frames();
+    assert!(
+        bench.status().contains("the hub's clock was 1440 minutes ahead"),
+        "{}",
+        bench.status()
+    );
+    for _ in 0..450 {
         bench.elapsed += Duration::from_secs(8);
         bench.frames();
     }

@@ -31,6 +31,8 @@ pub(super) struct Connection<I> {
     pub(super) document: u64,
     /// The last fragment that was sent or found to be there.
     pub(super) position: Option<I>,
+    /// The last that was sent: timecodes grow on a connection (API_PutMedia).
+    last_timecode: Option<Timestamp>,
     pub(super) in_flight: VecDeque<Sent<I>>,
     pub(super) opened_at: Duration,
     pub(super) last_progress: Duration,
@@ -44,6 +46,7 @@ impl<I: Copy> Connection<I> {
         Self {
             document,
             position: None,
+            last_timecode: None,
             in_flight: VecDeque::new(),
             opened_at: now,
             last_progress: now,
@@ -54,6 +57,7 @@ impl<I: Copy> Connection<I> {
 
     pub(super) fn sent(&mut self, pending: &Pending<I>) {
         self.position = Some(pending.id);
+        self.last_timecode = Some(pending.timecode);
         self.in_flight.push_back(Sent {
             id: pending.id,
             timecode: pending.timecode,
@@ -61,6 +65,12 @@ impl<I: Copy> Connection<I> {
             sequence: self.sent_count,
         });
         self.sent_count += 1;
+    }
+
+    /// Whether the fragment can go out on it: of its document, and behind what was sent.
+    pub(super) fn takes(&self, pending: &Pending<I>) -> bool {
+        pending.document == self.document
+            && self.last_timecode.is_none_or(|last| last < pending.timecode)
     }
 
     /// How many fragments to ask the store for. Nothing until half of the room is free, so that the store is asked for

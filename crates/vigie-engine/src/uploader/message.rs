@@ -29,8 +29,9 @@ pub trait Backlog<I> {
     /// refused, oldest first.
     fn not_uploaded_after(&self, after: Option<I>, limit: usize) -> Vec<Pending<I>>;
 
-    /// The timecode of the newest of them.
-    fn newest_not_uploaded(&self) -> Option<Timestamp>;
+    /// The least and the greatest timecode of them, or a range that holds these: they need not grow from fragment to
+    /// fragment, for the hub's clock may have been set back.
+    fn timecodes_not_uploaded(&self) -> Option<(Timestamp, Timestamp)>;
 }
 
 /// What happens to the job.

@@ -7,6 +7,7 @@ use vigie_media::Timestamp;
 use super::{Action, Backlog, END_TIMEOUT, IDLE_AFTER, State, Uploader};
 use crate::chance::Chance;
 use crate::clock::Now;
+use crate::media_clock::AHEAD_MS_MAX;
 
 impl<I: Copy + Ord> Uploader<I> {
     pub(super) fn start_sending(&mut self, now: Now) {
@@ -35,7 +36,7 @@ impl<I: Copy + Ord> Uploader<I> {
             let batch = backlog.not_uploaded_after(connection.position, room);
             let batch_is_last = batch.len() < room;
             for pending in &batch {
-                if pending.timecode >= due_before {
+                if !is_due(pending.timecode, due_before, now.wall) {
                     return self.nothing_left(due_before, now, actions);
                 }
                 if self.held_by_service.remove(&pending.timecode.as_millis()) {
@@ -43,7 +44,7 @@ impl<I: Copy + Ord> Uploader<I> {
                     actions.push(Action::MarkUploaded { id: pending.id });
                     continue;
                 }
-                if pending.document != connection.document {
+                if !connection.takes(pending) {
                     return self.drain(now, actions);
                 }
                 if connection.in_flight.is_empty() {
@@ -105,6 +106,12 @@ impl<I: Copy + Ord> Uploader<I> {
             self.fail(failure, now, chance, actions);
         }
     }
+}
+
+/// Whether a fragment is to be sent by now. One from the future is: it was recorded under a clock that has been set
+/// right since, and whatever comes behind it would wait for it.
+pub(super) fn is_due(timecode: Timestamp, due_before: Timestamp, now: Timestamp) -> bool {
+    timecode < due_before || timecode.millis_since(now) > AHEAD_MS_MAX
 }
 
 /// Nothing may follow the last fragment for long, and the service must not wait for it.

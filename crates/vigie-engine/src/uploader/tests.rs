@@ -34,8 +34,10 @@ impl Backlog<u32> for Store {
             .collect()
     }
 
-    fn newest_not_uploaded(&self) -> Option<Timestamp> {
-        self.fragments.values().rev().find(|(_, marked)| !marked).map(|(p, _)| p.timecode)
+    fn timecodes_not_uploaded(&self) -> Option<(Timestamp, Timestamp)> {
+        let timecodes =
+            || self.fragments.values().filter(|(_, marked)| !marked).map(|(p, _)| p.timecode);
+        timecodes().min().zip(timecodes().max())
     }
 }
 
@@ -45,6 +47,13 @@ impl Store {
         let id = self.fragments.len() as u32;
         let pending = Pending { id, timecode: timecode(id), size_bytes: 1_000_000, document };
         self.fragments.insert(id, (pending, false));
+    }
+
+    /// The fragment begins elsewhere in time.
+    pub(super) fn shift(&mut self, id: u32, by_ms: i64) {
+        if let Some((pending, _)) = self.fragments.get_mut(&id) {
+            pending.timecode = pending.timecode.plus_millis(by_ms);
+        }
     }
 
     pub(super) fn mark(&mut self, id: u32) {

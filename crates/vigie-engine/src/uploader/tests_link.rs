@@ -177,3 +177,40 @@ proptest! {
         prop_assert!(link.service.held.values().all(|count| *count == 1), "{:?}", link.service.held);
     }
 }
+
+#[test]
+fn media_of_before_a_clock_that_was_set_back_goes_out_on_another_connection() {
+    let mut bench = Bench::new(Schedule::Always, 6);
+    for id in [2, 3] {
+        bench.store.shift(id, 86_400_000);
+    }
+    assert_eq!(bench.send(Event::Tick), "connect(1 from 0)");
+    // What may be there already lies anywhere between the least and the greatest timecode.
+    assert_eq!(bench.connected(), "list(0..43203)");
+    assert_eq!(bench.listed(&[]), "0 1 2 3. finish");
+    bench.persisted(0);
+    bench.persisted(1);
+    let attempt = bench.attempt();
+    for id in [2, 3] {
+        let event = AcknowledgementEvent::Persisted;
+        let timecode_ms = timecode(id).plus_millis(86_400_000).as_millis();
+        let acknowledgement = Acknowledgement::of(event, timecode_ms, number());
+        assert_eq!(
+            bench.send(Event::Acknowledged { attempt, acknowledgement }),
+            format!("uploaded({id})")
+        );
+    }
+    assert_eq!(bench.send(Event::Ended { attempt }), "close connect(1 from 4)");
+    assert_eq!(bench.connected(), "4 5.");
+}
+
+#[test]
+fn media_from_the_future_is_due_at_once_so_that_nothing_waits_behind_it() {
+    let mut bench = Bench::new(Schedule::Hourly, 3);
+    bench.store.shift(0, -60_000);
+    bench.store.shift(1, 86_400_000);
+    bench.store.shift(2, -30_000);
+    assert_eq!(bench.send(Event::Tick), "connect(1 from -30)");
+    assert_eq!(bench.connected(), "list(-30..43201)");
+    assert_eq!(bench.listed(&[]), "0 1. finish");
+}

@@ -27,6 +27,8 @@ wire_enum! {
         DiskError = "DISK_ERROR",
         /// The agent did not run.
         HubOff = "HUB_OFF",
+        /// The hub's clock was set over this time: no media was recorded under it.
+        ClockSet = "CLOCK_SET",
         /// Deleted, older than `EdgeRetentionInHours`.
         DeletedByAge = "DELETED_BY_AGE",
         /// Deleted for `MaxLocalMediaSizeInMB`.

@@ -35,7 +35,7 @@ impl Job {
     }
 
     fn newest_fragment(&self, world: &World) -> Option<NewestFragment> {
-        let newest = world.reader.newest(&self.key, FragmentOrder::ProducerTimestamp);
+        let newest = world.reader.newest(&self.key, FragmentOrder::Sequence);
         newest.ok().flatten().map(|fragment| NewestFragment {
             start_ms: fragment.entry.producer_timestamp.as_millis(),
             frame_count: fragment.entry.frame_count,

@@ -6,7 +6,8 @@
 use bytes::{Bytes, BytesMut};
 use vigie_engine::clock::Now;
 use vigie_engine::fragmenter::{Command, Fragmenter};
-use vigie_engine::recorder::{Event, Failure};
+use vigie_engine::media_clock::{CameraFrame, TimeStep};
+use vigie_engine::recorder::{Event, Failure, SourceKind};
 use vigie_media::matroska::writer;
 use vigie_media::{Frame, Timestamp, Track};
 use vigie_store::{FragmentMeta, StoreError};
@@ -123,19 +124,34 @@ impl Job {
             return;
         };
         let mut commands = std::mem::take(&mut recording.commands);
+        let (mut deviation, mut stepped_back_ms) = (None, None);
         for frame in frames {
-            let track_number = frame.track_number;
-            let timestamp = match frame.time {
+            let SourceFrame { track_number, key_frame, data, time } = frame;
+            let (timestamp, camera_us) = match time {
                 FrameTime::Camera { media_us, arrival } => {
-                    source.clock.timestamp(track_number, media_us, arrival)
+                    let begins = recording.fragmenter.may_begin(track_number, key_frame);
+                    let frame = CameraFrame { track: track_number, media_us, begins };
+                    let time = source.clock.frame(frame, arrival);
+                    if let Some(step) = time.step {
+                        recording.fragmenter.step(step, &mut commands);
+                        if let TimeStep::Back { by_ms } = step {
+                            stepped_back_ms = Some(by_ms);
+                            self.record.latest = time.timestamp;
+                        }
+                    }
+                    if let Some(kind) = time.deviation {
+                        *self.counters.deviations.entry(kind.as_str()).or_default() += 1;
+                        deviation = Some(kind);
+                    }
+                    (time.timestamp, time.camera_us)
                 }
-                FrameTime::Wall(timestamp) => timestamp,
+                FrameTime::Wall(timestamp) => {
+                    (timestamp, timestamp.as_millis().saturating_mul(1000))
+                }
             };
             self.record.latest = self.record.latest.max(timestamp);
-            let (key_frame, data) = (frame.key_frame, frame.data);
-            recording
-                .fragmenter
-                .push(Frame { track_number, timestamp, key_frame, data }, &mut commands);
+            let frame = Frame { track_number, timestamp, key_frame, data };
+            recording.fragmenter.push(frame, camera_us, &mut commands);
         }
         let dropped = recording.fragmenter.dropped_frames();
         self.counters.frames_dropped += dropped - recording.dropped_frames_said;
@@ -147,6 +163,12 @@ impl Job {
         let written = self.write(&mut commands, world, now);
         if let Some(recording) = &mut self.record.recording {
             recording.commands = commands;
+        }
+        if let Some(deviation) = deviation {
+            self.recorder_event(Event::StampsDeviate { attempt, deviation }, world, now);
+        }
+        if let Some(by_ms) = stepped_back_ms {
+            self.recorder_event(Event::SteppedBack { attempt, by_ms }, world, now);
         }
         match written {
             Ok(0) => {}
@@ -203,7 +225,8 @@ impl Job {
                     };
                     world.store.begin_fragment(&self.key, &recording.header, meta)?;
                     self.record.last_start = timestamp;
-                    self.ledger.fragment_begun(sequence, timestamp, &self.arn, world, now);
+                    let is_live = self.plan.source == SourceKind::Rtsp;
+                    self.ledger.fragment_begun(sequence, timestamp, is_live, &self.arn, world, now);
                     recording.fragment = Some(OpenFragment::begin(timestamp));
                 }
                 Command::Append { frame, relative_ms } => {
@@ -225,6 +248,12 @@ impl Job {
                     fragment.push(&head);
                     fragment.parts.extend(data.into_parts());
                     fragment.frame_count += 1;
+                }
+                Command::Step(TimeStep::Forward) => self.ledger.clock_was_set(),
+                Command::Step(TimeStep::Back { .. }) => {
+                    // A media file of its own: its span is what is deleted and uploaded by.
+                    world.store.seal(&self.key)?;
+                    self.record.last_start = Timestamp::MIN;
                 }
                 Command::EndFragment => {
                     let Some(mut fragment) = recording.fragment.take() else { continue };

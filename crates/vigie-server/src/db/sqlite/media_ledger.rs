@@ -60,9 +60,10 @@ pub(super) fn take(
         newest = newest.max(entry.sequence.cast_signed());
     }
     db.prepare_cached(
-        "UPDATE media_ledger SET sequence = ?3 WHERE stream_arn = ?1 AND ledger_id = ?2",
+        "UPDATE media_ledger SET sequence = ?3, known_from_ms = min(known_from_ms, ?4) \
+         WHERE stream_arn = ?1 AND ledger_id = ?2",
     )?
-    .execute(params![stream_arn, ledger_id, newest])?;
+    .execute(params![stream_arn, ledger_id, newest, ledger.known_from.as_millis()])?;
     bound(db, stream_arn, ledger_id)?;
     Ok(true)
 }
@@ -127,6 +128,7 @@ pub(super) fn entries(
          e.fragment_count, e.size_bytes, l.hub_device_arn FROM media_ledger_entry e \
          JOIN media_ledger l ON l.stream_arn = e.stream_arn AND l.ledger_id = e.ledger_id \
          WHERE e.stream_arn = ?1 AND e.kind = ?2 AND e.ends_at_ms > ?3 AND e.starts_at_ms < ?4 \
+         AND e.ends_at_ms > e.starts_at_ms \
          AND (e.starts_at_ms, e.ledger_id, e.id) > (?5, ?6, ?7) \
          ORDER BY e.starts_at_ms, e.ledger_id, e.id LIMIT ?8",
     )?
