@@ -12,6 +12,8 @@ pub mod codec_id {
     pub const AAC: &str = "A_AAC";
     /// Audio described by a `WAVEFORMATEX` CodecPrivate: G.711 A-law (tag 6) and µ-law (tag 7).
     pub const MS_ACM: &str = "A_MS/ACM";
+    /// Opus packets, the identification header of RFC 7845 (`OpusHead`) as CodecPrivate.
+    pub const OPUS: &str = "A_OPUS";
 }
 
 /// Matroska `TrackType`.

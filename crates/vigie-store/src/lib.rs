@@ -26,6 +26,7 @@ mod read;
 mod recovery;
 mod repair;
 mod settings;
+pub mod source;
 mod store;
 pub mod thread;
 mod writer;

@@ -93,6 +93,9 @@ pub enum SourceEvent {
         /// Video first.
         tracks: Vec<Track>,
     },
+    /// Tracks of the source, or parts of one, that are not recorded. May be said at any time while the source is open;
+    /// adds to what was said before. Status and log name them.
+    LeftOut(Vec<recorder::LeftOut>),
     /// Frames in the order in which they came.
     Frames(Vec<SourceFrame>),
     /// So many packets were lost before the next frame.
@@ -103,6 +106,11 @@ pub enum SourceEvent {
         import: Import,
         /// They go on behind the stream's newest fragment, where the same file was broken off.
         resumes: bool,
+    },
+    /// `FILE_URI`: the file is not whole; what can be read of it has been delivered.
+    FileBrokenOff {
+        /// Media of it in all, from its beginning.
+        after: Duration,
     },
     /// A file of a watched folder is over.
     FileEnded {
@@ -117,6 +125,8 @@ pub enum SourceEvent {
     FolderIdle {
         /// Files that could not be recorded.
         skipped: u64,
+        /// Files that were recorded only to where they break off.
+        broken_off: u64,
     },
     /// The source ended by failing.
     Failed(recorder::Failure),

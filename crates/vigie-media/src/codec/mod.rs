@@ -10,6 +10,7 @@ pub mod g711;
 pub mod h264;
 pub mod h265;
 pub mod nal;
+pub mod names;
 mod picture_sets;
 
 pub use colour::Colour;
