@@ -16,7 +16,7 @@ import media
 
 
 @functools.lru_cache(maxsize=16)
-def _remuxed(path):
+def remuxed(path):
     """The media file as a Matroska document, its frames untouched."""
     with tempfile.NamedTemporaryFile(suffix=".mkv") as remuxed:
         command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path), "-map", "0", "-c", "copy", remuxed.name]
@@ -29,18 +29,9 @@ def _remuxed(path):
 @functools.lru_cache(maxsize=16)
 def source_frames(path, kind):
     """The frames of a media file's only track of `kind`, in file order, as compared; each occurs once."""
-    frames = comparable(_remuxed(path), kind)
+    frames = comparable(remuxed(path), kind)
     assert len(set(frames)) == len(frames) > 0, f"the frames of {path} are not all different"
     return frames
-
-
-def frames_before_first_picture(path):
-    """How many of a file's audio frames begin before its first picture."""
-    document = _remuxed(path)
-    kinds = {number: track.kind for number, track in document.tracks.items()}
-    frames = [(kinds[frame.track], frame.timestamp_ms) for frame in document.frames()]
-    first_picture = min(at for kind, at in frames if kind == "video")
-    return sum(kind == "audio" and at < first_picture for kind, at in frames)
 
 
 def comparable(document, kind, trim_zeros=False):
@@ -85,7 +76,7 @@ def assert_in_step(documents, path, tolerance_ms):
 
 def _shift_ms(document, path, kind):
     """How much later the first frame of a kind stands in the document than in the file."""
-    theirs, ours = _frames(_remuxed(path), kind), _frames(document, kind)
+    theirs, ours = _frames(remuxed(path), kind), _frames(document, kind)
     if kind == "audio" and _track(document, kind).codec_id != "A_AAC":
         # G.711: a byte is a sample, of 8,000 a second.
         source, received = (b"".join(frame.data for frame in frames) for frames in (theirs, ours))
@@ -110,7 +101,7 @@ def _frames(document, kind):
 
 def assert_contiguous_sound(documents, path):
     """G.711 has no frames of its own, it is cut anew on every way: the bytes of `path`, looped, are there in order."""
-    source = b"".join(comparable(_remuxed(path), "audio"))
+    source = b"".join(comparable(remuxed(path), "audio"))
     received = b"".join(comparable_run(documents, "audio"))
     assert len(received) >= len(source) // 2, f"{len(received)} bytes of sound"
     looped = source * (len(received) // len(source) + 2)

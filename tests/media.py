@@ -99,6 +99,11 @@ def heavy_repeated_h264_mp4(times):
     return _make(f"heavy-h264-{times}-times.mp4", repeated)
 
 
+def h264_other_mp4(seconds=10):
+    """H.264 without audio in MP4, of another size than the rest."""
+    return _make(f"h264-other-{seconds}s.mp4", [*_pattern(seconds, "480x272"), *_H264_CAMERA])
+
+
 def h264_mkv(seconds=10):
     """H.264 without audio in Matroska."""
     return _make(f"h264-{seconds}s.mkv", [*_pattern(seconds), *_H264_CAMERA])
@@ -221,6 +226,55 @@ def h264_alaw_mkv(seconds=4):
     """H.264 with G.711 in Matroska, as many cameras make it."""
     alaw = ["-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"]
     return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H264_CAMERA, *alaw])
+
+
+def _muxed(name, seconds, *more):
+    """The pictures and the sound of `h264_b_frames_aac_mp4`, written in another way."""
+    return _make(name, ["-i", str(h264_b_frames_aac_mp4(seconds)), "-c", "copy", *more])
+
+
+def faststart_mp4(seconds=8):
+    """With the index in front of the media."""
+    return _muxed(f"faststart-{seconds}s.mp4", seconds, "-movflags", "+faststart")
+
+
+def fragmented_mp4(seconds=8):
+    """Fragmented, as recorders write that may lose their power."""
+    return _muxed(f"fragmented-{seconds}s.mp4", seconds, "-movflags", "frag_keyframe+empty_moov+default_base_moof")
+
+
+def many_clusters_mkv(seconds=8):
+    """Matroska with a Cluster for each second."""
+    return _muxed(f"many-clusters-{seconds}s.mkv", seconds, "-cluster_time_limit", "1000")
+
+
+def other_sound(codec, suffix, *more, seconds=4):
+    """H.264 with sound that KVS does not carry, or that is no AAC."""
+    name = f"h264-{codec}-{seconds}s.{suffix}"
+    return _make(name, [*_pattern(seconds), *_noise(seconds), *_H264_CAMERA, "-c:a", codec, *more])
+
+
+def mjpeg_mov(seconds=2):
+    """Motion JPEG in QuickTime."""
+    return _make(f"mjpeg-{seconds}s.mov", [*_pattern(seconds, "320x180"), "-c:v", "mjpeg", "-q:v", "5"])
+
+
+def late_pictures_mkv(seconds=4):
+    """Sound that begins two thirds of a second before the pictures."""
+    late = ["-itsoffset", "0.66", *_pattern(seconds), *_noise(seconds), *_H264_CAMERA, *_AAC]
+    return _make(f"late-pictures-{seconds}s.mkv", late)
+
+
+def packet_ends(path):
+    """Where each packet of a file ends in it, by ffprobe: {kind: [byte]} in file order."""
+    entries = "packet=codec_type,pos,size"
+    command = ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", path]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    ends = {"video": [], "audio": []}
+    for line in lines:
+        kind, size, position, *_ = line.split(",")
+        ends[kind].append(int(position) + int(size))
+    return ends
 
 
 def aac_mp4(seconds=6):

@@ -210,10 +210,12 @@ class Agent(Daemon):
         self.hub_device_arn = f"arn:aws:iot:{REGION}:000000000000:thing/{name}"
         self.timezone = None
         self.more = []
+        self.file_roots = []
 
     def start(self, timezone=None, credentials_path=None, ready=True):
         self.timezone = timezone or self.timezone
         options = ["--timezone", self.timezone] if self.timezone else []
+        options += [option for root in self.file_roots for option in ("--file-root", root)]
         super().start(
             ["agent", "--hub-device-arn", self.hub_device_arn, "--endpoint-url", self.server.url, *options, *self.more],
             clean_environment(AWS_SHARED_CREDENTIALS_FILE=str(credentials_path or self.server.credentials_path)),

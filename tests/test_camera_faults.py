@@ -23,7 +23,7 @@ PASSWORD = "c0rrect-h0rse"
 
 
 @pytest.fixture(scope="module")
-def hub(site):
+def hub(site, tmp_path_factory):
     """One hub for all the faults; a camera that asks for a password; a web server that is no camera."""
     site.cameras = {
         "vigie": site.vigie_camera(media.h264_mp4(), user="admin", password=PASSWORD),
@@ -35,6 +35,7 @@ def hub(site):
     threading.Thread(target=web.serve_forever, daemon=True).start()
     site.cameras["web"] = f"127.0.0.1:{web.server_port}"
     site.hub = site.agent()
+    site.hub.file_roots = [tmp_path_factory.getbasetemp()]
     site.hub.start()
     yield site
     web.shutdown()

@@ -29,6 +29,7 @@ LIMIT_MB = 64
 def test_uploaded_media_leaves_the_hub_and_stays_on_the_server(own_site):
     """A file is recorded and uploaded whole; nothing more is added, so nothing may stay behind."""
     agent = own_site.agent()
+    agent.file_roots = [media.FOLDER]
     agent.start()
     uri = media.h264_mp4().resolve().as_uri()
     configure(own_site.server, agent, "passes", uri, uri_type="FILE_URI", deletion={"DeleteAfterUpload": True})

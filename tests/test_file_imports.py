@@ -23,6 +23,7 @@ def test_a_file_whose_recording_is_killed_goes_on_where_it_was(own_site):
     path = media.heavy_repeated_h264_mp4(times)
     size = path.stat().st_size
     agent = own_site.agent()
+    agent.file_roots = [path.resolve().parent]
     agent.start()
     configure(own_site.server, agent, "long", path.resolve().as_uri(), uri_type="FILE_URI", upload=NEVER)
     sizes = []
@@ -47,6 +48,7 @@ def test_a_folder_s_files_are_recorded_once_each_when_they_are_whole(own_site, t
     (folder / "a.mp4").write_bytes(first.read_bytes())
     os.utime(folder / "a.mp4", (time.time() - 3600, time.time() - 3600))
     agent = own_site.agent()
+    agent.file_roots = [tmp_path]
     agent.start()
     configure(own_site.server, agent, "folder", folder.as_uri(), uri_type="FILE_URI", upload=NEVER)
     wait_in_sync(own_site.server, "folder")

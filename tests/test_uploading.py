@@ -15,6 +15,7 @@ def test_a_bandwidth_is_kept(own_site):
     agent = own_site.agent()
     limit = 60_000
     agent.more = ["--upload-bandwidth-bytes-per-second", str(limit)]
+    agent.file_roots = [media.FOLDER]
     agent.start()
     uri = media.h264_mp4().resolve().as_uri()
     configure(own_site.server, agent, "slow", uri, uri_type="FILE_URI", deletion={"DeleteAfterUpload": False})

@@ -73,6 +73,10 @@ fn read_mp4(file: &Bytes) -> Result<Vec<SourceTrack>, MediaError> {
     while let Some(found) = reader.next_sample(&mut read_at).map_err(refuse)? {
         let of = |source: &&mut SourceTrack| source.track.number == found.track_number;
         let Some(source) = tracks.iter_mut().find(of) else { continue };
+        if reader.description(&found).is_none_or(|track| *track != source.track) {
+            let reason = "its codec parameters change in the middle of the file".to_owned();
+            return Err(MediaError::Container { container: "MP4", reason });
+        }
         // One timescale for all of a track's samples. The reader has checked that they lie in the file.
         source.ticks_per_second = found.timescale;
         let start = found.offset as usize;

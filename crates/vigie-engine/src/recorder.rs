@@ -48,6 +48,8 @@ const LOSS_SAID_FOR: Duration = Duration::from_secs(60);
 const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 /// A session that has brought frames for so long ends the row of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// No source has so many tracks that are worth a word.
+const LEFT_OUT_MAX: usize = 64;
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
 const TICK_AT_LEAST: Duration = Duration::from_secs(10);
 
@@ -64,6 +66,12 @@ pub struct Recorder {
     long_group_of_pictures: bool,
     /// A watched folder holds nothing more to record.
     is_folder_idle: bool,
+    /// Of the source, in this attempt.
+    left_out: Vec<LeftOut>,
+    /// What the status says of it, behind the rest.
+    left_out_said: String,
+    /// The file was recorded only so far: it is not whole.
+    broken_off: Option<Duration>,
     packets_lost_at: Option<Duration>,
     deviations: Deviations,
     paused_at: Option<Duration>,
@@ -86,6 +94,9 @@ impl Recorder {
             denied: None,
             long_group_of_pictures: false,
             is_folder_idle: false,
+            left_out: Vec::new(),
+            left_out_said: String::new(),
+            broken_off: None,
             packets_lost_at: None,
             deviations: Deviations::default(),
             paused_at: None,
@@ -204,8 +215,14 @@ impl Recorder {
             Event::SteppedBack { attempt, by_ms } if self.is_current(attempt) => {
                 self.deviations.stepped_back(by_ms, now.mono);
             }
-            Event::FolderIdle { attempt, skipped } if self.is_current(attempt) => {
-                self.folder_idle(skipped, now);
+            Event::LeftOut { attempt, left_out } if self.is_current(attempt) => {
+                self.leave_out(left_out);
+            }
+            Event::BrokenOff { attempt, after } if self.is_current(attempt) => {
+                self.broken_off = Some(after);
+            }
+            Event::FolderIdle { attempt, skipped, broken_off } if self.is_current(attempt) => {
+                self.folder_idle(skipped, broken_off, now);
             }
             Event::Paused { lasted } => self.paused(lasted, now),
             Event::Failed { attempt, failure } if self.is_current(attempt) => {
@@ -216,11 +233,14 @@ impl Recorder {
                 SourceKind::File => {
                     self.close(actions);
                     self.state = State::Finished;
-                    self.status.set(
-                        JobOutcome::Success,
-                        "the file is recorded to its end",
-                        now.wall,
-                    );
+                    let until = match self.broken_off {
+                        None => "to its end".to_owned(),
+                        Some(after) => {
+                            format!("to where it breaks off, after {:.1} s", after.as_secs_f64())
+                        }
+                    };
+                    let details = format!("the file is recorded {until}{}", self.left_out_said);
+                    self.status.set(JobOutcome::Success, &details, now.wall);
                 }
             },
             // The answer of a session that is no more.
@@ -232,6 +252,8 @@ impl Recorder {
             | Event::PacketsLost { .. }
             | Event::StampsDeviate { .. }
             | Event::SteppedBack { .. }
+            | Event::LeftOut { .. }
+            | Event::BrokenOff { .. }
             | Event::FolderIdle { .. }
             | Event::Failed { .. }
             | Event::SourceEnded { .. } => {}
@@ -309,6 +331,9 @@ impl Recorder {
     /// Reads the secret anew each time: a corrected password is a new version of the secret.
     fn begin_attempt(&mut self, now: Now, actions: &mut Vec<Action>) {
         self.attempt += 1;
+        self.left_out.clear();
+        self.left_out_said.clear();
+        self.broken_off = None;
         self.state = State::Resolving { since: now.mono };
         actions.push(Action::ResolveSecret { attempt: self.attempt });
         if self.last_failure.is_none() {
@@ -336,10 +361,23 @@ impl Recorder {
         } else if let Some(details) = self.deviations.details(now.mono) {
             self.status.set(JobOutcome::Success, &details, now.wall);
             return;
-        } else {
+        } else if self.left_out_said.is_empty() {
             "recording"
+        } else {
+            let details = format!("recording{}", self.left_out_said);
+            self.status.set(JobOutcome::Success, &details, now.wall);
+            return;
         };
         self.status.set(JobOutcome::Success, details, now.wall);
+    }
+
+    fn leave_out(&mut self, left_out: Vec<LeftOut>) {
+        for left_out in left_out {
+            if !self.left_out.contains(&left_out) && self.left_out.len() < LEFT_OUT_MAX {
+                self.left_out.push(left_out);
+            }
+        }
+        self.left_out_said = left_out::suffix(&self.left_out);
     }
 
     fn fail(
@@ -375,18 +413,26 @@ impl Recorder {
         }
     }
 
-    fn folder_idle(&mut self, skipped: u64, now: Now) {
+    fn folder_idle(&mut self, skipped: u64, broken_off: u64, now: Now) {
         self.last_failure = None;
         self.is_folder_idle = true;
+        let left_out = &self.left_out_said;
+        let broken_off = match broken_off {
+            0 => String::new(),
+            count => format!(", {count} of them to where they break off"),
+        };
         match skipped {
             0 => {
-                let details = "every file of the folder is recorded; waiting for new ones";
-                self.status.set(JobOutcome::Success, details, now.wall);
+                let details = format!(
+                    "every file of the folder is recorded{broken_off}; waiting for new ones{left_out}"
+                );
+                self.status.set(JobOutcome::Success, &details, now.wall);
             }
             skipped => {
                 let details = format!(
-                    "waiting for new files; {skipped} files of the folder are no whole MP4 or Matroska files with H.264 \
-                     or H.265 video, or cannot be read; the agent's log names them; replace them"
+                    "waiting for new files; {skipped} files of the folder are no MP4 or Matroska files with H.264 or \
+                     H.265 video, cannot be read, are no regular files, or lie outside --file-root; the agent's log \
+                     names them; replace them; the others are recorded{broken_off}{left_out}"
                 );
                 self.status.set(JobOutcome::UserError, &details, now.wall);
             }

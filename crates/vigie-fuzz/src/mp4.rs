@@ -36,6 +36,7 @@ pub fn mp4(data: &[u8]) {
         assert!(end.is_some_and(|end| end <= data.len() as u64), "{sample:?}");
         let known = reader.tracks().iter().any(|track| track.number == sample.track_number);
         assert!(known && sample.timescale > 0, "{sample:?}");
+        assert!(reader.description(sample).is_some(), "{sample:?} without a description");
         assert!(sample.pts_ms() <= i64::MAX / 2 || sample.pts > 0, "{sample:?}");
     }
     reader.rewind();

@@ -301,6 +301,7 @@ fn limits_hold() {
     let limits = Limits {
         header_bytes_max: 1000,
         fragment_bytes_max: 100,
+        content_encodings: false,
         tracks_max: 2,
         tags_bytes_max: 200,
         tags_per_fragment_max: 2,

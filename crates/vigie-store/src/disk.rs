@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use vigie_media::Timestamp;
+
+use crate::source::{Source, SourceBounds, SourceError};
 
 /// A file that is open for appending or reading. All methods take `&self`: readers share a file with its writer.
 pub trait DiskFile: Send + Sync {
@@ -67,17 +68,6 @@ impl Workers for OnTheSpot {
     }
 }
 
-/// What [`Disk::stat`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileStat {
-    /// Its length.
-    pub length_bytes: u64,
-    /// When its content last changed.
-    pub modified: Timestamp,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-}
-
 /// A file system as the store sees it. [`crate::OsDisk`] is the real one; the simulated one can lose unsynced
 /// data, tear the last write, fail a sync and fill up.
 pub trait Disk: Send + Sync + 'static {
@@ -104,10 +94,11 @@ pub trait Disk: Send + Sync + 'static {
     }
     /// The full paths of the files and directories in a directory, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
-    /// What a file or directory is now. The default knows nothing: a store never asks.
-    fn stat(&self, path: &Path) -> io::Result<FileStat> {
-        let _ = path;
-        Err(io::ErrorKind::Unsupported.into())
+    /// Opens what others have put on the disk, for reading: only within `bounds`, and only a regular file or a folder.
+    /// Never waits for anybody, whatever stands at the path. The default has nothing: a store never asks.
+    fn open_source(&self, path: &Path, bounds: &SourceBounds) -> Result<Source, SourceError> {
+        let _ = (path, bounds);
+        Err(SourceError::Io(io::ErrorKind::Unsupported.into()))
     }
     /// Bytes that an unprivileged process can still write on the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;

@@ -27,6 +27,7 @@ mod recovery;
 mod repair;
 mod settings;
 mod side_by_side;
+pub mod source;
 mod store;
 pub mod thread;
 mod write_out;

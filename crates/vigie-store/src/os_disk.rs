@@ -2,6 +2,7 @@
 
 mod behind;
 mod scratch;
+mod source;
 mod workers;
 
 use std::fs::{File, OpenOptions};
@@ -12,11 +13,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use vigie_media::Timestamp;
 
 use self::behind::Behind;
 use self::workers::DiskThreads;
-use crate::disk::{Disk, DiskFile, FileStat, Workers};
+use crate::disk::{Disk, DiskFile, Workers};
+use crate::source::{Source, SourceBounds, SourceError};
 
 /// `IOV_MAX` of Linux: no call takes more parts.
 const PARTS_PER_CALL_MAX: usize = 1024;
@@ -125,14 +126,8 @@ impl Disk for OsDisk {
         Ok(paths)
     }
 
-    fn stat(&self, path: &Path) -> io::Result<FileStat> {
-        let metadata = std::fs::metadata(path)?;
-        let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH);
-        Ok(FileStat {
-            length_bytes: metadata.len(),
-            modified: Timestamp::EPOCH + modified.unwrap_or_default(),
-            is_directory: metadata.is_dir(),
-        })
+    fn open_source(&self, path: &Path, bounds: &SourceBounds) -> Result<Source, SourceError> {
+        source::open(path, bounds)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

@@ -189,6 +189,10 @@ pub struct AgentOptions {
     /// Certificates in PEM to trust cameras' rtsps:// by, besides the system's: of a CA, or of the cameras themselves
     #[arg(long, env = "VIGIE_CAMERA_CA", value_name = "FILE")]
     pub camera_ca: Option<PathBuf>,
+    /// Folder that FILE_URI may record files from, itself and all below; may be given several times, in the environment
+    /// with `:` between [default: none, so that FILE_URI records nothing]
+    #[arg(long, env = "VIGIE_FILE_ROOT", value_name = "FOLDER", value_delimiter = ':')]
+    pub file_root: Vec<PathBuf>,
     /// Bytes a second that all uploads of this hub together may take [default: no limit]
     #[arg(long, env = "VIGIE_UPLOAD_BANDWIDTH_BYTES_PER_SECOND", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
     pub upload_bandwidth_bytes_per_second: Option<u64>,

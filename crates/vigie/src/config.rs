@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -76,13 +76,21 @@ fn with_default(command: Command, key: &str, value: &toml::Value) -> Result<Comm
     if !command.get_arguments().any(|argument| argument.get_id() == id.as_str()) {
         return Err(format!("{key} is not an option here"));
     }
-    let text = match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Boolean(flag) => flag.to_string(),
-        other => return Err(format!("{key} cannot be a {}", other.type_str())),
+    let text = |value: &toml::Value| match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(flag) => Ok(flag.to_string()),
+        other => Err(format!("{key} cannot be a {}", other.type_str())),
     };
-    Ok(command.mut_arg(id, |argument| argument.required(false).default_value(text)))
+    let takes_many = |argument: &Arg| matches!(argument.get_action(), ArgAction::Append);
+    let is_list = command.get_arguments().any(|of| of.get_id() == id.as_str() && takes_many(of));
+    let texts: Vec<String> = match value {
+        toml::Value::Array(values) if is_list => {
+            values.iter().map(text).collect::<Result<_, _>>()?
+        }
+        value => vec![text(value)?],
+    };
+    Ok(command.mut_arg(id, |argument| argument.required(false).default_values(texts)))
 }
 
 #[cfg(test)]
@@ -114,6 +122,28 @@ mod tests {
             panic!("not the agent command")
         };
         assert_eq!(agent.hub_device_arn.as_deref(), Some("arn"));
+    }
+
+    #[test]
+    fn an_option_that_may_be_repeated_is_a_list() {
+        let agent = "[agent]\nhub_device_arn = \"arn\"\nendpoint_url = \"http://127.0.0.1:1\"\n";
+        let roots = |file: &str, more: &[&str]| {
+            let arguments = [&["vigie", "agent"], more].concat();
+            let parsed = parse_with(&format!("{agent}{file}"), &arguments)?;
+            let Parsed::Agent(agent) = parsed.command else { panic!("not the agent command") };
+            Ok::<_, String>(agent.file_root)
+        };
+        let paths =
+            |names: &[&str]| names.iter().map(Path::new).map(Path::to_owned).collect::<Vec<_>>();
+        assert_eq!(roots("", &[]), Ok(Vec::new()));
+        assert_eq!(roots("file_root = [\"/a\", \"/b\"]\n", &[]), Ok(paths(&["/a", "/b"])));
+        assert_eq!(roots("file_root = \"/a\"\n", &[]), Ok(paths(&["/a"])));
+        let said = ["--file-root", "/c", "--file-root", "/d"];
+        assert_eq!(roots("file_root = [\"/a\"]\n", &said), Ok(paths(&["/c", "/d"])));
+        assert_eq!(
+            parse_with("[server]\nregion = [\"x\"]\n", &["vigie", "server"]).unwrap_err(),
+            "[server] region cannot be a array"
+        );
     }
 
     #[test]

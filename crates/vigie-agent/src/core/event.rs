@@ -133,6 +133,11 @@ pub enum SourceEvent {
         /// They go on behind the stream's newest fragment, where the same file was broken off.
         resumes: bool,
     },
+    /// `FILE_URI`: the file is not whole; what can be read of it has been delivered.
+    FileBrokenOff {
+        /// Media of it in all, from its beginning.
+        after: Duration,
+    },
     /// A file of a watched folder is over.
     FileEnded {
         /// Which.
@@ -146,6 +151,8 @@ pub enum SourceEvent {
     FolderIdle {
         /// Files that could not be recorded.
         skipped: u64,
+        /// Files that were recorded only to where they break off.
+        broken_off: u64,
     },
     /// The source ended by failing.
     Failed(recorder::Failure),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use vigie_engine::folder_watch::FileVersion;
+use vigie_engine::recorder::LeftOut;
 
 /// The files of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,26 @@ pub struct Imports {
     /// The one that is being recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Import>,
+    /// What is to be said of the single file, also after it is recorded.
+    #[serde(default, skip_serializing_if = "Remarks::is_empty")]
+    pub remarks: Remarks,
+}
+
+/// What the status says of a file besides that it is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    /// It is not whole: its media ends after so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off_after_ms: Option<u64>,
+    /// What of it is not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Remarks {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A file that is being recorded.
@@ -49,5 +70,6 @@ impl Imports {
     /// A new revision of the configuration records its file anew; a folder's files are recorded once for all of them.
     pub(super) fn forget_single_file(&mut self) {
         self.current.take_if(|import| !import.in_folder);
+        self.remarks = Remarks::default();
     }
 }

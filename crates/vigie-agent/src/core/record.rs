@@ -5,11 +5,12 @@ mod frames;
 mod secret;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::edge_config::EdgePlan;
 use vigie_engine::media_clock::MediaClock;
-use vigie_engine::recorder::{Action, Event, Failure, Recorder, SourceKind, State};
+use vigie_engine::recorder::{Action, Event, Failure, LeftOut, Recorder, SourceKind, State};
 use vigie_kvs::Sensitive;
 use vigie_media::{Timestamp, Track};
 use vigie_store::{FragmentOrder, StoreError};
@@ -18,7 +19,7 @@ use self::frames::Recording;
 pub(super) use self::secret::{KnownSecret, camera_uri, media_uri_of, secret_failure};
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
-use super::imports::Imports;
+use super::imports::{Imports, Remarks};
 use super::job::Job;
 use super::world::World;
 
@@ -115,7 +116,12 @@ impl Job {
 
     fn open_source(&mut self, attempt: u64, world: &mut World, now: Now) {
         if self.record.file_recorded {
+            let Remarks { broken_off_after_ms, left_out } = self.record.imports.remarks.clone();
             self.recorder_event(Event::SourceOpened { attempt }, world, now);
+            self.recorder_event(Event::LeftOut { attempt, left_out }, world, now);
+            if let Some(after) = broken_off_after_ms.map(Duration::from_millis) {
+                self.recorder_event(Event::BrokenOff { attempt, after }, world, now);
+            }
             self.recorder_event(Event::SourceEnded { attempt }, world, now);
             return;
         }
@@ -159,7 +165,12 @@ impl Job {
         let attempt = self.record.recorder.attempt();
         match event {
             SourceEvent::Opened { tracks } => self.source_opened(tracks, attempt, world, now),
-            SourceEvent::LeftOut(_) | SourceEvent::Deviations(_) => {}
+            SourceEvent::LeftOut(left_out) => self.left_out(left_out, attempt, world, now),
+            SourceEvent::Deviations(deviations) => {
+                for (kind, count) in deviations {
+                    *self.counters.deviations.entry(kind).or_default() += count;
+                }
+            }
             SourceEvent::Frames(frames) => {
                 // The window may have closed meanwhile: then none of them is written.
                 self.recorder_event(Event::Tick, world, now);
@@ -176,8 +187,12 @@ impl Job {
             SourceEvent::FileEnded { file, failure, gone } => {
                 self.file_ended(file, failure, &gone, world, now);
             }
-            SourceEvent::FolderIdle { skipped } => {
-                self.recorder_event(Event::FolderIdle { attempt, skipped }, world, now);
+            SourceEvent::FileBrokenOff { after } => {
+                self.file_broken_off(after, attempt, world, now);
+            }
+            SourceEvent::FolderIdle { skipped, broken_off } => {
+                let event = Event::FolderIdle { attempt, skipped, broken_off };
+                self.recorder_event(event, world, now);
             }
             SourceEvent::Failed(failure) => {
                 self.recorder_event(Event::Failed { attempt, failure }, world, now);
@@ -202,5 +217,14 @@ impl Job {
             recording.continues();
         }
         self.recorder_event(Event::SourceOpened { attempt }, world, now);
+    }
+
+    /// Losing media is allowed, but never silent.
+    fn left_out(&mut self, left_out: Vec<LeftOut>, attempt: u64, world: &mut World, now: Now) {
+        for left_out in &left_out {
+            tracing::info!(stream = self.stream_name, "{left_out}");
+        }
+        self.note_left_out(&left_out, world);
+        self.recorder_event(Event::LeftOut { attempt, left_out }, world, now);
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use vigie_engine::clock::Clock;
 use vigie_engine::pulse::Pulse;
 use vigie_kvs::arn::ThingArn;
 use vigie_store::disk::{Disk, create_dir_durably};
+use vigie_store::source::SourceBounds;
 use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
@@ -48,6 +49,8 @@ pub struct AgentConfig {
     /// Certificates in PEM that cameras' `rtsps://` is trusted by besides the system's: of authorities, or of the
     /// cameras themselves.
     pub camera_ca: Option<PathBuf>,
+    /// The folders under which `FILE_URI` may name files; without any it may name none.
+    pub file_roots: Vec<PathBuf>,
     /// Bytes a second that all uploads together may take; `None`: as fast as it goes.
     pub upload_bytes_per_second: Option<u64>,
     /// Where the access keys come from.
@@ -83,6 +86,15 @@ pub enum AgentError {
         /// Why.
         #[source]
         source: CameraTlsError,
+    },
+    /// A folder of files cannot be one.
+    #[error("--file-root {path} is not a full path and cannot be made one")]
+    FileRoot {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// The data folder cannot be made.
     #[error("cannot create the folder {path}")]
@@ -124,6 +136,7 @@ pub struct Agent {
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     camera_tls: CameraTls,
+    file_bounds: Arc<SourceBounds>,
     listener: TcpListener,
     pulse: Option<Pulse>,
     pace: UploadPace,
@@ -202,6 +215,7 @@ impl Agent {
             chance,
             clock.now(),
         )?;
+        let file_bounds = file_bounds(&config.file_roots, data_dir)?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
         let pace = UploadPace::new(config.upload_bytes_per_second, clock.clone());
@@ -215,6 +229,7 @@ impl Agent {
             clock,
             disk,
             camera_tls,
+            file_bounds,
             listener,
         })
     }
@@ -246,8 +261,19 @@ impl Agent {
     ///
     /// When threads cannot be had, or when the disk failed so that nothing more can be recorded.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
-        let Self { settings, pace, pulse, hub, reader, api, clock, disk, camera_tls, listener } =
-            self;
+        let Self {
+            settings,
+            pace,
+            pulse,
+            hub,
+            reader,
+            api,
+            clock,
+            disk,
+            camera_tls,
+            file_bounds,
+            listener,
+        } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
@@ -271,6 +297,7 @@ impl Agent {
             pace,
             reader,
             disk,
+            file_bounds,
             source_runtime: sources.handle.clone(),
             cameras,
         };
@@ -290,6 +317,17 @@ impl Agent {
             _ => Err(AgentError::DiskFailed),
         }
     }
+}
+
+/// The roots as full paths. That one is not there yet, such as a disk to be mounted, is said when it is needed.
+fn file_bounds(roots: &[PathBuf], data_dir: &Path) -> Result<Arc<SourceBounds>, AgentError> {
+    let mut bounds = SourceBounds { roots: Vec::new(), own_folder: data_dir.to_owned() };
+    for root in roots {
+        let path = std::path::absolute(root)
+            .map_err(|source| AgentError::FileRoot { path: root.clone(), source })?;
+        bounds.roots.push(path);
+    }
+    Ok(Arc::new(bounds))
 }
 
 /// Hands on what the operator changes.

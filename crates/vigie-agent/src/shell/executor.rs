@@ -11,10 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use vigie_engine::clock::Clock;
 use vigie_kvs::media_uri::MediaUri;
+use vigie_engine::recorder::Failure;
 use vigie_store::StoreReader;
 use vigie_store::disk::Disk;
+use vigie_store::source::SourceBounds;
 
-use crate::core::{Effect, Event, MediaSource, Session, UploadEvent};
+use crate::core::{Effect, Event, MediaSource, Session, SourceEvent, UploadEvent};
 use crate::shell::api_client::ApiClient;
 use crate::shell::camera_test::test_camera;
 use crate::shell::core_thread::CoreHandle;
@@ -39,6 +41,8 @@ pub(crate) struct Executor {
     pub(crate) pace: UploadPace,
     pub(crate) reader: StoreReader,
     pub(crate) disk: Arc<dyn Disk>,
+    /// Where files may lie.
+    pub(crate) file_bounds: Arc<SourceBounds>,
     /// Where cameras are read, see [`crate::shell::source_runtime`].
     pub(crate) source_runtime: Handle,
     pub(crate) cameras: Cameras,
@@ -185,8 +189,9 @@ impl Executor {
                 let stopped = Arc::new(AtomicBool::new(false));
                 let uri = uri.expose().to_owned();
                 let file = FileSource {
-                    session,
+                    session: session.clone(),
                     uri,
+                    bounds: self.file_bounds.clone(),
                     ends_at,
                     not_before,
                     imports,
@@ -194,8 +199,17 @@ impl Executor {
                     clock,
                     stopped: stopped.clone(),
                 };
-                let disk = self.disk.clone();
-                tokio::task::spawn_blocking(move || file.run(&core, disk.as_ref()));
+                let (disk, delivered_to) = (self.disk.clone(), core.clone());
+                // A thread of its own, which nothing waits for: a file system that does not answer must not keep the
+                // process from ending, as a task of the runtime would.
+                let started = std::thread::Builder::new()
+                    .name("file".to_owned())
+                    .spawn(move || file.run(&delivered_to, disk.as_ref()));
+                if let Err(error) = started {
+                    tracing::error!(%error, "start a thread that reads files");
+                    let event = SourceEvent::Failed(Failure::FileNotReadable);
+                    tokio::spawn(async move { core.send(Event::Source { session, event }).await });
+                }
                 RunningSource::File(stopped)
             }
         }

@@ -6,14 +6,19 @@
 //! already holds media of that time, the file begins behind it instead. Whether the file's own clock ever was right
 //! cannot be known, so it is not used.
 //!
-//! A file that was broken off goes on behind the last frame that was stored of it.
+//! A file whose recording was broken off goes on behind the last frame that was stored of it. A file that is itself
+//! broken off is recorded as far as its frames are whole.
+//!
+//! Where files may lie is the operator's word ([`SourceBounds`]); the disk keeps to it.
 //!
 //! Decides nothing about schedules or space: it delivers until it has delivered everything, or is told to stop.
 
+mod chosen;
 mod delivery;
 mod folder;
 mod mkv;
 mod mp4;
+mod zeros;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,10 +29,12 @@ use url::Url;
 use vigie_engine::clock::Clock;
 use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder::Failure;
-use vigie_media::{Timestamp, Track, TrackKind, codec_id};
-use vigie_store::disk::{Disk, DiskFile};
+use vigie_media::Timestamp;
+use vigie_store::disk::Disk;
+use vigie_store::source::{FileStat, Source, SourceBounds, SourceError, SourceFile};
 
-use self::delivery::{Delivery, Place};
+use self::chosen::Chosen;
+use self::delivery::{Delivered, Delivery, Place};
 use crate::core::{Imports, NewestFragment, Session, SourceEvent};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
@@ -37,6 +44,7 @@ pub(crate) struct FileSource {
     pub(crate) session: Session,
     /// The secret's `MediaURI`: `file:///path`, or the path alone.
     pub(crate) uri: String,
+    pub(crate) bounds: Arc<SourceBounds>,
     pub(crate) ends_at: Timestamp,
     pub(crate) not_before: Timestamp,
     pub(crate) imports: Imports,
@@ -52,6 +60,23 @@ enum End {
     Stopped,
     /// What the stream holds of the file is not in it: it cannot be gone on with.
     NotThere,
+}
+
+/// Whether all that a file was to hold is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wholeness {
+    Whole,
+    BrokenOff,
+}
+
+impl From<SourceError> for End {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::OutsideRoots => Self::Failed(Failure::FileOutsideRoots),
+            SourceError::NotRegular => Self::Failed(Failure::FileNotRegular),
+            SourceError::Io(error) => error.into(),
+        }
+    }
 }
 
 impl From<CoreGone> for End {
@@ -87,44 +112,49 @@ impl FileSource {
 
     fn deliver(&self, disk: &dyn Disk, batch: &mut FrameBatch) -> Result<(), End> {
         let path = file_path(&self.uri).ok_or(End::Failed(Failure::BadUri))?;
-        let stat = disk.stat(&path)?;
-        if stat.is_directory {
-            return self.watch(&path, disk, batch);
+        if self.bounds.roots.is_empty() {
+            return Err(End::Failed(Failure::FileRootsNotSet));
         }
-        let file = version(&path, stat.modified, stat.length_bytes);
-        let place = Place { ends_at: self.ends_at, not_before: self.not_before, in_folder: false };
-        self.deliver_file(&file, place, disk, batch).map(drop)
+        match disk.open_source(&path, &self.bounds)? {
+            Source::Folder(_) => self.watch(&path, disk, batch),
+            Source::File { file, stat } => {
+                let (ends_at, not_before) = (self.ends_at, self.not_before);
+                let place = Place { ends_at, not_before, in_folder: false };
+                let version = version(&path, stat);
+                self.deliver_file(&version, file.as_ref(), place, batch).map(drop)
+            }
+        }
     }
 
     /// Delivers one file; where its media ends.
     fn deliver_file(
         &self,
         version: &FileVersion,
+        file: &dyn SourceFile,
         place: Place,
-        disk: &dyn Disk,
         batch: &mut FrameBatch,
-    ) -> Result<Timestamp, End> {
-        let file = disk.open_read_only(Path::new(&version.path))?;
-        let is_matroska = is_matroska(file.as_ref())?;
+    ) -> Result<Delivered, End> {
+        let is_matroska = is_matroska(file)?;
         let deliver = |delivery: &mut Delivery<'_>| {
-            if is_matroska {
-                mkv::deliver(file.as_ref(), delivery)
-            } else {
-                mp4::deliver(file.as_ref(), delivery)
-            }
+            if is_matroska { mkv::deliver(file, delivery) } else { mp4::deliver(file, delivery) }
         };
         let broken_off = self.imports.current.as_ref();
         let broken_off = broken_off.filter(|import| import.file == *version).zip(self.newest);
         if let Some((import, newest)) = broken_off {
             let mut delivery = Delivery::going_on(self, batch, import.clone(), newest);
-            match deliver(&mut delivery).and_then(|()| delivery.end()) {
+            match deliver(&mut delivery).and_then(|wholeness| delivery.end(wholeness)) {
                 Err(End::NotThere) => {}
                 ended => return ended,
             }
         }
         let mut delivery = Delivery::from_the_start(self, batch, version.clone(), place);
-        deliver(&mut delivery)?;
-        delivery.end()
+        let wholeness = deliver(&mut delivery)?;
+        delivery.end(wholeness)
+    }
+
+    /// Fails when the source is told to stop.
+    fn go_on(&self) -> Result<(), End> {
+        if self.is_stopped() { Err(End::Stopped) } else { Ok(()) }
     }
 
     fn is_stopped(&self) -> bool {
@@ -132,9 +162,9 @@ impl FileSource {
     }
 }
 
-fn version(path: &Path, modified: Timestamp, size_bytes: u64) -> FileVersion {
+fn version(path: &Path, stat: FileStat) -> FileVersion {
     let path = path.to_string_lossy().into_owned();
-    FileVersion { modified_ms: modified.as_millis(), path, size_bytes }
+    FileVersion { modified_ms: stat.modified.as_millis(), path, size_bytes: stat.length_bytes }
 }
 
 /// `file:///path` with percent-encoding, or an absolute path as it is.
@@ -145,41 +175,6 @@ fn file_path(uri: &str) -> Option<PathBuf> {
     Url::parse(uri).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()
 }
 
-fn is_matroska(file: &dyn DiskFile) -> io::Result<bool> {
+fn is_matroska(file: &dyn SourceFile) -> io::Result<bool> {
     Ok(file.read_exact_at(0, 4)?.as_ref() == [0x1A, 0x45, 0xDF, 0xA3])
-}
-
-/// The tracks that are recorded, the first video and the first audio that KVS can carry, and their numbers in the
-/// file. They become tracks 1 and 2, as a camera's.
-struct Chosen {
-    tracks: Vec<Track>,
-    numbers: Vec<u64>,
-}
-
-impl Chosen {
-    fn from(tracks: &[Track]) -> Result<Self, End> {
-        let find = |codecs: &[&str]| {
-            tracks.iter().find(|track| codecs.contains(&track.codec_id.as_str())).cloned()
-        };
-        let Some(video) = find(&[codec_id::H264, codec_id::H265]) else {
-            let other = tracks.iter().find(|track| track.kind == TrackKind::Video);
-            return Err(End::Failed(other.map_or(Failure::NoVideoTrack, |track| {
-                Failure::UnsupportedCodec { codec: track.codec_id.clone() }
-            })));
-        };
-        let mut chosen = Self { tracks: Vec::new(), numbers: Vec::new() };
-        for mut track in
-            [Some(video), find(&[codec_id::AAC, codec_id::MS_ACM])].into_iter().flatten()
-        {
-            chosen.numbers.push(track.number);
-            track.number = chosen.numbers.len() as u64;
-            chosen.tracks.push(track);
-        }
-        Ok(chosen)
-    }
-
-    /// The recorded number of a track of the file; `None` when it is left out.
-    fn number(&self, in_file: u64) -> Option<u64> {
-        self.numbers.iter().position(|&number| number == in_file).map(|index| index as u64 + 1)
-    }
 }

@@ -119,6 +119,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// The folder of the file that is recorded, if it is one.
+    fn file_root(&self) -> Option<&str> {
+        let path = self.uris.first()?.strip_prefix("file://")?;
+        path.rsplit_once('/').map(|(folder, _)| folder)
+    }
+
     fn hub_arn(&self) -> String {
         format!("arn:aws:iot:us-east-1:000000000000:thing/{}", self.name)
     }
@@ -143,6 +149,8 @@ impl Agent {
             .args(["--timezone", "UTC", "--listen", &listen.to_string(), "--data-dir"])
             .arg(&data_dir)
             .env_remove("VIGIE_CONFIG")
+            // In the environment: an older build beside this one does not know the option.
+            .envs(work.file_root().map(|folder| ("VIGIE_FILE_ROOT", folder)))
             .env("AWS_ACCESS_KEY_ID", &hub.credentials.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", hub.credentials.secret_access_key.expose())
             .spawn()?;

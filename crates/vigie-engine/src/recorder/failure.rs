@@ -74,8 +74,26 @@ pub enum Failure {
     NoVideoTrack,
     /// `FILE_URI`: no such file or folder, or it may not be read.
     FileNotReadable,
-    /// `FILE_URI`: neither MP4 nor Matroska, or damaged.
+    /// `FILE_URI`: neither MP4 nor Matroska, or without a whole frame.
     FileNotMedia,
+    /// `FILE_URI`: the operator has named no folder that files may lie in.
+    FileRootsNotSet,
+    /// `FILE_URI`: the path leads out of those folders, whether there is anything or not.
+    FileOutsideRoots,
+    /// `FILE_URI`: a pipe, a socket or a device.
+    FileNotRegular,
+    /// `FILE_URI`: an MP4 without its index.
+    FileWithoutIndex,
+    /// `FILE_URI`: there is video, but of a codec that KVS does not take.
+    FileCodecUnsupported {
+        /// What people call the codec.
+        codec: String,
+    },
+    /// `FILE_URI`: the video's frames are compressed or encrypted in a way that is not read.
+    FileEncodingUnsupported {
+        /// The way's name.
+        name: String,
+    },
     /// No connection to the camera.
     Unreachable {
         /// Where.
@@ -116,7 +134,13 @@ impl Failure {
             | Self::UnsupportedCodec { .. }
             | Self::NoVideoTrack
             | Self::FileNotReadable
-            | Self::FileNotMedia => JobOutcome::UserError,
+            | Self::FileNotMedia
+            | Self::FileRootsNotSet
+            | Self::FileOutsideRoots
+            | Self::FileNotRegular
+            | Self::FileWithoutIndex
+            | Self::FileCodecUnsupported { .. }
+            | Self::FileEncodingUnsupported { .. } => JobOutcome::UserError,
             Self::Camera(end) => outcome_of(end),
             Self::Unreachable { host, cause } => {
                 if *cause == ConnectCause::UnknownHost || host.looks_split {
@@ -202,7 +226,23 @@ impl Failure {
                  permissions"
             }
             Self::FileNotMedia => {
-                "the file of the secret's MediaURI is not a whole MP4 or Matroska file; replace it"
+                "the file of the secret's MediaURI is no MP4 or Matroska file, or breaks off before its first whole \
+                 frame; replace it"
+            }
+            Self::FileRootsNotSet => {
+                "this hub records no files, because its agent was started without --file-root; start it with \
+                 --file-root FOLDER, and FILE_URI may name what lies under that folder"
+            }
+            Self::FileOutsideRoots => {
+                "the file or folder of the secret's MediaURI is not under a folder of the agent's --file-root; move it \
+                 there, correct the path, or start the agent with its folder as one more --file-root"
+            }
+            Self::FileNotRegular => {
+                "the secret's MediaURI names a pipe, a socket or a device; name a file or a folder"
+            }
+            Self::FileWithoutIndex => {
+                "the file of the secret's MediaURI has no index (moov), because its recording was never finished, and \
+                 none of its frames can be found; repair it, or replace it"
             }
             Self::Unreachable { host, cause } => return unreachable(host, *cause),
             Self::NotOpened => {
@@ -224,11 +264,20 @@ impl Failure {
             }
             Self::Camera(end) => return format!("{end}; {}", advice(end)),
             Self::UnsupportedCodec { codec } => {
-                // The name comes from the camera: only its first plain characters are repeated.
-                let is_plain = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
-                let codec: String = codec.chars().take_while(is_plain).take(24).collect();
                 return format!(
-                    "the camera's video codec {codec} is not supported; set the camera to H.264 or H.265"
+                    "the camera's video codec {} is not supported; set the camera to H.264 or H.265",
+                    plain(codec)
+                );
+            }
+            Self::FileCodecUnsupported { codec } => {
+                return format!(
+                    "the file's video codec {} is not supported; replace it by a file with H.264 or H.265 video",
+                    plain(codec)
+                );
+            }
+            Self::FileEncodingUnsupported { name } => {
+                return format!(
+                    "the file is whole, but {name} of its video track is not supported; write it anew without that"
                 );
             }
         };

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, SpaceDenial};
+use super::{Failure, LeftOut, SpaceDenial};
 use crate::media_clock::Deviation;
 use crate::schedule::Schedule;
 
@@ -45,6 +45,20 @@ pub enum Event {
     SourceOpened {
         /// The attempt that asked.
         attempt: u64,
+    },
+    /// The source has these besides what is recorded of it. Adds to what was said before in the same attempt.
+    LeftOut {
+        /// The attempt it was seen in.
+        attempt: u64,
+        /// What.
+        left_out: Vec<LeftOut>,
+    },
+    /// The file is not whole: what can be read of it ends before it was to end.
+    BrokenOff {
+        /// The attempt it was seen in.
+        attempt: u64,
+        /// Media of it that was recorded.
+        after: Duration,
     },
     /// Frames of this session were written. Cheap: meant to be said per batch of frames.
     FramesStored {
@@ -88,12 +102,14 @@ pub enum Event {
         /// How.
         failure: Failure,
     },
-    /// Every file of the watched folder is recorded, but for so many that could not be.
+    /// Every file of the watched folder is recorded, as far as it could be.
     FolderIdle {
         /// The attempt it was seen in.
         attempt: u64,
         /// Files that could not be recorded.
         skipped: u64,
+        /// Files that were recorded only to where they break off.
+        broken_off: u64,
     },
     /// The source is played to its end.
     SourceEnded {

@@ -90,6 +90,18 @@ pub const CODEC_ID: u32 = 0x86;
 pub const CODEC_PRIVATE: u32 = 0x63A2;
 /// `ContentEncodings`: compressed or encrypted frames.
 pub const CONTENT_ENCODINGS: u32 = 0x6D80;
+/// `ContentEncoding`.
+pub const CONTENT_ENCODING: u32 = 0x6240;
+/// `ContentEncodingScope`: what it applies to, a sum of bits.
+pub const CONTENT_ENCODING_SCOPE: u32 = 0x5032;
+/// `ContentEncodingType`: 0 compression, 1 encryption.
+pub const CONTENT_ENCODING_TYPE: u32 = 0x5033;
+/// `ContentCompression`.
+pub const CONTENT_COMPRESSION: u32 = 0x5034;
+/// `ContentCompAlgo`.
+pub const CONTENT_COMP_ALGO: u32 = 0x4254;
+/// `ContentCompSettings`: the bytes that header stripping left out.
+pub const CONTENT_COMP_SETTINGS: u32 = 0x4255;
 /// `Video`.
 pub const VIDEO: u32 = 0xE0;
 /// `PixelWidth`.

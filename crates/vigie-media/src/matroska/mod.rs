@@ -10,6 +10,6 @@ pub mod writer;
 
 pub use file_writer::FileWriter;
 pub use reader::{
-    DocumentHeader, Event, Fragment, FragmentFrame, FragmentReader, FrameEntry, Limits, ReadError,
-    Recovered, Tag, fragment_frames,
+    ContentEncoding, DocumentHeader, Event, Fragment, FragmentFrame, FragmentReader, FrameEntry,
+    Limits, ReadError, Recovered, Tag, fragment_frames,
 };

@@ -83,11 +83,14 @@ fn sample(tfhd: &Tfhd, trex: &Trex, entry: &TrunEntry, offset: u64, dts: i64) ->
     let size = entry.size.or(tfhd.default_sample_size).unwrap_or(trex.default_sample_size);
     let duration =
         entry.duration.or(tfhd.default_sample_duration).unwrap_or(trex.default_sample_duration);
+    let description =
+        tfhd.sample_description_index.unwrap_or(trex.default_sample_description_index);
     let flags = entry.flags.or(tfhd.default_sample_flags).unwrap_or(trex.default_sample_flags);
     RawSample {
         offset,
         size_bytes: size,
         dts,
+        description: description.saturating_sub(1),
         composition_offset: entry.cts.map_or(0, |offset| i64::from(offset as i32)),
         duration,
         key_frame: flags & NON_SYNC_SAMPLE == 0,

@@ -2,7 +2,7 @@
 
 use mp4_atom::{Atom, Elst, Mdhd, Mvhd, Tkhd, Trex};
 
-use super::boxes::{self, FourCc};
+use super::boxes;
 use super::fragment::FragmentState;
 use super::sample_entry::{self, Unsupported};
 use super::table::SampleTable;
@@ -15,6 +15,12 @@ pub struct SkippedTrack {
     pub track_id: u32,
     /// Name of its sample entry, such as `mp4v` or `tmcd`.
     pub sample_entry: String,
+    /// What its media is.
+    pub kind: TrackKind,
+    /// What people call its codec, such as `ac-3` or `MJPEG`; the file's own word where there is no common one.
+    pub codec: String,
+    /// Whether the codec is none that is carried; else it is this track that cannot be read.
+    pub is_other_codec: bool,
     /// Why, a phrase that begins with "its" or "it".
     pub reason: &'static str,
 }
@@ -23,7 +29,10 @@ pub struct SkippedTrack {
 #[derive(Clone, Debug)]
 pub(super) struct MovieTrack {
     pub(super) track_id: u32,
+    /// Of the first sample entry that can be taken.
     pub(super) track: Track,
+    /// Of each sample entry; `None` where it cannot be taken.
+    pub(super) descriptions: Vec<Option<Track>>,
     pub(super) timescale: u32,
     /// Added to every time of the track: the start of its edit list.
     pub(super) shift: i64,
@@ -51,18 +60,24 @@ impl Movie {
         for (_, trak) in traks.take(tracks_max) {
             let tkhd = boxes::child(trak, *b"tkhd").and_then(decode::<Tkhd>);
             let track_id = tkhd.map_or(0, |tkhd| tkhd.track_id);
-            match read_trak(trak, track_id, movie_timescale) {
-                Ok(track) => movie.tracks.push(track),
-                Err(Unsupported { kind, reason }) => movie.skipped.push(SkippedTrack {
-                    track_id,
-                    sample_entry: String::from_utf8_lossy(&kind).into_owned(),
-                    reason,
-                }),
-            }
+            let (track, unsupported) = read_trak(trak, track_id, movie_timescale);
+            movie.tracks.extend(track);
+            let kind = handler_kind(trak);
+            movie.skipped.extend(unsupported.into_iter().map(|unsupported| SkippedTrack {
+                track_id,
+                sample_entry: String::from_utf8_lossy(&unsupported.kind).into_owned(),
+                kind,
+                codec: unsupported.codec,
+                is_other_codec: unsupported.is_other_codec,
+                reason: unsupported.reason,
+            }));
         }
         movie.tracks.sort_by_key(|track| track.track.kind != TrackKind::Video);
         for (number, track) in (1..).zip(&mut movie.tracks) {
             track.track.number = number;
+            for description in track.descriptions.iter_mut().flatten() {
+                description.number = number;
+            }
         }
         let mvex = boxes::child(moov, *b"mvex").unwrap_or_default();
         for (_, trex) in boxes::children(mvex).filter(|(kind, _)| kind == b"trex") {
@@ -74,13 +89,52 @@ impl Movie {
     }
 }
 
-fn read_trak(trak: &[u8], track_id: u32, movie_timescale: u32) -> Result<MovieTrack, Unsupported> {
-    let unsupported = |kind: FourCc, reason| Unsupported { kind, reason };
+/// The track, if it can be taken, and what of it cannot.
+fn read_trak(
+    trak: &[u8],
+    track_id: u32,
+    movie_timescale: u32,
+) -> (Option<MovieTrack>, Vec<Unsupported>) {
+    let mut unsupported = Vec::new();
+    match read_track(trak, track_id, movie_timescale, &mut unsupported) {
+        Ok(track) => (track, unsupported),
+        Err(reason) => (None, vec![reason]),
+    }
+}
+
+/// What its `hdlr` says that the media is.
+fn handler_kind(trak: &[u8]) -> TrackKind {
+    match boxes::descendant(trak, &[*b"mdia", *b"hdlr"]).and_then(|hdlr| hdlr.get(8..12)) {
+        Some(b"vide") => TrackKind::Video,
+        Some(b"soun") => TrackKind::Audio,
+        _ => TrackKind::Other(0),
+    }
+}
+
+fn read_track(
+    trak: &[u8],
+    track_id: u32,
+    movie_timescale: u32,
+    left_out: &mut Vec<Unsupported>,
+) -> Result<Option<MovieTrack>, Unsupported> {
+    let unsupported = Unsupported::new;
     let mdia = boxes::child(trak, *b"mdia").ok_or(unsupported(*b"trak", UNREADABLE))?;
     let stbl = boxes::descendant(mdia, &[*b"minf", *b"stbl"]);
     let stbl = stbl.ok_or(unsupported(*b"mdia", UNREADABLE))?;
     let stsd = boxes::child(stbl, *b"stsd").ok_or(unsupported(*b"stbl", UNREADABLE))?;
-    let track = sample_entry::read(stsd)?;
+    let entries = sample_entry::read(stsd);
+    if entries.is_empty() {
+        return Err(unsupported(*b"stsd", "it has no sample entry"));
+    }
+    let take = |entry: Result<Track, Unsupported>| match entry {
+        Ok(track) => Some(track),
+        Err(reason) => {
+            left_out.push(reason);
+            None
+        }
+    };
+    let descriptions: Vec<Option<Track>> = entries.into_iter().map(take).collect();
+    let Some(track) = descriptions.iter().flatten().next().cloned() else { return Ok(None) };
     let kind = *stsd.get(12..).and_then(|entry| entry.first_chunk()).unwrap_or(b"stsd");
     let mdhd = boxes::child(mdia, *b"mdhd").and_then(decode::<Mdhd>);
     let timescale = mdhd.map_or(0, |mdhd| mdhd.timescale);
@@ -88,13 +142,14 @@ fn read_trak(trak: &[u8], track_id: u32, movie_timescale: u32) -> Result<MovieTr
         return Err(unsupported(kind, "it has no timescale"));
     }
     let elst = boxes::descendant(trak, &[*b"edts", *b"elst"]).and_then(decode::<Elst>);
-    Ok(MovieTrack {
+    Ok(Some(MovieTrack {
         track_id,
         track,
+        descriptions,
         timescale,
         shift: elst.map_or(0, |elst| shift(&elst, timescale, movie_timescale)),
         table: SampleTable::read(stbl).map_err(|reason| unsupported(kind, reason))?,
-    })
+    }))
 }
 
 /// How much an edit list moves a track: later by its leading empty edits, earlier by where its first edit begins.
@@ -117,6 +172,11 @@ impl MovieTrack {
     /// A G.711 sample is one byte a channel: such samples are taken together (see the reader).
     pub(super) fn is_pcm(&self) -> bool {
         self.track.codec_id == codec_id::MS_ACM
+    }
+
+    /// The track as a sample's entry describes it; `None` where that cannot be taken.
+    pub(super) fn description(&self, index: u32) -> Option<&Track> {
+        self.descriptions.get(usize::try_from(index).ok()?)?.as_ref()
     }
 }
 

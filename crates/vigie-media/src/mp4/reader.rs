@@ -1,4 +1,4 @@
-//! Finds the index of a file and walks its samples in time order.
+//! Finds the index of a file and walks its samples in time order, up to where a file that was broken off ends.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -48,9 +48,9 @@ pub enum Mp4Error<E: Display> {
     /// There is no complete `moov` box.
     #[error("the file has no index (moov box); its recording was probably never finished")]
     NoIndex,
-    /// No track has a codec that Vigie carries; says why of the first one.
-    #[error("the file has no H.264, H.265, AAC or G.711 track: {0}")]
-    NoTracks(String),
+    /// No track has a codec that Vigie carries; says why of each.
+    #[error("the file has no H.264, H.265, AAC or G.711 track: {}", describe(.0))]
+    NoTracks(Vec<SkippedTrack>),
     /// A limit is exceeded.
     #[error("the file's index is too large: {0}")]
     TooLarge(&'static str),
@@ -68,6 +68,8 @@ pub struct Sample {
     pub offset: u64,
     /// Length of its data in bytes.
     pub size_bytes: u32,
+    /// Which of the track's descriptions it is decoded by: see [`Mp4Reader::description`].
+    pub description: u32,
     /// Decode time in units of `timescale`; may be negative where an edit list cuts the start.
     pub dts: i64,
     /// Presentation time in units of `timescale`; may be negative likewise.
@@ -119,6 +121,11 @@ fn to_ms(time: i64, timescale: u32) -> i64 {
 #[derive(Clone, Debug)]
 pub struct Mp4Reader {
     size_bytes: u64,
+    /// Nothing but zeros from here to the end.
+    zeros_from: u64,
+    /// The last box of the file is not whole, or a fragment cannot be read.
+    is_torn: bool,
+    is_fragmented: bool,
     limits: Limits,
     tracks: Vec<Track>,
     sources: Vec<TrackSource>,
@@ -135,6 +142,8 @@ struct TrackSource {
     movie: MovieTrack,
     ahead: VecDeque<RawSample>,
     table_ended: bool,
+    /// A sample was not whole: the track ends before it.
+    is_cut: bool,
 }
 
 impl Mp4Reader {
@@ -148,7 +157,10 @@ impl Mp4Reader {
         let mut moofs = Vec::new();
         let mut offset = 0;
         let mut boxes = 0;
-        while let Some(head) = head_at(offset, size_bytes, read_at)? {
+        // Of a file that ends in zeros, nothing or a box without a name is left at its end.
+        while let Some(head) =
+            head_at(offset, size_bytes, read_at)?.filter(|head| head.kind != [0; 4])
+        {
             if boxes == 0 && !FIRST_BOXES.contains(&head.kind) {
                 return Err(Mp4Error::NotMp4);
             }
@@ -168,6 +180,7 @@ impl Mp4Reader {
             // A last box that is cut (a recording that was broken off) ends the walk.
             offset = offset.saturating_add(box_bytes);
         }
+        let is_torn = offset != size_bytes;
         if boxes == 0 {
             return Err(Mp4Error::NotMp4);
         }
@@ -176,10 +189,13 @@ impl Mp4Reader {
         let Movie { tracks: movie_tracks, skipped, fragments } =
             Movie::read(&moov, limits.tracks_max);
         if movie_tracks.is_empty() {
-            return Err(Mp4Error::NoTracks(describe(&skipped)));
+            return Err(Mp4Error::NoTracks(skipped));
         }
         Ok(Self {
             size_bytes,
+            zeros_from: size_bytes,
+            is_torn,
+            is_fragmented: !(moofs.is_empty() && fragments.defaults.is_empty()),
             limits,
             tracks: movie_tracks.iter().map(|movie| movie.track.clone()).collect(),
             sources: movie_tracks.into_iter().map(TrackSource::new).collect(),
@@ -190,14 +206,39 @@ impl Mp4Reader {
         })
     }
 
-    /// The tracks whose samples come, video first, numbered from 1.
+    /// The file holds nothing but zeros from `offset` to its end, as one may after a loss of power: what reaches into
+    /// them was never written.
+    #[must_use]
+    pub fn with_zeros_from(mut self, offset: u64) -> Self {
+        self.zeros_from = offset.min(self.size_bytes);
+        let whole = self.moofs.len();
+        self.moofs.retain(|(moof, size)| moof.saturating_add(*size) <= offset);
+        self.is_torn |= self.moofs.len() < whole;
+        self
+    }
+
+    /// The tracks whose samples come, video first, numbered from 1: as the first of their descriptions says that can be
+    /// taken.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
     }
 
-    /// The tracks that are left out, with the reason.
+    /// The track that a sample belongs to, as it is from this sample on: the codec's parameters may change in the
+    /// middle of a file.
+    pub fn description(&self, sample: &Sample) -> Option<&Track> {
+        let of = |source: &&TrackSource| source.movie.track.number == sample.track_number;
+        self.sources.iter().find(of)?.movie.description(sample.description)
+    }
+
+    /// The tracks that are left out, or parts of one, with the reason.
     pub fn skipped_tracks(&self) -> &[SkippedTrack] {
         &self.skipped
+    }
+
+    /// Whether the samples that came, after the last of them, are not all that the file was to hold: it was broken off.
+    pub fn is_broken_off(&self) -> bool {
+        // The index of a file without fragments names all that there is: what follows in the file does not matter.
+        self.is_torn && self.is_fragmented || self.sources.iter().any(|source| source.is_cut)
     }
 
     /// Starts again with the first sample.
@@ -208,23 +249,28 @@ impl Mp4Reader {
             source.movie.table.rewind();
             source.ahead.clear();
             source.table_ended = false;
+            source.is_cut = false;
         }
     }
 
     /// The next sample: of each track in decode order, among the tracks by decode time. G.711 comes in frames of
-    /// about 20 ms, because its samples are single bytes.
+    /// about 20 ms, because its samples are single bytes. A track ends before its first sample that is not whole.
     pub fn next_sample<E: Display>(
         &mut self,
         read_at: &mut impl FnMut(u64, usize) -> Result<Bytes, E>,
     ) -> Result<Option<Sample>, Mp4Error<E>> {
-        self.read_ahead(read_at)?;
-        let nonempty = self.sources.iter_mut().filter(|source| !source.ahead.is_empty());
-        let Some(source) = nonempty.min_by(|a, b| a.compare_time(b)) else { return Ok(None) };
-        let Some(raw) = source.ahead.pop_front() else { return Ok(None) };
-        if raw.offset.saturating_add(u64::from(raw.size_bytes)) > self.size_bytes {
-            return Err(Mp4Error::Broken("a sample lies outside the file"));
+        loop {
+            self.read_ahead(read_at)?;
+            let (size_bytes, zeros_from) = (self.size_bytes, self.zeros_from);
+            let nonempty = self.sources.iter_mut().filter(|source| !source.ahead.is_empty());
+            let Some(source) = nonempty.min_by(|a, b| a.compare_time(b)) else { return Ok(None) };
+            let Some(raw) = source.ahead.pop_front() else { return Ok(None) };
+            if !source.is_whole(&raw, size_bytes, zeros_from) {
+                source.cut();
+            } else if source.movie.description(raw.description).is_some() {
+                return Ok(Some(source.sample(raw)));
+            }
         }
-        Ok(Some(source.sample(raw)))
     }
 
     /// Makes sure that every track that still has samples has one at hand, so that times can be compared.
@@ -236,7 +282,7 @@ impl Mp4Reader {
             source.read_table().map_err(Mp4Error::Broken)?;
         }
         while self.next_moof < self.moofs.len()
-            && self.sources.iter().any(|source| source.ahead.is_empty())
+            && self.sources.iter().any(|source| source.ahead.is_empty() && !source.is_cut)
             && (self.ahead() == 0 || self.ahead() < self.limits.samples_ahead_max / 2)
         {
             let (offset, size) = self.moofs[self.next_moof];
@@ -252,7 +298,15 @@ impl Mp4Reader {
                 }
                 Ok(())
             });
-            taken.map_err(Mp4Error::Broken)?;
+            match taken {
+                Ok(()) => {}
+                Err(reason) if self.next_moof == 1 => return Err(Mp4Error::Broken(reason)),
+                // What cannot be read behind good fragments is where the file breaks off.
+                Err(_) => {
+                    self.is_torn = true;
+                    self.next_moof = self.moofs.len();
+                }
+            }
         }
         Ok(())
     }
@@ -264,7 +318,25 @@ impl Mp4Reader {
 
 impl TrackSource {
     fn new(movie: MovieTrack) -> Self {
-        Self { movie, ahead: VecDeque::new(), table_ended: false }
+        Self { movie, ahead: VecDeque::new(), table_ended: false, is_cut: false }
+    }
+
+    /// Whether all of a sample lies in the file. No NAL unit ends in a zero (H.264 and H.265 §7.4.1), so a picture that
+    /// reaches into the zeros at the file's end was not written to its end; sound may end in zeros of its own.
+    fn is_whole(&self, sample: &RawSample, size_bytes: u64, zeros_from: u64) -> bool {
+        let end = sample.offset.saturating_add(u64::from(sample.size_bytes));
+        let is_written = match self.movie.track.kind {
+            TrackKind::Video => end <= zeros_from,
+            _ => sample.offset < zeros_from || sample.size_bytes == 0 || zeros_from == size_bytes,
+        };
+        end <= size_bytes && is_written
+    }
+
+    /// Nothing more comes of the track.
+    fn cut(&mut self) {
+        self.is_cut = true;
+        self.table_ended = true;
+        self.ahead.clear();
     }
 
     /// Has one frame of the sample table at hand, if there is one. A G.711 frame is whole once the next begins.
@@ -281,12 +353,16 @@ impl TrackSource {
 
     /// Appends a sample, or joins a G.711 sample to the one it follows in the file.
     fn put(&mut self, sample: RawSample) {
+        if self.is_cut {
+            return;
+        }
         let is_pcm = self.movie.is_pcm();
         let frame_duration = self.movie.timescale / 50;
         match self.ahead.back_mut() {
             Some(last)
                 if is_pcm
                     && last.size_bytes < PCM_FRAME_BYTES_MAX
+                    && last.description == sample.description
                     && last.offset.checked_add(u64::from(last.size_bytes))
                         == Some(sample.offset)
                     && last.duration.saturating_add(sample.duration) <= frame_duration =>
@@ -314,6 +390,7 @@ impl TrackSource {
             track_number: movie.track.number,
             offset: raw.offset,
             size_bytes: raw.size_bytes,
+            description: raw.description,
             dts,
             pts: dts.saturating_add(raw.composition_offset),
             duration: raw.duration,

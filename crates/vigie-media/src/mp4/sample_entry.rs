@@ -4,36 +4,70 @@ use bytes::Bytes;
 use mp4_atom::{Atom, Esds};
 
 use super::boxes::{self, FourCc};
-use crate::codec::{CodecError, aac, g711, h264, h265};
-use crate::{Track, VideoSettings};
+use crate::codec::{CodecError, aac, g711, h264, h265, names};
+use crate::{AudioSettings, Track, TrackKind, VideoSettings, codec_id};
 
 /// Why a track cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unsupported {
     pub(super) kind: FourCc,
+    /// What people call the codec.
+    pub(super) codec: String,
     pub(super) reason: &'static str,
+    /// Whether the codec itself is none that is carried.
+    pub(super) is_other_codec: bool,
 }
+
+impl Unsupported {
+    /// Of a codec that is carried, or of none.
+    pub(super) fn new(kind: FourCc, reason: &'static str) -> Self {
+        Self { kind, codec: names::of_sample_entry(kind), reason, is_other_codec: false }
+    }
+}
+
+/// A track has few sample entries: one for each time its parameters change. More are not looked at.
+const ENTRIES_MAX: usize = 1024;
 
 /// Bytes of a VisualSampleEntry before its boxes (ISO/IEC 14496-12 §12.1.3).
 const VISUAL_BYTES: usize = 78;
 /// Bytes of an AudioSampleEntry before its boxes (§12.2.3).
 const AUDIO_BYTES: usize = 28;
 
-/// Reads the first sample entry of the body of an `stsd`. The track's number is left 0.
-pub(super) fn read(stsd: &[u8]) -> Result<Track, Unsupported> {
+/// Reads the sample entries of the body of an `stsd`. The tracks' numbers are left 0.
+pub(super) fn read(stsd: &[u8]) -> Vec<Result<Track, Unsupported>> {
     let entries = stsd.get(8..).unwrap_or_default();
-    let Some((kind, entry)) = boxes::children(entries).next() else {
-        return Err(Unsupported { kind: *b"stsd", reason: "it has no sample entry" });
-    };
+    boxes::children(entries)
+        .take(ENTRIES_MAX)
+        .map(|(kind, entry)| read_entry(kind, entry))
+        .collect()
+}
+
+fn read_entry(kind: FourCc, entry: &[u8]) -> Result<Track, Unsupported> {
+    if let Some(object_type) = other_object_type(kind, entry) {
+        let codec = names::of_object_type(object_type);
+        let reason = "its audio is neither AAC nor G.711";
+        return Err(Unsupported { kind, codec, reason, is_other_codec: true });
+    }
     let track = match &kind {
         b"avc1" | b"avc3" => avc(entry),
         b"hvc1" | b"hev1" => hevc(entry),
         b"mp4a" => mp4a(entry),
         b"alaw" => g711(entry, g711::Law::A),
         b"ulaw" => g711(entry, g711::Law::Mu),
-        _ => Err("its codec is not H.264, H.265, AAC or G.711"),
+        b"Opus" => opus(entry),
+        _ => {
+            let reason = "its codec is not H.264, H.265, AAC or G.711";
+            return Err(Unsupported { is_other_codec: true, ..Unsupported::new(kind, reason) });
+        }
     };
-    track.map_err(|reason| Unsupported { kind, reason })
+    track.map_err(|reason| Unsupported::new(kind, reason))
+}
+
+/// What an `mp4a` holds when that is no AAC: MPEG-4 audio, or MPEG-2 AAC main, LC, SSR.
+fn other_object_type(kind: FourCc, entry: &[u8]) -> Option<u8> {
+    let esds = if kind == *b"mp4a" { esds(entry).ok()? } else { return None };
+    let object_type = esds.es_desc.dec_config.object_type_indication;
+    (!matches!(object_type, 0x40 | 0x66..=0x68)).then_some(object_type)
 }
 
 const TRUNCATED: &str = "its sample entry is too short";
@@ -73,18 +107,52 @@ fn visual_size(entry: &[u8]) -> Option<VideoSettings> {
 }
 
 fn mp4a(entry: &[u8]) -> Result<Track, &'static str> {
+    let specific = esds(entry)?.es_desc.dec_config.dec_specific.ok_or(PARAMETERS)?;
+    aac::track(0, "", Bytes::from(specific.raw)).map_err(parameters)
+}
+
+fn esds(entry: &[u8]) -> Result<Esds, &'static str> {
     let boxes = audio_boxes(entry)?;
     // QuickTime puts the esds into a `wave` box.
     let esds = boxes::child(boxes, *b"esds")
         .or_else(|| boxes::descendant(boxes, &[*b"wave", *b"esds"]))
         .ok_or(PARAMETERS)?;
-    let config = Esds::decode_body(&mut &esds[..]).map_err(|_| PARAMETERS)?.es_desc.dec_config;
-    // MPEG-4 audio, or MPEG-2 AAC main, LC, SSR.
-    if !matches!(config.object_type_indication, 0x40 | 0x66..=0x68) {
-        return Err("its audio is neither AAC nor G.711");
-    }
-    let specific = config.dec_specific.ok_or(PARAMETERS)?;
-    aac::track(0, "", Bytes::from(specific.raw)).map_err(parameters)
+    Esds::decode_body(&mut &esds[..]).map_err(|_| PARAMETERS)
+}
+
+/// The `dOps` of "Encapsulation of Opus in ISO BMFF" (0.8.1, §4.3.2) as the identification header of RFC 7845 (§5.1),
+/// which Matroska wants: the same fields, little-endian and behind a magic.
+fn opus(entry: &[u8]) -> Result<Track, &'static str> {
+    let dops = boxes::child(audio_boxes(entry)?, *b"dOps").ok_or(PARAMETERS)?;
+    let &[0, channels, skip_1, skip_0, hz_3, hz_2, hz_1, hz_0, gain_1, gain_0, ref mapping @ ..] =
+        dops
+    else {
+        return Err(PARAMETERS);
+    };
+    // Family 0 has no table; the others have stream counts and one byte a channel.
+    let mapping_bytes = match mapping.first() {
+        Some(0) => 1,
+        Some(_) => 3 + usize::from(channels),
+        None => return Err(PARAMETERS),
+    };
+    let mapping = mapping.get(..mapping_bytes).filter(|_| channels > 0).ok_or(PARAMETERS)?;
+    let mut head = b"OpusHead\x01".to_vec();
+    head.extend([channels, skip_0, skip_1, hz_0, hz_1, hz_2, hz_3, gain_0, gain_1]);
+    head.extend_from_slice(mapping);
+    Ok(Track {
+        number: 0,
+        kind: TrackKind::Audio,
+        name: String::new(),
+        codec_id: codec_id::OPUS.to_owned(),
+        codec_private: Bytes::from(head),
+        video: None,
+        // Opus always decodes at 48 kHz; the rate in its header is that of what was encoded.
+        audio: Some(AudioSettings {
+            sampling_frequency_hz: 48_000.0,
+            channels: u32::from(channels),
+            bit_depth: 0,
+        }),
+    })
 }
 
 fn g711(entry: &[u8], law: g711::Law) -> Result<Track, &'static str> {

@@ -11,6 +11,8 @@ use super::boxes;
 pub(super) struct RawSample {
     pub(super) offset: u64,
     pub(super) size_bytes: u32,
+    /// Which of the track's sample entries, from 0.
+    pub(super) description: u32,
     pub(super) dts: i64,
     pub(super) composition_offset: i64,
     pub(super) duration: u32,
@@ -38,6 +40,7 @@ struct Position {
     left_in_chunk: u32,
     offset: u64,
     chunk_entry: usize,
+    description: u32,
     dts: i64,
     duration: RunPosition,
     composition_offset: RunPosition,
@@ -105,9 +108,7 @@ impl SampleTable {
                 at.chunk_entry += 1;
             }
             let entry = self.samples_per_chunk.get(at.chunk_entry).ok_or("its stsc is empty")?;
-            if entry.sample_description_index > 1 {
-                return Err("its codec parameters change in the middle of the file");
-            }
+            at.description = entry.sample_description_index.saturating_sub(1);
             at.left_in_chunk = entry.samples_per_chunk;
             at.offset = offset;
             at.next_chunk += 1;
@@ -122,6 +123,7 @@ impl SampleTable {
         let sample = RawSample {
             offset: at.offset,
             size_bytes,
+            description: at.description,
             dts: at.dts,
             composition_offset,
             duration: duration as u32,

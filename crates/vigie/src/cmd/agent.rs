@@ -36,6 +36,7 @@ pub fn run(options: AgentOptions) -> Result<(), Failure> {
         time_zone: zone::find(options.timezone.as_deref())?,
         listen: options.listen,
         camera_ca: options.camera_ca,
+        file_roots: options.file_root,
         upload_bytes_per_second: options.upload_bandwidth_bytes_per_second,
         credentials: CredentialsChain::from_environment(|name| std::env::var(name).ok()),
     };

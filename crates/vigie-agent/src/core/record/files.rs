@@ -1,15 +1,20 @@
 //! `FILE_URI`: what is durable before a file is said to be recorded, and where one that was broken off goes on.
 
+use std::time::Duration;
+
 use vigie_engine::clock::Now;
 use vigie_engine::folder_watch::FileVersion;
-use vigie_engine::recorder::{Event, Failure};
+use vigie_engine::recorder::{Event, Failure, LeftOut};
 use vigie_kvs::media_uri::MediaUri;
 use vigie_store::FragmentOrder;
 
 use crate::core::effect::MediaSource;
-use crate::core::imports::{Import, NewestFragment};
+use crate::core::imports::{Import, NewestFragment, Remarks};
 use crate::core::job::Job;
 use crate::core::world::World;
+
+/// No file has so many tracks that are worth a word.
+const LEFT_OUT_MAX: usize = 64;
 
 impl Job {
     /// The file or folder behind `uri`, with all that is known of what was recorded.
@@ -63,12 +68,53 @@ impl Job {
     ) {
         self.roll_fragment(world, now);
         self.record.continues = resumes;
+        if !resumes {
+            self.record.imports.remarks = Remarks::default();
+        }
         let goes_on =
             |current: &Import| current.file == import.file && current.base_ms == import.base_ms;
         if !self.record.imports.current.as_ref().is_some_and(goes_on) {
             self.record.imports.current = Some(import);
             world.unsaved = true;
         }
+    }
+
+    /// So that it is said again after a restart, when the file itself is not read any more.
+    pub(super) fn note_left_out(&mut self, left_out: &[LeftOut], world: &mut World) {
+        if self.record.imports.current.as_ref().is_none_or(|import| import.in_folder) {
+            return;
+        }
+        let noted = &mut self.record.imports.remarks.left_out;
+        for left_out in left_out {
+            if !noted.contains(left_out) && noted.len() < LEFT_OUT_MAX {
+                noted.push(left_out.clone());
+                world.unsaved = true;
+            }
+        }
+    }
+
+    /// The file is not whole: all that can be read of it has come.
+    pub(super) fn file_broken_off(
+        &mut self,
+        after: Duration,
+        attempt: u64,
+        world: &mut World,
+        now: Now,
+    ) {
+        let import = self.record.imports.current.as_ref();
+        let file = import.map_or("", |import| import.file.path.as_str());
+        tracing::warn!(
+            stream = self.stream_name,
+            file,
+            after_seconds = after.as_secs_f64(),
+            "the file breaks off; it is recorded up to there"
+        );
+        if import.is_some_and(|import| !import.in_folder) {
+            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            self.record.imports.remarks.broken_off_after_ms = Some(after_ms);
+            world.unsaved = true;
+        }
+        self.recorder_event(Event::BrokenOff { attempt, after }, world, now);
     }
 
     /// A file of a folder is over: done once what was written of it is durable.
@@ -90,7 +136,7 @@ impl Job {
             Some(failure) => tracing::warn!(
                 stream = self.stream_name,
                 file = file.path,
-                ?failure,
+                reason = failure.details(),
                 "the file cannot be recorded and is left out until it changes"
             ),
         }

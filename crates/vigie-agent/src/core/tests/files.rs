@@ -1,7 +1,7 @@
 //! `FILE_URI` over crashes: what is stored stays, what is not comes, and nothing twice.
 
 use vigie_engine::folder_watch::FileVersion;
-use vigie_engine::recorder::Failure;
+use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
 
 use super::*;
@@ -107,6 +107,29 @@ fn a_file_goes_on_after_a_crash_where_its_last_stored_frame_ends() {
 }
 
 #[test]
+fn what_a_file_lacks_is_said_and_said_again_after_a_restart() {
+    let mut bench = FileBench::new();
+    let (session, ..) = bench.opens();
+    bench.0.source(&session, begun("/v/a.mp4", false, false));
+    bench.0.source(&session, SourceEvent::Opened { tracks: tracks() });
+    let (medium, codec) = (Medium::Sound, "ac-3".to_owned());
+    let left_out = LeftOut { medium, codec, reason: LeftOutReason::Codec };
+    bench.0.source(&session, SourceEvent::LeftOut(vec![left_out]));
+    bench.0.source(&session, frames(0, 6));
+    let sound = "sound in ac-3 is left out; KVS carries AAC and G.711";
+    let said = bench.0.recorder_says();
+    assert_eq!(said, ("SUCCESS".to_owned(), format!("recording; {sound}")));
+    bench.0.source(&session, SourceEvent::FileBrokenOff { after: Duration::from_millis(1250) });
+    bench.0.source(&session, SourceEvent::Ended);
+    bench.0.seconds(1);
+    let expect = format!("the file is recorded to where it breaks off, after 1.2 s; {sound}");
+    assert_eq!(bench.0.recorder_says(), ("SUCCESS".to_owned(), expect.clone()));
+    bench.kill();
+    bench.0.seconds(5);
+    assert_eq!(bench.0.recorder_says(), ("SUCCESS".to_owned(), expect));
+}
+
+#[test]
 fn a_folder_s_files_are_done_when_their_media_is_durable_and_stay_so() {
     let mut bench = FileBench::new();
     let (session, ..) = bench.opens();
@@ -118,7 +141,7 @@ fn a_folder_s_files_are_done_when_their_media_is_durable_and_stay_so() {
         |path: &str, failure, gone| SourceEvent::FileEnded { file: version(path), failure, gone };
     bench.0.source(&session, done("/v/a.mp4", None, vec![]));
     bench.0.source(&session, done("/v/b.mp4", Some(Failure::FileNotMedia), vec![]));
-    bench.0.source(&session, SourceEvent::FolderIdle { skipped: 1 });
+    bench.0.source(&session, SourceEvent::FolderIdle { skipped: 1, broken_off: 0 });
     let (status, details) = bench.0.recorder_says();
     assert!(status == "USER_ERROR" && details.contains("1 files of the folder"), "{details}");
 

@@ -1,16 +1,17 @@
 //! A folder: its files one after another, and those that come later, until the source is told to stop.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vigie_engine::folder_watch::{FileVersion, FolderWatch};
 use vigie_engine::recorder::Failure;
 use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
+use vigie_store::source::{FileStat, FolderEntry, Source, SourceError};
 
-use super::delivery::Place;
-use super::{End, FileSource, version};
+use super::delivery::{Delivered, Place};
+use super::{End, FileSource, Wholeness, version};
 use crate::core::SourceEvent;
 use crate::shell::frame_batch::FrameBatch;
 
@@ -29,6 +30,8 @@ impl FileSource {
         let mut done = self.imports.done.clone();
         let mut not_before = self.not_before;
         let mut skipped: BTreeSet<FileVersion> = BTreeSet::new();
+        let mut broken_off: BTreeSet<FileVersion> = BTreeSet::new();
+        let mut passed_over: BTreeSet<PathBuf> = BTreeSet::new();
         let mut is_idle = false;
         // A folder without files has no tracks; the source is open all the same.
         batch.blocking_send(SourceEvent::Opened { tracks: Vec::new() })?;
@@ -39,14 +42,24 @@ impl FileSource {
                 return Err(End::Stopped);
             }
             let now = self.clock.now();
-            let listed = list(folder, disk)?;
+            let Listing { listed, refused } = self.list(folder, disk)?;
+            is_idle &= refused == passed_over;
+            for path in refused.difference(&passed_over) {
+                tracing::warn!(
+                    stream = %self.session.stream,
+                    file = %path.display(),
+                    "passed over: it is no regular file, or leads out of --file-root"
+                );
+            }
+            passed_over = refused;
             next = next.filter(|file| listed.contains(file));
             let quiet = watch.look(listed, &done, now.mono);
             let Some(file) = next.take().or(quiet) else {
                 if !is_idle && !watch.has_waiting(&done) {
                     is_idle = true;
-                    let skipped = skipped.len() as u64;
-                    batch.blocking_send(SourceEvent::FolderIdle { skipped })?;
+                    let skipped = (skipped.len() + passed_over.len()) as u64;
+                    let broken_off = broken_off.len() as u64;
+                    batch.blocking_send(SourceEvent::FolderIdle { skipped, broken_off })?;
                 }
                 std::thread::sleep(LOOK_INTERVAL);
                 continue;
@@ -54,9 +67,12 @@ impl FileSource {
             is_idle = false;
             let modified = Timestamp::from_millis(file.modified_ms);
             let place = Place { ends_at: now.wall.min(modified), not_before, in_folder: true };
-            let failure = match self.deliver_file(&file, place, disk, batch) {
-                Ok(until) => {
+            let failure = match self.open_and_deliver(&file, place, disk, batch) {
+                Ok(Delivered { until, wholeness }) => {
                     not_before = not_before.max(until.plus_millis(1));
+                    if wholeness == Wholeness::BrokenOff {
+                        broken_off.insert(file.clone());
+                    }
                     None
                 }
                 Err(End::Stopped) => return Err(End::Stopped),
@@ -70,21 +86,52 @@ impl FileSource {
             for file in &gone {
                 done.remove(file);
                 skipped.remove(file);
+                broken_off.remove(file);
             }
             done.insert(file.clone());
             batch.blocking_send(SourceEvent::FileEnded { file, failure, gone })?;
         }
     }
-}
 
-fn list(folder: &Path, disk: &dyn Disk) -> Result<Vec<FileVersion>, End> {
-    let mut files = Vec::new();
-    for path in disk.list(folder)? {
-        // Gone since it was listed, or not to be read: the next look shows.
-        let Ok(stat) = disk.stat(&path) else { continue };
-        if !stat.is_directory {
-            files.push(version(&path, stat.modified, stat.length_bytes));
+    fn open_and_deliver(
+        &self,
+        version: &FileVersion,
+        place: Place,
+        disk: &dyn Disk,
+        batch: &mut FrameBatch,
+    ) -> Result<Delivered, End> {
+        match disk.open_source(Path::new(&version.path), &self.bounds)? {
+            Source::File { file, .. } => self.deliver_file(version, file.as_ref(), place, batch),
+            Source::Folder(_) => Err(End::Failed(Failure::FileNotReadable)),
         }
     }
-    Ok(files)
+
+    fn list(&self, folder: &Path, disk: &dyn Disk) -> Result<Listing, End> {
+        let Source::Folder(entries) = disk.open_source(folder, &self.bounds)? else {
+            return Err(End::Failed(Failure::FileNotReadable));
+        };
+        let mut listing = Listing::default();
+        for FolderEntry { path, stat } in entries {
+            match stat {
+                Ok(stat) => listing.listed.push(version(&path, stat)),
+                // Gone since it was listed, or not to be read: the next look shows.
+                Err(SourceError::Io(_)) => {}
+                Err(SourceError::OutsideRoots | SourceError::NotRegular) => {
+                    let nothing = FileStat { length_bytes: 0, modified: Timestamp::EPOCH };
+                    if version(&path, nothing).is_video() {
+                        listing.refused.insert(path);
+                    }
+                }
+            }
+        }
+        Ok(listing)
+    }
+}
+
+/// What is in the folder.
+#[derive(Default)]
+struct Listing {
+    listed: Vec<FileVersion>,
+    /// Named like videos, and nothing that may be read.
+    refused: BTreeSet<PathBuf>,
 }

@@ -1,13 +1,15 @@
-//! Reads an MP4 or MOV file: its index first, then the samples' data in the order of decoding.
+//! Reads an MP4 or MOV file: its index first, then the samples' data in the order of decoding, as far as it is there.
 
 use std::io;
 
 use bytes::Bytes;
 use vigie_engine::recorder::Failure;
 use vigie_media::mp4::{Limits, Mp4Error, Mp4Reader, Sample};
-use vigie_store::disk::DiskFile;
+use vigie_store::source::SourceFile;
 
-use super::{Chosen, Delivery, End};
+use super::delivery::VIDEO_TRACK;
+use super::zeros::zeros_from;
+use super::{Chosen, Delivery, End, Wholeness};
 
 /// Read from the file at a time: samples of all tracks lie close together.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -15,14 +17,21 @@ const PIECE_BYTES: u64 = 1 << 20;
 const SAMPLE_BYTES_MAX: u32 = 64 << 20;
 
 /// Delivers the file. The index tells how long it lasts.
-pub(super) fn deliver(file: &dyn DiskFile, delivery: &mut Delivery<'_>) -> Result<(), End> {
+pub(super) fn deliver(
+    file: &dyn SourceFile,
+    delivery: &mut Delivery<'_>,
+) -> Result<Wholeness, End> {
+    let zeros_from = zeros_from(file, delivery.source())?;
     let mut read_at = |offset: u64, length_bytes: usize| file.read_exact_at(offset, length_bytes);
     let mut reader = Mp4Reader::open(file.length_bytes()?, &mut read_at, Limits::default())
-        .map_err(unreadable)?;
-    let chosen = Chosen::from(reader.tracks())?;
+        .map_err(unreadable)?
+        .with_zeros_from(zeros_from);
+    let mut chosen =
+        Chosen::from_mp4(reader.tracks(), reader.skipped_tracks()).map_err(End::Failed)?;
 
     let mut span: Option<(i64, i64)> = None;
     while let Some(sample) = reader.next_sample(&mut read_at).map_err(unreadable)? {
+        delivery.source().go_on()?;
         let (at_ms, until_ms) = (sample.pts_ms(), until_ms(&sample));
         let (first_ms, last_ms) = span.unwrap_or((at_ms, until_ms));
         span = Some((first_ms.min(at_ms), last_ms.max(until_ms)));
@@ -31,16 +40,21 @@ pub(super) fn deliver(file: &dyn DiskFile, delivery: &mut Delivery<'_>) -> Resul
         return Err(End::Failed(Failure::FileNotMedia));
     };
     delivery.open(chosen.tracks.clone(), first_ms, last_ms)?;
+    delivery.leave_out(chosen.left_out.clone())?;
 
     reader.rewind();
     let mut data = ReadAhead { file, offset: 0, bytes: Bytes::new() };
     while let Some(sample) = reader.next_sample(&mut read_at).map_err(unreadable)? {
-        if let Some(number) = chosen.number(sample.track_number) {
-            let bytes = data.read(sample.offset, sample.size_bytes)?;
-            delivery.frame(number, sample.pts_ms(), sample.key_frame, bytes)?;
+        let Some(number) = chosen.number(sample.track_number) else { continue };
+        let is_changed = reader.description(&sample).is_some_and(|track| chosen.change(track));
+        if is_changed {
+            let begins = number == VIDEO_TRACK && sample.key_frame;
+            delivery.change(chosen.tracks.clone(), begins)?;
         }
+        let bytes = data.read(sample.offset, sample.size_bytes)?;
+        delivery.frame(number, sample.pts_ms(), sample.key_frame, bytes)?;
     }
-    Ok(())
+    Ok(if reader.is_broken_off() { Wholeness::BrokenOff } else { Wholeness::Whole })
 }
 
 fn until_ms(sample: &Sample) -> i64 {
@@ -51,9 +65,13 @@ fn until_ms(sample: &Sample) -> i64 {
 fn unreadable(error: Mp4Error<io::Error>) -> End {
     match error {
         Mp4Error::Read(error) => error.into(),
-        Mp4Error::NoTracks(_) => End::Failed(Failure::NoVideoTrack),
+        Mp4Error::NoTracks(skipped) => {
+            let failure = Chosen::from_mp4(&[], &skipped).err();
+            End::Failed(failure.unwrap_or(Failure::NoVideoTrack))
+        }
+        Mp4Error::NoIndex => End::Failed(Failure::FileWithoutIndex),
         error => {
-            tracing::debug!(%error, "a source file is not a whole MP4");
+            tracing::info!(%error, "a source file cannot be read as MP4");
             End::Failed(Failure::FileNotMedia)
         }
     }
@@ -61,7 +79,7 @@ fn unreadable(error: Mp4Error<io::Error>) -> End {
 
 /// The file's bytes around the sample that was read last.
 struct ReadAhead<'a> {
-    file: &'a dyn DiskFile,
+    file: &'a dyn SourceFile,
     offset: u64,
     bytes: Bytes,
 }

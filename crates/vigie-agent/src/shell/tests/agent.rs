@@ -27,6 +27,7 @@ fn config(folder: &Path) -> AgentConfig {
         time_zone: TimeZone::UTC,
         listen: "127.0.0.1:0".parse().unwrap(),
         camera_ca: None,
+        file_roots: Vec::new(),
         upload_bytes_per_second: None,
         credentials: CredentialsChain::default(),
     }

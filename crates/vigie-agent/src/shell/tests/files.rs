@@ -1,7 +1,7 @@
 //! Files that go on where they were broken off, and folders of files.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -10,14 +10,17 @@ use vigie_engine::recorder::Failure;
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
-use super::sources::{file_source, wall};
+use super::sources::{bounds, file_source, wall};
 use super::*;
 use crate::core::{Import, Imports, NewestFragment, SourceEvent, SourceFrame};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 
 /// Everything that a source says until `is_last`.
-async fn events(file: FileSource, is_last: impl Fn(&SourceEvent) -> bool) -> Vec<SourceEvent> {
+pub(super) async fn events(
+    file: FileSource,
+    is_last: impl Fn(&SourceEvent) -> bool,
+) -> Vec<SourceEvent> {
     let (core, mut messages) = CoreHandle::for_test();
     let stopped = file.stopped.clone();
     let running = tokio::task::spawn_blocking(move || file.run(&core, &OsDisk));
@@ -34,11 +37,19 @@ async fn events(file: FileSource, is_last: impl Fn(&SourceEvent) -> bool) -> Vec
     events
 }
 
-fn is_ended(event: &SourceEvent) -> bool {
+pub(super) fn is_ended(event: &SourceEvent) -> bool {
     matches!(event, SourceEvent::Ended | SourceEvent::Failed(_))
 }
 
-fn frames(events: &[SourceEvent]) -> Vec<SourceFrame> {
+/// How the source ended.
+pub(super) fn ended_with(events: &[SourceEvent]) -> Option<Failure> {
+    match events.last() {
+        Some(SourceEvent::Failed(failure)) => Some(failure.clone()),
+        _ => None,
+    }
+}
+
+pub(super) fn frames(events: &[SourceEvent]) -> Vec<SourceFrame> {
     let batches = events.iter().filter_map(|event| match event {
         SourceEvent::Frames(frames) => Some(frames.clone()),
         _ => None,
@@ -46,7 +57,7 @@ fn frames(events: &[SourceEvent]) -> Vec<SourceFrame> {
     batches.flatten().collect()
 }
 
-fn data(frames: &[SourceFrame]) -> Vec<Bytes> {
+pub(super) fn data(frames: &[SourceFrame]) -> Vec<Bytes> {
     frames.iter().map(|frame| frame.data.to_bytes()).collect()
 }
 
@@ -126,7 +137,7 @@ fn copy(name: &str, to: &Path) {
 fn folder_source(folder: &Path, done: BTreeSet<FileVersion>) -> FileSource {
     FileSource {
         clock: Arc::new(LeapingClock(AtomicU64::new(0))),
-        imports: Imports { done, current: None },
+        imports: Imports { done, ..Imports::default() },
         stopped: Arc::new(AtomicBool::new(false)),
         ..file_source(format!("file://{}", folder.display()))
     }
@@ -157,7 +168,7 @@ async fn a_folder_s_files_are_delivered_once_one_behind_the_other_and_others_are
         .collect();
     names.sort_by_key(|(name, _)| *name);
     assert_eq!(names, [("a.mp4", None), ("b.mkv", None), ("c.mov", Some(Failure::FileNotMedia))]);
-    assert!(matches!(said.last(), Some(SourceEvent::FolderIdle { skipped: 1 })));
+    assert!(matches!(said.last(), Some(SourceEvent::FolderIdle { skipped: 1, broken_off: 0 })));
     // Their media does not overlap.
     let mut last = Timestamp::MIN;
     for event in &said {
@@ -185,4 +196,48 @@ async fn a_folder_s_files_are_delivered_once_one_behind_the_other_and_others_are
         panic!("{said:?}")
     };
     assert!(file.path.ends_with("/e.mp4") && gone.len() == 1 && gone[0].path.ends_with("/a.mp4"));
+}
+
+#[tokio::test]
+async fn files_are_read_under_the_roots_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    OsDisk.create_dir_all(&at("videos")).unwrap();
+    copy("h265.mp4", &at("videos/a.mp4"));
+    copy("h265.mp4", &at("b.mp4"));
+    let failure = async |path: PathBuf, roots: &[&Path]| {
+        let file = FileSource { bounds: bounds(roots), ..file_source(path.display().to_string()) };
+        ended_with(&events(file, is_ended).await)
+    };
+    let root = at("videos");
+    assert_eq!(failure(at("videos/a.mp4"), &[&root]).await, None);
+    assert_eq!(failure(at("videos/a.mp4"), &[]).await, Some(Failure::FileRootsNotSet));
+    for outside in ["b.mp4", "absent.mp4", "videos/../b.mp4", "videos/../absent.mp4"] {
+        assert_eq!(failure(at(outside), &[&root]).await, Some(Failure::FileOutsideRoots));
+    }
+    assert_eq!(failure(at("videos/c.mp4"), &[&root]).await, Some(Failure::FileNotReadable));
+    assert_eq!(
+        failure("/dev/null".into(), &[Path::new("/dev")]).await,
+        Some(Failure::FileNotRegular)
+    );
+}
+
+#[tokio::test]
+async fn what_a_folder_holds_that_may_not_be_read_is_passed_over_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    OsDisk.create_dir_all(&at("videos")).unwrap();
+    copy("h265.mp4", &at("outside.mp4"));
+    copy("h265.mp4", &at("videos/a.mp4"));
+    std::os::unix::fs::symlink(at("outside.mp4"), at("videos/b.mp4")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", at("videos/c.mp4")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", at("videos/notes.txt")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("videos/d.mp4")).unwrap();
+    let source = folder_source(&at("videos"), BTreeSet::new());
+    let source = FileSource { bounds: bounds(&[&at("videos")]), ..source };
+    let is_idle = |event: &SourceEvent| matches!(event, SourceEvent::FolderIdle { .. });
+    let said = events(source, is_idle).await;
+    assert!(matches!(said.last(), Some(SourceEvent::FolderIdle { skipped: 3, broken_off: 0 })));
+    let files = ended(&said);
+    assert!(files.len() == 1 && files[0].0.path.ends_with("/a.mp4") && files[0].1.is_none());
 }

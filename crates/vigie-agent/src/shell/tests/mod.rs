@@ -1,6 +1,7 @@
 //! The shell against loopback: a camera, files, a service.
 
 mod agent;
+mod broken_off;
 mod files;
 mod sources;
 mod transports;

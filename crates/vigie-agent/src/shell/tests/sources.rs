@@ -14,6 +14,7 @@ use vigie_media::Track;
 use vigie_media::mp4::{Limits, Mp4Reader};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
+use vigie_store::source::SourceBounds;
 
 use super::*;
 use crate::core::{FrameTime, Imports, SourceEvent, SourceFrame};
@@ -239,10 +240,17 @@ async fn a_camera_that_goes_away_ends_the_session() {
     assert_eq!(ended.await, Failure::Ended);
 }
 
+/// Files may lie under these.
+pub(super) fn bounds(roots: &[&Path]) -> Arc<SourceBounds> {
+    let roots = roots.iter().map(|root| root.to_path_buf()).collect();
+    Arc::new(SourceBounds { roots, own_folder: "/var/lib/vigie-agent-of-tests".into() })
+}
+
 pub(super) fn file_source(uri: String) -> FileSource {
     FileSource {
         session: session(1),
         uri,
+        bounds: bounds(&[Path::new("/")]),
         ends_at: START,
         not_before: Timestamp::MIN,
         imports: Imports::default(),

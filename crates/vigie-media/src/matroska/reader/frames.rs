@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::block;
+use super::encoding::ContentEncoding;
 use super::fragment::BlockTimes;
 use super::{DocumentHeader, ReadError};
 use crate::TrackKind;
 use crate::matroska::ebml::{self, EbmlError};
 use crate::matroska::ids;
 
-/// One frame of a fragment with its data, a slice of the fragment's bytes.
+/// One frame of a fragment with its data: a slice of the fragment's bytes, or what a ContentEncoding makes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FragmentFrame {
     /// A declared track.
@@ -112,12 +113,21 @@ impl FragmentFrames<'_> {
         };
         let times = BlockTimes::new(block, cluster_ticks, self.header)
             .ok_or(ReadError::Structure { offset, reason: "block time is out of range" })?;
+        let encoding = self.header.encodings.get(&track_number);
+        let mut bytes_max = ContentEncoding::block_bytes_max();
         for (index, range) in block.frames.ranges().iter().enumerate() {
+            let mut frame = data.slice(range.clone());
+            if let Some(encoding) = encoding {
+                frame = encoding
+                    .decode(frame, bytes_max)
+                    .map_err(|error| ReadError::Structure { offset, reason: error.0 })?;
+                bytes_max = bytes_max.saturating_sub(frame.len());
+            }
             self.laced.push_back(FragmentFrame {
                 track_number,
                 timecode_ms: times.frame_ms(index),
                 key_frame: block.key_frame || track.kind == TrackKind::Audio,
-                data: data.slice(range.clone()),
+                data: frame,
             });
         }
         Ok(())

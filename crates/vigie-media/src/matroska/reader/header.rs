@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::encoding::{self, ContentEncoding, TrackEncoding};
 use super::tags::Tag;
 use super::{FragmentReader, Limits, ReadError};
 use crate::matroska::ebml::{self, EbmlError};
@@ -25,6 +26,8 @@ pub struct DocumentHeader {
     pub default_durations_ns: BTreeMap<u64, u64>,
     /// Tags that stand before the first Cluster; they are part of `raw`.
     pub tags: Vec<Tag>,
+    /// By track number, how the frames are stored of tracks that do not store them as they are.
+    pub encodings: BTreeMap<u64, ContentEncoding>,
 }
 
 impl DocumentHeader {
@@ -53,6 +56,7 @@ pub(super) struct HeaderParts {
     pub(super) tracks: Option<Vec<Track>>,
     pub(super) default_durations_ns: BTreeMap<u64, u64>,
     pub(super) tags: Vec<Tag>,
+    pub(super) encodings: BTreeMap<u64, ContentEncoding>,
 }
 
 /// What makes a header element unacceptable.
@@ -78,6 +82,7 @@ impl HeaderParts {
             timestamp_scale_ns: self.timestamp_scale_ns.unwrap_or(1_000_000),
             default_durations_ns: self.default_durations_ns,
             tags: self.tags,
+            encodings: self.encodings,
         })
     }
 
@@ -97,26 +102,25 @@ impl HeaderParts {
         }
     }
 
-    pub(super) fn read_tracks(
-        &mut self,
-        data: &[u8],
-        tracks_max: usize,
-    ) -> Result<(), HeaderError> {
+    pub(super) fn read_tracks(&mut self, data: &[u8], limits: &Limits) -> Result<(), HeaderError> {
         if self.tracks.is_some() {
             return Err(HeaderError::Structure("Tracks appears twice"));
         }
         let mut tracks: Vec<Track> = Vec::new();
         for child in ebml::children(data) {
             let (ids::TRACK_ENTRY, entry) = child? else { continue };
-            let (track, default_duration_ns) = track_entry(entry)?;
+            let TrackEntry { track, default_duration_ns, encoding } = track_entry(entry, limits)?;
             if tracks.iter().any(|other| other.number == track.number) {
                 return Err(HeaderError::Structure("two tracks have the same TrackNumber"));
             }
             if let Some(duration_ns) = default_duration_ns {
                 self.default_durations_ns.insert(track.number, duration_ns);
             }
+            if let Some(encoding) = encoding {
+                self.encodings.insert(track.number, encoding);
+            }
             tracks.push(track);
-            if tracks.len() > tracks_max {
+            if tracks.len() > limits.tracks_max {
                 return Err(HeaderError::TooManyTracks(tracks.len()));
             }
         }
@@ -153,7 +157,15 @@ pub(super) fn check_ebml_header(data: &[u8]) -> Result<(), HeaderError> {
     }
 }
 
-fn track_entry(data: &[u8]) -> Result<(Track, Option<u64>), HeaderError> {
+/// One `TrackEntry`.
+struct TrackEntry {
+    track: Track,
+    default_duration_ns: Option<u64>,
+    /// Of its frames.
+    encoding: Option<ContentEncoding>,
+}
+
+fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, HeaderError> {
     let mut track = Track {
         number: 0,
         kind: TrackKind::Other(0),
@@ -164,6 +176,7 @@ fn track_entry(data: &[u8]) -> Result<(Track, Option<u64>), HeaderError> {
         audio: None,
     };
     let mut default_duration_ns = None;
+    let mut encoding: Option<TrackEncoding> = None;
     for child in ebml::children(data) {
         let (id, value) = child?;
         match id {
@@ -178,6 +191,7 @@ fn track_entry(data: &[u8]) -> Result<(Track, Option<u64>), HeaderError> {
             }
             ids::VIDEO => track.video = Some(video_settings(value)?),
             ids::AUDIO => track.audio = Some(audio_settings(value)?),
+            ids::CONTENT_ENCODINGS if limits.content_encodings => encoding = encoding::read(value)?,
             // Frames would not be the codec's bytes, and everything after this reader takes them as such.
             ids::CONTENT_ENCODINGS => {
                 return Err(HeaderError::Structure(
@@ -190,7 +204,15 @@ fn track_entry(data: &[u8]) -> Result<(Track, Option<u64>), HeaderError> {
     if track.number == 0 {
         return Err(HeaderError::Structure("a track has no TrackNumber"));
     }
-    Ok((track, default_duration_ns))
+    if let Some(encoding) = encoding.as_ref().filter(|encoding| encoding.is_of_private()) {
+        // One that cannot be read says nothing of the track but its codec.
+        track.codec_private = encoding
+            .encoding
+            .decode(track.codec_private, CODEC_PRIVATE_BYTES_MAX)
+            .unwrap_or_default();
+    }
+    let encoding = encoding.filter(TrackEncoding::is_of_frames).map(|encoding| encoding.encoding);
+    Ok(TrackEntry { track, default_duration_ns, encoding })
 }
 
 fn track_kind(track_type: u64) -> Result<TrackKind, HeaderError> {
@@ -238,4 +260,6 @@ fn small(data: &[u8]) -> Result<u32, HeaderError> {
     u32::try_from(value).map_err(|_| OUT_OF_RANGE)
 }
 
+/// Parameter sets are a few hundred bytes; a compressed CodecPrivate is not inflated beyond.
+const CODEC_PRIVATE_BYTES_MAX: usize = 1 << 20;
 const OUT_OF_RANGE: HeaderError = HeaderError::Structure("a track setting is out of range");

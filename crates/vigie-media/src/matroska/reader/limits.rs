@@ -17,6 +17,9 @@ pub struct Limits {
     pub tag_name_bytes_max: usize,
     /// UTF-8 bytes of a tag's value.
     pub tag_value_bytes_max: usize,
+    /// Whether tracks may have ContentEncodings. Where a document goes on to others as it came they may not: nobody
+    /// behind this reader would take their frames for what they are.
+    pub content_encodings: bool,
 }
 
 impl Limits {
@@ -29,9 +32,10 @@ impl Limits {
         tags_per_fragment_max: 10,
         tag_name_bytes_max: 128,
         tag_value_bytes_max: 256,
+        content_encodings: false,
     };
 
-    /// For files of any program: more tracks and tags, the same memory for a fragment.
+    /// For files of any program: more tracks and tags, compressed ones too, the same memory for a fragment.
     pub const FILE: Self = Self {
         header_bytes_max: 16 << 20,
         tracks_max: 64,
@@ -39,6 +43,7 @@ impl Limits {
         tags_per_fragment_max: 4096,
         tag_name_bytes_max: 4096,
         tag_value_bytes_max: 1 << 20,
+        content_encodings: true,
         ..Self::KVS
     };
 }

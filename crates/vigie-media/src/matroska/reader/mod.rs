@@ -28,6 +28,7 @@
 mod block;
 mod cluster;
 mod elements;
+mod encoding;
 mod error;
 mod fragment;
 mod frames;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 
 use self::elements::mark_size_unknown;
+pub use self::encoding::ContentEncoding;
 pub use self::error::ReadError;
 use self::fragment::{EarlyTags, OpenFragment};
 pub use self::fragment::{Fragment, FrameEntry};
@@ -243,6 +245,40 @@ impl FragmentReader {
         Recovered { fragment: Some(fragment), end_offset: end_offset + whole_bytes }
     }
 
+    /// The open fragment up to its last whole element, of an input that was cut anywhere or that went wrong, to read the
+    /// frames that are whole in it; `None` when there is none. Unlike [`FragmentReader::recover`] also of a Cluster whose
+    /// known size is not reached: its bytes are not to be kept, for that size is no longer true. Take all events first.
+    pub fn recover_frames(mut self) -> Option<Fragment> {
+        let (open, header) = (self.open.take()?, self.header.take()?);
+        if open.frame_count == 0 {
+            return None;
+        }
+        let input = self.buffer.split_to(open.whole_end).freeze();
+        Some(open.finish(self.buffer_offset, input, &header, &mut self.intervals_ms))
+    }
+
+    /// Whether an input that ends here ends where a document may: not within an element that holds frames, nor before
+    /// the end that the Segment or the Cluster states. Take all events first.
+    pub fn is_whole(&self) -> bool {
+        let end = self.offset().saturating_add(self.skip_bytes);
+        match (self.failed.is_some(), self.segment_end) {
+            // Zeros, or anything, behind the end do no harm.
+            (_, Some(segment_end)) if self.state == State::AfterSegment || end >= segment_end => {
+                true
+            }
+            (true, _) | (_, Some(_)) => false,
+            (false, None) => {
+                // Without a Cluster there is not even a header.
+                let has_begun = self.header.is_some();
+                let cluster_end = self.open.as_ref().and_then(|open| open.cluster_end);
+                has_begun
+                    && self.cursor == self.buffer.len()
+                    && (self.state != State::Cluster
+                        || cluster_end.is_none_or(|end| self.cursor >= end))
+            }
+        }
+    }
+
     /// Reads a document that ends before its first Cluster.
     fn into_header(mut self, raw: &[u8]) -> Result<DocumentHeader, ReadError> {
         self.push(raw);
@@ -341,7 +377,7 @@ impl FragmentReader {
         let data = &self.buffer[head.head_bytes..total];
         let read = match head.id {
             ids::INFO => self.parts.read_info(data),
-            ids::TRACKS => self.parts.read_tracks(data, self.limits.tracks_max),
+            ids::TRACKS => self.parts.read_tracks(data, &self.limits),
             ids::TAGS => match tags::read_tags(data, &self.limits) {
                 Ok(element) => {
                     self.parts.tags.extend(element.tags);

@@ -146,6 +146,7 @@ fn agent_config(
         time_zone: TimeZone::system(),
         listen: ([127, 0, 0, 1], 0).into(),
         camera_ca: None,
+        file_roots: Vec::new(),
         upload_bytes_per_second: None,
         credentials: credentials(credentials_path)?,
     })
