@@ -119,12 +119,10 @@ impl Sound {
         if next.is_new_source {
             self.clock.begin_source();
         }
-        let is_other_time = |fragments: &AacFragments| fragments.timestamp != packet.timestamp;
+        let has_hole = next.lost_before > 0 || next.is_new_source;
         if let Some(aac) = &mut self.aac
-            && (next.lost_before > 0 || next.is_new_source)
-                | aac.fragments.as_ref().is_some_and(is_other_time)
-            && aac.fragments.take().is_some()
-            && next.lost_before == 0
+            && aac.drop_fragments_but_of(packet.timestamp, has_hole)
+            && !has_hole
         {
             self.bad(out);
         }
@@ -136,10 +134,7 @@ impl Sound {
             self.give(ticks, packet.arrival, packet.payload.into(), out);
             return;
         };
-        let (frames, is_whole) = match aac.frames(packet.timestamp, &packet.payload) {
-            Some(frames) => frames,
-            None => (Vec::new(), false),
-        };
+        let (frames, is_whole) = aac.frames(packet.timestamp, &packet.payload).unwrap_or_default();
         let ticks_per_frame = aac.ticks_per_frame;
         for (data, count) in frames.into_iter().zip(0..) {
             self.give(ticks.saturating_add(ticks_per_frame * count), packet.arrival, data, out);
@@ -179,6 +174,12 @@ impl Sound {
 }
 
 impl Aac {
+    /// Drops what came of an access unit that cannot go on with a packet of this time. Returns whether there was any.
+    fn drop_fragments_but_of(&mut self, timestamp: u32, has_hole: bool) -> bool {
+        let go_on = |fragments: &mut AacFragments| !has_hole && fragments.timestamp == timestamp;
+        self.fragments.take_if(|fragments| !go_on(fragments)).is_some()
+    }
+
     /// The frames of a payload, and whether all of it could be read; `None` when nothing could.
     fn frames(&mut self, timestamp: u32, payload: &Bytes) -> Option<(Vec<FrameData>, bool)> {
         let (sizes, mut at) = self.headers.read(payload)?;
