@@ -23,7 +23,7 @@ use vigie_media::codec::nal_kind::NalKind;
 use super::clock::Clock;
 use super::markers::Markers;
 use super::order::InOrder;
-use super::parameter_sets::ParameterSets;
+use super::parameter_sets::{ParameterSets, SET_BYTES_MAX};
 use super::parts::{Arena, Parts, TooLarge};
 use super::video::VideoCodec;
 use super::{Out, Produced};
@@ -242,10 +242,14 @@ impl Assembly {
                 self.lose(1);
                 out.push_back(Produced::Deviation(Deviation::BadRtpPacket));
             }
+            Some(NalKind::ParameterSet(_)) if nal.len() > SET_BYTES_MAX => {
+                out.push_back(Produced::Deviation(Deviation::BadParameterSet));
+            }
             Some(NalKind::ParameterSet(_)) => {
                 self.begin_tail();
                 if self.unit.sets.len() < SETS_MAX && !self.unit.is_too_large {
-                    self.unit.sets.push(nal);
+                    // A copy: it holds no receive buffer, however many come.
+                    self.unit.sets.push(self.arena.put([&nal, &[]]));
                 }
             }
             Some(NalKind::Opens) => {

@@ -11,6 +11,7 @@ use vigie_media::{FrameData, Track};
 
 use super::clock::Clock;
 use super::order::InOrder;
+use super::parts::{Arena, Parts};
 use super::{LeftOut, Out, Produced};
 use crate::Deviation;
 use crate::format::MediaFormat;
@@ -43,12 +44,13 @@ struct Aac {
     ticks_per_frame: i64,
     /// An access unit that comes in fragments.
     fragments: Option<AacFragments>,
+    arena: Arena,
 }
 
 #[derive(Debug)]
 struct AacFragments {
     timestamp: u32,
-    data: FrameData,
+    parts: Parts,
     bytes_missing: usize,
 }
 
@@ -97,7 +99,16 @@ impl Sound {
                     / i64::from(parsed.sampling_frequency_hz.max(1));
                 let headers = AuHeaders::of(format)?;
                 let track = aac::track(number, "audio", config).map_err(LeftOut::AacConfig)?;
-                (track, clock, Some(Aac { headers, ticks_per_frame, fragments: None }))
+                (
+                    track,
+                    clock,
+                    Some(Aac {
+                        headers,
+                        ticks_per_frame,
+                        fragments: None,
+                        arena: Arena::default(),
+                    }),
+                )
             }
             _ => return Err(LeftOut::Codec { encoding: format.encoding.clone() }),
         };
@@ -190,12 +201,12 @@ impl Aac {
                 return None;
             }
             fragments.bytes_missing -= data.len();
-            fragments.data.push(data);
+            fragments.parts.push(data, &mut self.arena, FRAME_BYTES_MAX).ok()?;
             if fragments.bytes_missing > 0 {
                 self.fragments = Some(fragments);
                 return Some((Vec::new(), true));
             }
-            return Some((vec![fragments.data], true));
+            return Some((vec![fragments.parts.into_data()], true));
         }
         let mut frames = Vec::with_capacity(sizes.len());
         for &size in &sizes {
@@ -207,7 +218,9 @@ impl Aac {
                     return Some((frames, false));
                 }
                 let bytes_missing = size - data.len();
-                self.fragments = Some(AacFragments { timestamp, data: data.into(), bytes_missing });
+                let mut parts = Parts::default();
+                parts.push(data, &mut self.arena, FRAME_BYTES_MAX).ok()?;
+                self.fragments = Some(AacFragments { timestamp, parts, bytes_missing });
                 return Some((frames, true));
             }
             if size > 0 {
