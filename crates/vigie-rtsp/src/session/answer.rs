@@ -74,7 +74,7 @@ impl Session {
                 if pending.has_credentials
                     && let Some(authenticator) = &mut self.authenticator
                 {
-                    authenticator.is_accepted = true;
+                    authenticator.may_be_outworn = true;
                 }
                 self.succeeded(&pending, head, body, now);
             }
@@ -121,6 +121,9 @@ impl Session {
             return;
         }
         match (method, medium) {
+            (Method::Options, _) if self.reader.has_read_only_junk() => {
+                self.end(End::NotRtsp { host: self.host() });
+            }
             (Method::Options, _) => {
                 self.tally.add(Deviation::OptionsRefused);
                 self.send_describe(now);
@@ -152,9 +155,10 @@ impl Session {
         if pending.has_credentials
             && let Some(former) = &self.authenticator
         {
-            // A nonce that was good once and is not any more says nothing about the password; the next one does.
-            let is_outworn =
-                former.is_accepted && pending.credentials_sent == 1 && !former.has_nonce_of(&newer);
+            // The next nonce tells whether it was the nonce or the password.
+            let is_outworn = former.may_be_outworn
+                && pending.credentials_sent == 1
+                && !former.has_nonce_of(&newer);
             let may_repeat = pending.credentials_sent < CREDENTIALS_PER_REQUEST_MAX;
             if !(may_repeat && (newer.is_stale || is_outworn)) {
                 return match is_spare || newer.is_stale {

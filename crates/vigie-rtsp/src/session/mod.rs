@@ -533,6 +533,9 @@ impl Session {
         self.reader = Reader::default();
         self.inputs.clear();
         self.disconnected_at = None;
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.may_be_outworn = true;
+        }
         self.forget_media();
         self.connect(reason);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::auth;
 use super::keep_alive::KeepAlive;
-use super::limits::{ANSWER_WITHIN, OPTIONS_WITHIN};
+use super::limits::{ANSWER_WITHIN, SPARE_ANSWER_WITHIN};
 use super::message::{self, Head, Method};
 use super::rtcp;
 use super::transport::Asked;
@@ -71,8 +71,12 @@ impl Session {
     pub(super) fn send_pending(&mut self, mut pending: Pending, now: Duration) {
         pending.cseq = self.next_cseq;
         self.next_cseq = self.next_cseq.wrapping_add(1).max(1);
-        let is_options = pending.method == Method::Options;
-        pending.deadline = now + if is_options { OPTIONS_WITHIN } else { ANSWER_WITHIN };
+        let is_spare = self.stage == Stage::Opening
+            && match pending.medium {
+                Some(medium) => self.media.first().is_some_and(|video| video.name.index != medium),
+                None => pending.method == Method::Options,
+            };
+        pending.deadline = now + if is_spare { SPARE_ANSWER_WITHIN } else { ANSWER_WITHIN };
         let authorization = self.authorization(pending.method, &pending.uri);
         pending.has_credentials = authorization.is_some();
         pending.credentials_sent += u8::from(authorization.is_some());

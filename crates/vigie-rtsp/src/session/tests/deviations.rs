@@ -334,9 +334,11 @@ fn sound_never_costs_the_pictures() {
     check(LeftOut::Refused { request, status: 0 }, &mut |request| {
         request.is_sound().then(|| request.reply("no", "").into())
     });
-    check(LeftOut::NoAnswer { request }, &mut |request| {
+    let run = check(LeftOut::NoAnswer { request }, &mut |request| {
         request.is_sound().then_some(Reply::Silence)
     });
+    // The pictures do not wait long for it.
+    assert_eq!(run.waited.as_secs(), 4 + 2 * 30);
     let run = check(LeftOut::ClosedByCamera { request }, &mut |request| {
         request.is_sound().then_some(Reply::Close)
     });
@@ -676,6 +678,25 @@ fn a_connection_closed_behind_a_challenge_is_opened_again_once() {
     assert_eq!(run.packet_counts(), (2, 1), "{run:#?}");
     assert_eq!(run.connections, 2);
     assert_eq!(run.seen(), [D::ConnectionClosed]);
+}
+
+#[test]
+fn a_nonce_of_another_connection_is_no_judgement_of_the_password() {
+    let mut connections = 0;
+    let run = run_with(with_login(), &mut |request| {
+        if request.is("OPTIONS") {
+            connections += 1;
+            return None;
+        }
+        let nonce = format!("n{connections}");
+        let Reply::Bytes(bytes) = challenge(request, &nonce, "") else { unreachable!() };
+        match connections {
+            1 => Some(Reply::CloseBehind(bytes)),
+            _ => (!is_granted(request, &nonce)).then_some(Reply::Bytes(bytes)),
+        }
+    });
+    assert_eq!(run.packet_counts(), (2, 1), "{run:#?}");
+    assert_eq!(run.connections, 2);
 }
 
 #[test]
