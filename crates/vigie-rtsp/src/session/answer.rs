@@ -40,8 +40,9 @@ impl Session {
             StartLine::Request { method } => self.camera_asks(method, head, now),
             StartLine::Response { status } => {
                 let status = *status;
-                if let Some(pending) = self.take_pending(head) {
-                    self.answered(pending, status, head, body, now);
+                match self.take_pending(head) {
+                    Some(pending) => self.answered(pending, status, head, body, now),
+                    None => self.keep_doubtful(head, body, now),
                 }
             }
         }
@@ -233,6 +234,11 @@ impl Session {
 
     /// The deadline of a request has passed.
     pub(super) fn unanswered(&mut self, pending: Pending, now: Duration) {
+        if let Some((head, body)) = self.doubtful.take() {
+            // Nothing better came.
+            self.tally.add(Deviation::Cseq);
+            return self.answered(pending, Some(200), &head, &body, now);
+        }
         if pending.method == Method::Describe && self.stage == Stage::Opening {
             let came = self.reader.finish_sdp(&mut self.tally);
             if let Some(super::Item::Message { head, body }) = came {

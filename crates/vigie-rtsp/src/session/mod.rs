@@ -49,6 +49,7 @@ use auth::Authenticator;
 use keep_alive::KeepAlive;
 use limits::{EARLY_BYTES_MAX, EARLY_PACKETS_MAX, RECONNECTS_MAX, SDP_QUIET};
 use media_plan::MediumPlan;
+use message::Head;
 use reader::{Expect, Item, ReadError, Reader};
 use request::{Pending, PlayWay};
 use tally::Tally;
@@ -91,6 +92,8 @@ pub struct Session {
     tally: Tally,
 
     pending: Option<Pending>,
+    /// A successful answer with another request's CSeq.
+    doubtful: Option<(Head, Vec<u8>)>,
     next_cseq: u32,
     /// Answers that repeated their request's CSeq: then another one is another request's.
     cseqs_echoed: u8,
@@ -138,6 +141,7 @@ impl Session {
             outputs: VecDeque::new(),
             tally: Tally::default(),
             pending: None,
+            doubtful: None,
             next_cseq: 1,
             cseqs_echoed: 0,
             authenticator: None,
@@ -396,6 +400,7 @@ impl Session {
         self.reconnects += 1;
         self.may_reconnect = false;
         self.pending = None;
+        self.doubtful = None;
         self.reader = Reader::default();
         self.inputs.clear();
         self.disconnected_at = None;
@@ -426,7 +431,9 @@ impl Session {
     /// Bytes of the camera's that wait for more, or for PLAY's answer.
     #[cfg(test)]
     fn kept_bytes(&self) -> usize {
-        self.early_bytes + self.reader.kept_bytes()
+        self.early_bytes
+            + self.reader.kept_bytes()
+            + self.doubtful.as_ref().map_or(0, |(_, body)| body.len())
     }
 
     fn end(&mut self, end: End) {
@@ -441,6 +448,7 @@ impl Session {
         }
         self.stage = Stage::Ended;
         self.pending = None;
+        self.doubtful = None;
         self.inputs.clear();
         self.disconnected_at = None;
         self.early = VecDeque::new();

@@ -50,7 +50,8 @@ pub struct PlayingMedium {
 /// What is to be done, or has come.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Close the control connection, if there is one, and open one; then call [`super::Session::connected`].
+    /// Close the control connection, if there is one, and open one; then call [`super::Session::connected`]. When none can
+    /// be opened the session is over, and is to be dropped.
     Connect {
         /// A name, or an IP address without brackets.
         host: String,

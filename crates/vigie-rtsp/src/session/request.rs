@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::auth;
 use super::keep_alive::KeepAlive;
-use super::limits::{ANSWER_WITHIN, SPARE_ANSWER_WITHIN};
+use super::limits::{ANSWER_WITHIN, DOUBTFUL_FOR, SPARE_ANSWER_WITHIN};
 use super::message::{self, Head, Method};
 use super::rtcp;
 use super::transport::Asked;
@@ -83,6 +83,7 @@ impl Session {
         let bytes = self.write(&pending, authorization.as_deref());
         self.outputs.push_back(Output::Send(bytes));
         self.pending = Some(pending);
+        self.doubtful = None;
     }
 
     fn authorization(&mut self, method: Method, uri: &str) -> Option<String> {
@@ -235,7 +236,19 @@ impl Session {
             self.tally.add(Deviation::UnexpectedAnswer);
             return None;
         }
+        self.doubtful = None;
         self.pending.take()
+    }
+
+    /// Keeps a successful answer that may be another request's: it is taken when no better one comes.
+    pub(super) fn keep_doubtful(&mut self, head: &Head, body: &[u8], now: Duration) {
+        let Some(pending) = self.pending.as_mut().filter(|_| self.stage == Stage::Opening) else {
+            return;
+        };
+        if head.is_success() && is_plausible(pending.method, head) {
+            pending.deadline = pending.deadline.min(now + DOUBTFUL_FOR);
+            self.doubtful = Some((head.clone(), body.to_vec()));
+        }
     }
 
     /// Keep-alives begin.

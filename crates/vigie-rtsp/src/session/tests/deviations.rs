@@ -141,6 +141,23 @@ fn a_camera_whose_cseq_never_changes_is_understood() {
 }
 
 #[test]
+fn an_answer_with_the_cseq_of_another_request_is_taken_when_no_better_one_comes() {
+    let seen = [D::Cseq, D::UnexpectedAnswer, D::EarlyPackets];
+    for (method, seen) in [("SETUP", &seen[..2]), ("PLAY", &seen[..])] {
+        lives_with(seen, |request| {
+            (request.is(method) && request.nth == 0).then(|| {
+                let request = Request { cseq: "2".to_owned(), ..request.clone() };
+                let standard = request.standard();
+                // The media waits with it.
+                let head = standard.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+                let media = if request.is("PLAY") { media() } else { Vec::new() };
+                [media, standard[..head].to_vec()].concat().into()
+            })
+        });
+    }
+}
+
+#[test]
 fn answers_that_come_twice_answer_once() {
     let run = lives_with(&[D::UnexpectedAnswer], |request| {
         let standard = request.standard();
