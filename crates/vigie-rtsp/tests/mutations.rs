@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -252,6 +254,89 @@ fn formats() -> Vec<MediaFormat> {
         format(MediaKind::Audio, "opus", 48_000, &[]),
         format(MediaKind::Application, "vnd.onvif.metadata", 90_000, &[]),
     ]
+}
+
+/// A receive buffer that is counted while it lives.
+struct Buffer(Vec<u8>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_unit_without_an_end_holds_few_of_the_buffers_it_came_in() {
+    let fu: &[u8] = &[28, 0x01, 9, 9];
+    let sps: &[u8] = &[0x67, 1, 2, 3];
+    let stap: &[u8] = &[24, 0, 2, 0x41, 0x9A, 0, 2, 0x41, 0x1A, 0, 2, 0x41, 0x1A];
+    let aac: &[u8] = &[0, 16, 0xFF, 0xF8, 7];
+    let video = Codec::H264.format_with_sets();
+    let sound = &formats()[2];
+    let xml = &formats()[5];
+    let cases = [
+        (&video, fu),
+        (&video, sps),
+        (&video, stap),
+        (&video, &[0x41, 0x1A][..]),
+        (sound, aac),
+        (xml, fu),
+    ];
+    for (format, payload) in cases {
+        for transport in TRANSPORTS {
+            let living = Arc::new(AtomicUsize::new(0));
+            let mut receiver = Receiver::new(Limits::default());
+            receiver.add_track(0, format, transport, 1).unwrap();
+            let mut most = 0;
+            for number in 0..20_000_u16 {
+                let mut payload = payload.to_vec();
+                if payload[0] == 28 {
+                    // Long enough not to be copied for its shortness.
+                    payload.extend([9; 200]);
+                    payload[1] |= if number == 0 { 0x80 } else { 0 };
+                }
+                let [high, low] = number.to_be_bytes();
+                let header = [0x80, 96, high, low, 0, 0, 0, 7, 0, 0, 0, 7];
+                living.fetch_add(1, Ordering::Relaxed);
+                let buffer = Buffer([&header[..], &payload].concat(), living.clone());
+                receiver.rtp(0, Bytes::from_owner(buffer), Duration::ZERO);
+                while receiver.poll().is_some() {}
+                most = most.max(living.load(Ordering::Relaxed));
+            }
+            assert!(most <= 300, "{transport:?}: {most} buffers live, {payload:x?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Wherever the marker stands, the same pictures come.
+    #[test]
+    fn markers_change_no_picture(
+        seed: u64,
+        is_h265: bool,
+        is_udp: bool,
+        slices in 1usize..6,
+        gop in 1usize..30,
+        mark in prop::sample::select(vec![Mark::Picture, Mark::Slice, Mark::NalUnit, Mark::Packet, Mark::Never]),
+    ) {
+        let codec = if is_h265 { Codec::H265 } else { Codec::H264 };
+        let transport = if is_udp { Transport::Datagrams } else { Transport::Ordered };
+        let pictures = pictures(codec, seed, 70, gop, slices);
+        let sent = packets(&pictures, mark);
+        let sent = sent.iter().map(|packet| (packet.at, packet.to_bytes()));
+        let received = receive(&codec.format(&[]), transport, sent);
+        let expected: Vec<_> = pictures.iter().map(Picture::expected).collect();
+        prop_assert!(received.data() == expected, "{} units", received.units.len());
+        prop_assert_eq!(received.lost(), 0);
+    }
 }
 
 proptest! {

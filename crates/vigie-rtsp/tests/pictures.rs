@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{
-    Chance, Codec, H264_PPS, H264_SPS, H265_VPS, Mark, Picture, Received, Rtp, base64, hex,
-    length_prefixed, packets, pictures, receive, receive_all, receive_payloads,
+    Chance, Codec, H264_PPS, H264_SPS, Mark, Picture, Received, Rtp, hex, length_prefixed, packets,
+    pictures, receive, receive_all, receive_payloads,
 };
-use vigie_media::codec::h264::AvcConfig;
-use vigie_media::codec::h265::HevcConfig;
-use vigie_media::{FrameData, VideoSettings, codec_id};
+use vigie_media::FrameData;
 use vigie_rtsp::media::{Limits, Receiver, Transport};
 use vigie_rtsp::{Deviation, MediaEvent};
 
@@ -382,141 +380,6 @@ fn pieces_of_an_annex_b_stream_are_taken_apart() {
     }
 }
 
-fn size(received: &Received, at: usize) -> Option<VideoSettings> {
-    received.tracks.get(at).and_then(|tracks| tracks[0].video)
-}
-
-#[test]
-fn parameter_sets_of_the_sdp_are_a_beginning_whatever_stands_around_them() {
-    let (sps, pps) = (hex(H264_SPS), hex(H264_PPS));
-    let key = Codec::H264.slice(true, true, &[7; 20]);
-    let sent = [(0, true, key.clone()), (1, true, key.clone())];
-    let with_code = |set: &[u8]| base64(&[&[0, 0, 0, 1], set].concat());
-    let behind = |set: &[u8]| base64(&[set, &[0, 0, 0, 1]].concat());
-    let both = base64(&[&sps[..], &[0, 0, 1], &pps[..]].concat());
-    let (sps, pps) = (base64(&sps), base64(&pps));
-    for value in [
-        format!("{sps},{pps}"),
-        format!(" {sps} , {pps} "),
-        format!("\"{sps},{pps}\""),
-        format!("{},{}", sps.trim_end_matches('='), pps.trim_end_matches('=')),
-        format!("{},{}", with_code(&hex(H264_SPS)), with_code(&hex(H264_PPS))),
-        format!("{},{}", behind(&hex(H264_SPS)), behind(&hex(H264_PPS))),
-        format!("{sps},{pps},,AAAA,%%%"),
-        both,
-    ] {
-        let received = receive_payloads(Codec::H264, &[("sprop-parameter-sets", &value)], &sent);
-        assert_eq!(received.units.len(), 2, "{value}");
-        let expect = VideoSettings { width_pixels: 640, height_pixels: 360 };
-        assert_eq!(size(&received, 0), Some(expect), "{value}");
-        let config = AvcConfig::parse(&received.tracks[0][0].codec_private).unwrap();
-        assert_eq!(
-            (config.sps, config.pps),
-            (vec![hex(H264_SPS).into()], vec![hex(H264_PPS).into()])
-        );
-    }
-    // Nothing that can be used: the pictures wait for those in band.
-    for value in ["", "%%%", "6QDwBE/LCAAAH0gAB1TgIAAAAAA=,AAAAAA==", &sps, &pps] {
-        let fmtp = [("sprop-parameter-sets", value)];
-        let received = receive_payloads(Codec::H264, &fmtp, &sent);
-        assert_eq!((received.units.len(), received.tracks.len()), (0, 0), "{value}");
-        assert_eq!(received.deviations, [Deviation::NoParameterSets; 2]);
-        let sets = Codec::H264.parameter_sets();
-        let mut in_band: Vec<_> = sets.into_iter().map(|set| (0, false, set)).collect();
-        in_band.extend(sent.clone());
-        let received = receive_payloads(Codec::H264, &fmtp, &in_band);
-        assert_eq!((received.units.len(), received.tracks.len()), (2, 1), "{value}");
-    }
-    // The picture parameter set alone is missing between the pictures.
-    let sent = [(0, false, hex(H264_SPS)), (0, true, key)];
-    let fmtp = [("sprop-parameter-sets", &*format!("{sps},{pps}"))];
-    assert_eq!(receive_payloads(Codec::H264, &fmtp, &sent).units.len(), 1);
-}
-
-/// x264, 320x240, High profile.
-const OTHER_SPS: &str = "6764000cacb30283f60220000003002000000303c1e2854d";
-const OTHER_PPS: &str = "68e970392c8b";
-
-#[test]
-fn parameter_sets_between_the_pictures_win_and_a_change_is_said_before_its_picture() {
-    let key = |byte| Codec::H264.slice(true, true, &[byte; 20]);
-    let sprop = [hex(OTHER_SPS), hex(OTHER_PPS)].map(|set| base64(&set)).join(",");
-    let fmtp = [("sprop-parameter-sets", &*sprop)];
-    let sets = [hex(H264_SPS), hex(H264_PPS)];
-    let others = [hex(OTHER_SPS), hex(OTHER_PPS)];
-    let picture = |of: u32, sets: &[Vec<u8>]| {
-        let mut sent: Vec<_> = sets.iter().map(|set| (of, false, set.clone())).collect();
-        sent.push((of, true, key(of as u8 + 1)));
-        sent
-    };
-    // Old ones in the SDP.
-    let sent = [picture(0, &sets), picture(1, &sets), picture(2, &[])].concat();
-    let received = receive_payloads(Codec::H264, &fmtp, &sent);
-    assert_eq!(received.order, "TUUU");
-    assert_eq!(size(&received, 0).unwrap().width_pixels, 640);
-    let config = AvcConfig::parse(&received.tracks[0][0].codec_private).unwrap();
-    assert_eq!((config.sps.len(), config.pps.len()), (1, 1));
-    // The camera is set to another size, and back.
-    let sent =
-        [picture(0, &sets), picture(1, &others), picture(2, &others), picture(3, &sets)].concat();
-    let received = receive_payloads(Codec::H264, &[], &sent);
-    assert_eq!(received.order, "TUTUUTU");
-    let widths: Vec<_> = (0..3).map(|at| size(&received, at).unwrap().width_pixels).collect();
-    assert_eq!(widths, [640, 320, 640]);
-    let config = AvcConfig::parse(&received.tracks[1][0].codec_private).unwrap();
-    assert_eq!((&config.sps[0][..], &config.pps[0][..]), (&others[0][..], &others[1][..]));
-    assert_eq!(config.pps.len(), 1);
-    // One that cannot be read changes nothing.
-    let broken = [vec![0x67, 1, 2, 3], vec![0x68]];
-    let sent = [picture(0, &sets), picture(1, &broken), picture(2, &sets)].concat();
-    let received = receive_payloads(Codec::H264, &[], &sent);
-    assert_eq!(received.order, "TUUU");
-    assert_eq!(received.deviations, [Deviation::BadParameterSet; 2]);
-}
-
-#[test]
-fn picture_parameter_sets_that_come_in_turn_settle() {
-    let picture = |of: u32, sets: &[&[u8]]| {
-        let mut sent = vec![(of, false, hex(H264_SPS))];
-        sent.extend(sets.iter().map(|set| (of, false, set.to_vec())));
-        sent.push((of, true, Codec::H264.slice(true, true, &[of as u8 + 1; 20])));
-        sent
-    };
-    let (zero, one): (&[u8], &[u8]) = (&[0x68, 0xCE, 0x3C, 0x80], &[0x68, 0x53, 0x8F, 0x20]);
-    let sent =
-        [picture(0, &[zero]), picture(1, &[one]), picture(2, &[zero]), picture(3, &[one, zero])];
-    let received = receive_payloads(Codec::H264, &[], &sent.concat());
-    assert_eq!(received.order, "TUTUUU");
-    let config = AvcConfig::parse(&received.tracks[1][0].codec_private).unwrap();
-    assert_eq!(
-        config.pps,
-        [
-            Bytes::from_static(&[0x68, 0xCE, 0x3C, 0x80]),
-            Bytes::from_static(&[0x68, 0x53, 0x8F, 0x20])
-        ]
-    );
-}
-
-#[test]
-fn h265_parameter_sets_come_from_the_sdp_or_between_the_pictures() {
-    let key = Codec::H265.slice(true, true, &[7; 20]);
-    let sent = [(0, true, key.clone()), (1, true, key)];
-    let received = receive_all(
-        &Codec::H265.format_with_sets(),
-        Transport::Ordered,
-        &packets(&pictures(Codec::H265, 1, 2, 2, 1), Mark::Picture),
-    );
-    assert_eq!((received.units.len(), received.tracks.len()), (2, 1));
-    let track = &received.tracks[0][0];
-    assert_eq!((&*track.codec_id, track.number), (codec_id::H265, 1));
-    let config = HevcConfig::parse(&track.codec_private).unwrap();
-    assert_eq!(
-        (config.vps, config.sps.len(), config.pps.len()),
-        (vec![hex(H265_VPS).into()], 1, 1)
-    );
-    assert_eq!(receive_payloads(Codec::H265, &[("sprop-sps", "AAAA")], &sent).units.len(), 0);
-}
-
 #[test]
 fn header_extensions_sources_and_padding_change_nothing() {
     let pictures = pictures(Codec::H264, 12, 20, 10, 1);
@@ -617,7 +480,6 @@ fn packets_of_another_payload_type_are_passed_over() {
         let other = Rtp { payload_type: 97, ssrc: 5, ..packet.clone() };
         sent.extend([other, packet]);
     }
-    sent.remove(0);
     let received = receive_all(&Codec::H264.format(&[]), Transport::Datagrams, &sent);
     check_whole(&received, &pictures, "another stream beside it");
     // With numbers of this stream it is a loss.

@@ -49,7 +49,10 @@ pub fn is_same_frame(config: &AvcConfig, first: &[u8], second: &[u8]) -> bool {
 pub fn picture_set_id(slice: &[u8]) -> Option<u32> {
     let payload = nal::without_emulation_prevention(slice.get(1..slice.len().min(HEADER_BYTES))?);
     let mut bits = BitReader::new(&payload, SLICE);
-    (bits.ue().ok()?, bits.ue().ok()?);
+    // first_mb_in_slice, slice_type
+    for _ in 0..2 {
+        bits.ue().ok()?;
+    }
     bits.ue().ok()
 }
 

@@ -4,8 +4,8 @@
 //! marker bit ends it earlier, without the wait for the next packet, but only once it is known to be right: cameras
 //! were seen to set it on each slice, on each packet, or never. So
 //!
-//! - the first pictures of a session are held until the next begins, until [`MARKERS_RIGHT`] in a row, a key picture
-//!   among them, ended with their only marker. From then on a marker ends the picture at once.
+//! - the first pictures of a session are held until the next begins, until [`Markers`] says that the marker is right.
+//!   From then on it ends the picture at once.
 //! - A marker behind which the same picture goes on is never believed again in the session. Where the pictures before
 //!   had shown no sign of it, that one picture loses the slices behind the marker.
 //! - Two pictures with one timestamp are two access units; two fields of a frame, or slices sent again, are one.
@@ -21,16 +21,15 @@ use vigie_media::codec::h264_slice;
 use vigie_media::codec::nal_kind::NalKind;
 
 use super::clock::Clock;
+use super::markers::Markers;
 use super::order::InOrder;
-use super::parameter_sets::ParameterSets;
+use super::parameter_sets::{ParameterSets, SET_BYTES_MAX};
 use super::parts::{Arena, Parts, TooLarge};
 use super::video::VideoCodec;
 use super::{Out, Produced};
 use crate::Deviation;
 use crate::output::AccessUnit;
 
-/// Pictures in a row whose marker was right, before it is believed.
-const MARKERS_RIGHT: u32 = 32;
 /// NAL units of one access unit. Level 6.2 of H.265 allows 600 slices.
 const NAL_UNITS_MAX: u32 = 4096;
 /// What stands before a picture that does not come is kept up to this.
@@ -40,14 +39,6 @@ const PREFIX_NAL_UNITS_MAX: u32 = 64;
 const SETS_MAX: usize = 300;
 /// No more is allocated before it is needed.
 const PARTS_EXPECTED_MAX: usize = 128;
-
-/// What is known of the camera's markers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Markers {
-    Learning { right: u32, key: bool },
-    Trusted,
-    Ignored,
-}
 
 /// Why an access unit ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +60,6 @@ pub(super) struct Assembly {
     open: Option<OpenSlice>,
     arena: Arena,
     markers: Markers,
-    is_marker_said: bool,
     /// The timestamp of the access unit that a marker ended last.
     ended_timestamp: Option<u32>,
     /// Packets lost since the last access unit.
@@ -167,8 +157,7 @@ impl Assembly {
             unit: Unit::default(),
             open: None,
             arena: Arena::default(),
-            markers: Markers::Learning { right: 0, key: false },
-            is_marker_said: false,
+            markers: Markers::new(),
             ended_timestamp: None,
             lost: 0,
             pictures: 0,
@@ -240,7 +229,7 @@ impl Assembly {
         if let Some(tail) = &mut self.unit.tail {
             tail.is_marked = true;
         }
-        if self.markers == Markers::Trusted && self.open.is_none() {
+        if self.markers.are_believed() && self.open.is_none() {
             self.ended_timestamp = self.unit.time.map(|time| time.timestamp);
             self.end(End::Marker, out);
         }
@@ -253,10 +242,14 @@ impl Assembly {
                 self.lose(1);
                 out.push_back(Produced::Deviation(Deviation::BadRtpPacket));
             }
+            Some(NalKind::ParameterSet(_)) if nal.len() > SET_BYTES_MAX => {
+                out.push_back(Produced::Deviation(Deviation::BadParameterSet));
+            }
             Some(NalKind::ParameterSet(_)) => {
                 self.begin_tail();
                 if self.unit.sets.len() < SETS_MAX && !self.unit.is_too_large {
-                    self.unit.sets.push(nal);
+                    // A copy: it holds no receive buffer, however many come.
+                    self.unit.sets.push(self.arena.put([&nal, &[]]));
                 }
             }
             Some(NalKind::Opens) => {
@@ -370,12 +363,7 @@ impl Assembly {
     }
 
     fn distrust(&mut self, out: &mut Out) {
-        self.markers = Markers::Ignored;
-        self.say_marker(out);
-    }
-
-    fn say_marker(&mut self, out: &mut Out) {
-        if !std::mem::replace(&mut self.is_marker_said, true) {
+        if self.markers.distrust() {
             out.push_back(Produced::Deviation(Deviation::Marker));
         }
     }
@@ -444,7 +432,14 @@ impl Assembly {
             return;
         }
         self.pictures += 1;
-        self.learn(end, out);
+        // Where a packet was lost it may have had the marker.
+        let says_something = self.unit.is_marked || self.lost == 0;
+        if end == End::NextBegins
+            && says_something
+            && self.markers.ended(self.unit.is_marked, self.unit.key)
+        {
+            out.push_back(Produced::Deviation(Deviation::Marker));
+        }
         let next = self.split_tail(end);
         let unit = std::mem::replace(&mut self.unit, next);
         let (bad_sets, is_another) = self.sets.apply(&unit.sets, unit.slice.bytes());
@@ -471,25 +466,10 @@ impl Assembly {
         }
     }
 
-    /// What the marker of the unit that ends says of the camera's markers.
-    fn learn(&mut self, end: End, out: &mut Out) {
-        let Markers::Learning { right, key } = self.markers else { return };
-        if end == End::NextBegins && self.unit.is_marked {
-            let (right, key) = (right + 1, key || self.unit.key);
-            self.markers = match right >= MARKERS_RIGHT && key {
-                true => Markers::Trusted,
-                false => Markers::Learning { right, key },
-            };
-        } else if self.lost == 0 {
-            self.markers = Markers::Learning { right: 0, key: false };
-            self.say_marker(out);
-        }
-    }
-
     /// The next unit, with what came behind the last slice of this one and is not its own.
     fn split_tail(&mut self, end: End) -> Unit {
         let Some(tail) = self.unit.tail.take() else { return Unit::default() };
-        let is_own = tail.is_marked && self.markers != Markers::Ignored;
+        let is_own = tail.is_marked && !self.markers.are_ignored();
         if end == End::Marker || is_own {
             return Unit::default();
         }

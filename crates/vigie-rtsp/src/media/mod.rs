@@ -6,6 +6,7 @@
 
 mod access_unit;
 mod clock;
+mod markers;
 mod metadata;
 mod order;
 mod packet;

@@ -432,7 +432,8 @@ mod tests {
         };
         let mut order = Order::new(Ordered);
         let sent = [(1, 1), (3, 2), (3, 3), (4, 4)];
-        sent.into_iter().for_each(|(sequence, byte)| drop(order.push(numbered(sequence, byte))));
+        let said = sent.into_iter().filter_map(|(number, byte)| order.push(numbered(number, byte)));
+        assert_eq!(said.collect::<Vec<_>>(), [BadRtpPacket]);
         let came: Vec<u8> =
             std::iter::from_fn(|| order.pop()).map(|p| p.packet.payload[0]).collect();
         assert_eq!(came, [1, 2, 3, 4]);

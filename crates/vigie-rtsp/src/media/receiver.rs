@@ -143,10 +143,7 @@ impl Receiver {
             self.events.push_back(MediaEvent::Deviation(Deviation::BadRtpPacket));
             return;
         };
-        if packet.payload_type != medium.payload_type
-            && let Some(ssrc) = medium.order.ssrc()
-            && ssrc != packet.ssrc
-        {
+        if packet.payload_type != medium.payload_type && medium.order.ssrc() != Some(packet.ssrc) {
             // Of another stream altogether.
             self.events.push_back(MediaEvent::Deviation(Deviation::OtherPayloadType));
             return;

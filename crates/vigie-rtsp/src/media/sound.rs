@@ -11,6 +11,7 @@ use vigie_media::{FrameData, Track};
 
 use super::clock::Clock;
 use super::order::InOrder;
+use super::parts::{Arena, Parts};
 use super::{LeftOut, Out, Produced};
 use crate::Deviation;
 use crate::format::MediaFormat;
@@ -43,12 +44,13 @@ struct Aac {
     ticks_per_frame: i64,
     /// An access unit that comes in fragments.
     fragments: Option<AacFragments>,
+    arena: Arena,
 }
 
 #[derive(Debug)]
 struct AacFragments {
     timestamp: u32,
-    data: FrameData,
+    parts: Parts,
     bytes_missing: usize,
 }
 
@@ -97,7 +99,16 @@ impl Sound {
                     / i64::from(parsed.sampling_frequency_hz.max(1));
                 let headers = AuHeaders::of(format)?;
                 let track = aac::track(number, "audio", config).map_err(LeftOut::AacConfig)?;
-                (track, clock, Some(Aac { headers, ticks_per_frame, fragments: None }))
+                (
+                    track,
+                    clock,
+                    Some(Aac {
+                        headers,
+                        ticks_per_frame,
+                        fragments: None,
+                        arena: Arena::default(),
+                    }),
+                )
             }
             _ => return Err(LeftOut::Codec { encoding: format.encoding.clone() }),
         };
@@ -119,12 +130,10 @@ impl Sound {
         if next.is_new_source {
             self.clock.begin_source();
         }
-        let is_other_time = |fragments: &AacFragments| fragments.timestamp != packet.timestamp;
+        let has_hole = next.lost_before > 0 || next.is_new_source;
         if let Some(aac) = &mut self.aac
-            && (next.lost_before > 0 || next.is_new_source)
-                | aac.fragments.as_ref().is_some_and(is_other_time)
-            && aac.fragments.take().is_some()
-            && next.lost_before == 0
+            && aac.drop_fragments_but_of(packet.timestamp, has_hole)
+            && !has_hole
         {
             self.bad(out);
         }
@@ -136,10 +145,7 @@ impl Sound {
             self.give(ticks, packet.arrival, packet.payload.into(), out);
             return;
         };
-        let (frames, is_whole) = match aac.frames(packet.timestamp, &packet.payload) {
-            Some(frames) => frames,
-            None => (Vec::new(), false),
-        };
+        let (frames, is_whole) = aac.frames(packet.timestamp, &packet.payload).unwrap_or_default();
         let ticks_per_frame = aac.ticks_per_frame;
         for (data, count) in frames.into_iter().zip(0..) {
             self.give(ticks.saturating_add(ticks_per_frame * count), packet.arrival, data, out);
@@ -179,6 +185,12 @@ impl Sound {
 }
 
 impl Aac {
+    /// Drops what came of an access unit that cannot go on with a packet of this time. Returns whether there was any.
+    fn drop_fragments_but_of(&mut self, timestamp: u32, has_hole: bool) -> bool {
+        let go_on = |fragments: &mut AacFragments| !has_hole && fragments.timestamp == timestamp;
+        self.fragments.take_if(|fragments| !go_on(fragments)).is_some()
+    }
+
     /// The frames of a payload, and whether all of it could be read; `None` when nothing could.
     fn frames(&mut self, timestamp: u32, payload: &Bytes) -> Option<(Vec<FrameData>, bool)> {
         let (sizes, mut at) = self.headers.read(payload)?;
@@ -189,12 +201,12 @@ impl Aac {
                 return None;
             }
             fragments.bytes_missing -= data.len();
-            fragments.data.push(data);
+            fragments.parts.push(data, &mut self.arena, FRAME_BYTES_MAX).ok()?;
             if fragments.bytes_missing > 0 {
                 self.fragments = Some(fragments);
                 return Some((Vec::new(), true));
             }
-            return Some((vec![fragments.data], true));
+            return Some((vec![fragments.parts.into_data()], true));
         }
         let mut frames = Vec::with_capacity(sizes.len());
         for &size in &sizes {
@@ -206,7 +218,9 @@ impl Aac {
                     return Some((frames, false));
                 }
                 let bytes_missing = size - data.len();
-                self.fragments = Some(AacFragments { timestamp, data: data.into(), bytes_missing });
+                let mut parts = Parts::default();
+                parts.push(data, &mut self.arena, FRAME_BYTES_MAX).ok()?;
+                self.fragments = Some(AacFragments { timestamp, parts, bytes_missing });
                 return Some((frames, true));
             }
             if size > 0 {

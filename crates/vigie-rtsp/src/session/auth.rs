@@ -92,8 +92,8 @@ pub(crate) struct Authenticator {
     scheme: Scheme,
     /// The camera says that the nonce before was too old, and did not judge the password.
     pub(crate) is_stale: bool,
-    /// A request with it succeeded.
-    pub(crate) is_accepted: bool,
+    /// A request with it succeeded, or was for another connection: a refusal says nothing about the password.
+    pub(crate) may_be_outworn: bool,
 }
 
 impl Authenticator {
@@ -116,13 +116,13 @@ impl Authenticator {
                         .get("stale")
                         .is_some_and(|text| text.eq_ignore_ascii_case("true"));
                     let scheme = Scheme::Digest(digest);
-                    return Ok(Self { scheme, is_stale, is_accepted: false });
+                    return Ok(Self { scheme, is_stale, may_be_outworn: false });
                 }
                 Err(name) => unsupported = unsupported.or(Some(name)),
             }
         }
         if challenges.iter().any(|challenge| is(&challenge, "basic")) {
-            return Ok(Self { scheme: Scheme::Basic, is_stale: false, is_accepted: false });
+            return Ok(Self { scheme: Scheme::Basic, is_stale: false, may_be_outworn: false });
         }
         let first = challenges.first().map(|challenge| plain(&challenge.scheme));
         Err(unsupported.or(first).unwrap_or_default())

@@ -115,7 +115,7 @@ pub enum End {
         /// The status.
         status: u16,
     },
-    /// More than [`super::limits`] allows.
+    /// More than three.
     #[error("the camera sends its viewers from one address to the next without end")]
     TooManyRedirects,
     /// A redirection without a usable address.

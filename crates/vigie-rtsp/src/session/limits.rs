@@ -47,8 +47,10 @@ pub(crate) const CAMERA_REQUESTS_MAX: u8 = 32;
 
 /// To answer a request. Cameras on loaded processors were seen to take 4 s for DESCRIBE.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// To answer OPTIONS, which is not needed.
-pub(crate) const OPTIONS_WITHIN: Duration = Duration::from_secs(4);
+/// To answer what the session can do without: OPTIONS, and SETUP and PLAY of anything but the video.
+pub(crate) const SPARE_ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// An answer with another request's CSeq waits so long for a better one.
+pub(crate) const DOUBTFUL_FOR: Duration = Duration::from_secs(2);
 /// A session description whose length is not said has ended when nothing more came for so long.
 pub(crate) const SDP_QUIET: Duration = Duration::from_secs(2);
 /// What a session lives without a word when the camera says nothing usable (RFC 2326 section 12.37).

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::auth;
 use super::keep_alive::KeepAlive;
-use super::limits::{ANSWER_WITHIN, OPTIONS_WITHIN};
+use super::limits::{ANSWER_WITHIN, DOUBTFUL_FOR, SPARE_ANSWER_WITHIN};
 use super::message::{self, Head, Method};
 use super::rtcp;
 use super::transport::Asked;
@@ -71,14 +71,19 @@ impl Session {
     pub(super) fn send_pending(&mut self, mut pending: Pending, now: Duration) {
         pending.cseq = self.next_cseq;
         self.next_cseq = self.next_cseq.wrapping_add(1).max(1);
-        let is_options = pending.method == Method::Options;
-        pending.deadline = now + if is_options { OPTIONS_WITHIN } else { ANSWER_WITHIN };
+        let is_spare = self.stage == Stage::Opening
+            && match pending.medium {
+                Some(medium) => self.media.first().is_some_and(|video| video.name.index != medium),
+                None => pending.method == Method::Options,
+            };
+        pending.deadline = now + if is_spare { SPARE_ANSWER_WITHIN } else { ANSWER_WITHIN };
         let authorization = self.authorization(pending.method, &pending.uri);
         pending.has_credentials = authorization.is_some();
         pending.credentials_sent += u8::from(authorization.is_some());
         let bytes = self.write(&pending, authorization.as_deref());
         self.outputs.push_back(Output::Send(bytes));
         self.pending = Some(pending);
+        self.doubtful = None;
     }
 
     fn authorization(&mut self, method: Method, uri: &str) -> Option<String> {
@@ -231,7 +236,19 @@ impl Session {
             self.tally.add(Deviation::UnexpectedAnswer);
             return None;
         }
+        self.doubtful = None;
         self.pending.take()
+    }
+
+    /// Keeps a successful answer that may be another request's: it is taken when no better one comes.
+    pub(super) fn keep_doubtful(&mut self, head: &Head, body: &[u8], now: Duration) {
+        let Some(pending) = self.pending.as_mut().filter(|_| self.stage == Stage::Opening) else {
+            return;
+        };
+        if head.is_success() && is_plausible(pending.method, head) {
+            pending.deadline = pending.deadline.min(now + DOUBTFUL_FOR);
+            self.doubtful = Some((head.clone(), body.to_vec()));
+        }
     }
 
     /// Keep-alives begin.

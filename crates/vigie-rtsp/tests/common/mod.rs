@@ -62,6 +62,37 @@ impl Chance {
     }
 }
 
+/// Bits, most significant first, then the trailing ones.
+fn bits(header: u8, fields: &[(u32, u32)]) -> Vec<u8> {
+    let mut bits = String::new();
+    for &(value, count) in fields {
+        match count {
+            // Exponential Golomb code.
+            0 => bits += &format!("{0:0>1$b}", value + 1, 2 * (value + 1).ilog2() as usize + 1),
+            count => bits += &format!("{value:0>0$b}", count as usize),
+        }
+    }
+    bits.push('1');
+    while !bits.len().is_multiple_of(8) {
+        bits.push('0');
+    }
+    let bytes = bits.as_bytes().chunks(8);
+    let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();
+    [vec![header], bytes.map(byte).collect()].concat()
+}
+
+/// Baseline, so many macroblocks of 16 pixels wide and high.
+pub(crate) fn h264_sps(id: u32, width: u32, height: u32) -> Vec<u8> {
+    let size = [(width - 1, 0), (height - 1, 0)];
+    let before = [(66, 8), (0, 8), (30, 8), (id, 0), (0, 0), (2, 0), (1, 0), (0, 1)];
+    bits(0x67, &[&before[..], &size, &[(1, 1), (1, 1), (0, 1), (0, 1)]].concat())
+}
+
+pub(crate) fn h264_pps(id: u32, of: u32) -> Vec<u8> {
+    let fields = [(id, 0), (of, 0), (0, 1), (0, 1), (0, 0), (0, 0), (0, 0), (0, 3)];
+    bits(0x68, &[&fields[..], &[(0, 0), (0, 0), (0, 0), (0, 3)]].concat())
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
     H264,

@@ -141,6 +141,23 @@ fn a_camera_whose_cseq_never_changes_is_understood() {
 }
 
 #[test]
+fn an_answer_with_the_cseq_of_another_request_is_taken_when_no_better_one_comes() {
+    let seen = [D::Cseq, D::UnexpectedAnswer, D::EarlyPackets];
+    for (method, seen) in [("SETUP", &seen[..2]), ("PLAY", &seen[..])] {
+        lives_with(seen, |request| {
+            (request.is(method) && request.nth == 0).then(|| {
+                let request = Request { cseq: "2".to_owned(), ..request.clone() };
+                let standard = request.standard();
+                // The media waits with it.
+                let head = standard.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+                let media = if request.is("PLAY") { media() } else { Vec::new() };
+                [media, standard[..head].to_vec()].concat().into()
+            })
+        });
+    }
+}
+
+#[test]
 fn answers_that_come_twice_answer_once() {
     let run = lives_with(&[D::UnexpectedAnswer], |request| {
         let standard = request.standard();
@@ -334,9 +351,11 @@ fn sound_never_costs_the_pictures() {
     check(LeftOut::Refused { request, status: 0 }, &mut |request| {
         request.is_sound().then(|| request.reply("no", "").into())
     });
-    check(LeftOut::NoAnswer { request }, &mut |request| {
+    let run = check(LeftOut::NoAnswer { request }, &mut |request| {
         request.is_sound().then_some(Reply::Silence)
     });
+    // The pictures do not wait long for it.
+    assert_eq!(run.waited.as_secs(), 4 + 2 * 30);
     let run = check(LeftOut::ClosedByCamera { request }, &mut |request| {
         request.is_sound().then_some(Reply::Close)
     });
@@ -676,6 +695,25 @@ fn a_connection_closed_behind_a_challenge_is_opened_again_once() {
     assert_eq!(run.packet_counts(), (2, 1), "{run:#?}");
     assert_eq!(run.connections, 2);
     assert_eq!(run.seen(), [D::ConnectionClosed]);
+}
+
+#[test]
+fn a_nonce_of_another_connection_is_no_judgement_of_the_password() {
+    let mut connections = 0;
+    let run = run_with(with_login(), &mut |request| {
+        if request.is("OPTIONS") {
+            connections += 1;
+            return None;
+        }
+        let nonce = format!("n{connections}");
+        let Reply::Bytes(bytes) = challenge(request, &nonce, "") else { unreachable!() };
+        match connections {
+            1 => Some(Reply::CloseBehind(bytes)),
+            _ => (!is_granted(request, &nonce)).then_some(Reply::Bytes(bytes)),
+        }
+    });
+    assert_eq!(run.packet_counts(), (2, 1), "{run:#?}");
+    assert_eq!(run.connections, 2);
 }
 
 #[test]

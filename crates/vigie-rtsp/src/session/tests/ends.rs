@@ -121,7 +121,9 @@ fn what_does_not_speak_rtsp_is_said_to() {
     let not_rtsp = || End::NotRtsp { host: host() };
     let http = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     ends_with(not_rtsp(), |_| Some(Reply::CloseBehind(http.into())));
-    ends_with(not_rtsp(), |_| Some(Reply::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())));
+    let banner = b"SSH-2.0-OpenSSH_9.2\r\n";
+    let run = ends_with(not_rtsp(), |_| Some(Reply::Bytes(banner.to_vec())));
+    assert!(run.waited < Duration::from_secs(5), "{run:#?}");
     ends_with(not_rtsp(), |_| Some(Reply::Bytes(vec![b'x'; 5000])));
     // Silence says nothing about it.
     let (request, medium) = (Method::Describe, None);
