@@ -112,7 +112,8 @@ impl Test {
                 self.outcome.failure = Some(Failure::Ended);
                 return true;
             }
-            SourceEvent::LeftOut(_)
+            SourceEvent::FileBrokenOff { .. }
+            | SourceEvent::LeftOut(_)
             | SourceEvent::Deviations(_)
             | SourceEvent::PacketsLost(_)
             | SourceEvent::FileBegun { .. }
