@@ -273,5 +273,10 @@ impl Client {
 
 /// What a medium is coded in, by the first of its payload types.
 fn codec(medium: &Medium) -> String {
-    medium.formats.first().map(|format| format.encoding.to_uppercase()).unwrap_or_default()
+    let encoding = medium.formats.first().map_or("", |format| format.encoding.as_str());
+    match encoding {
+        // As people call it.
+        "mpeg4-generic" => "AAC".to_owned(),
+        encoding => encoding.to_uppercase(),
+    }
 }
