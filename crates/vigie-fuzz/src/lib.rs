@@ -15,6 +15,7 @@ mod matroska;
 mod mp4;
 mod parameter_sets;
 mod playback;
+mod rtsp_media;
 mod rtsp_session;
 mod session_url;
 mod sigv4;
@@ -30,6 +31,7 @@ pub use matroska::matroska;
 pub use mp4::mp4;
 pub use parameter_sets::parameter_sets;
 pub use playback::playback;
+pub use rtsp_media::rtsp_media;
 pub use rtsp_session::rtsp_session;
 pub use session_url::session_url;
 pub use sigv4::sigv4;
@@ -50,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("mp4", mp4),
     ("parameter_sets", parameter_sets),
     ("playback", playback),
+    ("rtsp_media", rtsp_media),
     ("rtsp_session", rtsp_session),
     ("session_url", session_url),
     ("sigv4", sigv4),
