@@ -271,7 +271,7 @@ def packet_ends(path):
     command = ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", path]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
     ends = {"video": [], "audio": []}
-    for line in lines:
+    for line in filter(None, lines):
         kind, size, position, *_ = line.split(",")
         ends[kind].append(int(position) + int(size))
     return ends

@@ -96,7 +96,7 @@ def test_what_was_said_of_a_file_is_said_after_a_restart(own_site):
 
     def again():
         recorder, _ = agent_status(own_site.server, "cut")
-        assert recorder["LastUpdatedTime"].timestamp() > restarted_at and recorder["JobStatusDetails"] == before
+        return recorder["LastUpdatedTime"].timestamp() > restarted_at and recorder["JobStatusDetails"] == before
 
     eventually(again, 60, "the restarted agent says the same")
 

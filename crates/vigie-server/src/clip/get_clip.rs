@@ -12,7 +12,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, Limits};
 use vigie_media::mp4::{self, Mp4Writer};
 use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
-use vigie_media::{Track, TrackKind};
+use vigie_media::{Track, TrackKind, codec_id};
 use vigie_store::{Fragment, MediaFileId};
 
 use crate::api::Call;
@@ -167,7 +167,11 @@ impl Played {
 
 fn declared(header: &DocumentHeader) -> Vec<Track> {
     let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
-    [first(TrackKind::Video), first(TrackKind::Audio)].into_iter().flatten().cloned().collect()
+    let video = first(TrackKind::Video);
+    // Pictures are not refused for the sake of sound that only Matroska carries here.
+    let audio =
+        first(TrackKind::Audio).filter(|audio| video.is_none() || audio.codec_id != codec_id::OPUS);
+    [video, audio].into_iter().flatten().cloned().collect()
 }
 
 fn refusal(error: SampleError) -> Failure {

@@ -9,7 +9,7 @@ use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, ReadError};
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
-use vigie_media::{Track, TrackKind};
+use vigie_media::{Track, TrackKind, codec_id};
 
 use super::session::Protocol;
 
@@ -61,7 +61,9 @@ impl PlayedTracks {
     pub(crate) fn of(header: DocumentHeader, protocol: Protocol) -> Result<Self, KvsError> {
         let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
         let video = first(TrackKind::Video);
-        let audio = first(TrackKind::Audio);
+        // Pictures are not refused for the sake of sound that only Matroska carries here.
+        let audio = first(TrackKind::Audio)
+            .filter(|audio| video.is_none() || audio.codec_id != codec_id::OPUS);
         let mut tracks = Vec::new();
         let mut codecs = Codecs::default();
         let mut parameters = Parameters::new();

@@ -171,7 +171,7 @@ mod tests {
                 "another track of sound in opus is left out; one is recorded",
                 "another track of video in H.264 is left out; one is recorded",
                 "sound in acm is left out; KVS carries AAC and G.711",
-                "data in S is left out",
+                "data in S_TEXT is left out",
             ]
         );
     }
