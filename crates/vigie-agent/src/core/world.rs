@@ -13,9 +13,9 @@ use super::effect::Effect;
 use super::event::Session;
 use super::ledger::Ledgers;
 
-/// How far apart commits begin at least that whole fragments cause: those that end in between share one. A disk that is
+/// How far apart commits begin at least that do not wait for all streams: what becomes urgent in between shares one. A disk that is
 /// slower than that sets the pace itself.
-const WHOLE_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
+const URGENT_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Called when the syncs of a commit are done, on a thread of the disk's: wakes whoever runs the hub.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -32,8 +32,8 @@ pub(super) struct World {
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
     pub(super) commit_at: Option<Duration>,
-    /// Streams with a whole fragment that the service is to have at once: they do not wait for that.
-    whole: BTreeSet<Arc<str>>,
+    /// Streams that do not wait for that: see [`World::urge`].
+    urgent: BTreeSet<Arc<str>>,
     /// When the last commit began.
     committed_at: Option<Duration>,
     /// The syncs of the commit that is under way.
@@ -80,7 +80,7 @@ impl World {
             commit_interval,
             effects: Vec::new(),
             commit_at: None,
-            whole: BTreeSet::new(),
+            urgent: BTreeSet::new(),
             committed_at: None,
             syncing: None,
             waker: Arc::new(|| {}),
@@ -117,9 +117,10 @@ impl World {
         self.touch(now);
     }
 
-    /// A fragment of `key` is whole, and the service is to have it at once.
-    pub(super) fn whole_fragment_waits(&mut self, key: &Arc<str>) {
-        self.whole.insert(Arc::clone(key));
+    /// What was appended to `key` does not wait for others: a fragment is whole and the service is to have it, or a media
+    /// file is new, all of which a crash would take.
+    pub(super) fn urge(&mut self, key: &Arc<str>) {
+        self.urgent.insert(Arc::clone(key));
     }
 
     /// Whether anything appended or marked is in no commit yet.
@@ -134,15 +135,15 @@ impl World {
             Some(syncing) if syncing.is_done() => Duration::ZERO,
             // The waker tells.
             Some(_) => Duration::MAX,
-            None => self.commit_at.unwrap_or(Duration::MAX).min(self.whole_commit_at()),
+            None => self.commit_at.unwrap_or(Duration::MAX).min(self.urgent_commit_at()),
         };
         write_out.min(commit)
     }
 
-    fn whole_commit_at(&self) -> Duration {
+    fn urgent_commit_at(&self) -> Duration {
         match self.committed_at {
-            _ if self.whole.is_empty() => Duration::MAX,
-            Some(at) => at + WHOLE_COMMIT_INTERVAL,
+            _ if self.urgent.is_empty() => Duration::MAX,
+            Some(at) => at + URGENT_COMMIT_INTERVAL,
             None => Duration::ZERO,
         }
     }
@@ -159,8 +160,8 @@ impl World {
         }
         if self.commit_at.is_some_and(|at| now.mono >= at) {
             self.begin_commit(now)?;
-        } else if now.mono >= self.whole_commit_at() {
-            let keys = std::mem::take(&mut self.whole);
+        } else if now.mono >= self.urgent_commit_at() {
+            let keys = std::mem::take(&mut self.urgent);
             self.committed_at = Some(now.mono);
             let job = self.store.begin_commit_of(&keys)?;
             self.sync(job);
@@ -171,7 +172,7 @@ impl World {
 
     fn begin_commit(&mut self, now: Now) -> Result<(), StoreError> {
         self.commit_at = None;
-        self.whole.clear();
+        self.urgent.clear();
         self.committed_at = Some(now.mono);
         let job = self.store.begin_commit()?;
         self.sync(job);
@@ -189,7 +190,11 @@ impl World {
         let Some(syncing) = self.syncing.take_if(|syncing| waits || syncing.is_done()) else {
             return Ok(());
         };
-        let report = self.store.finish_commit(syncing.wait())?;
+        let report = self.store.finish_commit(syncing.wait()).inspect_err(|_| {
+            // What waits is still there; a commit for which there was no space is tried again.
+            let at = self.committed_at.unwrap_or_default() + self.commit_interval;
+            self.commit_at.get_or_insert(at);
+        })?;
         self.commits.push((self.commit_number, report));
         self.disk_full_said &= self.reserve_short;
         Ok(())
