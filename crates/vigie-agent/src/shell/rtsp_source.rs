@@ -32,8 +32,8 @@ use crate::shell::camera_uri::{CameraUri, Wire};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::FrameBatch;
 
-/// Frames are handed over at least this often.
-const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// Frames are handed over at least this often: what a kill costs at most, with the time until they are written.
+const BATCH_INTERVAL: Duration = Duration::from_millis(180);
 /// Between two attempts to reach a camera that does not answer at all.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// Attempts that are under way at once; then the recorder is told, and asks again.
