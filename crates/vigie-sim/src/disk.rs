@@ -222,20 +222,24 @@ impl Inner {
         self.behind.length_bytes(file, written)
     }
 
-    /// What a kill finds under way: of each file the beginning of what waits.
+    /// What a kill finds under way: of each file the beginning of what waits, up to a page. The kernel writes no part of
+    /// one.
     fn write_some_of_what_waits(&mut self) {
-        if self.off {
-            return;
-        }
         for file in self.behind.waiting_files() {
             let process = self.process;
             let Ok(writes) = self.behind.take(file) else { continue };
+            let (Some((start, _)), Some((last, data))) = (writes.first(), writes.last()) else {
+                continue;
+            };
+            let (start, end) = (*start, last + data.len() as u64);
+            let cut = match self.chance.below(3) {
+                0 => end,
+                1 => start,
+                _ => (start + self.chance.below(end - start + 1)) / BLOCK_BYTES * BLOCK_BYTES,
+            };
             for (offset, mut data) in writes {
-                let keep = self.chance.below(data.len() as u64 + 1) as usize;
-                data.truncate(keep);
-                let is_cut =
-                    self.chance.happens(300) || self.write(file, process, data, offset).is_err();
-                if is_cut {
+                data.truncate(cut.saturating_sub(offset) as usize);
+                if data.is_empty() || self.write(file, process, data, offset).is_err() {
                     break;
                 }
             }
@@ -258,6 +262,7 @@ impl Inner {
         offset: u64,
     ) -> io::Result<()> {
         let wanted = data.len();
+        let zeros_from = self.behind.end_before_zeros(file);
         let length = self.content(file, process)?.length_bytes();
         let end_max = length + self.capacity_bytes.saturating_sub(self.used_bytes());
         let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
@@ -276,6 +281,12 @@ impl Inner {
             let part = self.chance.below(data.len() as u64 + 1) as usize;
             data.truncate(part);
             result = Err(power_cut());
+        }
+        if data.len() < wanted && zeros_from.is_some() {
+            // A page that has zeros is written whole or not at all: what is missing of a frame never looks as if it were
+            // zeros.
+            let end = (offset + data.len() as u64) / BLOCK_BYTES * BLOCK_BYTES;
+            data.truncate(end.saturating_sub(offset) as usize);
         }
         if let Some(content) = self.contents.get_mut(&file) {
             content.write(offset, &data);

@@ -72,6 +72,8 @@ impl SimHub {
             time_zone: TimeZone::UTC,
             commit_interval: COMMIT_INTERVAL,
         };
+        // The disk's workers take their time: between two events some of what they were given is done.
+        self.disk.let_work_lie(true);
         let chance = Box::new(SimChance::new(self.chance.next_u64()));
         let ledgers = Box::new(self.ledger.clone());
         let hub = Hub::open(settings, store, ledgers, disk, Path::new(FOLDER), chance, now)
@@ -97,14 +99,18 @@ impl SimHub {
 
     /// Hands an event to the core; none of it when the hub is off.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
+        if self.hub.is_some() {
+            self.disk.work();
+        }
         let effects = self.hub.as_mut().map(|hub| hub.handle(event, now)).unwrap_or_default();
         self.media_bytes_most = self.media_bytes_most.max(self.media_bytes());
         effects
     }
 
-    /// When the core wants its next tick.
+    /// When the core wants its next tick; at once while its disk's workers have something to do, which would wake it.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.hub.as_ref().map(Hub::next_deadline)
+        let own = self.hub.as_ref().map(Hub::next_deadline)?;
+        Some(if self.disk.has_work() { Duration::ZERO } else { own })
     }
 
     /// Reads what is persisted.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::matroska::{DocumentHeader, FragmentReader, Limits};
 
-use crate::disk::DiskFile;
+use crate::disk::{BLOCK_BYTES, DiskFile};
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta};
 use crate::mark::{
     FRAGMENT_MARK_BYTES, FileMark, VOID, marked_end, parse_begin_mark, parse_end_mark,
@@ -64,6 +64,7 @@ impl Contents {
             end = index(open.end());
         }
         debug_assert!(end <= bytes.len());
+        known_bytes += filling_bytes(bytes, end);
         Some(Self {
             mark,
             header_size_bytes: header.len() as u64,
@@ -78,6 +79,14 @@ impl Contents {
     pub(crate) fn entries(&self) -> Vec<FragmentEntry> {
         self.fragments.iter().copied().chain(self.open).collect()
     }
+}
+
+/// Zeros behind the last bytes of a file that was being written: they fill its last block, see
+/// [`crate::disk::DiskFile::end`].
+fn filling_bytes(bytes: &[u8], end: usize) -> usize {
+    let rest = bytes.get(end..).unwrap_or_default();
+    let fills = rest.len() < BLOCK_BYTES && bytes.len().is_multiple_of(BLOCK_BYTES);
+    if fills && rest.iter().all(|byte| *byte == 0) { rest.len() } else { 0 }
 }
 
 /// The fragments in a part of a file that have their end mark and the checksum that it says, by offset.

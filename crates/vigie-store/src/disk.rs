@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::source::{Source, SourceBounds, SourceError};
 
+/// What is written past a cache is a multiple of this: any disk takes it as a unit, and the kernel's page is as large.
+pub const BLOCK_BYTES: usize = 4096;
+
 /// A file that is open for appending or reading. All methods take `&self`: readers share a file with its writer.
 pub trait DiskFile: Send + Sync {
     /// Writes all of `parts`, in order, at `offset`. Bytes are not durable before [`DiskFile::sync`].

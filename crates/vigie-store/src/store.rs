@@ -284,6 +284,12 @@ impl Store {
         if result? { Ok(()) } else { Err(no_open()) }
     }
 
+    /// Whether the stream's present media file has frames and no commit knows of it: then a crash takes all of it.
+    pub fn has_unknown_media_file(&self, key: &str) -> bool {
+        let writer = self.streams.get(key).and_then(|stream| stream.writer.as_ref());
+        writer.is_some_and(|writer| !writer.in_index && writer.has_fragments())
+    }
+
     /// Ends the open fragment. The next [`Store::commit`] makes it durable as a whole.
     pub fn end_fragment(
         &mut self,

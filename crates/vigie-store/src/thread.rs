@@ -451,6 +451,7 @@ impl Body {
         let outcome = self.store.begin_commit()?.run();
         self.bytes = 0;
         self.due = None;
+        self.committed_at = Some((self.monotonic)());
         self.finish_commit(outcome)
     }
 }

@@ -134,6 +134,7 @@ fn what_was_being_recorded_is_kept_up_to_its_last_whole_frame() {
     store.commit().unwrap();
     // Half of a frame is on the disk when the process dies.
     store.append_frames("gate", &[common::block(400, 300)[..100].to_vec().into()], 1, 440).unwrap();
+    store.write_out();
     drop(store);
     let file = files_under(&folder.media()).remove(0);
     let length = std::fs::metadata(&file).unwrap().len();

@@ -13,9 +13,13 @@ use super::effect::Effect;
 use super::event::Session;
 use super::ledger::Ledgers;
 
-/// How far apart commits begin at least that whole fragments cause: those that end in between share one. A disk that is
+/// How far apart commits begin at least that do not wait for all streams: what becomes urgent in between shares one. A disk that is
 /// slower than that sets the pace itself.
-const WHOLE_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
+const URGENT_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long frames wait for those of other cameras, so that one waking of the disk's workers serves many. With what they
+/// wait for where they are received, it is what a kill costs.
+const WRITE_OUT_DELAY: Duration = Duration::from_millis(10);
 
 /// Called when the syncs of a commit are done, on a thread of the disk's: wakes whoever runs the hub.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -32,15 +36,15 @@ pub(super) struct World {
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
     pub(super) commit_at: Option<Duration>,
-    /// Streams with a whole fragment that the service is to have at once: they do not wait for that.
-    whole: BTreeSet<Arc<str>>,
+    /// Streams that do not wait for that: see [`World::urge`].
+    urgent: BTreeSet<Arc<str>>,
     /// When the last commit began.
     committed_at: Option<Duration>,
     /// The syncs of the commit that is under way.
     syncing: Option<SyncHandle>,
     pub(super) waker: Waker,
-    /// Frames were appended and nobody was asked to write them.
-    has_unwritten: bool,
+    /// When frames that were appended are to be written.
+    write_out_at: Option<Duration>,
     /// The service answered when it was last asked.
     pub(super) in_contact: bool,
     /// Something is to be said to the service without waiting for its next answer.
@@ -89,11 +93,11 @@ impl World {
             commit_interval,
             effects: Vec::new(),
             commit_at: None,
-            whole: BTreeSet::new(),
+            urgent: BTreeSet::new(),
             committed_at: None,
             syncing: None,
             waker: Arc::new(|| {}),
-            has_unwritten: false,
+            write_out_at: None,
             in_contact: false,
             news: true,
             unsaved: false,
@@ -122,13 +126,14 @@ impl World {
 
     /// Frames were appended: what was not written to the disk goes with the process.
     pub(super) fn appended(&mut self, now: Now) {
-        self.has_unwritten = true;
+        self.write_out_at.get_or_insert(now.mono + WRITE_OUT_DELAY);
         self.touch(now);
     }
 
-    /// A fragment of `key` is whole, and the service is to have it at once.
-    pub(super) fn whole_fragment_waits(&mut self, key: &Arc<str>) {
-        self.whole.insert(Arc::clone(key));
+    /// What was appended to `key` does not wait for others: a fragment is whole and the service is to have it, or a media
+    /// file is new, all of which a crash would take.
+    pub(super) fn urge(&mut self, key: &Arc<str>) {
+        self.urgent.insert(Arc::clone(key));
     }
 
     /// Whether anything appended or marked is in no commit yet.
@@ -138,20 +143,20 @@ impl World {
 
     /// When [`World::keep_disk_time`] has something to do.
     pub(super) fn disk_deadline(&self) -> Duration {
-        let write_out = if self.has_unwritten { Duration::ZERO } else { Duration::MAX };
+        let write_out = self.write_out_at.unwrap_or(Duration::MAX);
         let commit = match &self.syncing {
             Some(syncing) if syncing.is_done() => Duration::ZERO,
             // The waker tells.
             Some(_) => Duration::MAX,
-            None => self.commit_at.unwrap_or(Duration::MAX).min(self.whole_commit_at()),
+            None => self.commit_at.unwrap_or(Duration::MAX).min(self.urgent_commit_at()),
         };
         write_out.min(commit)
     }
 
-    fn whole_commit_at(&self) -> Duration {
+    fn urgent_commit_at(&self) -> Duration {
         match self.committed_at {
-            _ if self.whole.is_empty() => Duration::MAX,
-            Some(at) => at + WHOLE_COMMIT_INTERVAL,
+            _ if self.urgent.is_empty() => Duration::MAX,
+            Some(at) => at + URGENT_COMMIT_INTERVAL,
             None => Duration::ZERO,
         }
     }
@@ -159,7 +164,7 @@ impl World {
     /// Has written what was appended, ends the commit that is under way when its syncs are done, and begins the next when
     /// it is due. Waits for nothing.
     pub(super) fn keep_disk_time(&mut self, now: Now) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.has_unwritten) {
+        if self.write_out_at.take_if(|at| now.mono >= *at).is_some() {
             self.store.write_out();
         }
         self.finish_commit(false)?;
@@ -168,8 +173,8 @@ impl World {
         }
         if self.commit_at.is_some_and(|at| now.mono >= at) {
             self.begin_commit(now)?;
-        } else if now.mono >= self.whole_commit_at() {
-            let keys = std::mem::take(&mut self.whole);
+        } else if now.mono >= self.urgent_commit_at() {
+            let keys = std::mem::take(&mut self.urgent);
             self.committed_at = Some(now.mono);
             let job = self.store.begin_commit_of(&keys)?;
             self.sync(job);
@@ -180,7 +185,7 @@ impl World {
 
     fn begin_commit(&mut self, now: Now) -> Result<(), StoreError> {
         self.commit_at = None;
-        self.whole.clear();
+        self.urgent.clear();
         self.committed_at = Some(now.mono);
         let job = self.store.begin_commit()?;
         self.sync(job);
@@ -198,7 +203,11 @@ impl World {
         let Some(syncing) = self.syncing.take_if(|syncing| waits || syncing.is_done()) else {
             return Ok(());
         };
-        let report = self.store.finish_commit(syncing.wait())?;
+        let report = self.store.finish_commit(syncing.wait()).inspect_err(|_| {
+            // What waits is still there; a commit for which there was no space is tried again.
+            let at = self.committed_at.unwrap_or_default() + self.commit_interval;
+            self.commit_at.get_or_insert(at);
+        })?;
         self.commits.push((self.commit_number, report));
         self.disk_full_said &= self.reserve_short;
         Ok(())

@@ -35,8 +35,8 @@ use crate::shell::frame_batch::{CoreGone, FrameBatch};
 use crate::shell::left_out::left_out;
 use crate::shell::read_pool::ReadPool;
 
-/// Frames are handed over at least this often.
-const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// Frames are handed over at least this often: what a kill costs at most, with the time until they are written.
+const BATCH_INTERVAL: Duration = Duration::from_millis(180);
 /// Deviations are told at most so often.
 const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// A request is a few hundred bytes: a camera that takes none for so long takes no more.

@@ -201,6 +201,31 @@ fn it_connects_asks_what_is_there_sends_the_oldest_first_and_marks_what_is_persi
 }
 
 #[test]
+fn a_job_is_live_when_a_window_is_open_and_all_before_is_sent() {
+    let mut bench = Bench::new(Schedule::Always, 0);
+    assert!(!bench.job.is_live(), "it has not looked yet");
+    bench.send(Event::Tick);
+    assert!(bench.job.is_live(), "nothing waits");
+    bench.store.add(1);
+    bench.send(Event::MediaAdded);
+    assert!(!bench.job.is_live(), "it connects first");
+    bench.connected();
+    bench.listed(&[]);
+    assert!(bench.job.is_live(), "all is sent");
+    bench.fail(Failure::Closed);
+    assert!(!bench.job.is_live(), "it waits to try again");
+
+    // More than goes out at once.
+    let mut bench = Bench::new(Schedule::Always, 80);
+    bench.start();
+    assert!(!bench.job.is_live(), "it catches up");
+    // A window that opens each hour and takes what was there then.
+    let mut bench = Bench::new(windows("0 0 9 * * ?", 3600), 0);
+    bench.send(Event::Tick);
+    assert!(!bench.job.is_live(), "no window is open");
+}
+
+#[test]
 fn without_media_it_waits_and_ends_the_connection_before_the_service_does() {
     let mut bench = Bench::new(Schedule::Always, 0);
     assert_eq!(bench.send(Event::Tick), "");

@@ -46,6 +46,11 @@ impl SimDisk {
         }
     }
 
+    /// Whether any lies.
+    pub fn has_work(&self) -> bool {
+        self.pile(|pile| !pile.work.is_empty())
+    }
+
     /// Does all of what lies, also what comes of it.
     pub fn work_off(&self) {
         while self.work() {}

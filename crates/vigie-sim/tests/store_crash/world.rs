@@ -314,8 +314,11 @@ impl World {
         }
     }
 
-    /// All work is done.
+    /// All work is done, if the power did not go meanwhile.
     fn written_out(&mut self) {
+        if self.disk.is_off() {
+            return;
+        }
         for fragment in self.streams.values_mut().flat_map(|s| s.fragments.values_mut()) {
             fragment.written_out = fragment.asked_out;
         }

@@ -20,8 +20,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Buf, Bytes};
 use rustix::fs::OFlags;
 
-use super::scratch::{BLOCK_BYTES, Scratch};
+use super::scratch::Scratch;
 use super::write_parts;
+use crate::disk::BLOCK_BYTES;
 
 /// Less is cheaper through the page cache, until a file has gone past it once.
 const DIRECT_BYTES_MIN: usize = 32 << 10;

@@ -6,9 +6,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::workers::THREADS_MAX;
+use crate::disk::BLOCK_BYTES;
 
-/// What any disk takes as a unit: the page of the kernel.
-pub(super) const BLOCK_BYTES: usize = 4096;
 /// A fragment of a camera fits, mostly.
 const SCRATCH_BYTES: usize = 2 << 20;
 

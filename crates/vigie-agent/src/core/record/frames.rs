@@ -270,7 +270,7 @@ impl Job {
                     world.store.end_fragment(&self.key, duration_u32(duration_ms))?;
                     self.ledger.fragment_ended(duration_ms);
                     if self.upload.is_live() {
-                        world.whole_fragment_waits(&self.key);
+                        world.urge(&self.key);
                     }
                 }
             }
@@ -278,6 +278,9 @@ impl Job {
         if let Some(fragment) = &mut recording.fragment {
             append(&self.key, fragment, world)?;
             self.ledger.fragment_grew(fragment.duration_ms());
+        }
+        if world.store.has_unknown_media_file(&self.key) {
+            world.urge(&self.key);
         }
         Ok(pictures)
     }

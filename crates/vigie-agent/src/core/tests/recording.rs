@@ -44,6 +44,8 @@ fn what_a_killed_hub_had_committed_is_there_up_to_its_last_frame() {
     let session = bench.camera_opens();
     bench.play(&session, 3);
     let whole = bench.fragments().len();
+    // Until then the last frames wait for those of other cameras.
+    bench.pass(Duration::from_millis(10));
     bench.kill_and_open();
     let fragments = bench.fragments();
     assert_eq!(fragments.len(), 3);

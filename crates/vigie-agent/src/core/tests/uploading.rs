@@ -49,6 +49,46 @@ fn the_live_edge_is_followed_on_one_connection() {
 }
 
 #[test]
+fn a_fragment_is_sent_the_moment_that_it_is_whole() {
+    let (mut bench, camera) = uploading();
+    let upload = bench.upload_reconciles(&[]);
+    for fragment in bench.sent() {
+        bench.persisted(&upload, &fragment);
+    }
+    bench.play(&camera, 1);
+    bench.pass(Duration::from_millis(250));
+    bench.sent();
+    let whole = bench.fragments().len();
+    // The picture that begins the next one; no time passes.
+    let key_frame = bench.frame(250, true, 1000);
+    bench.source(&camera, SourceEvent::Frames(vec![key_frame]));
+    assert_eq!(bench.fragments().len(), whole + 1, "it is durable");
+    let sent: Vec<u64> = bench.sent().iter().map(|sent| sent.entry.sequence).collect();
+    assert_eq!(sent, [bench.fragments()[whole].entry.sequence]);
+}
+
+#[test]
+fn what_nobody_waits_for_is_committed_each_second() {
+    let (mut bench, camera) = uploading();
+    // The upload is refused, and tried again later.
+    let session = bench.take("OpenUpload", |effect| match effect {
+        Effect::OpenUpload { session, .. } => Some(session.clone()),
+        _ => None,
+    });
+    let failure = CallFailure::Refused { status: 403, kind: None };
+    bench.upload(&session, UploadEvent::Closed { failure: Some(failure) });
+    bench.play(&camera, 1);
+    bench.seconds(1);
+    let committed = bench.fragments().len();
+    let key_frame = bench.frame(250, true, 1000);
+    bench.source(&camera, SourceEvent::Frames(vec![key_frame]));
+    bench.pass(Duration::from_millis(900));
+    assert_eq!(bench.fragments().len(), committed);
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(bench.fragments().len(), committed + 1);
+}
+
+#[test]
 fn after_a_crash_between_persisted_and_mark_nothing_is_uploaded_twice() {
     let (mut bench, _) = uploading();
     let upload = bench.upload_reconciles(&[]);
