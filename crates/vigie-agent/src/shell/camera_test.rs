@@ -16,7 +16,7 @@ use vigie_media::TrackKind;
 use crate::core::{Event, Session, SourceEvent, SourceFrame, TestOutcome};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::{CoreHandle, Message};
-use crate::shell::frame_batch::FrameBatch;
+use crate::shell::frame_batch::{FrameBatch, TestNote};
 use crate::shell::rtsp_source::RtspSource;
 
 /// How long all of it may take: as long as the recorder waits for a camera.
@@ -38,9 +38,9 @@ impl CameraTester {
         mut on_step: impl FnMut(CameraTestStep),
     ) -> TestOutcome {
         let (core, mut said) = CoreHandle::apart();
-        let (step_sender, mut steps) = mpsc::unbounded_channel();
+        let (note_sender, mut notes) = mpsc::unbounded_channel();
         let session = Session { stream: Arc::from("test"), number: 0 };
-        let batch = FrameBatch::new(session.clone(), core.clone()).with_steps(step_sender);
+        let batch = FrameBatch::new(session.clone(), core.clone()).with_notes(note_sender);
         let clock = self.clock.clone();
         let source = RtspSource {
             session,
@@ -60,10 +60,15 @@ impl CameraTester {
             loop {
                 tokio::select! {
                     biased;
-                    Some(step) = steps.recv() => {
-                        test.begin(step, clock.now().mono);
-                        on_step(step);
-                    }
+                    Some(note) = notes.recv() => match note {
+                        TestNote::Step(step) => {
+                            test.begin(step, clock.now().mono);
+                            on_step(step);
+                        }
+                        TestNote::FrameRate(rate_hz) => {
+                            test.outcome.frame_rate_hz = Some(rate_hz);
+                        }
+                    },
                     message = said.recv() => {
                         let Some(Message::Event(Event::Source { event, .. })) = message else {
                             return;

@@ -11,6 +11,14 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Room for a second of a camera's frames without growing.
 const FRAMES: usize = 64;
 
+/// What a source says of itself while it is tried.
+pub(crate) enum TestNote {
+    /// It begins this step.
+    Step(CameraTestStep),
+    /// It says that it sends so many pictures a second.
+    FrameRate(f64),
+}
+
 /// The core has ended; the source ends too.
 pub(crate) struct CoreGone;
 
@@ -20,32 +28,32 @@ pub(crate) struct FrameBatch {
     core: CoreHandle,
     frames: Vec<SourceFrame>,
     bytes: usize,
-    /// Where the steps of a test are said.
-    steps: Option<mpsc::UnboundedSender<CameraTestStep>>,
+    /// Where a test listens.
+    notes: Option<mpsc::UnboundedSender<TestNote>>,
 }
 
 impl FrameBatch {
     pub(crate) fn new(session: Session, core: CoreHandle) -> Self {
-        Self { session, core, frames: Vec::new(), bytes: 0, steps: None }
+        Self { session, core, frames: Vec::new(), bytes: 0, notes: None }
     }
 
-    /// One that says there how far its source is.
-    pub(crate) fn with_steps(self, steps: mpsc::UnboundedSender<CameraTestStep>) -> Self {
-        Self { steps: Some(steps), ..self }
+    /// One that tells a test how far its source is.
+    pub(crate) fn with_notes(self, notes: mpsc::UnboundedSender<TestNote>) -> Self {
+        Self { notes: Some(notes), ..self }
     }
 
-    /// The source begins this step.
-    pub(crate) fn step(&self, step: CameraTestStep) {
-        if let Some(steps) = &self.steps {
+    /// Tells the test, if there is one.
+    pub(crate) fn note(&self, note: TestNote) {
+        if let Some(notes) = &self.notes {
             // Whoever does not listen any more needs no answer.
-            steps.send(step).ok();
+            notes.send(note).ok();
         }
     }
 
     /// An empty batch of the same source.
     pub(crate) fn another(&self) -> Self {
-        let steps = self.steps.clone();
-        Self { steps, ..Self::new(self.session.clone(), self.core.clone()) }
+        let notes = self.notes.clone();
+        Self { notes, ..Self::new(self.session.clone(), self.core.clone()) }
     }
 
     /// Adds a frame; `true` when the batch is full and wants [`FrameBatch::flush`].

@@ -31,7 +31,7 @@ use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::{CameraTls, Tunnel, connect};
 use crate::shell::camera_uri::{CameraUri, Wire};
 use crate::shell::core_thread::CoreHandle;
-use crate::shell::frame_batch::FrameBatch;
+use crate::shell::frame_batch::{FrameBatch, TestNote};
 
 /// Frames are handed over at least this often.
 const BATCH_INTERVAL: Duration = Duration::from_millis(200);
@@ -172,7 +172,10 @@ async fn play(
     clock: &dyn Clock,
 ) -> Result<(), End> {
     let (mut demuxed, chosen) = open(camera, url, transport, batch).await?;
-    batch.step(CameraTestStep::KeyFrame);
+    batch.note(TestNote::Step(CameraTestStep::KeyFrame));
+    if let Some(rate_hz) = chosen.frame_rate_hz(&demuxed) {
+        batch.note(TestNote::FrameRate(rate_hz));
+    }
     let mut announced: Vec<Track> = Vec::new();
     let mut timer = tokio::time::interval(BATCH_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -261,6 +264,14 @@ impl Chosen {
         Ok(Self { video, is_h265, audio })
     }
 
+    /// Pictures a second, where the camera's parameter sets say so before they come.
+    fn frame_rate_hz(&self, demuxed: &Demuxed) -> Option<f64> {
+        let stream = demuxed.streams().get(self.video)?;
+        let Some(ParametersRef::Video(parameters)) = stream.parameters() else { return None };
+        let (seconds, of) = parameters.frame_rate()?;
+        (seconds > 0).then(|| f64::from(of) / f64::from(seconds))
+    }
+
     /// The tracks as they are now, after those that were `announced`; `None` while the camera has not sent its parameter
     /// sets.
     fn tracks(&self, demuxed: &Demuxed, announced: &[Track]) -> Option<Vec<Track>> {
@@ -325,17 +336,17 @@ async fn open(
         .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")).to_owned());
     let failure = |error: retina::Error| failure_of(&error, Stage::Opening);
     // retina 0.4 connects with it.
-    batch.step(CameraTestStep::Describe);
+    batch.note(TestNote::Step(CameraTestStep::Describe));
     let mut session =
         retina::client::Session::describe(url.clone(), options).await.map_err(failure)?;
     let chosen = Chosen::from(&session)?;
-    batch.step(CameraTestStep::Setup);
+    batch.note(TestNote::Step(CameraTestStep::Setup));
     for index in [Some(chosen.video), chosen.audio].into_iter().flatten() {
         let options =
             SetupOptions::default().transport(transport.clone()).frame_format(FrameFormat::MP4);
         session.setup(index, options).await.map_err(failure)?;
     }
-    batch.step(CameraTestStep::Play);
+    batch.note(TestNote::Step(CameraTestStep::Play));
     // Cameras that leave rtptime out of RTP-Info still play; sound may then be off by the time between first packets.
     let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
     let playing = session.play(options).await.map_err(failure)?;

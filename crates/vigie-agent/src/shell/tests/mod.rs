@@ -1,6 +1,7 @@
 //! The shell against loopback: a camera, files, a service.
 
 mod agent;
+mod camera_tests;
 mod files;
 mod sources;
 mod transports;
