@@ -12,6 +12,9 @@ use super::{ANSWERS_BYTES_MAX, ID_BYTES_MAX, OF_HUB_MAX};
 /// Nobody waits longer than this, whatever a request says.
 const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 
+/// The answer of a hub that has given up.
+pub(super) const TOO_LATE: &str = "it took too long on the hub";
+
 /// What follows from what the server says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -121,7 +124,7 @@ impl HubRequests {
             if taken.answer.is_none() {
                 given_up.push(id.clone());
             }
-            let failure = Some("it took too long on the hub".to_owned());
+            let failure = Some(TOO_LATE.to_owned());
             taken.answer = Some(HubAnswer { failure, ..HubAnswer::default() });
         }
         given_up
