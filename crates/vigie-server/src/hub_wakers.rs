@@ -75,3 +75,30 @@ impl Drop for HubWaiter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hubs_that_use_a_secret_are_woken_for_it() {
+        let wakers = Arc::new(HubWakers::default());
+        let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-cam-AbCdEf";
+        let uses = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let (whole, without, other) =
+            (wakers.waiter("whole"), wakers.waiter("without"), wakers.waiter("other"));
+        whole.watch_secrets(uses(&["arn:x", secret]));
+        without.watch_secrets(uses(&[secret.strip_suffix("-AbCdEf").unwrap()]));
+        other.watch_secrets(uses(&["arn:aws:secretsmanager:us-east-1:000000000000:secret:gate"]));
+        let waits = [&whole, &without, &other].map(|waiter| Box::pin(waiter.notify.notified()));
+        let [mut one, mut two, mut three] = waits;
+        for wait in [&mut one, &mut two, &mut three] {
+            assert!(!wait.as_mut().enable());
+        }
+        wakers.wake_for_secret(secret);
+        let woken = [one, two, three].map(|mut wait| wait.as_mut().enable());
+        assert_eq!(woken, [true, true, false]);
+        drop((whole, without, other));
+        assert!(wakers.hubs.lock().unwrap().is_empty());
+    }
+}

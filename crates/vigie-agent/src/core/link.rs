@@ -33,6 +33,9 @@ pub(super) struct HubLink {
     last_request: u64,
     /// When the request that is under way was sent.
     sent_at: Option<Duration>,
+    /// It holds the answer to something that the service asks: that can be large, is answered at once, and is not
+    /// replaced half-way.
+    holds_answer: bool,
     /// Nothing is asked before this.
     not_before: Duration,
     backoff: Backoff,
@@ -50,7 +53,7 @@ impl HubLink {
     pub(super) fn deadline(&self, has_news: bool) -> Duration {
         match self.sent_at {
             None => self.not_before,
-            Some(at) if has_news => (at + NEWS_DELAY).max(self.not_before),
+            Some(at) if has_news && !self.holds_answer => (at + NEWS_DELAY).max(self.not_before),
             Some(at) => at + ANSWER_MAX,
         }
     }
@@ -65,6 +68,7 @@ impl HubLink {
     ) -> Effect {
         self.last_request += 1;
         self.sent_at = Some(now.mono);
+        self.holds_answer = requests.iter().any(|report| report.answer.is_some());
         let input = SyncEdgeAgentInput {
             hub_device_arn: hub_device_arn.to_owned(),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),

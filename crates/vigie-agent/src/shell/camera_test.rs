@@ -10,6 +10,7 @@ use vigie_engine::recorder::{CONNECT_TIMEOUT, Failure};
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::{CameraTestStep, TimedStep};
 use vigie_media::TrackKind;
+use vigie_media::codec::h264::AvcConfig;
 
 use crate::core::{Event, Session, SourceEvent, SourceFrame, TestOutcome};
 use crate::shell::core_thread::{CoreHandle, Message};
@@ -94,7 +95,11 @@ impl Test {
     /// Takes what the camera's session says; whether the test is over.
     fn take(&mut self, event: SourceEvent) -> bool {
         match event {
-            SourceEvent::Opened { tracks } => self.outcome.tracks = tracks,
+            SourceEvent::Opened { tracks } => {
+                let config = tracks.first().and_then(|track| AvcConfig::parse(&track.codec_private).ok());
+                self.outcome.frame_rate_hz = config.and_then(|config| config.frame_rate_hz());
+                self.outcome.tracks = tracks;
+            }
             SourceEvent::Frames(frames) => {
                 let video = self.outcome.tracks.iter().find(|track| track.kind == TrackKind::Video);
                 let number = video.map(|track| track.number);

@@ -12,6 +12,9 @@ use super::{ANSWERS_BYTES_MAX, ID_BYTES_MAX, OF_HUB_MAX};
 /// Nobody waits longer than this, whatever a request says.
 const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 
+/// The answer of a hub that has given up.
+pub(super) const TOO_LATE: &str = "it took too long on the hub";
+
 /// What follows from what the server says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -28,6 +31,7 @@ struct Taken {
     give_up_at: Duration,
     progress: Option<String>,
     answer: Option<HubAnswer>,
+    is_given_up: bool,
 }
 
 /// The requests that a hub has taken.
@@ -63,7 +67,12 @@ impl HubRequests {
                 continue;
             }
             let timeout = Duration::from_secs(u64::from(request.timeout_seconds)).min(TIMEOUT_MAX);
-            let taken = Taken { give_up_at: now + timeout, progress: None, answer: None };
+            let taken = Taken {
+                give_up_at: now + timeout,
+                progress: None,
+                answer: None,
+                is_given_up: false,
+            };
             self.taken.insert(request.request_id.clone(), taken);
             changes.is_news = true;
             match request.kind() {
@@ -105,22 +114,26 @@ impl HubRequests {
         self.taken.get(request_id).is_some_and(|taken| taken.answer.is_none())
     }
 
-    /// What took too long, to be broken off. The server has given it up, or will.
+    /// What took too long, to be broken off. The server has given it up, or will. An answer that could not be said in
+    /// time goes as well: a link that is too slow for it must be free for the rest.
     pub fn tick(&mut self, now: Duration) -> Vec<String> {
-        let late = |taken: &Taken| taken.answer.is_none() && now >= taken.give_up_at;
         let mut given_up = Vec::new();
+        let late = |taken: &Taken| !taken.is_given_up && now >= taken.give_up_at;
         for (id, taken) in self.taken.iter_mut().filter(|(_, taken)| late(taken)) {
-            let failure = Some("it took too long on the hub".to_owned());
+            taken.is_given_up = true;
+            if taken.answer.is_none() {
+                given_up.push(id.clone());
+            }
+            let failure = Some(TOO_LATE.to_owned());
             taken.answer = Some(HubAnswer { failure, ..HubAnswer::default() });
-            given_up.push(id.clone());
         }
         given_up
     }
 
     /// When the next [`HubRequests::tick`] is due.
     pub fn deadline(&self) -> Duration {
-        let open = self.taken.values().filter(|taken| taken.answer.is_none());
-        open.map(|taken| taken.give_up_at).min().unwrap_or(Duration::MAX)
+        let waiting = self.taken.values().filter(|taken| !taken.is_given_up);
+        waiting.map(|taken| taken.give_up_at).min().unwrap_or(Duration::MAX)
     }
 
     /// What the hub says in its next call. Answers that do not fit are said in a later one.

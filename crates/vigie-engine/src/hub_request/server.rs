@@ -173,9 +173,10 @@ impl ServerRequests {
         let is_known = |waiting: &Waiting| {
             call.requests.iter().any(|report| report.request_id == waiting.request.request_id)
         };
-        !call.request_kinds.is_empty()
-            && (self.of_hub(&call.hub_device_arn).any(|waiting| !is_known(waiting))
-                || !call.requests.iter().all(is_asked))
+        // So a call with an answer in it, which can be large, is never held.
+        let lets_go = !call.requests.iter().all(is_asked);
+        let asks = self.of_hub(&call.hub_device_arn).any(|waiting| !is_known(waiting));
+        lets_go || asks && !call.request_kinds.is_empty()
     }
 
     fn of_hub(&self, hub_device_arn: &str) -> impl Iterator<Item = &Waiting> {

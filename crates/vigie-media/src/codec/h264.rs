@@ -121,6 +121,14 @@ impl AvcConfig {
         }
     }
 
+    /// Pictures a second, as the sequence parameter set says (ITU-T H.264 §E.2.1: two ticks a picture); `None` when it
+    /// does not.
+    pub fn frame_rate_hz(&self) -> Option<f64> {
+        let timing = self.parsed_sps().ok()?.vui_parameters?.timing_info?;
+        let ticks = f64::from(timing.num_units_in_tick) * 2.0;
+        (ticks > 0.0).then(|| f64::from(timing.time_scale) / ticks)
+    }
+
     fn parsed_sps(&self) -> Result<SeqParameterSet, CodecError> {
         let sps = self.sps.first().ok_or(CodecError::Truncated("the avcC"))?;
         parse_sps(sps)

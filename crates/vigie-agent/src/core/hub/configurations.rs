@@ -105,7 +105,6 @@ impl Hub {
         for (arn, revision) in secrets {
             if let Some(job) = self.jobs.get_mut(&arn) {
                 job.secret_told(revision, &mut self.world, now);
-                job.settled(&mut self.world, now);
             }
         }
     }

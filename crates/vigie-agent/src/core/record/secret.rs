@@ -122,12 +122,13 @@ impl Job {
         }
         secret.revision = Some(revision);
         // What is asked for from here on is asked for after it changed, and so is what was asked for in this moment.
-        if secret.asked_at != Some(now.mono) {
-            secret.asked_at = None;
-            secret.is_behind = true;
-            secret.behind_from = None;
-            self.refresh_secret(world, now);
+        if secret.asked_from.is_none() || secret.asked_at == Some(now.mono) {
+            return;
         }
+        secret.asked_at = None;
+        secret.is_behind = true;
+        secret.behind_from = None;
+        self.refresh_secret(world, now);
     }
 
     pub(super) fn resolve_secret(&mut self, attempt: u64, world: &mut World, now: Now) {

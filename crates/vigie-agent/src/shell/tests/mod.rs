@@ -2,6 +2,7 @@
 
 mod agent;
 mod broken_off;
+mod camera_tests;
 mod files;
 mod sources;
 mod transports;

@@ -70,7 +70,7 @@ pub(super) async fn run(source: RtspSource) {
     source.run(stop).await;
 }
 
-async fn camera(name: &str, login: Option<(&str, &str)>) -> Camera {
+pub(super) async fn camera(name: &str, login: Option<(&str, &str)>) -> Camera {
     let mut config = CameraConfig::new(
         "127.0.0.1:0".parse().unwrap(),
         Media::open(&fixture(name)).await.unwrap(),
