@@ -171,6 +171,16 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::CloseMediaFile { id, state, size_bytes } => {
             close_media_file(transaction, *id, *state, *size_bytes)
         }
+        Change::AddSealedMediaFile { stream, place, entries, size_bytes } => {
+            create_media_file(transaction, *stream, place)?;
+            pack_media_file(transaction, place.id, MediaFileState::Sealed, *size_bytes, entries)?;
+            let mut runs = Runs::default();
+            let uploaded = entries.iter().filter(|entry| entry.uploaded);
+            uploaded.for_each(|entry| runs.insert(entry.sequence));
+            let sql = "UPDATE media_file SET uploaded = ?2 WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute(params![place.id.0, runs.to_bytes()])?;
+            Ok(())
+        }
         Change::MarkUploaded { stream, sequences } => {
             mark_uploaded(transaction, *stream, sequences)
         }
@@ -276,8 +286,20 @@ fn close_media_file(
     size_bytes: u64,
 ) -> Result<(), IndexError> {
     let entries = sqlite_read::entries_of(transaction, id)?;
+    pack_media_file(transaction, id, state, size_bytes, &entries)?;
+    remove_rows(transaction, "fragment", id)?;
+    remove_rows(transaction, "open_fragment", id)
+}
+
+fn pack_media_file(
+    transaction: &Transaction<'_>,
+    id: MediaFileId,
+    state: MediaFileState,
+    size_bytes: u64,
+    entries: &[FragmentEntry],
+) -> Result<(), IndexError> {
     let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
-    let span = MediaFileSpan::of(&entries);
+    let span = MediaFileSpan::of(entries);
     let sql = "UPDATE media_file SET state = ?2, size_bytes = ?3, fragment_count = ?4,
                    not_uploaded_count = ?5, not_uploaded_size_bytes = ?6,
                    sequence_min = ?7, sequence_max = ?8, producer_min = ?9, producer_max = ?10,
@@ -299,9 +321,8 @@ fn close_media_file(
         span.map(|span| span.server_max.as_millis()),
     ])?;
     let sql = "INSERT OR REPLACE INTO packed (media_file_id, fragments) VALUES (?1, ?2)";
-    transaction.prepare_cached(sql)?.execute(params![id.0, pack(&entries)])?;
-    remove_rows(transaction, "fragment", id)?;
-    remove_rows(transaction, "open_fragment", id)
+    transaction.prepare_cached(sql)?.execute(params![id.0, pack(entries)])?;
+    Ok(())
 }
 
 fn mark_uploaded(
