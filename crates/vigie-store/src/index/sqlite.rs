@@ -169,11 +169,12 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             put_entry(transaction, "INSERT OR REPLACE INTO open_fragment", *id, entry)
         }
         Change::CloseMediaFile { id, state, size_bytes } => {
-            close_media_file(transaction, *id, *state, *size_bytes)
+            let entries = sqlite_read::entries_of(transaction, *id)?;
+            close_media_file(transaction, *id, *state, *size_bytes, &entries)
         }
         Change::AddSealedMediaFile { stream, place, entries, size_bytes } => {
             create_media_file(transaction, *stream, place)?;
-            pack_media_file(transaction, place.id, MediaFileState::Sealed, *size_bytes, entries)?;
+            close_media_file(transaction, place.id, MediaFileState::Sealed, *size_bytes, entries)?;
             let mut runs = Runs::default();
             let uploaded = entries.iter().filter(|entry| entry.uploaded);
             uploaded.for_each(|entry| runs.insert(entry.sequence));
@@ -278,20 +279,8 @@ fn remove_rows(
     Ok(())
 }
 
-/// Packs the fragment rows of a file into its own row, or packs again what an abandoned file has.
+/// Packs the fragments of a file, which are all that it has, into its own row; of an abandoned file once more.
 fn close_media_file(
-    transaction: &Transaction<'_>,
-    id: MediaFileId,
-    state: MediaFileState,
-    size_bytes: u64,
-) -> Result<(), IndexError> {
-    let entries = sqlite_read::entries_of(transaction, id)?;
-    pack_media_file(transaction, id, state, size_bytes, &entries)?;
-    remove_rows(transaction, "fragment", id)?;
-    remove_rows(transaction, "open_fragment", id)
-}
-
-fn pack_media_file(
     transaction: &Transaction<'_>,
     id: MediaFileId,
     state: MediaFileState,
@@ -322,7 +311,8 @@ fn pack_media_file(
     ])?;
     let sql = "INSERT OR REPLACE INTO packed (media_file_id, fragments) VALUES (?1, ?2)";
     transaction.prepare_cached(sql)?.execute(params![id.0, pack(entries)])?;
-    Ok(())
+    remove_rows(transaction, "fragment", id)?;
+    remove_rows(transaction, "open_fragment", id)
 }
 
 fn mark_uploaded(
