@@ -2,8 +2,10 @@
 
 # How many whole-system tests run side by side; they mostly wait.
 PYTEST_WORKERS ?= 4
+# The commit whose recorder this one is measured beside.
+AGAINST ?= 8da07d1
 
-.PHONY: demo test build lint fuzz bench clean
+.PHONY: demo test build lint fuzz bench soak clean
 
 demo:
 	scripts/setup build
@@ -44,6 +46,7 @@ bench:
 	scripts/setup test
 	scripts/build-console
 	cargo build --locked --release -p vigie -p vigie-bench
+	scripts/build-at $(AGAINST)
 	target/release/vigie-bench control-plane --vigie target/release/vigie --page docs/benchmarks.md
 	target/release/vigie-bench ingest --vigie target/release/vigie --page docs/benchmarks/ingest.md
 	target/release/vigie-bench read --vigie target/release/vigie --page docs/benchmarks/read.md
@@ -52,7 +55,16 @@ bench:
 	target/release/vigie-bench playback --vigie target/release/vigie --page docs/benchmarks/playback.md
 	target/release/vigie-bench agent --vigie target/release/vigie --page docs/benchmarks/agent.md
 	target/release/vigie-bench store --folder target/bench --page docs/benchmarks/store.md
+	target/release/vigie-bench side-by-side --vigie target/release/vigie --folder target/bench \
+		--against target/at/$(AGAINST)/target/release/vigie --against-name $(AGAINST) --page docs/benchmarks/recorder.md
+	target/release/vigie-bench live --vigie target/release/vigie --folder target/bench --page docs/benchmarks/live.md
+	target/release/vigie-bench filled --vigie target/release/vigie --folder target/bench --page docs/benchmarks/filled.md
 	VIGIE_BIN=$(CURDIR)/target/release/vigie .venv/bin/python tests/bench_console.py --page docs/benchmarks/console.md
+
+# Measures for hours what `make bench` measures for minutes, and writes docs/soak. Goes on where it was broken off.
+soak:
+	scripts/setup test
+	scripts/soak
 
 clean:
 	cargo clean

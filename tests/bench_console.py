@@ -71,6 +71,7 @@ def page(rounds):
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 Measured on: {processor()}, {os.cpu_count()} cores, Linux {platform.release()}; load average at the end {os.getloadavg()[0]:.2f}.
+Browser and server share them.
 {" ".join(chromium.split()[:2])} without a screen and a release build of the server, over loopback; {STREAMS} streams.
 
 Milliseconds since the address was entered, or since *Sign in* was pressed; {len(rounds)} rounds, each in a browser that

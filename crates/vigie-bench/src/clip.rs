@@ -72,12 +72,12 @@ pub(crate) async fn run(options: &Work) -> Outcome<()> {
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. Server and ffmpeg each run on
-the same one core, the caller on the others.
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. Server and ffmpeg had the
+same one core in turn, the caller the other {others}.
 
 Ten minutes of H.264 and AAC at {rate:.1} Mbit/s, {fragments} fragments, {size:.0} MB. GetClip sends them as one MP4 file
-whose index comes first, and the caller reads it over loopback. ffmpeg reads the same media files and writes the same
-file; with `+faststart` it comes out with its index first as well. By turns, the median of {RUNS}; all of it is in the
+whose index comes first, and the caller reads it over loopback. ffmpeg {version} reads the same media files and
+writes the same file; with `+faststart` it comes out with its index first as well. By turns, the median of {RUNS}; all of it is in the
 page cache. The limits of a clip are raised by settings.
 
 | | s | MB/s | aim |
@@ -87,6 +87,8 @@ GetClip's first byte comes after {first:.2} s, when the index has been made. Aft
 are resident.
 ",
         kernel = machine::kernel()?,
+        version = machine::ffmpeg_version()?,
+        others = cores - 1,
         load = machine::load_average()?,
         rate = size_bytes as f64 * 8.0 / 1e6 / MEDIA_S as f64,
         size = size_bytes as f64 / 1e6,

@@ -70,10 +70,10 @@ pub(crate) async fn run(options: &Work) -> Outcome<()> {
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server with its decoder, and
-ffmpeg, each run on the same one core, the caller on the others.
+ffmpeg, had the same one core in turn, the caller the other {others}.
 
 1080p at 25 frames a second and 4 Mbit/s, in fragments of two seconds. One GetImages call asks for {PICTURES} JPEGs of
-full size, one of each fragment, and gets them over loopback in one answer. One ffmpeg process decodes the same frames
+full size, one of each fragment, and gets them over loopback in one answer. One ffmpeg {version} process decodes the same frames
 (of key frames `-skip_frame nokey`; otherwise all of the file, where Vigie stops at the wanted one) and encodes them as
 JPEG, which it throws away. By turns, the median of {RUNS}.
 
@@ -81,6 +81,8 @@ JPEG, which it throws away. By turns, the median of {RUNS}.
 | --- | --- | ---: | ---: | ---: |
 {rows}",
         kernel = machine::kernel()?,
+        version = machine::ffmpeg_version()?,
+        others = cores - 1,
         load = machine::load_average()?,
     );
     options.place.publish(&page)

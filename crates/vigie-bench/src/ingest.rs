@@ -27,19 +27,21 @@ const SMALL_CHUNK_BYTES: usize = 16 << 10;
 /// Measures, and writes the page.
 pub(crate) async fn run(options: &Load) -> Outcome<()> {
     let (processor, cores) = machine::processor()?;
-    let server_cores = process::leave_half(cores)?;
+    let halves = process::leave_half(cores)?;
     let folder = options.place.data_folder()?;
     let fragment = Arc::new(fragment(0));
     // By turns: what else the machine and its disk do changes with time.
     let mut turns = Vec::new();
     for _ in 0..TURNS {
-        turns.push(Turn::measure(&server_cores, options, folder.path(), &fragment).await?);
+        turns.push(Turn::measure(&halves.measured, options, folder.path(), &fragment).await?);
     }
     let measured = format!(
-        "Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server and the
-receiving floors run on cores {server_cores}, the producers and the writing floors on the others.",
+        "Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server and
+each floor had {measured} of the cores for itself, one after another; their producers had the other {others}.",
         kernel = machine::kernel()?,
         load = machine::load_average()?,
+        measured = halves.measured_count,
+        others = halves.load_count,
     );
     options.place.publish(&page(&measured, fragment.len(), options.seconds, &turns))
 }
@@ -65,7 +67,7 @@ impl Turn {
             |direct| receive_floor::measure(cores, folder, PRODUCERS, fragment, direct, time);
         let put_media = |chunk_bytes| put_media(cores, options, folder, fragment, chunk_bytes);
         Ok(Self {
-            write: write_floor::measure(folder, PRODUCERS, fragment, time)?,
+            write: write_floor::measure(cores, folder, PRODUCERS, time).await?,
             receive: receive(false).await?,
             receive_direct: receive(true).await?,
             large: put_media(CHUNK_BYTES).await?,

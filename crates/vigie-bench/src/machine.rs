@@ -1,6 +1,8 @@
 //! What the figures were measured on, and what a process has used, from /proc.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Outcome;
@@ -38,6 +40,52 @@ pub(crate) fn cpu_time(pid: u32) -> Outcome<Duration> {
     Ok(Duration::from_millis((user + system) * 10))
 }
 
+/// The same, to the nanosecond, of threads that are there now: of a process that makes none anew.
+pub(crate) fn run_time(pid: u32) -> Outcome<Duration> {
+    let mut time = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // Time on the core comes first, in nanoseconds.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+        let nanos = text.split_whitespace().next().ok_or("an empty schedstat")?.parse()?;
+        time += Duration::from_nanos(nanos);
+    }
+    Ok(time)
+}
+
+/// The version that ffmpeg says it is.
+pub(crate) fn ffmpeg_version() -> Outcome<String> {
+    let said = Command::new("ffmpeg").arg("-version").output();
+    let said = said.map_err(|error| format!("ffmpeg: {error}"))?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let version = said.strip_prefix("ffmpeg version ").and_then(|said| said.split(' ').next());
+    Ok(version.ok_or("ffmpeg does not say its version")?.to_owned())
+}
+
+/// What a disk has left for this user.
+pub(crate) fn free_bytes(path: &Path) -> Outcome<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// The kind of file system that a path lies on, and of which device.
+pub(crate) fn file_system(path: &Path) -> Outcome<String> {
+    let path = path.canonicalize()?;
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let mut found = ("", "unknown file system".to_owned());
+    for line in mounts.lines() {
+        let mut fields = line.split(' ');
+        let (Some(device), Some(place), Some(kind)) = (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        // Of two that hold it the inner one, of two at one place the later.
+        if path.starts_with(place) && place.len() >= found.0.len() {
+            found = (place, format!("{kind} on {device}"));
+        }
+    }
+    Ok(found.1)
+}
+
 /// Memory of a process in bytes, with its share of what it has in common with others.
 pub(crate) fn proportional_memory_bytes(pid: u32) -> Outcome<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
@@ -46,10 +94,19 @@ pub(crate) fn proportional_memory_bytes(pid: u32) -> Outcome<u64> {
     Ok(kilobytes.parse::<u64>()? * 1024)
 }
 
-/// Memory of a process that is its own, in bytes.
+/// Memory of a process that is resident, in bytes.
 pub(crate) fn memory_bytes(pid: u32) -> Outcome<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most that was ever resident of it.
+pub(crate) fn memory_bytes_max(pid: u32) -> Outcome<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, field: &str) -> Outcome<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kilobytes = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = kilobytes.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
-    Ok(kilobytes.parse::<u64>()? * 1024)
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = kilobytes.and_then(|line| line.split_whitespace().next());
+    Ok(kilobytes.ok_or_else(|| format!("no {field}"))?.parse::<u64>()? * 1024)
 }

@@ -9,10 +9,12 @@ mod client;
 mod clip;
 mod disk_floor;
 mod file_server;
+mod filled;
 mod hello;
 mod hubs;
 mod images;
 mod ingest;
+mod live;
 mod load;
 mod machine;
 mod measure;
@@ -24,6 +26,8 @@ mod producer;
 mod read;
 mod receive_floor;
 mod report;
+mod side_by_side;
+mod source;
 mod store;
 mod usage;
 mod write_floor;
@@ -60,12 +64,22 @@ enum Command {
     Playback(playback::Options),
     /// Measure the edge agent: recording, uploading; and print the tables
     Agent(agent::Options),
+    /// Measure the recorder beside another build's and write its page
+    SideBySide(side_by_side::Options),
+    /// Measure how soon live media can be watched and write its page
+    Live(live::Options),
+    /// Measure a hub and a server that hold much beside empty ones and write their page
+    Filled(filled::Options),
+    /// Fill the data folder of a hub or a server with media files that are holes
+    Fill(filled::FillOptions),
     /// Measure the media store by itself and print the tables
     Store(store::Options),
     /// A process that fills a store and waits to be killed (run by the benchmark itself)
     StoreFill(store::FillOptions),
     /// The floor: a bare HTTP server that answers every POST alike (run by the benchmark itself)
     Hello,
+    /// The floor: a plain program that only writes and syncs (run by the benchmark itself)
+    WriteFloor(write_floor::Options),
     /// The floor: a plain receiver that writes and syncs (run by the benchmark itself)
     ReceiveFloor(receive_floor::Options),
     /// The floor: a plain server of one file (run by the benchmark itself)
@@ -94,8 +108,13 @@ fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Options::parse().command {
         Command::Store(options) => store::run(&options),
+        Command::Fill(options) => filled::fill(&options),
+        Command::Filled(options) => runtime.block_on(filled::run(&options)),
+        Command::SideBySide(options) => runtime.block_on(side_by_side::run(&options)),
+        Command::Live(options) => runtime.block_on(live::run(&options)),
         Command::StoreFill(options) => store::fill(&options),
         Command::ReceiveFloor(options) => receive_floor::serve(&options),
+        Command::WriteFloor(options) => write_floor::run(&options),
         Command::Hello => runtime.block_on(hello::serve()),
         Command::FileServer { path } => runtime.block_on(file_server::serve(path)),
         Command::Ingest(options) => runtime.block_on(ingest::run(&options)),

@@ -84,8 +84,8 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server runs on one core,
-the viewers on the others.
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server, and the
+floor in its turn, had one core, the viewers the other {others}: what a viewer waits for its own core is in its times.
 
 ## The first picture
 
@@ -116,6 +116,7 @@ playlists, tokens, index, checksums or MP4.
 | with the viewers | {memory_mb:.0} MB |
 ",
         kernel = machine::kernel()?,
+        others = cores - 1,
         load = machine::load_average()?,
         size = fragment.len() as f64 / 1e6,
         rows = rows.concat(),
@@ -353,7 +354,7 @@ async fn create_stream(server: &Server, key: &Arc<Credentials>, name: &str) -> O
 }
 
 /// The path and query of a new session's URL.
-async fn session_url(caller: &mut Caller, input: &Value) -> Outcome<String> {
+pub(crate) async fn session_url(caller: &mut Caller, input: &Value) -> Outcome<String> {
     let output = caller.json("/getHLSStreamingSessionURL", input).await?;
     let url = output["HLSStreamingSessionURL"].as_str().ok_or("no URL")?;
     let at = url.find("/hls/").ok_or("not a URL of HLS")?;
@@ -380,13 +381,13 @@ fn quantile(times: &[Duration], share: f64) -> Duration {
 }
 
 /// One connection of a player, which signs nothing.
-struct Viewer {
+pub(crate) struct Viewer {
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
 impl Viewer {
-    async fn connect(address: SocketAddr) -> Outcome<Self> {
+    pub(crate) async fn connect(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -408,7 +409,7 @@ impl Viewer {
         Ok(self.get(path).await?.collect().await?.to_bytes())
     }
 
-    async fn text(&mut self, path: &str) -> Outcome<String> {
+    pub(crate) async fn text(&mut self, path: &str) -> Outcome<String> {
         Ok(String::from_utf8(self.bytes(path).await?.to_vec())?)
     }
 }

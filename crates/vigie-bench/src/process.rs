@@ -12,7 +12,8 @@ use vigie_kvs::sigv4::Credentials;
 use crate::{Outcome, client};
 
 /// The core of what is measured; the load runs on the others.
-const CORE: &str = "0";
+pub(crate) const CORE: &str = "0";
+const STOP_MAX: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub(crate) struct Server {
@@ -31,6 +32,20 @@ impl Drop for Server {
 impl Server {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it in order, so that another can go on with its folder.
+    pub(crate) async fn stop(mut self) -> Outcome<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        let deadline = Instant::now() + STOP_MAX;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                return Err("the server does not stop".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// The floor: this program's own bare server.
@@ -129,7 +144,7 @@ impl Server {
             if Instant::now() > deadline {
                 return Err("the server is not ready".into());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok((server, root_key(&data_dir.join("credentials"))?))
     }
@@ -157,14 +172,22 @@ pub(crate) fn leave_the_core(cores: usize) -> Outcome<()> {
     run_on(&format!("1-{}", cores - 1))
 }
 
+/// Cores of what is measured, as `taskset` lists them, and how many each side has.
+pub(crate) struct Halves {
+    pub(crate) measured: String,
+    pub(crate) measured_count: usize,
+    pub(crate) load_count: usize,
+}
+
 /// Keeps the load on one half of the cores; returns the other half, for what is measured.
-pub(crate) fn leave_half(cores: usize) -> Outcome<String> {
+pub(crate) fn leave_half(cores: usize) -> Outcome<Halves> {
     if cores < 2 {
         return Err("one core is not enough: the load would run on that of the server".into());
     }
     let half = cores / 2;
     run_on(&format!("{half}-{}", cores - 1))?;
-    Ok(format!("0-{}", half - 1))
+    let measured = format!("0-{}", half - 1);
+    Ok(Halves { measured, measured_count: half, load_count: cores - half })
 }
 
 fn run_on(others: &str) -> Outcome<()> {
@@ -181,7 +204,7 @@ pub(crate) fn on_one_core(program: &Path) -> Command {
     on_cores(CORE, program)
 }
 
-fn on_cores(cores: &str, program: &Path) -> Command {
+pub(crate) fn on_cores(cores: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", cores]).arg(program).stdin(Stdio::null());
     command

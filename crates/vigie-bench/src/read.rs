@@ -82,8 +82,8 @@ pub(crate) async fn run(options: &Load) -> Outcome<()> {
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server runs on one core,
-the readers on the others.
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server, and the
+floor in its turn, had one core, the readers the other {others}.
 
 {READERS} GetMedia connections read a stream of {FRAGMENTS} fragments of {size:.2} MB from its beginning, again and again,
 for {seconds} s; all of it is in the page cache. The floor is a plain hyper server that sends a media file of that stream
@@ -98,6 +98,7 @@ core for each viewer, what the one producer costs included; {per_core:.0} MB per
 server: {memory_mb:.0} MB.
 ",
         kernel = machine::kernel()?,
+        others = cores - 1,
         load = machine::load_average()?,
         size = fragment.len() as f64 / 1e6,
         seconds = options.seconds,

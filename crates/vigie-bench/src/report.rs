@@ -52,12 +52,13 @@ pub(crate) fn page(figures: &Figures) -> String {
     format!(
         "# Benchmarks
 
-`make bench` writes this page. The server runs on one core of its own, the load comes from another process on the
-other cores, over loopback. Every call is signed anew. Ratios are those of one run, against a floor measured in it.
+`make bench` writes this page. What is measured runs on cores of its own, the load comes from another process on the
+others, over loopback; each page says how many each side had. Every call is signed anew. Ratios are those of one run, against a floor measured in it.
 
-Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md), [images](benchmarks/images.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md).
+Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md), [images](benchmarks/images.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md), [its recorder beside an older build](benchmarks/recorder.md), [live media](benchmarks/live.md), [filled stores](benchmarks/filled.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md).
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}.
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. The server had
+one core, the load the other {others}: with {hubs} hubs on few cores, times include what a hub waits for its own.
 
 ## Control plane: calls per second on one core
 
@@ -89,6 +90,7 @@ of StartEdgeConfigurationUpdate to the hub's receipt, one durable commit include
 | of the whole server with {hubs} of them | {memory_mb:.1} MB | |
 ",
         syncs = figures.syncs_per_second,
+        others = cores - 1,
     )
 }
 

@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::process::on_cores;
+use crate::producer::fragment;
 
 const SYNC_THREADS: usize = 16;
 
@@ -37,18 +39,45 @@ impl Floor {
     }
 }
 
-pub(crate) fn measure(
+/// The program.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Where its files go
+    folder: PathBuf,
+    /// How many files
+    files: usize,
+    /// How long each pattern is written
+    milliseconds: u64,
+}
+
+/// Writes each pattern for a time and prints bytes a second, one line each.
+pub(crate) fn run(options: &Options) -> Outcome<()> {
+    let Options { folder, files, milliseconds } = options;
+    let (fragment, time) = (fragment(0), Duration::from_millis(*milliseconds));
+    let in_turn = |file: &[File]| file.iter().try_for_each(File::sync_data);
+    println!("{}", in_rounds(folder, *files, &fragment, time, sync_side_by_side)?);
+    println!("{}", in_rounds(folder, *files, &fragment, time, in_turn)?);
+    println!("{}", in_threads(folder, *files, &fragment, time)?);
+    Ok(())
+}
+
+/// What the program reaches on these cores.
+pub(crate) async fn measure(
+    cores: &str,
     folder: &Path,
     files: usize,
-    fragment: &[u8],
     time: Duration,
 ) -> Outcome<Floor> {
-    let in_turn = |file: &[File]| file.iter().try_for_each(File::sync_data);
-    Ok(Floor {
-        in_rounds: in_rounds(folder, files, fragment, time, sync_side_by_side)?,
-        in_turn: in_rounds(folder, files, fragment, time, in_turn)?,
-        in_threads: in_threads(folder, files, fragment, time)?,
-    })
+    let mut command = on_cores(cores, &std::env::current_exe()?);
+    command.arg("write-floor").arg(folder).arg(files.to_string());
+    command.arg(time.as_millis().to_string()).stderr(std::process::Stdio::inherit());
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await?;
+    let text = String::from_utf8(output.stdout)?;
+    let rates = text.lines().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    match rates[..] {
+        [in_rounds, in_turn, in_threads] => Ok(Floor { in_rounds, in_turn, in_threads }),
+        _ => Err(format!("the writing floor failed: {}", output.status).into()),
+    }
 }
 
 fn create(folder: &Path, files: usize) -> Outcome<(tempfile::TempDir, Vec<File>)> {

@@ -17,7 +17,7 @@ use crate::error::CameraError;
 use crate::pacer;
 use crate::session::Offer;
 use crate::shared::{Orders, Shared};
-use crate::stats::MountStats;
+use crate::stats::{GroupLog, MountStats, SentGroup};
 
 /// What the kernel may hold for one client. A stalled client costs no more, and is noticed.
 const SEND_BUFFER_BYTES: u32 = 256 * 1024;
@@ -120,6 +120,12 @@ impl Camera {
     /// What a mount has sent; `None` for a mount that there is not.
     pub fn stats(&self, mount: usize) -> Option<MountStats> {
         self.shared.stats().get(mount).cloned()
+    }
+
+    /// The groups of pictures that a mount has sent since this was last asked, oldest first; the newest of many. Of a
+    /// mount with one client: those of several are mixed.
+    pub fn take_sent_groups(&self, mount: usize) -> Vec<SentGroup> {
+        self.shared.groups().get_mut(mount).map(GroupLog::take).unwrap_or_default()
     }
 
     /// Closes all connections and the listener, and waits until that is done.

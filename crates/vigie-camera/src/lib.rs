@@ -49,4 +49,4 @@ pub use camera::Camera;
 pub use config::{AuthScheme, CameraConfig, Credentials};
 pub use error::{CameraError, MediaError};
 pub use media::Media;
-pub use stats::{MountStats, TrackStats};
+pub use stats::{MountStats, SentGroup, TrackStats};

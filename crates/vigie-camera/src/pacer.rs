@@ -4,6 +4,7 @@
 //! never waits for a client.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,6 +123,16 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// These frames have left just now.
+    fn note_pictures(&self, frames: Range<u64>) {
+        let timeline = &self.shared.presentation.timeline;
+        let mut groups = self.shared.groups();
+        let Some(log) = groups.get_mut(self.mount) else { return };
+        for frame in frames.map(|number| timeline.frame(number)).filter(|frame| frame.track == 0) {
+            log.picture(frame.key_frame, Instant::now().into_std(), (self.shared.wall)());
+        }
+    }
+
     fn send_to(
         &self,
         client: &Client,
@@ -139,9 +150,13 @@ impl Round<'_> {
             Some(_) => {}
         }
         let presentation = &shared.presentation;
+        let first = out.next_frame();
         if let Err(error) = out.send_due(&client.socket, presentation, live, scratch, sent) {
             tracing::debug!(%error, mount, "camera client lost");
             return Outcome::Lost;
+        }
+        if let (Some(first), Some(next)) = (first, out.next_frame()) {
+            self.note_pictures(first..next);
         }
         match out.next_frame() {
             Some(next) if next < live => {

@@ -11,7 +11,7 @@ use vigie_media::Timestamp;
 use crate::connection::Client;
 use crate::media::Presentation;
 use crate::session::Offer;
-use crate::stats::{MountStats, TrackStats};
+use crate::stats::{GroupLog, MountStats, TrackStats};
 use crate::timeline::SEND_CLOCK_HZ;
 
 /// The golden ratio's fraction in parts per million: multiples of it spread evenly over a loop.
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     /// Clients that play since the pacing task last looked, with their mount.
     joining: Mutex<Vec<(usize, Arc<Client>)>>,
     stats: Mutex<Vec<MountStats>>,
+    groups: Mutex<Vec<GroupLog>>,
     stalled: AtomicBool,
     pub(crate) refusing: AtomicBool,
     /// Wakes the pacing task out of its turn.
@@ -52,6 +53,7 @@ impl Shared {
     ) -> Self {
         let tracks = vec![TrackStats::default(); presentation.tracks.len()];
         let stats = vec![MountStats { tracks, ..MountStats::default() }; offer.mounts];
+        let groups = vec![GroupLog::default(); offer.mounts];
         Self {
             presentation,
             offer,
@@ -59,6 +61,7 @@ impl Shared {
             epoch: Instant::now(),
             joining: Mutex::new(Vec::new()),
             stats: Mutex::new(stats),
+            groups: Mutex::new(groups),
             stalled: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             wake_pacer: Notify::new(),
@@ -105,6 +108,10 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> MutexGuard<'_, Vec<MountStats>> {
         lock(&self.stats)
+    }
+
+    pub(crate) fn groups(&self) -> MutexGuard<'_, Vec<GroupLog>> {
+        lock(&self.groups)
     }
 
     pub(crate) fn is_stalled(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::check::list_media_files;
 use crate::contents::{Contents, read_whole};
 use crate::disk::{Disk, create_dir_durably};
 use crate::error::StoreError;
-use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
 use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
 use crate::mark::marked_end;
 use crate::recovery::make_durable;
@@ -178,28 +178,24 @@ impl Rebuild<'_> {
         &mut self,
         contents: &Contents,
         path: PathBuf,
-        entries: Vec<FragmentEntry>,
+        mut entries: Vec<FragmentEntry>,
         size_bytes: u64,
     ) -> Result<(), StoreError> {
         let id = contents.mark.id;
         let stream = self.stream(&contents.mark.key, &entries);
         let uploaded = self.uploaded(id, &entries);
         self.report.uploaded_count += uploaded.len() as u64;
+        for entry in &mut entries {
+            entry.uploaded = uploaded.contains(&entry.sequence);
+        }
         let place = MediaFilePlace {
             id,
             path,
             header_size_bytes: contents.header_size_bytes,
             header_crc32c: contents.header_crc32c,
         };
-        let state = MediaFileState::Sealed;
-        self.changes.extend([
-            Change::CreateMediaFile { stream, place: place.into() },
-            Change::AppendFragments { id, entries },
-            Change::CloseMediaFile { id, state, size_bytes },
-        ]);
-        if !uploaded.is_empty() {
-            self.changes.push(Change::MarkUploaded { stream, sequences: uploaded });
-        }
+        let place = place.into();
+        self.changes.push(Change::AddSealedMediaFile { stream, place, entries, size_bytes });
         self.waiting += 1;
         if self.waiting >= MEDIA_FILES_PER_TRANSACTION {
             self.apply()?;
@@ -235,7 +231,7 @@ impl Rebuild<'_> {
     }
 
     /// Which of a file's fragments the old index says are uploaded.
-    fn uploaded(&self, id: MediaFileId, entries: &[FragmentEntry]) -> Vec<u64> {
+    fn uploaded(&self, id: MediaFileId, entries: &[FragmentEntry]) -> BTreeSet<u64> {
         let known = self.old.and_then(|old| old.fragments_of(id).ok()).unwrap_or_default();
         let same = |entry: &&FragmentEntry| {
             entry.uploaded

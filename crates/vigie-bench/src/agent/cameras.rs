@@ -44,21 +44,7 @@ impl Cameras {
 
 /// Makes the file and starts the process.
 pub(crate) async fn start(vigie: &Path, folder: &Path, count: usize) -> Outcome<Cameras> {
-    let media = folder.join("camera.mp4");
-    // 1080p at 25 pictures and 4 Mbit/s a second, a key frame every two seconds, no B-frames: what cameras are set to.
-    let pattern = format!("testsrc2=size=1920x1080:rate=25:duration={SECONDS}");
-    let encoded = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &pattern])
-        .args(["-vf", "noise=alls=20:allf=t", "-pix_fmt", "yuv420p", "-c:v", "libx264"])
-        .args(["-preset", "ultrafast", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0"])
-        .args(["-bf", "0", "-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "2M"])
-        .args(["-x264-params", "nal-hrd=cbr", "-map_metadata", "-1"])
-        .arg(&media)
-        .status()
-        .map_err(|error| format!("ffmpeg: {error}"))?;
-    if !encoded.success() {
-        return Err(format!("ffmpeg: {encoded}").into());
-    }
+    let media = encode(folder, 4.0)?;
     let bits_per_second = std::fs::metadata(&media)?.len() * 8 / u64::from(SECONDS);
     let address = free_address()?;
     let child = Command::new(vigie)
@@ -78,6 +64,29 @@ pub(crate) async fn start(vigie: &Path, folder: &Path, count: usize) -> Outcome<
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(Cameras { _program: program, address, media, bits_per_second })
+}
+
+/// Makes the file that cameras loop: 1080p at 25 pictures a second, a key frame every two seconds, no B-frames, a
+/// constant bit rate: what cameras are set to.
+pub(crate) fn encode(folder: &Path, megabits_per_second: f64) -> Outcome<PathBuf> {
+    let media = folder.join("camera.mp4");
+    let pattern = format!("testsrc2=size=1920x1080:rate=25:duration={SECONDS}");
+    let rate = format!("{megabits_per_second}M");
+    let buffer = format!("{}M", megabits_per_second / 2.0);
+    let encoded = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &pattern])
+        .args(["-vf", "noise=alls=20:allf=t", "-pix_fmt", "yuv420p", "-c:v", "libx264"])
+        .args(["-preset", "ultrafast", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0"])
+        .args(["-bf", "0", "-b:v", &rate, "-minrate", &rate, "-maxrate", &rate])
+        .args(["-bufsize", &buffer])
+        .args(["-x264-params", "nal-hrd=cbr", "-map_metadata", "-1"])
+        .arg(&media)
+        .status()
+        .map_err(|error| format!("ffmpeg: {error}"))?;
+    if !encoded.success() {
+        return Err(format!("ffmpeg: {encoded}").into());
+    }
+    Ok(media)
 }
 
 /// An address on loopback that nobody listens on now.

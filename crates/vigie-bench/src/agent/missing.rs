@@ -1,7 +1,9 @@
 //! Which frames are missing from what was recorded, by the gaps in their times.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use vigie_media::matroska::{Event, FragmentReader, Limits};
@@ -41,8 +43,26 @@ pub(crate) fn in_folder(folder: &Path) -> Outcome<Found> {
     Ok(found)
 }
 
+/// The frames that each stream of a folder holds, by the stream's directory. Files of nothing but holes are passed over:
+/// they belong to a store that was filled, not recorded.
+pub(crate) fn frames_by_stream(folder: &Path) -> Outcome<BTreeMap<String, Vec<i64>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let mut times = Vec::new();
+        for file in fs::read_dir(entry.path())? {
+            let file = file?;
+            if file.metadata()?.blocks() > 0 {
+                read(&file.path(), &mut times)?;
+            }
+        }
+        found.insert(entry.file_name().to_string_lossy().into_owned(), times);
+    }
+    Ok(found)
+}
+
 /// How many frames would fill the gaps.
-fn missing(mut times: Vec<i64>) -> u64 {
+pub(crate) fn missing(mut times: Vec<i64>) -> u64 {
     times.sort_unstable();
     let gap = |pair: &[i64]| match pair {
         [earlier, later] => ((later - earlier + FRAME_MS / 2) / FRAME_MS - 1).max(0).unsigned_abs(),

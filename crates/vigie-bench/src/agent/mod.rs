@@ -4,10 +4,10 @@
 //! is measured: nothing is uploaded meanwhile. A frame that is missing from what was recorded would show. Uploading is
 //! measured by itself, behind it.
 
-mod cameras;
-mod missing;
+pub(crate) mod cameras;
+pub(crate) mod missing;
 mod page;
-mod recorders;
+pub(crate) mod recorders;
 mod upload;
 
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) struct Options {
 
 /// One recorder with so many cameras.
 pub(crate) struct Row {
-    pub(crate) recorder: &'static str,
+    pub(crate) recorder: String,
     pub(crate) cameras: usize,
     /// Of one core, for each camera.
     pub(crate) core_share: f64,
@@ -99,7 +99,7 @@ async fn agent(
         return Err(format!("{} of {count} cameras were recorded", found.streams).into());
     }
     let (frames, missing_frames) = (found.frames, found.missing_frames);
-    let recorder = "vigie agent";
+    let recorder = "vigie agent".to_owned();
     Ok(Row { recorder, cameras: count, core_share, memory_bytes, frames, missing_frames })
 }
 
@@ -114,7 +114,7 @@ async fn ffmpeg(cameras: &cameras::Cameras, folder: &Path, time: Duration) -> Ou
     let found = missing::in_folder(&folder)?;
     std::fs::remove_dir_all(&folder)?;
     Ok(Row {
-        recorder: "ffmpeg -c copy, one process each",
+        recorder: format!("ffmpeg {} -c copy, one process each", machine::ffmpeg_version()?),
         cameras: FFMPEG_COUNT,
         core_share,
         memory_bytes,

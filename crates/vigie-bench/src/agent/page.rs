@@ -28,8 +28,9 @@ recorder over loopback by RTSP over TCP; it runs on the other cores, the recorde
 own. The agent makes what it records durable every second and does not upload meanwhile; ffmpeg writes to files without
 that. Memory is the proportional set size: pages that processes share count once.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. {seconds} s for each row, counted
-3 s after the last camera's first frame.
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. Each recorder
+had one core in turn, cameras and server the other {others}. {seconds} s for each row, counted 3 s
+after the last camera's first frame.
 
 | Recorder | cameras | of a core, each | memory, all | memory, each | frames recorded | frames missing |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -48,7 +49,8 @@ to the same server from memory, and keeps no store.
 | --- | ---: | ---: | ---: | ---: | ---: |
 {uploads}
 Aim: 10 times real time for each stream.
-"
+",
+        others = cores - 1,
     )
 }
 

@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vigie_kvs::sigv4::Credentials;
 
 use super::cameras::{Cameras, free_address};
 use crate::Outcome;
 use crate::client::{self, Caller};
-use crate::process::{Server, on_one_core};
+use crate::process::{CORE, Server, on_one_core};
 use crate::producer::Producer;
 
 /// All cameras record by then, or something is wrong.
@@ -30,6 +30,12 @@ impl Program {
 
     fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// kill -9.
+    fn kill(&mut self) -> Outcome<()> {
+        self.0.kill()?;
+        Ok(())
     }
 
     /// SIGTERM, and waits.
@@ -76,6 +82,11 @@ impl Hub {
         &self.folder
     }
 
+    /// Where the agent of this work keeps its media.
+    pub(crate) fn data_dir(&self, work: &Work) -> PathBuf {
+        self.folder.join(&work.name)
+    }
+
     /// A producer of a new stream of this name.
     pub(crate) async fn producer(&self, stream: &str) -> Outcome<Producer> {
         let mut caller = Caller::connect(self.server.address, &self.credentials).await?;
@@ -84,28 +95,68 @@ impl Hub {
         Producer::connect(self.server.address, &self.credentials, stream).await
     }
 
-    async fn configure(&self, work: &Work) -> Outcome<()> {
+    /// The same with the server on the core of what is measured.
+    pub(crate) async fn on_one_core(vigie: &Path, folder: &Path) -> Outcome<Self> {
+        let (server, credentials) = Server::vigie_on(CORE, vigie, folder).await?;
+        let credentials = Arc::new(credentials);
+        Ok(Self { vigie: vigie.to_owned(), folder: folder.to_owned(), server, credentials })
+    }
+
+    pub(crate) fn server_pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    pub(crate) fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+
+    /// Creates the work's streams with their edge configurations; their ARNs.
+    pub(crate) async fn configure(&self, work: &Work) -> Outcome<Vec<String>> {
         let mut caller = Caller::connect(self.server.address, &self.credentials).await?;
+        let mut arns = Vec::with_capacity(work.uris.len());
         for (number, uri) in work.uris.iter().enumerate() {
-            let stream = format!("{}-{number}", work.name);
+            let stream = work.stream(number);
             let input = json!({"StreamName": stream, "DataRetentionInHours": 24});
-            caller.json("/createStream", &input).await?;
+            let created = caller.json("/createStream", &input).await?;
+            arns.push(created["StreamARN"].as_str().ok_or("no StreamARN")?.to_owned());
             let secret_string = json!({"MediaURI": uri}).to_string();
             let secret = caller.create_secret(&stream, &secret_string).await?;
-            let uri_type = if uri.starts_with("file:") { "FILE_URI" } else { "RTSP_URI" };
-            let input = json!({"StreamName": stream, "EdgeConfig": {
-                "HubDeviceArn": work.hub_arn(),
-                "RecorderConfig": {
-                    "MediaSourceConfig": {"MediaUriSecretArn": secret, "MediaUriType": uri_type},
-                },
-                "UploaderConfig": {"ScheduleConfig": {
-                    "ScheduleExpression": work.upload, "DurationInSeconds": 3600,
-                }},
-                "DeletionConfig": {"DeleteAfterUpload": false},
-            }});
+            let input = work.edge_configuration(number, &secret);
+            caller.json("/startEdgeConfigurationUpdate", &input).await?;
+        }
+        Ok(arns)
+    }
+
+    /// Tells the hub to record by this schedule from now on, a minute at each fire.
+    pub(crate) async fn reschedule(&self, work: &Work, expression: &str) -> Outcome<()> {
+        let mut caller = Caller::connect(self.server.address, &self.credentials).await?;
+        for number in 0..work.uris.len() {
+            let input = json!({"StreamName": work.stream(number)});
+            let known = caller.json("/describeEdgeConfiguration", &input).await?;
+            let recorder = &known["EdgeConfig"]["RecorderConfig"]["MediaSourceConfig"];
+            let secret = recorder["MediaUriSecretArn"].as_str().ok_or("no MediaUriSecretArn")?;
+            let mut input = work.edge_configuration(number, secret);
+            input["EdgeConfig"]["RecorderConfig"]["ScheduleConfig"] =
+                json!({"ScheduleExpression": expression, "DurationInSeconds": 60});
             caller.json("/startEdgeConfigurationUpdate", &input).await?;
         }
         Ok(())
+    }
+
+    /// How many calls of an operation the server has answered.
+    pub(crate) async fn calls(&self, operation: &str) -> Outcome<f64> {
+        let text = client::get(self.server.address, "/metrics").await?;
+        let of_operation = format!("operation=\"{operation}\"");
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("vigie_") && line.contains("requests_total"));
+        let values = lines.filter(|line| line.contains(&of_operation));
+        let value = |line: &str| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<f64>()?);
+        values.map(value).sum()
     }
 }
 
@@ -125,8 +176,28 @@ impl Work {
         path.rsplit_once('/').map(|(folder, _)| folder)
     }
 
-    fn hub_arn(&self) -> String {
+    pub(crate) fn hub_arn(&self) -> String {
         format!("arn:aws:iot:us-east-1:000000000000:thing/{}", self.name)
+    }
+
+    /// The name of a camera's stream.
+    pub(crate) fn stream(&self, number: usize) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    fn edge_configuration(&self, number: usize, secret: &str) -> Value {
+        let is_file = self.uris.get(number).is_some_and(|uri| uri.starts_with("file:"));
+        let uri_type = if is_file { "FILE_URI" } else { "RTSP_URI" };
+        json!({"StreamName": self.stream(number), "EdgeConfig": {
+            "HubDeviceArn": self.hub_arn(),
+            "RecorderConfig": {
+                "MediaSourceConfig": {"MediaUriSecretArn": secret, "MediaUriType": uri_type},
+            },
+            "UploaderConfig": {"ScheduleConfig": {
+                "ScheduleExpression": self.upload, "DurationInSeconds": 3600,
+            }},
+            "DeletionConfig": {"DeleteAfterUpload": false},
+        }})
     }
 }
 
@@ -139,11 +210,17 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
+    /// Configures the work and starts an agent that does it, with an empty folder.
     pub(crate) async fn start(hub: &Hub, work: &Work) -> Outcome<Self> {
         hub.configure(work).await?;
+        Self::spawn(hub, &hub.vigie, work)
+    }
+
+    /// Starts `program` as the agent of work that is configured, on whatever its folder holds.
+    pub(crate) fn spawn(hub: &Hub, program: &Path, work: &Work) -> Outcome<Self> {
         let listen = free_address()?;
-        let data_dir = hub.folder.join(&work.name);
-        let child = on_one_core(&hub.vigie)
+        let data_dir = hub.data_dir(work);
+        let child = on_one_core(program)
             .args(["--log", "warn", "agent", "--hub-device-arn", &work.hub_arn()])
             .args(["--endpoint-url", &format!("http://{}", hub.server.address)])
             .args(["--timezone", "UTC", "--listen", &listen.to_string(), "--data-dir"])
@@ -175,7 +252,11 @@ impl Agent {
     }
 
     pub(crate) async fn wait_until_all_record(&self) -> Outcome<()> {
-        let deadline = Instant::now() + START_MAX;
+        self.wait_until_all_record_within(START_MAX).await
+    }
+
+    pub(crate) async fn wait_until_all_record_within(&self, most: Duration) -> Outcome<()> {
+        let deadline = Instant::now() + most;
         loop {
             let frames = self.metric("frames_total").await?;
             let recording = frames.iter().filter(|frames| **frames > 0.0).count();
@@ -189,8 +270,25 @@ impl Agent {
         }
     }
 
+    /// Until it says that it is ready.
+    pub(crate) async fn wait_until_ready(&self, most: Duration) -> Outcome<()> {
+        let deadline = Instant::now() + most;
+        while !client::is_ready(self.listen).await {
+            if Instant::now() > deadline {
+                return Err(format!("the agent is not ready after {most:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn stop(&mut self) -> Outcome<()> {
         self.program.stop().await
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) -> Outcome<()> {
+        self.program.kill()
     }
 }
 

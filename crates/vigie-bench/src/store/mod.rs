@@ -53,7 +53,8 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
 those of one run, against a plain program that writes the same bytes to as many files, syncs as often, and keeps no
 index, no checksum and no order.
 
-Measured on: {processor}, {cores} cores, Linux {}; load average at the end {}.
+Measured on: {processor}, {cores} cores, Linux {}; load average at the end {}. Store and floor
+had all cores in turn.
 
 {amplification}
 {ingest}

@@ -76,6 +76,18 @@ pub enum Change {
         /// Its length.
         size_bytes: u64,
     },
+    /// A media file that is complete, with all that it holds: as if it had been created, filled, closed and its
+    /// uploads marked, without a row for each fragment on the way.
+    AddSealedMediaFile {
+        /// Its stream.
+        stream: StreamId,
+        /// Where it is.
+        place: Arc<MediaFilePlace>,
+        /// Its fragments by offset, at least one; those marked uploaded count as uploaded.
+        entries: Vec<FragmentEntry>,
+        /// Its length.
+        size_bytes: u64,
+    },
     /// Another place has these fragments. Those that are gone are passed over.
     MarkUploaded {
         /// The stream.

@@ -169,7 +169,18 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             put_entry(transaction, "INSERT OR REPLACE INTO open_fragment", *id, entry)
         }
         Change::CloseMediaFile { id, state, size_bytes } => {
-            close_media_file(transaction, *id, *state, *size_bytes)
+            let entries = sqlite_read::entries_of(transaction, *id)?;
+            close_media_file(transaction, *id, *state, *size_bytes, &entries)
+        }
+        Change::AddSealedMediaFile { stream, place, entries, size_bytes } => {
+            create_media_file(transaction, *stream, place)?;
+            close_media_file(transaction, place.id, MediaFileState::Sealed, *size_bytes, entries)?;
+            let mut runs = Runs::default();
+            let uploaded = entries.iter().filter(|entry| entry.uploaded);
+            uploaded.for_each(|entry| runs.insert(entry.sequence));
+            let sql = "UPDATE media_file SET uploaded = ?2 WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute(params![place.id.0, runs.to_bytes()])?;
+            Ok(())
         }
         Change::MarkUploaded { stream, sequences } => {
             mark_uploaded(transaction, *stream, sequences)
@@ -268,16 +279,16 @@ fn remove_rows(
     Ok(())
 }
 
-/// Packs the fragment rows of a file into its own row, or packs again what an abandoned file has.
+/// Packs the fragments of a file, which are all that it has, into its own row; of an abandoned file once more.
 fn close_media_file(
     transaction: &Transaction<'_>,
     id: MediaFileId,
     state: MediaFileState,
     size_bytes: u64,
+    entries: &[FragmentEntry],
 ) -> Result<(), IndexError> {
-    let entries = sqlite_read::entries_of(transaction, id)?;
     let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
-    let span = MediaFileSpan::of(&entries);
+    let span = MediaFileSpan::of(entries);
     let sql = "UPDATE media_file SET state = ?2, size_bytes = ?3, fragment_count = ?4,
                    not_uploaded_count = ?5, not_uploaded_size_bytes = ?6,
                    sequence_min = ?7, sequence_max = ?8, producer_min = ?9, producer_max = ?10,
@@ -299,7 +310,7 @@ fn close_media_file(
         span.map(|span| span.server_max.as_millis()),
     ])?;
     let sql = "INSERT OR REPLACE INTO packed (media_file_id, fragments) VALUES (?1, ?2)";
-    transaction.prepare_cached(sql)?.execute(params![id.0, pack(&entries)])?;
+    transaction.prepare_cached(sql)?.execute(params![id.0, pack(entries)])?;
     remove_rows(transaction, "fragment", id)?;
     remove_rows(transaction, "open_fragment", id)
 }

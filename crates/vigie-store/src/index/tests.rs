@@ -120,6 +120,30 @@ fn marks_of_uploads_survive_sealing_and_count() {
 }
 
 #[test]
+fn a_sealed_file_that_is_added_whole_is_as_one_that_was_filled_and_closed() {
+    let stream = StreamId(1);
+    let mut filled = SqliteIndex::in_memory().unwrap();
+    fill(&mut filled, stream, 3);
+    let sequences = vec![1, 2, 5, 130];
+    filled.apply(&[Change::MarkUploaded { stream, sequences }]).unwrap();
+    let expected = filled.reader();
+    let mut added = SqliteIndex::in_memory().unwrap();
+    added.apply(&[Change::CreateStream { id: stream, key: "camera-1".to_owned() }]).unwrap();
+    for file in expected.media_files(stream).unwrap() {
+        let entries = expected.fragments_of(file.id).unwrap();
+        let (place, size_bytes) = (file.place, file.size_bytes);
+        added.apply(&[Change::AddSealedMediaFile { stream, place, entries, size_bytes }]).unwrap();
+    }
+    let found = added.reader();
+    assert_eq!(found.media_files(stream).unwrap(), expected.media_files(stream).unwrap());
+    assert_eq!(found.totals(stream).unwrap(), expected.totals(stream).unwrap());
+    assert_eq!(found.next_media_file_id().unwrap(), expected.next_media_file_id().unwrap());
+    for file in found.media_files(stream).unwrap() {
+        assert_eq!(found.fragments_of(file.id).unwrap(), expected.fragments_of(file.id).unwrap());
+    }
+}
+
+#[test]
 fn an_index_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.sqlite");
