@@ -139,7 +139,13 @@ fn check(name: &str, tracks: &[Stamps<'_>], length_us: i64, kind: Option<Deviati
         // In a burst, frames are kept apart.
         assert!(seen.settled_ms <= 300, "{name}, {way:?}: {seen:?}");
         let kinds: Vec<Deviation> = seen.deviations.keys().copied().collect();
-        assert_eq!(kinds, Vec::from_iter(kind), "{name}, {way:?}: {seen:?}");
+        match way {
+            // A jump in the midst of a burst may be taken for more than that.
+            Way::Stalling => {
+                assert!(kind.is_none_or(|kind| kinds.contains(&kind)), "{name}: {seen:?}")
+            }
+            _ => assert_eq!(kinds, Vec::from_iter(kind), "{name}, {way:?}: {seen:?}"),
+        }
     }
 }
 
