@@ -100,7 +100,10 @@ fn a_secret_that_changes_while_the_link_comes_and_goes_is_never_missed() {
         world.mend_link();
         world.run_for(MINUTE);
         assert_eq!(world.opened_with.as_deref(), Some(OTHER), "seed {seed}");
+        world.camera.is_up = false;
+        world.run_for(3 * MINUTE);
         all_is_well(&world);
+        assert_eq!(frames_at_the_hub(&world), frames_at_the_server(&world), "seed {seed}");
     }
 }
 
