@@ -321,14 +321,29 @@ pub(crate) fn list_media_files(
     root: &Path,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
+    visit_media_files(disk, root, &mut |path| {
+        files.push(path);
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+/// Shows all files under `root` that are named as media files are, one directory after the other.
+pub(crate) fn visit_media_files(
+    disk: &dyn crate::disk::Disk,
+    root: &Path,
+    visit: &mut dyn FnMut(PathBuf) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let directories = disk.list(root).map_err(|error| StoreError::io("list", root, error))?;
     for directory in directories {
         match disk.list(&directory) {
-            Ok(paths) => files.extend(paths.into_iter().filter(|path| is_media_file(path))),
+            Ok(paths) => {
+                paths.into_iter().filter(|path| is_media_file(path)).try_for_each(&mut *visit)?;
+            }
             // A file that lies there is not ours.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
             Err(error) => return Err(StoreError::io("list", directory, error)),
         }
     }
-    Ok(files)
+    Ok(())
 }

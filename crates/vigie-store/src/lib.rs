@@ -39,7 +39,10 @@ pub use fragment::{
     Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
     MediaFileState, StreamTotals, WholeFragment,
 };
-pub use index::{FragmentOrder, FragmentPosition, FragmentQuery, IndexLock, SqliteIndex};
+pub use index::{
+    ClosedPosition, ClosedQuery, FragmentOrder, FragmentPosition, FragmentQuery, IndexLock,
+    SqliteIndex,
+};
 pub use os_disk::OsDisk;
 pub use read::StoreReader;
 pub use recovery::RecoveryReport;

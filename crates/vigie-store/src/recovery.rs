@@ -2,12 +2,13 @@
 
 mod scan;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::scan::Scan;
-use crate::check::list_media_files;
+use crate::check::{list_media_files, visit_media_files};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileState};
@@ -43,24 +44,19 @@ impl Store {
         create_dir_durably(disk.as_ref(), &root)
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
         let mut report = RecoveryReport::default();
-        let on_disk = check_belongs(disk.as_ref(), &root, index.as_ref())?;
+        check_belongs(disk.as_ref(), &root, index.as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
-        reclaim(disk.as_ref(), &root, index.as_ref(), on_disk, &mut report)?;
+        reclaim(disk.as_ref(), &root, index.as_ref(), &mut report)?;
         Ok((Self::new(disk, root, index, settings)?, report))
     }
 }
 
-/// The media files on the disk. An index that never had one does not belong to them: reclaiming would erase all.
-fn check_belongs(
-    disk: &dyn Disk,
-    root: &Path,
-    index: &dyn Index,
-) -> Result<Vec<PathBuf>, StoreError> {
-    let on_disk = list_media_files(disk, root)?;
-    if !on_disk.is_empty() && index.reader().next_stream_id()?.0 == 1 {
-        return Err(StoreError::IndexMissing { path: root.to_owned() });
+/// An index that never had a stream does not belong to media files: reclaiming would erase all.
+fn check_belongs(disk: &dyn Disk, root: &Path, index: &dyn Index) -> Result<(), StoreError> {
+    if index.reader().next_stream_id()?.0 > 1 || list_media_files(disk, root)?.is_empty() {
+        return Ok(());
     }
-    Ok(on_disk)
+    Err(StoreError::IndexMissing { path: root.to_owned() })
 }
 
 /// Seals every file that was being written, cut to what is whole.
@@ -159,35 +155,49 @@ pub(crate) fn make_durable(
     file.sync()
 }
 
-/// Removes media files that no entry refers to, then the directories that are empty.
+/// Removes media files that no entry refers to, and notes entries without a file.
+///
+/// There may be a million: paths are compared by their hashes, one directory after the other. Two that have the same
+/// hash would at worst keep what could be removed.
 fn reclaim(
     disk: &dyn Disk,
     root: &Path,
     index: &dyn Index,
-    on_disk: Vec<PathBuf>,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
-    let known: BTreeSet<PathBuf> =
-        index.reader().places()?.into_iter().map(|(_, place)| root.join(place.path)).collect();
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let hash = |path: &Path| hasher.hash_one(path.as_os_str());
+    let mut without_file: HashSet<u64> = HashSet::new();
+    index.reader().paths(&mut |path| _ = without_file.insert(hash(path)))?;
     let mut directories = BTreeSet::new();
-    for path in on_disk.iter().filter(|path| !known.contains(*path)) {
+    visit_media_files(disk, root, &mut |path| {
+        let known = hash(path.strip_prefix(root).unwrap_or(&path));
+        if without_file.remove(&known) {
+            return Ok(());
+        }
         tracing::info!(path = %path.display(), "remove a media file that no index entry refers to");
-        disk.unlink(path).map_err(|error| StoreError::io("remove", path, error))?;
+        disk.unlink(&path).map_err(|error| StoreError::io("remove", path.clone(), error))?;
         report.reclaimed_file_count += 1;
         directories.extend(path.parent().map(Path::to_owned));
-    }
+        Ok(())
+    })?;
     for path in directories {
         disk.sync_dir(&path).map_err(|error| StoreError::DirectorySyncFailed {
             path: path.clone(),
             source: Arc::new(error),
         })?;
     }
-    let on_disk: BTreeSet<PathBuf> = on_disk.into_iter().collect();
-    for path in known.difference(&on_disk) {
-        tracing::error!(path = %path.display(), "media file is missing");
-        if !report.missing.contains(path) {
-            report.missing.push(path.clone());
-        }
+    if without_file.is_empty() {
+        return Ok(());
     }
+    let said: BTreeSet<PathBuf> = report.missing.iter().cloned().collect();
+    index.reader().paths(&mut |path| {
+        let is_missing = without_file.contains(&hash(path));
+        let path = root.join(path);
+        if is_missing && !said.contains(&path) {
+            tracing::error!(path = %path.display(), "media file is missing");
+            report.missing.push(path);
+        }
+    })?;
     Ok(())
 }

@@ -134,10 +134,11 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let reader = index.reader();
         let mut streams = BTreeMap::new();
+        let sizes = reader.sizes()?;
         for row in reader.streams()? {
             let key: Arc<str> = row.key.into();
             let state = StreamState {
-                size_bytes: reader.totals(row.id)?.size_bytes,
+                size_bytes: sizes.get(&row.id).copied().unwrap_or(0),
                 next_sequence: row.next_sequence,
                 reserved_sequence: row.next_sequence,
                 ..StreamState::new(row.id, Arc::clone(&key), settings)

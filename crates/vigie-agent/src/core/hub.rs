@@ -29,6 +29,9 @@ use crate::ledger::LedgerDb;
 /// How often deletion plans run when nothing calls for them earlier.
 const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Between two steps of a plan that deletes much: in between the hub records.
+const DUE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
@@ -57,6 +60,8 @@ pub struct Hub {
     link: HubLink,
     world: World,
     plan_at: Duration,
+    /// When the next step of a plan that deletes much may be done.
+    due_at: Duration,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -90,6 +95,7 @@ impl Hub {
             link: HubLink::default(),
             world,
             plan_at: now.mono,
+            due_at: now.mono,
             save_at: now.mono,
             is_stopped: false,
         };
@@ -155,7 +161,9 @@ impl Hub {
             Some(_) => Duration::MAX,
             None => self.world.ledgers.deadline(),
         };
+        let due = if self.world.more_due.is_empty() { Duration::MAX } else { self.due_at };
         let own = [
+            due,
             self.plan_at,
             save,
             ledgers,
@@ -206,11 +214,29 @@ impl Hub {
             }
             plan_reserve(self.jobs.values_mut(), &mut self.world, now);
         }
+        if now.mono >= self.due_at {
+            self.delete_more(now);
+        }
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
             job.tick(&mut self.world, now);
             job.settled(&mut self.world, now);
         }
         self.apply_received(now);
+    }
+
+    /// One more step of the plans that delete much.
+    fn delete_more(&mut self, now: Now) {
+        while let Some(arn) = self.world.more_due.pop_first() {
+            let waiting = self.world.more_due.len();
+            if let Some(job) = self.jobs.get_mut(&arn) {
+                job.plan_space(0, &mut self.world, now);
+                job.settled(&mut self.world, now);
+            }
+            if self.world.more_due.len() > waiting {
+                self.due_at = now.mono + DUE_INTERVAL;
+                return;
+            }
+        }
     }
 
     fn paused(&mut self, lasted: Duration, now: Now) {
@@ -240,10 +266,18 @@ impl Hub {
         for report in std::mem::take(&mut self.world.commits) {
             self.committed(&report, now);
         }
-        for arn in std::mem::take(&mut self.world.cramped) {
+        let mut cramped = std::mem::take(&mut self.world.cramped);
+        while let Some(arn) = cramped.pop_first() {
+            if self.world.more_due.contains(&arn) {
+                continue;
+            }
             if let Some(job) = self.jobs.get_mut(&arn) {
                 job.plan_space(0, &mut self.world, now);
                 job.settled(&mut self.world, now);
+            }
+            if self.world.more_due.contains(&arn) {
+                // This one deletes much and is not done: the others wait with it.
+                self.world.more_due.append(&mut cramped);
             }
         }
         if std::mem::take(&mut self.world.wants_plans) {

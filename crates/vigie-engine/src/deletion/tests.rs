@@ -116,9 +116,9 @@ fn the_reserve_takes_uploaded_media_of_any_stream_first_and_spares_deny_new_medi
     let two = [uploaded(3, 5), file(4, 12), open(5, 100)];
     let spared = [uploaded(6, 20)];
     let streams = [
-        StreamMedia { policy: &free, files: &one },
-        StreamMedia { policy: &free, files: &two },
-        StreamMedia { policy: &deny, files: &spared },
+        StreamMedia { policy: &free, files: &one[..] },
+        StreamMedia { policy: &free, files: &two[..] },
+        StreamMedia { policy: &deny, files: &spared[..] },
     ];
     let ids = |missing_bytes| {
         let plan = plan_reserve(&streams, missing_bytes);
