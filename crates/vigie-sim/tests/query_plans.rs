@@ -18,7 +18,8 @@ const PLACEHOLDERS: &[(&str, &[&str])] = &[
     ("width", &["sequence_width", "producer_width", "server_width"]),
     ("pending", &["", "AND not_uploaded_count > 0"]),
     ("count", &["not_uploaded_count = 0", "not_uploaded_count > 0"]),
-    ("state", &["state = 0", "state <> 0", "state = 2"]),
+    ("state", &["state = 0", "state <> 0"]),
+    ("unsealed_state", &["state = 0", "state = 2"]),
     ("entries_table", &["fragment", "open_fragment"]),
     ("or_replace", &["", "OR REPLACE"]),
     ("column", &["name", "arn"]),
@@ -26,7 +27,7 @@ const PLACEHOLDERS: &[(&str, &[&str])] = &[
 
 /// Tables that `{table}` stands for, by database.
 const TABLES: &[(&str, &[&str])] = &[
-    ("index", &["fragment", "open_fragment", "packed"]),
+    ("index", &["fragment", "open_fragment", "packed", "removal"]),
     ("ledger", &["entry", "intent", "refused", "ledger"]),
     ("metadata", &["media_ledger_entry", "media_ledger"]),
 ];
@@ -35,7 +36,7 @@ const TABLES: &[(&str, &[&str])] = &[
 const ALLOWED: &[(&str, &str)] = &[
     ("SELECT id, key, next_sequence FROM stream ORDER BY id", "at start; a row for each stream"),
     ("SELECT stream_id, size_bytes FROM stream_total", "at start; a row for each stream"),
-    ("SELECT path FROM media_file", "at start; each file is looked for on the disk"),
+    ("SELECT media_file_id, path FROM removal", "at start; what a crash kept from being removed"),
     ("SCAN media_file USING INDEX media_file_open", "what is being written: a row or two a stream"),
     ("SCAN media_file USING INDEX media_file_abandoned", "at start; files whose sync failed"),
     (

@@ -2,13 +2,12 @@
 
 mod scan;
 
-use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::scan::Scan;
-use crate::check::{list_media_files, visit_media_files};
+use crate::check::list_media_files;
 use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileState};
@@ -26,9 +25,10 @@ pub struct RecoveryReport {
     pub recovered_fragment_count: u64,
     /// Bytes behind them that were cut off.
     pub cut_bytes: u64,
-    /// Files that no index entry referred to, removed.
+    /// Files of deleted entries that were still there, removed. See [`Store::search_orphans`] for the others.
     pub reclaimed_file_count: u64,
-    /// Media files of the index that are not on the disk. Nothing the store does makes one; their entries stay.
+    /// Unsealed media files of the index that are not on the disk. Nothing the store does makes one; their entries
+    /// stay.
     pub missing: Vec<PathBuf>,
 }
 
@@ -46,7 +46,7 @@ impl Store {
         let mut report = RecoveryReport::default();
         check_belongs(disk.as_ref(), &root, index.as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
-        reclaim(disk.as_ref(), &root, index.as_ref(), &mut report)?;
+        finish_removals(disk.as_ref(), &root, index.as_mut(), &mut report)?;
         Ok((Self::new(disk, root, index, settings)?, report))
     }
 }
@@ -155,49 +155,45 @@ pub(crate) fn make_durable(
     file.sync()
 }
 
-/// Removes media files that no entry refers to, and notes entries without a file.
-///
-/// There may be a million: paths are compared by their hashes, one directory after the other. Two that have the same
-/// hash would at worst keep what could be removed.
-fn reclaim(
+/// Removes the files whose entries were deleted, where a crash or the disk kept that from being done.
+fn finish_removals(
     disk: &dyn Disk,
     root: &Path,
-    index: &dyn Index,
+    index: &mut dyn Index,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let hash = |path: &Path| hasher.hash_one(path.as_os_str());
-    let mut without_file: HashSet<u64> = HashSet::new();
-    index.reader().paths(&mut |path| _ = without_file.insert(hash(path)))?;
-    let mut directories = BTreeSet::new();
-    visit_media_files(disk, root, &mut |path| {
-        let known = hash(path.strip_prefix(root).unwrap_or(&path));
-        if without_file.remove(&known) {
-            return Ok(());
-        }
-        tracing::info!(path = %path.display(), "remove a media file that no index entry refers to");
-        disk.unlink(&path).map_err(|error| StoreError::io("remove", path.clone(), error))?;
-        report.reclaimed_file_count += 1;
-        directories.extend(path.parent().map(Path::to_owned));
-        Ok(())
-    })?;
-    for path in directories {
-        disk.sync_dir(&path).map_err(|error| StoreError::DirectorySyncFailed {
-            path: path.clone(),
-            source: Arc::new(error),
-        })?;
-    }
-    if without_file.is_empty() {
+    let removals = index.reader().removals()?;
+    if removals.is_empty() {
         return Ok(());
     }
-    let said: BTreeSet<PathBuf> = report.missing.iter().cloned().collect();
-    index.reader().paths(&mut |path| {
-        let is_missing = without_file.contains(&hash(path));
+    let mut directories = BTreeSet::new();
+    for (_, path) in &removals {
         let path = root.join(path);
-        if is_missing && !said.contains(&path) {
-            tracing::error!(path = %path.display(), "media file is missing");
-            report.missing.push(path);
+        match disk.unlink(&path) {
+            Ok(()) => {
+                tracing::info!(path = %path.display(), "remove a media file that was deleted");
+                report.reclaimed_file_count += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("remove", path, error)),
         }
-    })?;
-    Ok(())
+        // Also of one that is gone: whoever removed it may have died before that was durable.
+        directories.extend(path.parent().map(Path::to_owned));
+    }
+    for path in directories {
+        sync_directory(disk, &path)?;
+    }
+    let ids = removals.into_iter().map(|(id, _)| id).collect();
+    Ok(index.apply(&[Change::ForgetRemovals { ids }])?)
+}
+
+/// Makes durable what is gone from a directory, which may be gone itself.
+pub(crate) fn sync_directory(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    match disk.sync_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let source = Arc::new(error);
+            Err(StoreError::DirectorySyncFailed { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }

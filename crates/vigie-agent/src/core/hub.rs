@@ -13,7 +13,7 @@ use thiserror::Error;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store, describe};
+use vigie_store::{CommitReport, Store, StoreError, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -31,6 +31,10 @@ const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Between two steps of a plan that deletes much: in between the hub records.
 const DUE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Between two steps of the search for files without entries, and how many files each compares.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
+const FILES_PER_SEARCH: usize = 256;
 
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
@@ -62,6 +66,8 @@ pub struct Hub {
     plan_at: Duration,
     /// When the next step of a plan that deletes much may be done.
     due_at: Duration,
+    /// When the next step of the search for what an earlier process left may be done.
+    search_at: Duration,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -96,6 +102,7 @@ impl Hub {
             world,
             plan_at: now.mono,
             due_at: now.mono,
+            search_at: now.mono + SEARCH_INTERVAL,
             save_at: now.mono,
             is_stopped: false,
         };
@@ -162,8 +169,10 @@ impl Hub {
             None => self.world.ledgers.deadline(),
         };
         let due = if self.world.more_due.is_empty() { Duration::MAX } else { self.due_at };
+        let is_searching = self.world.store.is_searching_orphans();
         let own = [
             due,
+            if is_searching { self.search_at } else { Duration::MAX },
             self.plan_at,
             save,
             ledgers,
@@ -216,6 +225,13 @@ impl Hub {
         }
         if now.mono >= self.due_at {
             self.delete_more(now);
+        }
+        if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
+            self.search_at = now.mono + SEARCH_INTERVAL;
+            match self.world.store.search_orphans(FILES_PER_SEARCH) {
+                Ok(()) | Err(StoreError::Busy) => {}
+                Err(error) => self.world.store_failed("", &error),
+            }
         }
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
             job.tick(&mut self.world, now);

@@ -15,7 +15,7 @@ mod varint;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vigie_media::Timestamp;
@@ -88,12 +88,22 @@ pub enum Change {
         /// Its fragments.
         sequences: Vec<u64>,
     },
-    /// The file and its fragments are to go.
+    /// Numbers of media files below `next_id` may be used: after a crash the store goes on from there.
+    ReserveMediaFiles {
+        /// The first one that may not.
+        next_id: MediaFileId,
+    },
+    /// The file and its fragments are to go. That it may still be on the disk is noted.
     DeleteMediaFile {
         /// The file.
         id: MediaFileId,
     },
-    /// The stream and all that it has are to go.
+    /// Files of deleted entries are not on the disk any more.
+    ForgetRemovals {
+        /// Their numbers.
+        ids: Vec<MediaFileId>,
+    },
+    /// The stream and all that it has are to go, as with [`Change::DeleteMediaFile`].
     DeleteStream {
         /// The stream.
         id: StreamId,
@@ -298,8 +308,16 @@ pub trait IndexRead: Send + Sync {
         stream: StreamId,
         limit: usize,
     ) -> Result<Vec<Range<Timestamp>>, IndexError>;
-    /// Shows the path of each media file, relative to the media directory.
-    fn paths(&self, visit: &mut dyn FnMut(&Path)) -> Result<(), IndexError>;
+    /// Up to `limit` media files behind number `after`, by number: where they are.
+    fn places(
+        &self,
+        after: MediaFileId,
+        limit: usize,
+    ) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError>;
+    /// Where the media file with this number is.
+    fn place(&self, id: MediaFileId) -> Result<Option<PathBuf>, IndexError>;
+    /// Deleted media files that may still be on the disk.
+    fn removals(&self) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError>;
     /// Media files that are open or abandoned.
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError>;
     /// The smallest media file number that was never used.

@@ -164,7 +164,19 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::MarkUploaded { stream, sequences } => {
             mark_uploaded(transaction, *stream, sequences)
         }
+        Change::ReserveMediaFiles { next_id } => {
+            raise_meta(transaction, "next_media_file_id", next_id.0)
+        }
+        Change::ForgetRemovals { ids } => {
+            for id in ids {
+                remove_rows(transaction, "removal", *id)?;
+            }
+            Ok(())
+        }
         Change::DeleteMediaFile { id } => {
+            let sql = "INSERT OR REPLACE INTO removal (media_file_id, path)
+                           SELECT id, path FROM media_file WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute([id.0])?;
             for table in FRAGMENT_TABLES {
                 remove_rows(transaction, table, *id)?;
             }
@@ -177,6 +189,11 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             transaction.prepare_cached("DELETE FROM stream WHERE id = ?1")?.execute([id.0])?;
             // The two conditions are those of the indexes.
             for state in ["state = 0", "state <> 0"] {
+                let sql = format!(
+                    "INSERT OR REPLACE INTO removal (media_file_id, path)
+                         SELECT id, path FROM media_file WHERE stream_id = ?1 AND {state}"
+                );
+                transaction.prepare_cached(&sql)?.execute([id.0])?;
                 for table in FRAGMENT_TABLES {
                     let sql = format!(
                         "DELETE FROM {table} WHERE media_file_id IN

@@ -234,27 +234,51 @@ impl IndexRead for SqliteReader {
         self.with(|connection| sqlite_files::not_uploaded_ranges(connection, stream, limit))
     }
 
-    fn paths(&self, visit: &mut dyn FnMut(&Path)) -> Result<(), IndexError> {
+    fn places(
+        &self,
+        after: MediaFileId,
+        limit: usize,
+    ) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
         self.with(|connection| {
-            let mut statement = connection.prepare_cached("SELECT path FROM media_file")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let path = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                visit(Path::new(path));
-            }
-            Ok(())
+            let sql = "SELECT id, path FROM media_file WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![after.0, limit], numbered_path)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn place(&self, id: MediaFileId) -> Result<Option<PathBuf>, IndexError> {
+        self.with(|connection| {
+            let sql = "SELECT id, path FROM media_file WHERE id = ?1";
+            let found = connection.prepare_cached(sql)?.query_row([id.0], numbered_path);
+            Ok(found.optional()?.map(|(_, path)| path))
+        })
+    }
+
+    fn removals(&self) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT media_file_id, path FROM removal")?;
+            let rows = statement.query_map([], numbered_path)?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError> {
         self.with(|connection| {
             let mut files = Vec::new();
-            for state in ["state = 0", "state = 2"] {
-                let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {state} ORDER BY id");
+            for unsealed_state in ["state = 0", "state = 2"] {
+                // Sorted here: in the order of their numbers, SQLite would read all media files.
+                let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {unsealed_state}");
                 let mut statement = connection.prepare_cached(&sql)?;
                 let mut rows = statement.query([])?;
+                let begin = files.len();
                 while let Some(row) = rows.next()? {
                     files.push(unsealed(connection, row)?);
+                }
+                if let Some(found) = files.get_mut(begin..) {
+                    found.sort_by_key(|file| file.media_file.id);
                 }
             }
             Ok(files)
@@ -428,6 +452,10 @@ fn state(number: i64) -> Result<MediaFileState, IndexError> {
 
 fn stream_row(row: &Row<'_>) -> rusqlite::Result<StreamRow> {
     Ok(StreamRow { id: StreamId(row.get(0)?), key: row.get(1)?, next_sequence: row.get(2)? })
+}
+
+fn numbered_path(row: &Row<'_>) -> rusqlite::Result<(MediaFileId, PathBuf)> {
+    Ok((MediaFileId(row.get(0)?), PathBuf::from(row.get::<_, String>(1)?)))
 }
 
 /// From the first four columns.

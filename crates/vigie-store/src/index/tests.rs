@@ -182,7 +182,8 @@ fn version_1(path: &Path, files: i64) {
              INSERT INTO media_file SELECT i + 1, 1, 'gate/' || i || '.mkv', 1, 700, 7, 1000 + i, 10,
                  iif(i < 6, 0, 2), iif(i < 6, 0, 200), i * 10 + 1, i * 10 + 10,
                  i * 20000 + i / 6 * 5000, i * 20000 + i / 6 * 5000 + 18000,
-                 (i + 1) * 20000 + i / 6 * 5000, i * 20000, i * 20000 + 18000, x'' FROM n;"
+                 (i + 1) * 20000 + i / 6 * 5000, i * 20000, i * 20000 + 18000, x'' FROM n;
+             INSERT INTO packed SELECT id, x'' FROM media_file;"
         ))
         .unwrap();
 }
@@ -283,6 +284,7 @@ fn sums_and_gaps_follow_files_that_are_closed_marked_and_deleted() {
     let mut index = SqliteIndex::in_memory().unwrap();
     let stream = StreamId(1);
     fill(&mut index, stream, 4);
+    index.apply(&[Change::ReserveSequences { id: stream, next_sequence: 10_000 }]).unwrap();
     let reader = index.reader();
     let range = |file: u64| {
         let files = reader.media_files(stream).unwrap();

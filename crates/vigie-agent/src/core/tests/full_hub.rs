@@ -111,8 +111,18 @@ impl IndexRead for CountingReader {
     ) -> Result<Vec<Range<Timestamp>>, IndexError> {
         self.counted(self.reader.not_uploaded_ranges(stream, limit))
     }
-    fn paths(&self, visit: &mut dyn FnMut(&Path)) -> Result<(), IndexError> {
-        self.reader.paths(visit)
+    fn places(
+        &self,
+        after: MediaFileId,
+        limit: usize,
+    ) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
+        self.reader.places(after, limit)
+    }
+    fn place(&self, id: MediaFileId) -> Result<Option<PathBuf>, IndexError> {
+        self.reader.place(id)
+    }
+    fn removals(&self) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
+        self.reader.removals()
     }
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError> {
         self.reader.unsealed_media_files()

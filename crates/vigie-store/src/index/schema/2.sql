@@ -22,6 +22,13 @@ INSERT OR REPLACE INTO stream_total
            coalesce(max(producer_max - producer_min), 0), coalesce(max(server_max - server_min), 0)
     FROM media_file WHERE state <> 0 GROUP BY stream_id;
 
+-- Files whose entries are gone and which may still be on the disk. A row comes with the deletion, and goes with some
+-- later transaction, once the file is gone.
+CREATE TABLE removal (
+    media_file_id INTEGER PRIMARY KEY,
+    path          TEXT NOT NULL
+) STRICT;
+
 -- 1 where no other media ends just before the file begins: the first file behind a gap.
 ALTER TABLE media_file ADD COLUMN follows_gap INTEGER NOT NULL DEFAULT 0;
 UPDATE media_file SET follows_gap = 1 WHERE id IN (
