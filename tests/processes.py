@@ -162,8 +162,8 @@ class Daemon:
 
 
 class Server(Daemon):
-    def start(self):
-        super().start(["server"])
+    def start(self, ready=True):
+        super().start(["server"], ready=ready)
 
     @property
     def credentials_path(self):

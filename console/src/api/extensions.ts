@@ -159,7 +159,13 @@ export function extensions(call: Call) {
     describeSchedule: (question: ScheduleQuestion, abort?: AbortSignal) =>
       call<ScheduleAnswer>("DescribeSchedule", question, abort),
     describeStreamMedia: (StreamName: string) => call<StreamMedia>("DescribeStreamMedia", { StreamName }),
-    listMediaRanges: (streamName: string, range: Range) => listMediaRanges(call, streamName, range),
+    listMediaRanges: (streamName: string, range: Range) =>
+      everyPage<{ Ranges: HeldMedia[] } & Page, HeldMedia>(
+        call,
+        "ListMediaRanges",
+        between(streamName, range),
+        (page) => page.Ranges,
+      ),
     listMediaGaps: (streamName: string, range: Range) =>
       everyPage<{ Gaps: MediaGap[] } & Page, MediaGap>(
         call,
@@ -178,8 +184,19 @@ export function extensions(call: Call) {
     knownFrom: async (StreamName: string) =>
       (await call<{ KnownFrom?: number }>("ListMediaGaps", { StreamName, MaxResults: 1 })).KnownFrom,
     listHubs: () => everyPage<{ Hubs: Hub[] } & Page, Hub>(call, "ListHubs", { MaxResults: 1000 }, (page) => page.Hubs),
-    describeHub: (HubDeviceArn: string) =>
-      call<{ Hub: Hub; Streams: HubStream[] }>("DescribeHub", { HubDeviceArn }),
+    describeHub: async (HubDeviceArn: string) => {
+      let Hub: Hub | undefined;
+      const Streams = await everyPage<{ Hub: Hub; Streams: HubStream[] } & Page, HubStream>(
+        call,
+        "DescribeHub",
+        { HubDeviceArn, MaxResults: 1000 },
+        (page) => {
+          Hub = page.Hub;
+          return page.Streams;
+        },
+      );
+      return { Hub, Streams };
+    },
     testCamera: (camera: { HubDeviceArn: string; MediaUriSecretArn: string }) =>
       call<CameraTest>("TestCamera", camera),
     listAccessKeys: () =>
@@ -211,17 +228,4 @@ async function everyPage<P extends Page, Item>(
     NextToken = page.NextToken;
   } while (NextToken && items.length < ENTRIES_MAX);
   return items;
-}
-
-async function listMediaRanges(call: Call, StreamName: string, { from, until }: Range): Promise<HeldMedia[]> {
-  const ranges: HeldMedia[] = [];
-  let StartTimestamp: number | undefined = from / 1000;
-  const EndTimestamp = until / 1000;
-  while (StartTimestamp !== undefined && StartTimestamp <= EndTimestamp && ranges.length < ENTRIES_MAX) {
-    const input = { StreamName, StartTimestamp, EndTimestamp };
-    const page: { Ranges: HeldMedia[]; NextStartTimestamp?: number } = await call("ListMediaRanges", input);
-    ranges.push(...page.Ranges);
-    StartTimestamp = page.NextStartTimestamp;
-  }
-  return ranges;
 }

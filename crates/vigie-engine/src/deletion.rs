@@ -11,6 +11,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter::Peekable;
 use std::time::Duration;
 
 use vigie_media::Timestamp;
@@ -59,6 +62,50 @@ pub struct MediaFile<I> {
     pub not_uploaded: NotUploaded,
     /// It is still written to: counted, never deleted.
     pub is_open: bool,
+}
+
+/// A stream's media files as the planner asks for them, all of one moment.
+///
+/// It asks for no more than it plans to delete and one beyond, so that a plan with nothing to do costs the same for a
+/// stream of an hour and one of a year. Files in memory ([`MediaFile`]s in any order) are one already.
+pub trait LocalMedia<I> {
+    /// Bytes of all files on disk, the open one included.
+    fn size_bytes(&self) -> u64;
+    /// Bytes of the open ones among them.
+    fn open_size_bytes(&self) -> u64;
+    /// The closed files of which the service holds all, the one that ended first first.
+    fn uploaded(&self) -> impl Iterator<Item = MediaFile<I>>;
+    /// The closed files of which the service does not hold all, the one that ended first first.
+    fn not_uploaded(&self) -> impl Iterator<Item = MediaFile<I>>;
+}
+
+impl<I: Copy, T: AsRef<[MediaFile<I>]> + ?Sized> LocalMedia<I> for T {
+    fn size_bytes(&self) -> u64 {
+        self.as_ref().iter().map(|file| file.size_bytes).fold(0, u64::saturating_add)
+    }
+
+    fn open_size_bytes(&self) -> u64 {
+        let open = self.as_ref().iter().filter(|file| file.is_open);
+        open.map(|file| file.size_bytes).fold(0, u64::saturating_add)
+    }
+
+    fn uploaded(&self) -> impl Iterator<Item = MediaFile<I>> {
+        closed(self.as_ref(), true)
+    }
+
+    fn not_uploaded(&self) -> impl Iterator<Item = MediaFile<I>> {
+        closed(self.as_ref(), false)
+    }
+}
+
+fn closed<I: Copy>(
+    files: &[MediaFile<I>],
+    uploaded: bool,
+) -> impl Iterator<Item = MediaFile<I>> + use<I> {
+    let wanted = |file: &&MediaFile<I>| !file.is_open && file.not_uploaded.is_nothing() == uploaded;
+    let mut files: Vec<_> = files.iter().filter(wanted).copied().collect();
+    files.sort_by_key(|file| file.ends_at);
+    files.into_iter()
 }
 
 /// The part of a media file that exists nowhere else.
@@ -129,8 +176,8 @@ pub struct DeletionPlan<I> {
     pub seal_open_file: bool,
 }
 
-/// Plans one pass over a stream's media files (in any order), so that afterwards `headroom_bytes` more may be written
-/// without exceeding the policy's size. Headroom is what may be written before the next plan is executed.
+/// Plans one pass over a stream's media, so that afterwards `headroom_bytes` more may be written without exceeding the
+/// policy's size. Headroom is what may be written before the next plan is executed.
 ///
 /// ```
 /// use vigie_engine::deletion::{DeletionPolicy, MediaFile, NotUploaded, Reason, plan};
@@ -150,36 +197,45 @@ pub struct DeletionPlan<I> {
 /// assert_eq!(plan.losses[0].not_uploaded.fragment_count, 3);
 /// ```
 pub fn plan<I: Copy>(
-    files: &[MediaFile<I>],
+    media: &(impl LocalMedia<I> + ?Sized),
     policy: &DeletionPolicy,
     headroom_bytes: u64,
     now: Timestamp,
 ) -> DeletionPlan<I> {
-    let mut plan = DeletionPlan {
-        delete: Vec::new(),
-        losses: Vec::new(),
-        accept_new_media: true,
-        seal_open_file: false,
-    };
-    let mut kept = Vec::new();
-    for file in oldest_first(files) {
-        match due(file, policy, now) {
-            Some(reason) => plan.delete(file, reason),
-            None => kept.push(file),
+    let mut plan = DeletionPlan::nothing();
+    let mut wanted_bytes = media.size_bytes().saturating_add(headroom_bytes);
+    let mut uploaded = media.uploaded().peekable();
+    let mut not_uploaded = media.not_uploaded().peekable();
+    // What is due stands at the begin of both: either all of it is, or what ended first.
+    let is_due = |file: &MediaFile<I>| due(file, policy, now).is_some();
+    loop {
+        let ends_at = |file: &MediaFile<I>| is_due(file).then_some(file.ends_at);
+        let first = uploaded.peek().and_then(ends_at);
+        let second = not_uploaded.peek().and_then(ends_at);
+        let file = match (first, second) {
+            (None, None) => break,
+            (Some(first), Some(second)) if second < first => not_uploaded.next(),
+            (Some(_), _) => uploaded.next(),
+            (None, Some(_)) => not_uploaded.next(),
+        };
+        if let Some(file) = file
+            && let Some(reason) = due(&file, policy, now)
+        {
+            wanted_bytes = wanted_bytes.saturating_sub(file.size_bytes);
+            plan.delete(&file, reason);
         }
     }
     let Some(limit) = policy.local_size else { return plan };
-    let mut wanted_bytes =
-        kept.iter().map(|file| file.size_bytes).fold(headroom_bytes, u64::saturating_add);
     if limit.on_full == OnFullSize::DeleteOldestMedia {
-        for file in victims(&kept) {
-            if wanted_bytes <= limit.size_bytes_max {
-                break;
-            }
-            wanted_bytes -= file.size_bytes;
-            plan.delete(file, Reason::LocalSize);
+        // Media that exists nowhere else goes only when nothing else is left.
+        let mut victims = uploaded.chain(not_uploaded);
+        while wanted_bytes > limit.size_bytes_max
+            && let Some(file) = victims.next()
+        {
+            wanted_bytes = wanted_bytes.saturating_sub(file.size_bytes);
+            plan.delete(&file, Reason::LocalSize);
         }
-        let has_open_file = kept.iter().any(|file| file.is_open && file.size_bytes > 0);
+        let has_open_file = media.open_size_bytes() > 0;
         plan.seal_open_file = wanted_bytes > limit.size_bytes_max && has_open_file;
     }
     plan.accept_new_media = wanted_bytes <= limit.size_bytes_max;
@@ -188,11 +244,11 @@ pub fn plan<I: Copy>(
 
 /// One stream of a hub whose disk runs short: its policy and what is left after its own plan.
 #[derive(Clone, Copy, Debug)]
-pub struct StreamMedia<'a, I> {
+pub struct StreamMedia<'a, M: ?Sized> {
     /// The stream's policy: `DENY_NEW_MEDIA` protects its media here as well.
     pub policy: &'a DeletionPolicy,
     /// Its media files.
-    pub files: &'a [MediaFile<I>],
+    pub files: &'a M,
 }
 
 /// What to do about a disk that runs short.
@@ -208,27 +264,61 @@ pub struct ReservePlan<I> {
 
 /// Plans for the whole hub, so that `missing_bytes` more are free: uploaded media of any stream first, then the oldest
 /// of all.
-pub fn plan_reserve<I: Copy>(streams: &[StreamMedia<'_, I>], missing_bytes: u64) -> ReservePlan<I> {
-    let may_go = |stream: &&StreamMedia<'_, I>| {
+pub fn plan_reserve<I: Copy, M: LocalMedia<I> + ?Sized>(
+    streams: &[StreamMedia<'_, M>],
+    missing_bytes: u64,
+) -> ReservePlan<I> {
+    let may_go = |stream: &&StreamMedia<'_, M>| {
         stream.policy.local_size.is_none_or(|limit| limit.on_full == OnFullSize::DeleteOldestMedia)
     };
-    let files: Vec<&MediaFile<I>> =
-        streams.iter().filter(may_go).flat_map(|stream| stream.files).collect();
-    let mut plan = DeletionPlan {
-        delete: Vec::new(),
-        losses: Vec::new(),
-        accept_new_media: true,
-        seal_open_file: false,
-    };
+    let mut plan = DeletionPlan::nothing();
     let mut missing_bytes = missing_bytes;
-    for file in victims(&files) {
-        if missing_bytes == 0 {
-            break;
+    if missing_bytes > 0 {
+        let media: Vec<&M> = streams.iter().filter(may_go).map(|stream| stream.files).collect();
+        let uploaded = merged(media.iter().map(|media| media.uploaded()));
+        let not_uploaded = merged(media.iter().map(|media| media.not_uploaded()));
+        let mut victims = uploaded.chain(not_uploaded);
+        while missing_bytes > 0
+            && let Some(file) = victims.next()
+        {
+            missing_bytes = missing_bytes.saturating_sub(file.size_bytes);
+            plan.delete(&file, Reason::DiskReserve);
         }
-        missing_bytes = missing_bytes.saturating_sub(file.size_bytes);
-        plan.delete(file, Reason::DiskReserve);
     }
     ReservePlan { delete: plan.delete, losses: plan.losses, accept_new_media: missing_bytes == 0 }
+}
+
+/// The files of many streams, the one that ended first first. Asks no stream before it is its turn, and none for more
+/// than its next file.
+struct Merged<F: Iterator> {
+    streams: Vec<Peekable<F>>,
+    /// When the next file of each stream ended; `None` before the first is asked for.
+    next: Option<BinaryHeap<Reverse<(Timestamp, usize)>>>,
+}
+
+fn merged<I, F: Iterator<Item = MediaFile<I>>>(streams: impl Iterator<Item = F>) -> Merged<F> {
+    Merged { streams: streams.map(Iterator::peekable).collect(), next: None }
+}
+
+impl<I: Copy, F: Iterator<Item = MediaFile<I>>> Iterator for Merged<F> {
+    type Item = MediaFile<I>;
+
+    fn next(&mut self) -> Option<MediaFile<I>> {
+        let streams = &mut self.streams;
+        let next = self.next.get_or_insert_with(|| {
+            let first = streams.iter_mut().enumerate().filter_map(|(number, stream)| {
+                stream.peek().map(|file| Reverse((file.ends_at, number)))
+            });
+            first.collect()
+        });
+        let Reverse((_, number)) = next.pop()?;
+        let stream = streams.get_mut(number)?;
+        let file = stream.next();
+        if let Some(following) = stream.peek() {
+            next.push(Reverse((following.ends_at, number)));
+        }
+        file
+    }
 }
 
 /// Whether a file goes by itself, room or not.
@@ -245,21 +335,16 @@ fn due<I>(file: &MediaFile<I>, policy: &DeletionPolicy, now: Timestamp) -> Optio
     }
 }
 
-fn oldest_first<I>(files: &[MediaFile<I>]) -> Vec<&MediaFile<I>> {
-    let mut files: Vec<_> = files.iter().collect();
-    files.sort_by_key(|file| file.ends_at);
-    files
-}
-
-/// The closed files in the order in which they make room: a second pass after everything that is due, since media that
-/// exists nowhere else goes only when nothing else is left.
-fn victims<'a, I>(files: &[&'a MediaFile<I>]) -> Vec<&'a MediaFile<I>> {
-    let mut victims: Vec<_> = files.iter().copied().filter(|file| !file.is_open).collect();
-    victims.sort_by_key(|file| (!file.not_uploaded.is_nothing(), file.ends_at));
-    victims
-}
-
 impl<I: Copy> DeletionPlan<I> {
+    const fn nothing() -> Self {
+        Self {
+            delete: Vec::new(),
+            losses: Vec::new(),
+            accept_new_media: true,
+            seal_open_file: false,
+        }
+    }
+
     fn delete(&mut self, file: &MediaFile<I>, reason: Reason) {
         self.delete.push((file.id, reason));
         if !file.not_uploaded.is_nothing() {

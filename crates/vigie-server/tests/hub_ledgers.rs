@@ -257,6 +257,11 @@ async fn hubs_are_listed_and_described() {
     server.clock.advance(Duration::from_secs(121));
     let described = server.call("/describeHub", json!({"HubDeviceArn": HUB})).await.ok();
     assert_eq!(described["Hub"]["InContact"], false);
+    // The one stream fills a page, and there is no other.
+    let input = json!({"HubDeviceArn": HUB, "MaxResults": 1});
+    let page = server.call("/describeHub", input).await.ok();
+    assert_eq!(page["Streams"].as_array().unwrap().len(), 1);
+    assert!(page.get("NextToken").is_none());
     let input = json!({"HubDeviceArn": "arn:aws:iot:us-east-1:000000000000:thing/nobody"});
     let answer = server.call("/describeHub", input).await;
     assert_eq!(answer.error(), (404, "ResourceNotFoundException"));

@@ -83,6 +83,21 @@ async fn what_a_stream_holds_is_told_and_where_it_lies() {
     assert_eq!(ranges(t, t + 3600).await, [(t as f64, json!(3)), (t as f64 + 60.0, json!(2))]);
     assert_eq!(ranges(t + 30, t + 3600).await, [(t as f64 + 60.0, json!(2))]);
     assert_eq!(ranges(t - 100, t - 50).await, []);
+
+    // A page at a time, none cut and none twice; the token holds the range.
+    let mut input = json!({"StreamName": "gate", "StartTimestamp": t, "EndTimestamp": t + 3600, "MaxResults": 1});
+    let first = server.call("/listMediaRanges", input.clone()).await.ok();
+    assert_eq!(first["Ranges"].as_array().unwrap().len(), 1);
+    assert_eq!(first["Ranges"][0]["FragmentCount"], 3);
+    input["NextToken"] = first["NextToken"].clone();
+    input["EndTimestamp"] = json!(t + 1);
+    let second = server.call("/listMediaRanges", input.clone()).await.ok();
+    assert_eq!(second["Ranges"][0]["FragmentCount"], 2);
+    assert!(second.get("NextToken").is_none(), "{second}");
+    input["NextToken"] = json!("bm90IG91cnM=");
+    let refused = server.call("/listMediaRanges", input).await;
+    assert_eq!(refused.error(), (400, "InvalidArgumentException"));
+
     let backwards = json!({"StreamName": "gate", "StartTimestamp": t, "EndTimestamp": t - 1});
     let refused = server.call("/listMediaRanges", backwards).await;
     assert_eq!(refused.error(), (400, "InvalidArgumentException"));

@@ -65,8 +65,12 @@ impl SimHub {
         let settings = StoreSettings { free_bytes_reserve: 0, ..StoreSettings::HUB };
         let media = PathBuf::from(FOLDER).join("media");
         let not_started = |error: &dyn std::error::Error| NotStarted(error.to_string());
-        let (store, _) = Store::open(disk.clone(), media, index, settings)
+        let (mut store, _) = Store::open(disk.clone(), media, index, settings)
             .map_err(|error| not_started(&error))?;
+        // At once: the checkers look right after a start.
+        while store.is_searching_orphans() {
+            store.search_orphans(100).map_err(|error| not_started(&error))?;
+        }
         let settings = HubSettings {
             hub_device_arn: HUB_DEVICE_ARN.to_owned(),
             time_zone: TimeZone::UTC,

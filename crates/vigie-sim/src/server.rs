@@ -134,7 +134,10 @@ impl SimServer {
         let disk = Arc::new(self.disk.clone());
         let index = Box::new(self.index.clone());
         let settings = StoreSettings { free_bytes_reserve: 0, ..StoreSettings::SERVER };
-        let (store, report) = Store::open(disk, PathBuf::from(MEDIA), index, settings)?;
+        let (mut store, report) = Store::open(disk, PathBuf::from(MEDIA), index, settings)?;
+        while store.is_searching_orphans() {
+            store.search_orphans(100)?;
+        }
         self.store = Some(store);
         Ok(report)
     }

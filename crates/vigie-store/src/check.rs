@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::contents::{begin_with_mark, read_whole, whole_fragments};
+use crate::disk::Disk;
 use crate::error::{IndexError, StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFile, MediaFileId, MediaFileSpan, MediaFileState};
 use crate::layout::is_media_file;
@@ -316,19 +317,28 @@ impl Comparison<'_> {
 }
 
 /// All files under `root` that are named as media files are.
-pub(crate) fn list_media_files(
-    disk: &dyn crate::disk::Disk,
-    root: &Path,
-) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn list_media_files(disk: &dyn Disk, root: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
     let directories = disk.list(root).map_err(|error| StoreError::io("list", root, error))?;
     for directory in directories {
-        match disk.list(&directory) {
-            Ok(paths) => files.extend(paths.into_iter().filter(|path| is_media_file(path))),
-            // A file that lies there is not ours.
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
-            Err(error) => return Err(StoreError::io("list", directory, error)),
-        }
+        files.extend(list_directory(disk, &directory)?);
     }
     Ok(files)
+}
+
+/// The media files in a stream's directory; none when it is gone or no directory.
+pub(crate) fn list_directory(
+    disk: &dyn Disk,
+    directory: &Path,
+) -> Result<Vec<PathBuf>, StoreError> {
+    match disk.list(directory) {
+        Ok(paths) => Ok(paths.into_iter().filter(|path| is_media_file(path)).collect()),
+        // A file that lies there is not ours.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
+        {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(StoreError::io("list", directory, error)),
+    }
 }

@@ -9,7 +9,7 @@ use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
 use crate::index::{Change, StreamId};
-use crate::layout::stream_directory;
+use crate::layout::{media_file_number, stream_directory};
 use crate::store::{FailedFragment, Store};
 
 /// What a deletion removed.
@@ -46,6 +46,8 @@ pub(crate) struct ErasedStream {
     pub(crate) key: Arc<str>,
     /// With their bytes, which still count.
     files: VecDeque<(PathBuf, u64)>,
+    /// Those that are gone, though their names' absence is not durable yet.
+    removed: Vec<MediaFileId>,
 }
 
 impl ErasedStream {
@@ -96,6 +98,7 @@ impl Store {
     fn remove_leftovers(&mut self) -> Result<(), StoreError> {
         let mut first_error = None;
         let mut directories = BTreeSet::new();
+        let mut removed = Vec::new();
         let disk = self.disk.as_ref();
         for state in self.streams.values_mut() {
             let size_bytes = &mut state.size_bytes;
@@ -103,6 +106,7 @@ impl Store {
                 Ok(()) => {
                     *size_bytes = size_bytes.saturating_sub(*file_size_bytes);
                     directories.extend(path.parent().map(Path::to_owned));
+                    removed.extend(media_file_number(path));
                     false
                 }
                 Err(error) => {
@@ -114,6 +118,7 @@ impl Store {
         for directory in directories {
             self.sync_directory(directory)?;
         }
+        self.removed.extend(removed);
         first_error.map_or(Ok(()), Err)
     }
 
@@ -164,7 +169,8 @@ impl Store {
         let key = Arc::clone(&state.key);
         self.apply(&[Change::DeleteStream { id }])?;
         self.streams.remove(&key);
-        self.erased.push_back(ErasedStream { key, files: files.into_iter().collect() });
+        let files = files.into_iter().collect();
+        self.erased.push_back(ErasedStream { key, files, removed: Vec::new() });
         Ok(deleted)
     }
 
@@ -178,15 +184,17 @@ impl Store {
         self.check_idle()?;
         for _ in 0..files_max.max(1) {
             let Some(erased) = self.erased.front_mut() else { break };
-            if let Some((path, size_bytes)) = erased.files.pop_front()
-                && let Err(error) = unlink(self.disk.as_ref(), &path)
-            {
-                erased.files.push_back((path, size_bytes));
-                self.erased.rotate_left(1);
-                return Err(error);
+            if let Some((path, size_bytes)) = erased.files.pop_front() {
+                if let Err(error) = unlink(self.disk.as_ref(), &path) {
+                    erased.files.push_back((path, size_bytes));
+                    self.erased.rotate_left(1);
+                    return Err(error);
+                }
+                erased.removed.extend(media_file_number(&path));
             }
             if let Some(erased) = self.erased.pop_front_if(|erased| erased.files.is_empty()) {
                 self.remove_stream_directory(&self.root.join(stream_directory(&erased.key)))?;
+                self.removed.extend(erased.removed);
             }
         }
         self.remeasure();
@@ -228,7 +236,7 @@ impl Store {
     }
 }
 
-fn unlink(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn unlink(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     match disk.unlink(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -181,6 +181,9 @@ pub enum IndexError {
         /// By this program.
         supported: i64,
     },
+    /// The file is there and has no tables: whoever made it was ended before it wrote them.
+    #[error("the index is still empty; start the server or the agent on its folder once")]
+    Unmade,
     /// A row cannot be what the store wrote.
     #[error("index row of {what} is damaged; run `vigie store check`")]
     Damaged {

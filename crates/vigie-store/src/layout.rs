@@ -47,10 +47,15 @@ pub(crate) fn media_file_path(key: &str, id: MediaFileId, begins_at: Timestamp) 
 
 /// Whether `path` is named as a media file of a store is.
 pub(crate) fn is_media_file(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
-    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
-    let Some((_, number)) = stem.rsplit_once('-') else { return false };
-    extension == EXTENSION && number.len() >= 10 && number.bytes().all(|byte| byte.is_ascii_digit())
+    media_file_number(path).is_some()
+}
+
+/// The number in the name of a media file; `None` where it is none of a store.
+pub(crate) fn media_file_number(path: &Path) -> Option<MediaFileId> {
+    let (stem, extension) = path.file_name()?.to_str()?.rsplit_once('.')?;
+    let (_, number) = stem.rsplit_once('-')?;
+    let is_number = number.len() >= 10 && number.bytes().all(|byte| byte.is_ascii_digit());
+    (extension == EXTENSION && is_number).then(|| number.parse().ok().map(MediaFileId))?
 }
 
 #[cfg(test)]

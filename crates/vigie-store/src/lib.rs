@@ -6,7 +6,7 @@
 //! The five invariants, kept by the numbered steps of `docs/design/store.md`:
 //! 1. *Persisted* means that bytes and index entry survive the loss of power.
 //! 2. No index entry refers to bytes that are not there and whole.
-//! 3. Bytes that no index entry refers to are reclaimed at start.
+//! 3. Bytes that no index entry refers to are reclaimed after a start.
 //! 4. Deletion removes the index entry durably first, then the file.
 //! 5. A failed sync is never tried again: the file is abandoned and said so.
 
@@ -21,6 +21,7 @@ mod fragment;
 pub mod index;
 mod layout;
 mod mark;
+mod orphans;
 mod os_disk;
 mod read;
 mod recovery;
@@ -42,7 +43,10 @@ pub use fragment::{
     Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
     MediaFileState, StreamTotals, WholeFragment,
 };
-pub use index::{FragmentOrder, FragmentPosition, FragmentQuery, IndexLock, SqliteIndex};
+pub use index::{
+    ClosedPosition, ClosedQuery, FragmentOrder, FragmentPosition, FragmentQuery, IndexLock,
+    SqliteIndex,
+};
 pub use os_disk::OsDisk;
 pub use read::StoreReader;
 pub use recovery::RecoveryReport;

@@ -1,10 +1,12 @@
 //! Reading: what is persisted, from any thread, while the store writes.
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vigie_media::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
@@ -12,7 +14,7 @@ use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, StreamTotals,
 };
 use crate::index::{
-    FragmentOrder, FragmentQuery, IndexRead, SqliteIndex, StreamId, UnsealedMediaFile,
+    ClosedQuery, FragmentOrder, FragmentQuery, IndexRead, SqliteIndex, StreamId, UnsealedMediaFile,
 };
 
 /// Reads a store. Cheap to clone; every clone can be used by another thread.
@@ -85,6 +87,45 @@ impl StoreReader {
         self.of(key, |id| Ok(self.index.media_files(id)?))
     }
 
+    /// A page of a stream's closed media files, the one that ended first first.
+    pub fn closed_media_files(
+        &self,
+        key: &str,
+        query: ClosedQuery,
+    ) -> Result<Vec<MediaFile>, StoreError> {
+        self.of(key, |id| Ok(self.index.closed_media_files(id, query)?))
+    }
+
+    /// The media files of a stream that are still written to.
+    pub fn open_media_files(&self, key: &str) -> Result<Vec<MediaFile>, StoreError> {
+        self.of(key, |id| Ok(self.index.open_media_files(id)?))
+    }
+
+    /// Up to `limit` closed media files of a stream that hold nothing received at `before` or later.
+    pub fn received_before(
+        &self,
+        key: &str,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<MediaFileId>, StoreError> {
+        self.of(key, |id| Ok(self.index.received_before(id, before, limit)?))
+    }
+
+    /// The time that closed media files cover which are not wholly uploaded, in up to `limit` ranges in the order of
+    /// their ends, begin and end; the last one spans the rest. A gap of less than half a second divides none.
+    pub fn not_uploaded_ranges(
+        &self,
+        key: &str,
+        limit: usize,
+    ) -> Result<Vec<Range<Timestamp>>, StoreError> {
+        self.of(key, |id| Ok(self.index.not_uploaded_ranges(id, limit)?))
+    }
+
+    /// Bytes of all media files up to their last persisted fragments.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.index.sizes()?.into_values().sum())
+    }
+
     /// The persisted fragments of a media file, by offset.
     pub fn fragments_of(&self, id: MediaFileId) -> Result<Vec<FragmentEntry>, StoreError> {
         Ok(self.index.fragments_of(id)?)
@@ -147,7 +188,7 @@ impl StoreReader {
         &self,
         file: &dyn DiskFile,
         place: &MediaFilePlace,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
         sequence: u64,
         expected: u32,
     ) -> Result<Bytes, StoreError> {

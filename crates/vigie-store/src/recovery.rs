@@ -25,9 +25,10 @@ pub struct RecoveryReport {
     pub recovered_fragment_count: u64,
     /// Bytes behind them that were cut off.
     pub cut_bytes: u64,
-    /// Files that no index entry referred to, removed.
+    /// Files of deleted entries that were still there, removed. See [`Store::search_orphans`] for the others.
     pub reclaimed_file_count: u64,
-    /// Media files of the index that are not on the disk. Nothing the store does makes one; their entries stay.
+    /// Unsealed media files of the index that are not on the disk. Nothing the store does makes one; their entries
+    /// stay.
     pub missing: Vec<PathBuf>,
 }
 
@@ -43,24 +44,19 @@ impl Store {
         create_dir_durably(disk.as_ref(), &root)
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
         let mut report = RecoveryReport::default();
-        let on_disk = check_belongs(disk.as_ref(), &root, index.as_ref())?;
+        check_belongs(disk.as_ref(), &root, index.as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
-        reclaim(disk.as_ref(), &root, index.as_ref(), on_disk, &mut report)?;
+        finish_removals(disk.as_ref(), &root, index.as_mut(), &mut report)?;
         Ok((Self::new(disk, root, index, settings)?, report))
     }
 }
 
-/// The media files on the disk. An index that never had one does not belong to them: reclaiming would erase all.
-fn check_belongs(
-    disk: &dyn Disk,
-    root: &Path,
-    index: &dyn Index,
-) -> Result<Vec<PathBuf>, StoreError> {
-    let on_disk = list_media_files(disk, root)?;
-    if !on_disk.is_empty() && index.reader().next_stream_id()?.0 == 1 {
-        return Err(StoreError::IndexMissing { path: root.to_owned() });
+/// An index that never had a stream does not belong to media files: reclaiming would erase all.
+fn check_belongs(disk: &dyn Disk, root: &Path, index: &dyn Index) -> Result<(), StoreError> {
+    if index.reader().next_stream_id()?.0 > 1 || list_media_files(disk, root)?.is_empty() {
+        return Ok(());
     }
-    Ok(on_disk)
+    Err(StoreError::IndexMissing { path: root.to_owned() })
 }
 
 /// Seals every file that was being written, cut to what is whole.
@@ -159,35 +155,45 @@ pub(crate) fn make_durable(
     file.sync()
 }
 
-/// Removes media files that no entry refers to, then the directories that are empty.
-fn reclaim(
+/// Removes the files whose entries were deleted, where a crash or the disk kept that from being done.
+fn finish_removals(
     disk: &dyn Disk,
     root: &Path,
-    index: &dyn Index,
-    on_disk: Vec<PathBuf>,
+    index: &mut dyn Index,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
-    let known: BTreeSet<PathBuf> =
-        index.reader().places()?.into_iter().map(|(_, place)| root.join(place.path)).collect();
+    let removals = index.reader().removals()?;
+    if removals.is_empty() {
+        return Ok(());
+    }
     let mut directories = BTreeSet::new();
-    for path in on_disk.iter().filter(|path| !known.contains(*path)) {
-        tracing::info!(path = %path.display(), "remove a media file that no index entry refers to");
-        disk.unlink(path).map_err(|error| StoreError::io("remove", path, error))?;
-        report.reclaimed_file_count += 1;
+    for (_, path) in &removals {
+        let path = root.join(path);
+        match disk.unlink(&path) {
+            Ok(()) => {
+                tracing::info!(path = %path.display(), "remove a media file that was deleted");
+                report.reclaimed_file_count += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("remove", path, error)),
+        }
+        // Also of one that is gone: whoever removed it may have died before that was durable.
         directories.extend(path.parent().map(Path::to_owned));
     }
     for path in directories {
-        disk.sync_dir(&path).map_err(|error| StoreError::DirectorySyncFailed {
-            path: path.clone(),
-            source: Arc::new(error),
-        })?;
+        sync_directory(disk, &path)?;
     }
-    let on_disk: BTreeSet<PathBuf> = on_disk.into_iter().collect();
-    for path in known.difference(&on_disk) {
-        tracing::error!(path = %path.display(), "media file is missing");
-        if !report.missing.contains(path) {
-            report.missing.push(path.clone());
+    let ids = removals.into_iter().map(|(id, _)| id).collect();
+    Ok(index.apply(&[Change::ForgetRemovals { ids }])?)
+}
+
+/// Makes durable what is gone from a directory, which may be gone itself.
+pub(crate) fn sync_directory(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    match disk.sync_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let source = Arc::new(error);
+            Err(StoreError::DirectorySyncFailed { path: path.to_owned(), source })
         }
+        _ => Ok(()),
     }
-    Ok(())
 }

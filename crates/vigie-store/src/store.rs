@@ -18,6 +18,7 @@ use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, 
 use crate::index::{Change, Index, StreamId};
 use crate::layout::media_file_path;
 use crate::mark::file_mark;
+use crate::orphans::OrphanSearch;
 use crate::read::StoreReader;
 use crate::settings::StoreSettings;
 use crate::write_out::OutFile;
@@ -26,6 +27,10 @@ use crate::writer::MediaFileWriter;
 /// Sequences that are made durable at a time, so that handing one out costs no transaction; a crash skips those
 /// that were not used.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
+
+/// Numbers of media files that are reserved in the same way: no file of this process has a number that one of an
+/// earlier process may have, so that what those left is known by it.
+const MEDIA_FILES_PER_RESERVATION: u64 = 1000;
 
 /// Longest stream key.
 const KEY_BYTES_MAX: usize = 1024;
@@ -120,7 +125,13 @@ pub struct Store {
     /// Streams whose entries are gone and whose files are to go.
     pub(crate) erased: VecDeque<ErasedStream>,
     pub(crate) next_media_file_id: u64,
+    /// Durably reserved below this.
+    reserved_media_file_id: u64,
     pub(crate) next_stream_id: u64,
+    /// Files that are gone, durably; the next transaction says so.
+    pub(crate) removed: Vec<MediaFileId>,
+    /// What earlier processes left is still looked for.
+    pub(crate) search: Option<OrphanSearch>,
     /// Free bytes when last measured, less what was written since.
     free_bytes: u64,
     /// To be written by the commit that was begun.
@@ -144,10 +155,11 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let reader = index.reader();
         let mut streams = BTreeMap::new();
+        let sizes = reader.sizes()?;
         for row in reader.streams()? {
             let key: Arc<str> = row.key.into();
             let state = StreamState {
-                size_bytes: reader.totals(row.id)?.size_bytes,
+                size_bytes: sizes.get(&row.id).copied().unwrap_or(0),
                 next_sequence: row.next_sequence,
                 reserved_sequence: row.next_sequence,
                 ..StreamState::new(row.id, Arc::clone(&key), settings)
@@ -165,7 +177,10 @@ impl Store {
             streams,
             erased: VecDeque::new(),
             next_media_file_id,
+            reserved_media_file_id: next_media_file_id,
             next_stream_id,
+            removed: Vec::new(),
+            search: Some(OrphanSearch::new(reader, MediaFileId(next_media_file_id))),
             free_bytes: 0,
             behind_bytes_committing: 0,
             is_committing: false,
@@ -362,8 +377,19 @@ impl Store {
     /// One index transaction.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.check_failed()?;
-        match self.index.apply(changes) {
-            Ok(()) => Ok(()),
+        let applied = if self.removed.is_empty() {
+            self.index.apply(changes)
+        } else {
+            let forget = Change::ForgetRemovals { ids: self.removed.clone() };
+            let changes: Vec<Change> =
+                [forget].into_iter().chain(changes.iter().cloned()).collect();
+            self.index.apply(&changes)
+        };
+        match applied {
+            Ok(()) => {
+                self.removed.clear();
+                Ok(())
+            }
             Err(error) => Err(self.note_failure(error.into())),
         }
     }
@@ -463,6 +489,11 @@ impl Store {
         }
         if stream.writer.is_none() {
             let key = Arc::clone(&stream.key);
+            if id >= self.reserved_media_file_id {
+                let next_id = MediaFileId(id + MEDIA_FILES_PER_RESERVATION);
+                self.apply(&[Change::ReserveMediaFiles { next_id }])?;
+                self.reserved_media_file_id = next_id.0;
+            }
             let writer =
                 self.create_media_file(&key, MediaFileId(id), header, meta.server_timestamp)?;
             self.next_media_file_id = id + 1;

@@ -27,6 +27,9 @@ use crate::store::{CommitReport, Store};
 /// Files that are removed before the next request is looked at: removing a large one takes milliseconds.
 const FILES_PER_STEP: usize = 4;
 
+/// Files that are compared with the index before the next request is looked at.
+const FILES_PER_SEARCH: usize = 64;
+
 /// Called once with the outcome, on the store's thread: hand it on and return.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 
@@ -322,8 +325,9 @@ impl Body {
 
     /// Whether something is to be done that nobody waits for.
     fn has_work(&self) -> bool {
-        let has_some =
-            !self.deletions.is_empty() || (self.store.is_reclaiming() && !self.reclaim_later);
+        let has_some = !self.deletions.is_empty()
+            || (self.store.is_reclaiming() && !self.reclaim_later)
+            || self.store.is_searching_orphans();
         has_some && self.syncing.is_none()
     }
 
@@ -332,9 +336,15 @@ impl Body {
         if !self.deletions.is_empty() {
             return self.delete_some();
         }
-        if let Err(error) = self.store.reclaim(FILES_PER_STEP) {
-            tracing::warn!(%error, "remove files of an erased stream; trying again");
-            self.reclaim_later = true;
+        if self.store.is_reclaiming() && !self.reclaim_later {
+            if let Err(error) = self.store.reclaim(FILES_PER_STEP) {
+                tracing::warn!(%error, "remove files of an erased stream; trying again");
+                self.reclaim_later = true;
+            }
+            return;
+        }
+        if let Err(error) = self.store.search_orphans(FILES_PER_SEARCH) {
+            tracing::warn!(%error, "look for files without entries; left to the next start");
         }
     }
 

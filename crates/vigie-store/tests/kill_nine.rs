@@ -56,6 +56,7 @@ fn open(folder: &Path) -> Store {
         media_file_size_bytes_max: 400_000,
         ..StoreSettings::SERVER
     };
+    // What the killed one left is looked for by the store's thread, while it is written to.
     Store::open(Arc::new(OsDisk), folder.join("media"), Box::new(index), settings).unwrap().0
 }
 

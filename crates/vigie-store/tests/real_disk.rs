@@ -271,3 +271,83 @@ fn misuse_is_a_typed_error() {
         assert!(matches!(invalid, StoreError::InvalidKey { .. }));
     }
 }
+
+#[test]
+fn what_an_earlier_process_left_is_removed_while_the_store_works_and_nothing_of_this_one() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let committed = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &committed).unwrap();
+    store.seal("gate").unwrap();
+    store.commit().unwrap();
+    // Created, and never committed: killed.
+    let lost = whole(&mut store, "gate", 2000);
+    store.append_fragment("gate", &header("camera"), &lost).unwrap();
+    drop(store);
+    let media = |name: &str| folder.media().join(name);
+    // In the folder of a stream that is not there any more, under a number of the past.
+    std::fs::create_dir(media("attic")).unwrap();
+    let (old, foreign) = (media("attic/undated-0000000900.mkv"), media("attic/holiday.mkv"));
+    for path in [&old, &foreign] {
+        std::fs::write(path, b"media").unwrap();
+    }
+    let count = || {
+        let files = std::fs::read_dir(media("gate")).unwrap();
+        files.count()
+    };
+    assert_eq!(count(), 2);
+
+    let index = SqliteIndex::open(folder.index()).unwrap();
+    let (mut store, report) =
+        Store::open(Arc::new(OsDisk), folder.media(), Box::new(index), StoreSettings::SERVER)
+            .unwrap();
+    assert_eq!(report.reclaimed_file_count, 0);
+    // It works at once; what it writes is no more committed than what was left.
+    let fragment = whole(&mut store, "gate", 4000);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    assert_eq!(count(), 3);
+    let mut steps = 0;
+    while store.is_searching_orphans() {
+        store.search_orphans(1).unwrap();
+        steps += 1;
+    }
+    assert!(steps > 4, "{steps}");
+    assert_eq!(count(), 2);
+    assert!(!old.exists() && foreign.exists());
+    store.commit().unwrap();
+    let reader = store.reader();
+    let query = FragmentQuery::all(FragmentOrder::Sequence, 10);
+    assert_eq!(reader.fragments("gate", &query).unwrap().len(), 2);
+    assert_eq!(check(&reader).unwrap(), []);
+}
+
+#[test]
+fn a_file_whose_entry_is_deleted_goes_at_the_next_start_where_it_could_not_before() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    store.seal("gate").unwrap();
+    store.commit().unwrap();
+    let file = store.reader().media_files("gate").unwrap().remove(0);
+    let path = folder.media().join(&file.place.path);
+    let bytes = std::fs::read(&path).unwrap();
+    store.delete_media_files(&[file.id]).unwrap();
+    drop(store);
+    // As if it had been killed between the index and the file.
+    std::fs::write(&path, bytes).unwrap();
+    let index = SqliteIndex::open(folder.index()).unwrap();
+    let (mut store, report) =
+        Store::open(Arc::new(OsDisk), folder.media(), Box::new(index), StoreSettings::SERVER)
+            .unwrap();
+    assert_eq!((report.reclaimed_file_count, path.exists()), (1, false));
+    // That it is gone is known from now on.
+    whole(&mut store, "gate", 2000);
+    store.commit().unwrap();
+    drop(store);
+    let index = SqliteIndex::open(folder.index()).unwrap();
+    let (store, report) =
+        Store::open(Arc::new(OsDisk), folder.media(), Box::new(index), StoreSettings::SERVER)
+            .unwrap();
+    assert_eq!((report.reclaimed_file_count, store.size_bytes("gate")), (0, 0));
+}

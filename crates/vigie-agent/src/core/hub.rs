@@ -32,6 +32,13 @@ use self::requests::Requests;
 /// How often deletion plans run when nothing calls for them earlier.
 const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Between two steps of a plan that deletes much: in between the hub records.
+const DUE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Between two steps of the search for files without entries, and how many files each compares.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
+const FILES_PER_SEARCH: usize = 256;
+
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
@@ -61,6 +68,10 @@ pub struct Hub {
     requests: Requests,
     world: World,
     plan_at: Duration,
+    /// When the next step of a plan that deletes much may be done.
+    due_at: Duration,
+    /// When the next step of the search for what an earlier process left may be done.
+    search_at: Duration,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -95,6 +106,8 @@ impl Hub {
             requests: Requests::default(),
             world,
             plan_at: now.mono,
+            due_at: now.mono,
+            search_at: now.mono + SEARCH_INTERVAL,
             save_at: now.mono,
             is_stopped: false,
         };
@@ -173,7 +186,11 @@ impl Hub {
             true => Duration::MAX,
             false => self.world.ledgers.deadline(),
         };
+        let due = if self.world.more_due.is_empty() { Duration::MAX } else { self.due_at };
+        let is_searching = self.world.store.is_searching_orphans();
         let own = [
+            due,
+            if is_searching { self.search_at } else { Duration::MAX },
             self.plan_at,
             save,
             ledgers,
@@ -224,12 +241,37 @@ impl Hub {
             }
             plan_reserve(self.jobs.values_mut(), &mut self.world, now);
         }
+        if now.mono >= self.due_at {
+            self.delete_more(now);
+        }
+        if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
+            self.search_at = now.mono + SEARCH_INTERVAL;
+            match self.world.store.search_orphans(FILES_PER_SEARCH) {
+                Ok(()) | Err(StoreError::Busy) => {}
+                Err(error) => self.world.store_failed("", &error),
+            }
+        }
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
             job.tick(&mut self.world, now);
             job.settled(&mut self.world, now);
         }
         self.tick_requests(now);
         self.apply_received(now);
+    }
+
+    /// One more step of the plans that delete much.
+    fn delete_more(&mut self, now: Now) {
+        while let Some(arn) = self.world.more_due.pop_first() {
+            let waiting = self.world.more_due.len();
+            if let Some(job) = self.jobs.get_mut(&arn) {
+                job.plan_space(0, &mut self.world, now);
+                job.settled(&mut self.world, now);
+            }
+            if self.world.more_due.len() > waiting {
+                self.due_at = now.mono + DUE_INTERVAL;
+                return;
+            }
+        }
     }
 
     fn paused(&mut self, lasted: Duration, now: Now) {
@@ -258,10 +300,18 @@ impl Hub {
     fn settle(&mut self, now: Now) {
         let has_committed = !self.world.commits.is_empty();
         self.tell_commits(now);
-        for arn in std::mem::take(&mut self.world.cramped) {
+        let mut cramped = std::mem::take(&mut self.world.cramped);
+        while let Some(arn) = cramped.pop_first() {
+            if self.world.more_due.contains(&arn) {
+                continue;
+            }
             if let Some(job) = self.jobs.get_mut(&arn) {
                 job.plan_space(0, &mut self.world, now);
                 job.settled(&mut self.world, now);
+            }
+            if self.world.more_due.contains(&arn) {
+                // This one deletes much and is not done: the others wait with it.
+                self.world.more_due.append(&mut cramped);
             }
         }
         if std::mem::take(&mut self.world.wants_plans) {

@@ -480,18 +480,18 @@ impl Job {
         Change::Standing { stream: self.arn.to_string(), state, report_json }
     }
 
-    /// What the service does not have, by media file.
+    /// What the service does not have, to the media file.
     fn not_uploaded(&self, world: &World) -> Vec<MediaRange> {
-        let files = world.reader.media_files(&self.key).unwrap_or_default();
-        let mut spans: Vec<MediaRange> = files
-            .iter()
-            .filter(|file| file.not_uploaded_count > 0)
-            .filter_map(|file| file.span)
-            .map(|span| MediaRange {
-                start_timestamp: span.producer_min,
-                end_timestamp: span.producer_until,
-            })
-            .collect();
+        let reader = &world.reader;
+        let range = |from, until| MediaRange { start_timestamp: from, end_timestamp: until };
+        // Twice as many, as some may join.
+        let closed = reader.not_uploaded_ranges(&self.key, 2 * NOT_UPLOADED_MAX);
+        let closed = closed.unwrap_or_default().into_iter();
+        let mut spans: Vec<MediaRange> = closed.map(|span| range(span.start, span.end)).collect();
+        let open = reader.open_media_files(&self.key).unwrap_or_default();
+        let open = open.iter().filter(|file| file.not_uploaded_count > 0);
+        let open = open.filter_map(|file| file.span);
+        spans.extend(open.map(|span| range(span.producer_min, span.producer_until)));
         spans.sort_by_key(|span| span.start_timestamp);
         let mut ranges: Vec<MediaRange> = Vec::new();
         for span in spans {

@@ -3,13 +3,20 @@
 //! Room is counted down with every write and planned anew before it is used up, so that a stream's limit is not
 //! exceeded for a moment. What a plan deletes that exists nowhere else is counted and said.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vigie_engine::clock::Now;
-use vigie_engine::deletion::{self, Loss, MediaFile, NotUploaded, StreamMedia};
+use vigie_engine::deletion::{
+    self, DeletionPolicy, LocalMedia, Loss, MediaFile, NotUploaded, StreamMedia,
+};
 use vigie_engine::recorder::{Event, SpaceDenial};
 use vigie_media::Timestamp;
-use vigie_store::{MediaFileId, MediaFileState, StoreError, StoreSettings, describe};
+use vigie_store::{
+    ClosedPosition, ClosedQuery, MediaFileId, MediaFileState, StoreError, StoreReader,
+    StoreSettings, describe,
+};
 
 use super::job::Job;
 use super::world::World;
@@ -21,6 +28,10 @@ const FRAGMENT_BYTES_MAX: u64 = 256;
 const OVERHEAD_BYTES: u64 = 64 * 1024;
 /// Plans leave at least this room, so that they are not needed for every batch.
 const HEADROOM_BYTES_MIN: u64 = 512 * 1024;
+/// Files that go by themselves are deleted so many at a time: a hub that was off for weeks records meanwhile.
+const DUE_FILES_MAX: usize = 32;
+/// Rows that are read at once for a plan that deletes many.
+const PAGE_FILES_MAX: usize = 256;
 /// Free space that a plan restores beyond the store's reserve.
 const RESERVE_MARGIN_BYTES: u64 = 64 << 20;
 
@@ -78,28 +89,66 @@ impl Job {
         world: &mut World,
         now: Now,
     ) -> Result<Option<SpaceDenial>, StoreError> {
+        let due = self.delete_due(needed_bytes, world, now)?;
+        let policy = self.plan.deletion.clone();
+        let has_room =
+            |world: &World| Ok(world.reserve_short.then_some(SpaceDenial::DiskReserveReached));
+        let limit = match (due, policy.local_size) {
+            (Due::More, _) | (_, None) => return has_room(world),
+            (Due::Refused, Some(_)) => return Ok(Some(SpaceDenial::LocalSizeReached)),
+            (Due::Deleted, Some(limit)) => limit,
+        };
         let mut may_seal = true;
         loop {
-            let policy = self.plan.deletion.clone();
-            let headroom_bytes = policy
-                .local_size
-                .map_or(0, |limit| (limit.size_bytes_max / 64).max(HEADROOM_BYTES_MIN));
-            let files = media_files(&self.key, world)?;
-            let plan = deletion::plan(&files, &policy, headroom_bytes.max(needed_bytes), now.wall);
+            let headroom_bytes = (limit.size_bytes_max / 64).max(HEADROOM_BYTES_MIN);
+            let media = StoredMedia::of(&self.key, world)?;
+            let plan = deletion::plan(&media, &policy, headroom_bytes.max(needed_bytes), now.wall);
+            media.finish()?;
             if !self.delete(&plan.delete, &plan.losses, world, now)? {
-                return Ok(policy.local_size.map(|_| SpaceDenial::LocalSizeReached));
+                break;
             }
             if plan.accept_new_media {
-                return Ok(world.reserve_short.then_some(SpaceDenial::DiskReserveReached));
+                return has_room(world);
             }
             if !plan.seal_open_file || !may_seal {
-                return Ok(Some(SpaceDenial::LocalSizeReached));
+                break;
             }
             // The open file alone is too large: end it, so that it can be deleted.
             may_seal = false;
             self.roll_fragment(world, now);
             world.store.seal(&self.key)?;
             world.commit(now)?;
+        }
+        Ok(Some(SpaceDenial::LocalSizeReached))
+    }
+
+    /// Deletes what goes by itself, some files at a time: what is left is deleted step by step, unless the room
+    /// is needed now.
+    fn delete_due(
+        &mut self,
+        needed_bytes: u64,
+        world: &mut World,
+        now: Now,
+    ) -> Result<Due, StoreError> {
+        let policy = DeletionPolicy { local_size: None, ..self.plan.deletion.clone() };
+        loop {
+            let media = StoredMedia::first_of(&self.key, DUE_FILES_MAX, world);
+            let plan = deletion::plan(&media, &policy, 0, now.wall);
+            media.finish()?;
+            if !self.delete(&plan.delete, &plan.losses, world, now)? {
+                return Ok(Due::Refused);
+            }
+            if plan.delete.len() < DUE_FILES_MAX {
+                return Ok(Due::Deleted);
+            }
+            let has_room = self.plan.deletion.local_size.is_none_or(|limit| {
+                let size_bytes = world.store.size_bytes(&self.key);
+                size_bytes.saturating_add(needed_bytes) <= limit.size_bytes_max
+            });
+            if has_room {
+                world.more_due.insert(Arc::clone(&self.arn));
+                return Ok(Due::More);
+            }
         }
     }
 
@@ -159,24 +208,39 @@ pub(super) fn plan_reserve<'a>(
         return;
     }
     let mut jobs: Vec<&mut Job> = jobs.collect();
-    let mut files = Vec::with_capacity(jobs.len());
-    for job in &jobs {
-        match media_files(&job.key, world) {
-            Ok(found) => files.push(found),
-            Err(error) => return world.store_failed(&job.stream_name, &error),
-        }
-    }
-    let streams: Vec<StreamMedia<'_, MediaFileId>> = jobs
+    let media: Vec<OfJob> = jobs
         .iter()
-        .zip(&files)
+        .enumerate()
+        .map(|(number, job)| OfJob(number, StoredMedia::first_of(&job.key, usize::MAX, world)))
+        .collect();
+    let streams: Vec<StreamMedia<'_, OfJob>> = jobs
+        .iter()
+        .zip(&media)
         .map(|(job, files)| StreamMedia { policy: &job.plan.deletion, files })
         .collect();
     let plan = deletion::plan_reserve(&streams, missing_bytes);
-    for (job, files) in jobs.iter_mut().zip(&files) {
-        let own = |id: &MediaFileId| files.iter().any(|file| file.id == *id);
-        let delete: Vec<_> = plan.delete.iter().filter(|(id, _)| own(id)).copied().collect();
-        let losses: Vec<_> = plan.losses.iter().filter(|loss| own(&loss.id)).copied().collect();
-        if let Err(error) = job.delete(&delete, &losses, world, now) {
+    let failed: Vec<(usize, StoreError)> = media
+        .into_iter()
+        .filter_map(|OfJob(number, media)| media.finish().err().map(|error| (number, error)))
+        .collect();
+    if let Some((number, error)) = failed.first() {
+        let stream = jobs.get(*number).map_or("", |job| &job.stream_name);
+        return world.store_failed(stream, error);
+    }
+    let mut parts: BTreeMap<usize, Part> = BTreeMap::new();
+    for ((number, id), reason) in plan.delete {
+        parts.entry(number).or_default().delete.push((id, reason));
+    }
+    for loss in plan.losses {
+        let (number, id) = loss.id;
+        let Loss { reason, starts_at, ends_at, not_uploaded, .. } = loss;
+        let loss = Loss { id, reason, starts_at, ends_at, not_uploaded };
+        parts.entry(number).or_default().losses.push(loss);
+    }
+    for (number, Part { delete, losses }) in parts {
+        if let Some(job) = jobs.get_mut(number)
+            && let Err(error) = job.delete(&delete, &losses, world, now)
+        {
             world.store_failed(&job.stream_name, &error);
         }
     }
@@ -189,40 +253,149 @@ pub(super) fn plan_reserve<'a>(
     }
 }
 
-/// The stream's media files as the planner sees them.
-fn media_files(key: &Arc<str>, world: &World) -> Result<Vec<MediaFile<MediaFileId>>, StoreError> {
-    let found = world.reader.media_files(key)?;
-    let mut files: Vec<MediaFile<MediaFileId>> = found
-        .iter()
-        .map(|file| MediaFile {
-            id: file.id,
-            starts_at: file.span.map_or(Timestamp::MAX, |span| span.producer_min),
-            ends_at: file.span.map_or(Timestamp::MAX, |span| span.producer_until),
-            size_bytes: file.size_bytes,
-            not_uploaded: NotUploaded {
-                fragment_count: file.not_uploaded_count,
-                size_bytes: file.not_uploaded_size_bytes,
-            },
-            is_open: file.state == MediaFileState::Open,
+/// What became of the files that go by themselves.
+enum Due {
+    /// They are gone.
+    Deleted,
+    /// Some are gone, and there is room.
+    More,
+    /// The ledger cannot tell of them: nothing is deleted.
+    Refused,
+}
+
+/// What a plan of the whole hub takes of one stream.
+#[derive(Default)]
+struct Part {
+    delete: Vec<(MediaFileId, deletion::Reason)>,
+    losses: Vec<Loss<MediaFileId>>,
+}
+
+/// A stream's media as the planner asks for it: read from the index page by page, no further than it asks.
+struct StoredMedia {
+    reader: StoreReader,
+    key: Arc<str>,
+    size_bytes: u64,
+    open_size_bytes: u64,
+    /// Of each order of files, no more than so many.
+    files_max: usize,
+    /// Why files are missing in the answers.
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl StoredMedia {
+    /// All of it.
+    fn of(key: &Arc<str>, world: &World) -> Result<Self, StoreError> {
+        let open = world.reader.open_media_files(key)?;
+        let open_bytes: u64 = open.iter().map(|file| file.size_bytes).sum();
+        let committed_bytes = world.reader.totals(key)?.size_bytes;
+        let closed_bytes = committed_bytes.saturating_sub(open_bytes);
+        // What is written and not committed belongs to the open file, which the index may not know yet.
+        let size_bytes = world.store.size_bytes(key).max(committed_bytes);
+        Ok(Self {
+            size_bytes,
+            open_size_bytes: size_bytes.saturating_sub(closed_bytes),
+            ..Self::first_of(key, usize::MAX, world)
         })
-        .collect();
-    // What is written and not committed belongs to the open file, which the index may not know yet.
-    let committed_bytes: u64 = files.iter().map(|file| file.size_bytes).sum();
-    let uncommitted_bytes = world.store.size_bytes(key).saturating_sub(committed_bytes);
-    if uncommitted_bytes > 0 {
-        match files.iter_mut().rev().find(|file| file.is_open) {
-            Some(open) => open.size_bytes += uncommitted_bytes,
-            None => files.push(MediaFile {
-                id: MediaFileId(u64::MAX),
-                starts_at: Timestamp::MAX,
-                ends_at: Timestamp::MAX,
-                size_bytes: uncommitted_bytes,
-                not_uploaded: NotUploaded::default(),
-                is_open: true,
-            }),
+    }
+
+    /// The first files alone: enough to see what goes whatever there is besides.
+    fn first_of(key: &Arc<str>, files_max: usize, world: &World) -> Self {
+        Self {
+            reader: world.reader.clone(),
+            key: Arc::clone(key),
+            size_bytes: 0,
+            open_size_bytes: 0,
+            files_max,
+            failed: RefCell::default(),
         }
     }
-    Ok(files)
+
+    /// Whether all that was asked for could be read: a plan of less is none.
+    fn finish(self) -> Result<(), StoreError> {
+        self.failed.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn files(&self, uploaded: bool) -> impl Iterator<Item = MediaFile<MediaFileId>> {
+        let mut after = None;
+        let mut limit = 1;
+        let mut page = Vec::new().into_iter();
+        let files = std::iter::from_fn(move || {
+            if page.len() == 0 && limit > 0 {
+                let query = ClosedQuery { uploaded, after, limit };
+                let found = self.reader.closed_media_files(&self.key, query);
+                let found = found.unwrap_or_else(|error| {
+                    self.failed.replace(Some(error));
+                    Vec::new()
+                });
+                after = found.last().map(ClosedPosition::of);
+                // Nearly always nothing is to be deleted: then the first file of all says so.
+                let is_last = found.len() < limit;
+                limit = if is_last { 0 } else { (limit * 8).min(PAGE_FILES_MAX) };
+                page = found.into_iter();
+            }
+            page.next().map(planned)
+        });
+        files.take(self.files_max)
+    }
+}
+
+impl LocalMedia<MediaFileId> for StoredMedia {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn open_size_bytes(&self) -> u64 {
+        self.open_size_bytes
+    }
+
+    fn uploaded(&self) -> impl Iterator<Item = MediaFile<MediaFileId>> {
+        self.files(true)
+    }
+
+    fn not_uploaded(&self) -> impl Iterator<Item = MediaFile<MediaFileId>> {
+        self.files(false)
+    }
+}
+
+/// The media of the job with this number, in a plan of all of them.
+struct OfJob(usize, StoredMedia);
+
+impl LocalMedia<(usize, MediaFileId)> for OfJob {
+    fn size_bytes(&self) -> u64 {
+        self.1.size_bytes
+    }
+
+    fn open_size_bytes(&self) -> u64 {
+        self.1.open_size_bytes
+    }
+
+    fn uploaded(&self) -> impl Iterator<Item = MediaFile<(usize, MediaFileId)>> {
+        self.1.files(true).map(|file| numbered(self.0, file))
+    }
+
+    fn not_uploaded(&self) -> impl Iterator<Item = MediaFile<(usize, MediaFileId)>> {
+        self.1.files(false).map(|file| numbered(self.0, file))
+    }
+}
+
+fn numbered(number: usize, file: MediaFile<MediaFileId>) -> MediaFile<(usize, MediaFileId)> {
+    let MediaFile { id, starts_at, ends_at, size_bytes, not_uploaded, is_open } = file;
+    MediaFile { id: (number, id), starts_at, ends_at, size_bytes, not_uploaded, is_open }
+}
+
+/// A media file as the planner sees it.
+fn planned(file: vigie_store::MediaFile) -> MediaFile<MediaFileId> {
+    MediaFile {
+        id: file.id,
+        starts_at: file.span.map_or(Timestamp::MAX, |span| span.producer_min),
+        ends_at: file.span.map_or(Timestamp::MAX, |span| span.producer_until),
+        size_bytes: file.size_bytes,
+        not_uploaded: NotUploaded {
+            fragment_count: file.not_uploaded_count,
+            size_bytes: file.not_uploaded_size_bytes,
+        },
+        is_open: file.state == MediaFileState::Open,
+    }
 }
 
 /// What is said when a stream's local media could not be erased.

@@ -21,6 +21,9 @@ use super::job::Job;
 use super::world::World;
 use crate::ledger::Change;
 
+/// Fragments that are read at once of a backlog, at the least.
+const PAGE_FRAGMENTS_MIN: usize = 16;
+
 /// The uploader of one stream and what it works with. Fragments are named by their sequence in the store.
 pub(super) struct UploadJob {
     pub(super) uploader: Uploader<u64>,
@@ -72,10 +75,14 @@ impl Backlog<u64> for StoreBacklog<'_> {
         let mut pending = Vec::new();
         let mut after = after.unwrap_or(0);
         while pending.len() < limit {
-            let wanted = limit - pending.len();
+            // Some at a time also where one is wanted: those that are refused stand before it.
+            let wanted = (limit - pending.len()).max(PAGE_FRAGMENTS_MIN);
             let page = self.read(FragmentQuery::not_uploaded(after, wanted));
             let is_last = page.len() < wanted;
             for fragment in page {
+                if pending.len() == limit {
+                    break;
+                }
                 let entry = fragment.entry;
                 after = entry.sequence;
                 if self.is_pending(entry.sequence) {

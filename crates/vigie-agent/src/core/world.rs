@@ -53,6 +53,8 @@ pub(super) struct World {
     pub(super) unsaved: bool,
     /// Streams that want their deletion plan run now.
     pub(super) cramped: BTreeSet<Arc<str>>,
+    /// Streams of whose media more is due than was deleted in one step, and those whose plans wait behind them.
+    pub(super) more_due: BTreeSet<Arc<str>>,
     disk_full_said: bool,
     /// The disk was full: all deletion plans are to be run now.
     pub(super) wants_plans: bool,
@@ -102,6 +104,7 @@ impl World {
             news: true,
             unsaved: false,
             cramped: BTreeSet::new(),
+            more_due: BTreeSet::new(),
             disk_full_said: false,
             wants_plans: false,
             reserve_short: false,

@@ -6,6 +6,7 @@
 
 mod reader;
 mod rows;
+mod schema;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,9 @@ pub enum LedgerError {
         /// What this program writes.
         known: i64,
     },
+    /// The file is there and has no tables: whoever made it was ended before it wrote them.
+    #[error("the ledger of gaps and losses is still empty; start the agent on its folder once")]
+    Unmade,
     /// The lock beside it cannot be had.
     #[error("cannot lock {path}")]
     Lock {

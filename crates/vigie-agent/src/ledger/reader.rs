@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
-use super::sqlite::{BUSY_TIMEOUT, FILE_NAME, LOCK_NAME, lock_file, version};
+use super::schema::version;
+use super::sqlite::{BUSY_TIMEOUT, FILE_NAME, LOCK_NAME, lock_file};
 use super::{EntryQuery, LedgerError, LedgerSummary, rows};
 
 /// The ledgers of a hub for whoever asks, whether the agent runs or not.
@@ -41,7 +42,9 @@ impl LedgerReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(directory.join(FILE_NAME), flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        version(&connection)?;
+        if version(&connection)? == 0 {
+            return Err(LedgerError::Unmade);
+        }
         Ok(Self { connection, directory: directory.to_owned() })
     }
 

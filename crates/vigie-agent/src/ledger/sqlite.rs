@@ -11,9 +11,10 @@ use rusqlite::Connection;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
-use super::{Change, EntryQuery, Intent, LedgerDb, LedgerError, LedgerSummary, rows, write};
+use super::{
+    Change, EntryQuery, Intent, LedgerDb, LedgerError, LedgerSummary, rows, schema, write,
+};
 
-const VERSION: i64 = 1;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The file in the hub's folder.
@@ -56,13 +57,7 @@ impl SqliteLedger {
 
     fn over(mut connection: Connection, lock: Option<Arc<File>>) -> Result<Self, LedgerError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        let found = version(&connection)?;
-        if found == 0 {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
-        }
+        schema::upgrade(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection: Arc::new(Mutex::new(connection)), _lock: lock })
     }
@@ -73,14 +68,6 @@ impl SqliteLedger {
     ) -> Result<T, LedgerError> {
         read(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-pub(super) fn version(connection: &Connection) -> Result<i64, LedgerError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > VERSION {
-        return Err(LedgerError::Version { found, known: VERSION });
-    }
-    Ok(found)
 }
 
 pub(super) fn lock_file(directory: &Path) -> Result<File, LedgerError> {

@@ -1,5 +1,6 @@
 //! Entries that grow, deletions that are cut short, and what happens at the bound.
 
+use rusqlite::Connection;
 use vigie_engine::ledger::{ENTRIES_MAX, Lost};
 
 use super::*;
@@ -194,4 +195,40 @@ fn whoever_asks_reads_beside_the_agent_and_sees_whether_it_runs() {
     drop(ledger);
     assert!(!reader.is_agent_running().unwrap());
     assert!(reader.standing().unwrap().has_ended);
+}
+
+#[test]
+fn ledgers_of_the_first_version_open_with_their_entries_and_those_of_a_newer_one_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+    // Nothing but a file yet: those who read are told so.
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    let unmade = LedgerReader::open(folder.path()).map(drop).unwrap_err();
+    assert!(matches!(unmade, LedgerError::Unmade), "{unmade}");
+    connection.execute_batch(include_str!("schema/1.sql")).unwrap();
+    let rows = "INSERT INTO ledger (stream, ledger_id, known_from_ms, sequence, next_id, media_until_ms)
+                    VALUES ('arn:gate', 'a', 10000, 3, 3, 20000);
+                INSERT INTO entry VALUES ('arn:gate', 1, 1, 'GAP', 'HUB_OFF', 11000, 12000, 0, 0),
+                    ('arn:gate', 2, 3, 'LOSS', 'DELETED_BY_SIZE', 13000, 14000, 5, 500);";
+    connection.execute_batch(rows).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let query = EntryQuery { kind: None, from: at(0), until: at(100), limit: 10 };
+    let before = LedgerReader::open(folder.path()).unwrap().entries(STREAM, query).unwrap();
+    assert_eq!(before.len(), 2);
+    // Without space for the step, they stay what they were.
+    let pages: i64 =
+        connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    let mut tight = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+    tight.pragma_update(None, "max_page_count", pages).unwrap();
+    assert!(schema::upgrade(&mut tight).is_err());
+    assert_eq!(schema::version(&connection).unwrap(), 1);
+    drop(tight);
+    let ledger = SqliteLedger::open(folder.path()).unwrap();
+    assert_eq!(schema::version(&connection).unwrap(), 2);
+    assert_eq!(ledger.entries(STREAM, query).unwrap(), before);
+    drop(ledger);
+    connection.pragma_update(None, "user_version", 3).unwrap();
+    let newer = SqliteLedger::open(folder.path()).map(drop).unwrap_err();
+    assert!(newer.to_string().contains("start a newer version of vigie"), "{newer}");
+    assert!(LedgerReader::open(folder.path()).is_err());
 }

@@ -116,9 +116,9 @@ fn the_reserve_takes_uploaded_media_of_any_stream_first_and_spares_deny_new_medi
     let two = [uploaded(3, 5), file(4, 12), open(5, 100)];
     let spared = [uploaded(6, 20)];
     let streams = [
-        StreamMedia { policy: &free, files: &one },
-        StreamMedia { policy: &free, files: &two },
-        StreamMedia { policy: &deny, files: &spared },
+        StreamMedia { policy: &free, files: &one[..] },
+        StreamMedia { policy: &free, files: &two[..] },
+        StreamMedia { policy: &deny, files: &spared[..] },
     ];
     let ids = |missing_bytes| {
         let plan = plan_reserve(&streams, missing_bytes);
@@ -249,5 +249,80 @@ proptest! {
             }
             prop_assert!(bytes(&files) <= limit);
         }
+    }
+}
+
+/// The plan of somebody who looks at every file, as a table of what goes and why.
+fn plan_over_all(
+    files: &[MediaFile<u32>],
+    policy: &DeletionPolicy,
+    headroom_bytes: u64,
+) -> (Vec<(u32, Reason)>, bool, bool) {
+    let retention_ms = i64::from(policy.retention_hours) * HOUR_MS;
+    let is_uploaded = |file: &MediaFile<u32>| file.not_uploaded.fragment_count == 0;
+    let (mut delete, mut kept) = (Vec::new(), Vec::new());
+    for file in files {
+        if file.is_open {
+            kept.push(*file);
+        } else if is_uploaded(file) && policy.delete_after_upload {
+            delete.push((file.id, Reason::Uploaded));
+        } else if file.ends_at.plus_millis(retention_ms) <= NOW {
+            delete.push((file.id, Reason::Expired));
+        } else {
+            kept.push(*file);
+        }
+    }
+    delete.sort_unstable();
+    let Some(limit) = policy.local_size else { return (delete, true, false) };
+    let mut wanted_bytes = bytes(&kept) + headroom_bytes;
+    let mut seal = false;
+    if limit.on_full == OnFullSize::DeleteOldestMedia {
+        let mut victims: Vec<_> = kept.iter().filter(|file| !file.is_open).collect();
+        victims.sort_by_key(|file| (!is_uploaded(file), file.ends_at));
+        let mut for_room = Vec::new();
+        for file in victims {
+            if wanted_bytes > limit.size_bytes_max {
+                wanted_bytes -= file.size_bytes;
+                for_room.push((file.id, Reason::LocalSize));
+            }
+        }
+        delete.extend(for_room);
+        let has_open_file = kept.iter().any(|file| file.is_open && file.size_bytes > 0);
+        seal = wanted_bytes > limit.size_bytes_max && has_open_file;
+    }
+    (delete, wanted_bytes <= limit.size_bytes_max, seal)
+}
+
+/// Counts how many files are asked for.
+struct Counted<'a>(&'a [MediaFile<u32>], std::cell::Cell<usize>);
+
+impl LocalMedia<u32> for Counted<'_> {
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+    fn open_size_bytes(&self) -> u64 {
+        self.0.open_size_bytes()
+    }
+    fn uploaded(&self) -> impl Iterator<Item = MediaFile<u32>> {
+        self.0.uploaded().inspect(|_| self.1.set(self.1.get() + 1))
+    }
+    fn not_uploaded(&self) -> impl Iterator<Item = MediaFile<u32>> {
+        self.0.not_uploaded().inspect(|_| self.1.set(self.1.get() + 1))
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_plan_is_that_of_a_look_at_every_file_and_asks_for_hardly_more_than_it_deletes(
+        files in any_files(), policy in any_policy(), headroom_bytes in 0u64..3000,
+    ) {
+        let media = Counted(&files, std::cell::Cell::new(0));
+        let found = plan(&media, &policy, headroom_bytes, NOW);
+        prop_assert!(media.1.get() <= found.delete.len() + 2);
+        let due = found.delete.iter().filter(|(_, reason)| *reason != Reason::LocalSize).count();
+        let mut delete = found.delete;
+        delete[..due].sort_unstable();
+        let expected = plan_over_all(&files, &policy, headroom_bytes);
+        prop_assert_eq!((delete, found.accept_new_media, found.seal_open_file), expected);
     }
 }

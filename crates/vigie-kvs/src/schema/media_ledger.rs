@@ -12,7 +12,7 @@ const RANGES_MAX: usize = 100;
 const LEDGER_ID: Shape = string(1, 64);
 const COUNT: Shape = long(0, i64::MAX);
 const REASON: Shape = one_of(MediaGapReason::VALUES);
-const NEXT_TOKEN: Shape = pattern(1, 4096, "[a-zA-Z0-9+/]+={0,2}");
+pub(super) const NEXT_TOKEN: Shape = pattern(1, 4096, "[a-zA-Z0-9+/]+={0,2}");
 
 const ENTRY: Shape = Shape::Structure(&[
     required("Id", &COUNT),
@@ -68,5 +68,8 @@ pub(crate) const LIST: Shape = Shape::Structure(&[
 pub(crate) const LIST_HUBS: Shape =
     Shape::Structure(&[optional("MaxResults", &long(1, 1000)), optional("NextToken", &NEXT_TOKEN)]);
 
-pub(crate) const DESCRIBE_HUB: Shape =
-    Shape::Structure(&[required("HubDeviceArn", &HUB_DEVICE_ARN)]);
+pub(crate) const DESCRIBE_HUB: Shape = Shape::Structure(&[
+    required("HubDeviceArn", &HUB_DEVICE_ARN),
+    optional("MaxResults", &long(1, 1000)),
+    optional("NextToken", &NEXT_TOKEN),
+]);

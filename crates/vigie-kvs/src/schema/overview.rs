@@ -1,6 +1,7 @@
 //! Inputs of the extensions for people who look rather than read.
 
 use super::kinesisvideo::{DESCRIBE_STREAM, RESOURCE_ARN, STREAM_NAME};
+use super::media_ledger::NEXT_TOKEN;
 use super::*;
 
 pub(crate) const DESCRIBE_SCHEDULE: Shape = Shape::Structure(&[
@@ -19,4 +20,6 @@ pub(crate) const LIST_MEDIA_RANGES: Shape = Shape::Structure(&[
     optional("StreamARN", &RESOURCE_ARN),
     required("StartTimestamp", &Shape::Timestamp),
     required("EndTimestamp", &Shape::Timestamp),
+    optional("MaxResults", &long(1, 1000)),
+    optional("NextToken", &NEXT_TOKEN),
 ]);

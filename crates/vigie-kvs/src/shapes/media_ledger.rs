@@ -298,6 +298,12 @@ pub struct ListHubsOutput {
 pub struct DescribeHubInput {
     /// Which.
     pub hub_device_arn: String,
+    /// Streams in an answer, 1..=1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+    /// From the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// What a hub last said of a stream.
@@ -334,6 +340,9 @@ pub struct HubStream {
 pub struct DescribeHubOutput {
     /// The hub.
     pub hub: HubSummary,
-    /// Its streams, in the order of their ARNs.
+    /// One page of its streams, in the order of their ARNs.
     pub streams: Vec<HubStream>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }

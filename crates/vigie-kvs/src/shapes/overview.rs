@@ -112,6 +112,12 @@ pub struct ListMediaRangesInput {
     /// Only media that begins before this.
     #[serde(with = "timestamp")]
     pub end_timestamp: Timestamp,
+    /// 1..=1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i64>,
+    /// From the page before, whose range counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 identifies_stream!(ListMediaRangesInput);
@@ -147,9 +153,9 @@ pub struct HeldMedia {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListMediaRangesOutput {
-    /// In the order of time.
+    /// One page, in the order of time. What is very long may go on in the first range of the next page.
     pub ranges: Vec<HeldMedia>,
-    /// The list is not whole: ask again from this time on.
-    #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
-    pub next_start_timestamp: Option<Timestamp>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }

@@ -22,8 +22,7 @@ const IN_CONTACT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn list_hubs(call: &Call, input: ListHubsInput) -> Answer<ListHubsOutput> {
     call.authorize("*")?;
-    let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
-    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = page_limit(input.max_results);
     let from: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let mut hubs = call.app.db.hubs(&from, limit + 1).await?;
     // The token names where the next page begins.
@@ -47,9 +46,17 @@ pub(crate) async fn describe_hub(
     let hub = hub.ok_or_else(|| {
         KvsError::not_found("no such hub has called, and no stream is configured for it")
     })?;
-    let rows = db.edge_configurations_of_hub(arn, "", usize::MAX).await?;
+    let limit = page_limit(input.max_results);
+    let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
+    let mut rows = db.edge_configurations_of_hub(arn, &after, limit + 1).await?;
+    let next_token = page_token::cut(&mut rows, limit, |row| row.stream_arn.as_str())?;
     let streams = rows.iter().map(stream).collect::<Answer<_>>()?;
-    Ok(DescribeHubOutput { hub: summary(hub, call.app.clock.now().wall), streams })
+    Ok(DescribeHubOutput { hub: summary(hub, call.app.clock.now().wall), streams, next_token })
+}
+
+fn page_limit(max_results: Option<i64>) -> usize {
+    let limit = max_results.and_then(|results| usize::try_from(results).ok());
+    limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
 }
 
 fn summary(hub: HubRow, now: Timestamp) -> HubSummary {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use vigie_engine::cron::CronExpression;
 use vigie_engine::schedule::Schedule;
 use vigie_kvs::KvsError;
@@ -14,9 +15,9 @@ use vigie_kvs::shapes::overview::{
     ScheduleFault, ScheduleWindow,
 };
 use vigie_media::Timestamp;
-use vigie_store::{FragmentEntry, FragmentOrder, FragmentQuery};
+use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery};
 
-use super::Call;
+use super::{Call, page_token};
 use crate::failure::Answer;
 use crate::reconcile::expired_before;
 
@@ -29,6 +30,9 @@ const FRAGMENT_MS_MAX: i64 = 60_000;
 /// Fragments read at once, and in one call.
 const PAGE: usize = 10_000;
 const FRAGMENTS_MAX: usize = 200_000;
+/// Ranges in an answer.
+const RANGES_DEFAULT: usize = 100;
+const RANGES_MAX: usize = 1000;
 
 pub(crate) async fn describe_schedule(
     call: &Call,
@@ -84,6 +88,15 @@ pub(crate) async fn describe_stream_media(
     })
 }
 
+/// Where a page ended: behind this fragment, in the order of producer timestamps. Holds the range, which a caller need
+/// not repeat.
+#[derive(Serialize, Deserialize)]
+struct Position {
+    from: i64,
+    until: i64,
+    after: Option<(i64, u64)>,
+}
+
 pub(crate) async fn list_media_ranges(
     call: &Call,
     input: ListMediaRangesInput,
@@ -92,39 +105,56 @@ pub(crate) async fn list_media_ranges(
     let stream = call.stream(&input.stream()?).await?;
     let key = call.app.config.media_key(&stream);
     let expired_before = expired_before(&stream, call.app.clock.now().wall);
-    let (start, end) = (input.start_timestamp, input.end_timestamp);
-    let mut query = FragmentQuery::producer_range(start.plus_millis(-FRAGMENT_MS_MAX), end, PAGE);
+    let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
+    let limit = limit.unwrap_or(RANGES_DEFAULT).clamp(1, RANGES_MAX);
+    let (from, until) = (input.start_timestamp.as_millis(), input.end_timestamp.as_millis());
+    let mut at = match &input.next_token {
+        Some(token) => page_token::read(token)?,
+        None => Position { from, until, after: None },
+    };
+    let from = Timestamp::from_millis(at.from);
     let mut output = ListMediaRangesOutput::default();
-    let mut read = 0;
-    loop {
+    for _ in 0..FRAGMENTS_MAX / PAGE {
+        let begin = from.plus_millis(-FRAGMENT_MS_MAX);
+        let end = Timestamp::from_millis(at.until);
+        let query = FragmentQuery {
+            after: at.after.map(|(value, sequence)| FragmentPosition { value, sequence }),
+            ..FragmentQuery::producer_range(begin, end, PAGE)
+        };
         let fragments = call.app.fragments.list(&key, query).await?;
         for fragment in &fragments {
             let entry = &fragment.entry;
-            if entry.producer_until() > start && entry.server_timestamp >= expired_before {
-                add(&mut output.ranges, entry);
+            if entry.producer_until() > from
+                && entry.server_timestamp >= expired_before
+                && !add(&mut output.ranges, limit, entry)
+            {
+                output.next_token = Some(page_token::write(&at)?);
+                return Ok(output);
             }
+            let FragmentPosition { value, sequence } =
+                FragmentOrder::ProducerTimestamp.position(entry);
+            at.after = Some((value, sequence));
         }
-        read += fragments.len();
-        let Some(last) = fragments.last().filter(|_| fragments.len() == PAGE) else {
-            return Ok(output);
-        };
-        if read >= FRAGMENTS_MAX {
-            output.next_start_timestamp = Some(last.entry.producer_until());
+        if fragments.len() < PAGE {
             return Ok(output);
         }
-        query = query.after(FragmentOrder::ProducerTimestamp.position(&last.entry));
     }
+    output.next_token = Some(page_token::write(&at)?);
+    Ok(output)
 }
 
-/// Puts the next fragment, in the order of producer timestamps, where it belongs.
-fn add(ranges: &mut Vec<HeldMedia>, entry: &FragmentEntry) {
+/// Puts the next fragment, in the order of producer timestamps, where it belongs; `false` when that would be one range
+/// too many.
+fn add(ranges: &mut Vec<HeldMedia>, limit: usize, entry: &FragmentEntry) -> bool {
     let (from, until) = (entry.producer_timestamp, entry.producer_until());
+    let is_full = ranges.len() >= limit;
     match ranges.last_mut() {
         Some(last) if from <= last.end_timestamp.plus_millis(SEAM_MS) => {
             last.end_timestamp = last.end_timestamp.max(until);
             last.fragment_count += 1;
             last.size_bytes += entry.size_bytes;
         }
+        _ if is_full => return false,
         _ => ranges.push(HeldMedia {
             start_timestamp: from,
             end_timestamp: until,
@@ -132,4 +162,5 @@ fn add(ranges: &mut Vec<HeldMedia>, entry: &FragmentEntry) {
             size_bytes: entry.size_bytes,
         }),
     }
+    true
 }

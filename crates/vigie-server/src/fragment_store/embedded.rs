@@ -11,8 +11,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
-    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFileId, StoreError,
-    StoreReader, StreamTotals, WholeFragment,
+    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFile, MediaFileId,
+    StoreError, StoreReader, StreamTotals, WholeFragment,
 };
 
 use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
@@ -20,6 +20,9 @@ use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
 /// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
 /// filling the memory. Room for one commit under way, one that gathers, and what is on its way to the store's thread.
 const WAITING_KIBIBYTES_MAX: u32 = 96 << 10;
+
+/// Media files that one request of the retention deletes.
+const FILES_PER_DELETION: usize = 1000;
 
 /// See the module's documentation.
 pub struct EmbeddedFragmentStore {
@@ -246,12 +249,22 @@ impl FragmentStore for EmbeddedFragmentStore {
         stream: &str,
         before: Timestamp,
     ) -> Result<(), FragmentStoreError> {
-        let key = stream.to_owned();
-        let files = self.reading(move |reader| reader.media_files(&key)).await?;
-        let is_old = |span: vigie_store::MediaFileSpan| span.server_max < before;
-        let ids: Vec<_> =
-            files.iter().filter(|file| file.span.is_some_and(is_old)).map(|file| file.id).collect();
-        self.delete_media_files(stream, ids).await
+        loop {
+            let key = stream.to_owned();
+            let read = move |reader: &StoreReader| {
+                let mut ids = reader.received_before(&key, before, FILES_PER_DELETION)?;
+                let is_old = |file: &MediaFile| file.span.is_some_and(|s| s.server_max < before);
+                let open = reader.open_media_files(&key)?;
+                ids.extend(open.iter().filter(|file| is_old(file)).map(|file| file.id));
+                Ok(ids)
+            };
+            let ids = self.reading(read).await?;
+            let is_last = ids.len() < FILES_PER_DELETION;
+            self.delete_media_files(stream, ids).await?;
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     async fn delete_but_newest(
@@ -276,14 +289,7 @@ impl FragmentStore for EmbeddedFragmentStore {
     }
 
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError> {
-        self.reading(|reader| {
-            let mut size_bytes = 0;
-            for key in reader.stream_keys()? {
-                size_bytes += reader.totals(&key)?.size_bytes;
-            }
-            Ok(size_bytes)
-        })
-        .await
+        self.reading(StoreReader::size_bytes).await
     }
 
     async fn check(&self) -> Result<(), FragmentStoreError> {

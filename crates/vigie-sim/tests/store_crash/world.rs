@@ -157,7 +157,10 @@ impl World {
             uncommitted: self.mode,
         };
         let disk = Arc::new(self.disk.clone());
-        let (store, report) = Store::open(disk, ROOT, Box::new(index), settings)?;
+        let (mut store, report) = Store::open(disk, ROOT, Box::new(index), settings)?;
+        while store.is_searching_orphans() {
+            store.search_orphans(3)?;
+        }
         assert_eq!(report.missing, Vec::<PathBuf>::new());
         Ok(store)
     }

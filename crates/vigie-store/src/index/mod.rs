@@ -6,11 +6,16 @@
 mod merge;
 mod pack;
 mod runs;
+mod schema;
 mod sound;
 mod sqlite;
+mod sqlite_files;
 mod sqlite_read;
 mod varint;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vigie_media::Timestamp;
@@ -95,12 +100,22 @@ pub enum Change {
         /// Its fragments.
         sequences: Vec<u64>,
     },
-    /// The file and its fragments are to go.
+    /// Numbers of media files below `next_id` may be used: after a crash the store goes on from there.
+    ReserveMediaFiles {
+        /// The first one that may not.
+        next_id: MediaFileId,
+    },
+    /// The file and its fragments are to go. That it may still be on the disk is noted.
     DeleteMediaFile {
         /// The file.
         id: MediaFileId,
     },
-    /// The stream and all that it has are to go.
+    /// Files of deleted entries are not on the disk any more.
+    ForgetRemovals {
+        /// Their numbers.
+        ids: Vec<MediaFileId>,
+    },
+    /// The stream and all that it has are to go, as with [`Change::DeleteMediaFile`].
     DeleteStream {
         /// The stream.
         id: StreamId,
@@ -219,6 +234,33 @@ impl FragmentQuery {
     }
 }
 
+/// Which closed media files of a stream, in the order of their ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedQuery {
+    /// Those that are wholly uploaded, or the others.
+    pub uploaded: bool,
+    /// Only those behind this one: the last of the page before.
+    pub after: Option<ClosedPosition>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Where a closed media file stands in the order of ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedPosition {
+    /// Its end; `None` for one without fragments, which stands behind all others.
+    pub producer_until: Option<Timestamp>,
+    /// Its number.
+    pub id: MediaFileId,
+}
+
+impl ClosedPosition {
+    /// Of `file`.
+    pub fn of(file: &MediaFile) -> Self {
+        Self { producer_until: file.span.map(|span| span.producer_until), id: file.id }
+    }
+}
+
 /// The writer's side of the index.
 pub trait Index: Send {
     /// Commits all of `changes` durably in one transaction, or none of them.
@@ -252,10 +294,42 @@ pub trait IndexRead: Send + Sync {
     fn media_file(&self, id: MediaFileId) -> Result<Option<(StreamId, MediaFile)>, IndexError>;
     /// The fragments of a media file, by offset.
     fn fragments_of(&self, id: MediaFileId) -> Result<Vec<FragmentEntry>, IndexError>;
-    /// What a stream holds.
+    /// What a stream holds. Costs the same however much that is.
     fn totals(&self, stream: StreamId) -> Result<StreamTotals, IndexError>;
-    /// The place and stream of each media file.
-    fn places(&self) -> Result<Vec<(StreamId, MediaFilePlace)>, IndexError>;
+    /// Bytes of each stream's media files, of all streams at once.
+    fn sizes(&self) -> Result<BTreeMap<StreamId, u64>, IndexError>;
+    /// The open media files of a stream: one, or a few after a crash.
+    fn open_media_files(&self, stream: StreamId) -> Result<Vec<MediaFile>, IndexError>;
+    /// A page of the closed media files of a stream, wholly uploaded or not, the one that ended first first.
+    fn closed_media_files(
+        &self,
+        stream: StreamId,
+        query: ClosedQuery,
+    ) -> Result<Vec<MediaFile>, IndexError>;
+    /// Up to `limit` closed media files of a stream all of whose fragments have server timestamps below `before`.
+    fn received_before(
+        &self,
+        stream: StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<MediaFileId>, IndexError>;
+    /// The time that closed media files cover which are not wholly uploaded, in up to `limit` ranges in the order of
+    /// their ends; the last one spans the rest. Each costs a few searches, however many files lie in it.
+    fn not_uploaded_ranges(
+        &self,
+        stream: StreamId,
+        limit: usize,
+    ) -> Result<Vec<Range<Timestamp>>, IndexError>;
+    /// Up to `limit` media files behind number `after`, by number: where they are.
+    fn places(
+        &self,
+        after: MediaFileId,
+        limit: usize,
+    ) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError>;
+    /// Where the media file with this number is.
+    fn place(&self, id: MediaFileId) -> Result<Option<PathBuf>, IndexError>;
+    /// Deleted media files that may still be on the disk.
+    fn removals(&self) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError>;
     /// Media files that are open or abandoned.
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError>;
     /// The smallest media file number that was never used.

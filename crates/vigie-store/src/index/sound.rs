@@ -9,7 +9,7 @@ use crate::error::IndexError;
 const SQLITE_FINDINGS_MAX: u32 = 20;
 
 /// What must have no row, and what it means when it has.
-const RULES: [(&str, &str); 7] = [
+const RULES: [(&str, &str); 8] = [
     (
         "SELECT id FROM media_file WHERE stream_id NOT IN (SELECT id FROM stream)",
         "a media file of a stream that is not there",
@@ -44,6 +44,15 @@ const RULES: [(&str, &str); 7] = [
                   OR coalesce((SELECT value FROM meta WHERE name = 'next_stream_id'), 1)
                      <= (SELECT coalesce(max(id), 0) FROM stream)",
         "a next number that is taken",
+    ),
+    (
+        "SELECT s.id FROM stream s LEFT JOIN stream_total t ON t.stream_id = s.id
+         WHERE (coalesce(media_file_count, 0), coalesce(t.size_bytes, 0), coalesce(t.fragment_count, 0),
+                coalesce(t.not_uploaded_count, 0), coalesce(t.not_uploaded_size_bytes, 0)) <>
+             (SELECT count(*), coalesce(sum(f.size_bytes), 0), coalesce(sum(f.fragment_count), 0),
+                     coalesce(sum(f.not_uploaded_count), 0), coalesce(sum(f.not_uploaded_size_bytes), 0)
+              FROM media_file f WHERE f.stream_id = s.id AND f.state <> 0)",
+        "a stream whose sums are not those of its media files",
     ),
 ];
 

@@ -14,11 +14,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::pack::pack;
 use super::runs::Runs;
 use super::sqlite_read::{self, SqliteReader};
-use super::{Change, Index, IndexRead, StreamId};
+use super::{Change, Index, IndexRead, StreamId, schema};
 use crate::error::IndexError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
-
-const VERSION: i64 = 1;
 
 /// Small pages, because a commit writes one for each stream that has a new fragment.
 const PAGE_BYTES: u32 = 512;
@@ -68,7 +66,8 @@ impl SqliteIndex {
     /// Opens the index in `path` for reading alone, also while another process writes it.
     pub fn open_read_only(path: impl Into<PathBuf>) -> Result<Arc<dyn IndexRead>, IndexError> {
         let reader = SqliteReader::of_file(path.into());
-        reader.check_version(VERSION)?;
+        // What is wrong with it is said here, not by the first question.
+        reader.next_stream_id()?;
         Ok(Arc::new(reader))
     }
 
@@ -77,16 +76,7 @@ impl SqliteIndex {
         path: Option<PathBuf>,
         lock: Option<IndexLock>,
     ) -> Result<Self, IndexError> {
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > VERSION {
-            return Err(IndexError::Version { found, supported: VERSION });
-        }
-        if found == 0 {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
-        }
+        schema::upgrade(&mut connection)?;
         keep_statements(&connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), path, _lock: lock })
     }
@@ -116,7 +106,7 @@ impl Index for SqliteIndex {
 pub(super) fn keep_statements(connection: &Connection) -> Result<(), IndexError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // As many as there are statements, of the writer and the reader together.
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(96);
     Ok(())
 }
 
@@ -161,12 +151,12 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::CreateMediaFile { stream, place } => create_media_file(transaction, *stream, place),
         Change::AppendFragments { id, entries } => {
             for entry in entries {
-                put_entry(transaction, "INSERT INTO fragment", *id, entry)?;
+                put_entry(transaction, "", "fragment", *id, entry)?;
             }
             remove_rows(transaction, "open_fragment", *id)
         }
         Change::SetOpenFragment { id, entry } => {
-            put_entry(transaction, "INSERT OR REPLACE INTO open_fragment", *id, entry)
+            put_entry(transaction, "OR REPLACE", "open_fragment", *id, entry)
         }
         Change::CloseMediaFile { id, state, size_bytes } => {
             let entries = sqlite_read::entries_of(transaction, *id)?;
@@ -185,7 +175,19 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::MarkUploaded { stream, sequences } => {
             mark_uploaded(transaction, *stream, sequences)
         }
+        Change::ReserveMediaFiles { next_id } => {
+            raise_meta(transaction, "next_media_file_id", next_id.0)
+        }
+        Change::ForgetRemovals { ids } => {
+            for id in ids {
+                remove_rows(transaction, "removal", *id)?;
+            }
+            Ok(())
+        }
         Change::DeleteMediaFile { id } => {
+            let sql = "INSERT OR REPLACE INTO removal (media_file_id, path)
+                           SELECT id, path FROM media_file WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute([id.0])?;
             for table in FRAGMENT_TABLES {
                 remove_rows(transaction, table, *id)?;
             }
@@ -194,15 +196,25 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             Ok(())
         }
         Change::DeleteStream { id } => {
-            for table in FRAGMENT_TABLES {
+            // Its total goes first: nothing is subtracted from it file by file.
+            transaction.prepare_cached("DELETE FROM stream WHERE id = ?1")?.execute([id.0])?;
+            // The two conditions are those of the indexes.
+            for state in ["state = 0", "state <> 0"] {
                 let sql = format!(
-                    "DELETE FROM {table} WHERE media_file_id IN
-                         (SELECT id FROM media_file WHERE stream_id = ?1)"
+                    "INSERT OR REPLACE INTO removal (media_file_id, path)
+                         SELECT id, path FROM media_file WHERE stream_id = ?1 AND {state}"
                 );
-                transaction.execute(&sql, [id.0])?;
+                transaction.prepare_cached(&sql)?.execute([id.0])?;
+                for table in FRAGMENT_TABLES {
+                    let sql = format!(
+                        "DELETE FROM {table} WHERE media_file_id IN
+                             (SELECT id FROM media_file WHERE stream_id = ?1 AND {state})"
+                    );
+                    transaction.prepare_cached(&sql)?.execute([id.0])?;
+                }
+                let sql = format!("DELETE FROM media_file WHERE stream_id = ?1 AND {state}");
+                transaction.prepare_cached(&sql)?.execute([id.0])?;
             }
-            transaction.execute("DELETE FROM media_file WHERE stream_id = ?1", [id.0])?;
-            transaction.execute("DELETE FROM stream WHERE id = ?1", [id.0])?;
             Ok(())
         }
         Change::SetBootId { boot_id } => {
@@ -243,12 +255,14 @@ fn create_media_file(
 
 fn put_entry(
     transaction: &Transaction<'_>,
-    insert: &str,
+    or_replace: &str,
+    entries_table: &str,
     id: MediaFileId,
     entry: &FragmentEntry,
 ) -> Result<(), IndexError> {
     let sql = format!(
-        "{insert} (media_file_id, sequence, producer_timestamp, server_timestamp, timecode_ms,
+        "INSERT {or_replace} INTO {entries_table}
+                  (media_file_id, sequence, producer_timestamp, server_timestamp, timecode_ms,
                    duration_ms, offset, size_bytes, frame_count, crc32c, number_tail, key)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
     );
@@ -292,7 +306,12 @@ fn close_media_file(
     let sql = "UPDATE media_file SET state = ?2, size_bytes = ?3, fragment_count = ?4,
                    not_uploaded_count = ?5, not_uploaded_size_bytes = ?6,
                    sequence_min = ?7, sequence_max = ?8, producer_min = ?9, producer_max = ?10,
-                   producer_until = ?11, server_min = ?12, server_max = ?13
+                   producer_until = ?11, server_min = ?12, server_max = ?13,
+                   follows_gap = coalesce(
+                       (SELECT ?9 - before.producer_until >= 500 FROM media_file before
+                        WHERE before.stream_id = media_file.stream_id AND before.state <> 0
+                            AND before.producer_min <= ?9 AND before.id <> ?1
+                        ORDER BY before.producer_min DESC LIMIT 1), 1)
                WHERE id = ?1";
     transaction.prepare_cached(sql)?.execute(params![
         id.0,
@@ -364,7 +383,10 @@ fn media_file_with(
         return Ok(open);
     }
     let sql = "SELECT id FROM media_file WHERE stream_id = ?1 AND state <> 0
-                   AND sequence_min <= ?2 AND sequence_max >= ?2 ORDER BY sequence_min DESC";
+                   AND sequence_min <= ?2 AND sequence_max >= ?2
+                   AND sequence_min >=
+                       ?2 - (SELECT sequence_width FROM stream_total WHERE stream_id = ?1)
+               ORDER BY sequence_min DESC";
     let mut statement = transaction.prepare_cached(sql)?;
     let mut rows = statement.query(params![stream.0, sequence])?;
     while let Some(row) = rows.next()? {

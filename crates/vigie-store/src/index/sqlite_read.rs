@@ -1,6 +1,8 @@
 //! The index in one SQLite file: reads. Each read takes a connection of its own, so that it sees one commit whole
 //! and waits for none.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +12,10 @@ use vigie_media::Timestamp;
 use super::merge::Page;
 use super::pack::unpack;
 use super::runs::Runs;
-use super::{FragmentOrder, FragmentQuery, IndexRead, StreamId, StreamRow, UnsealedMediaFile};
+use super::sqlite_files;
+use super::{
+    ClosedQuery, FragmentOrder, FragmentQuery, IndexRead, StreamId, StreamRow, UnsealedMediaFile,
+};
 use crate::error::IndexError;
 use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState,
@@ -21,7 +26,7 @@ use crate::fragment::{
 const IDLE_CONNECTIONS_MAX: usize = 8;
 
 /// Columns of a media file's row, as [`media_file`] reads them.
-const MEDIA_FILE: &str = "id, path, header_size_bytes, header_crc32c, state, size_bytes,
+pub(super) const MEDIA_FILE: &str = "id, path, header_size_bytes, header_crc32c, state, size_bytes,
     fragment_count, not_uploaded_count, not_uploaded_size_bytes, sequence_min, sequence_max,
     producer_min, producer_max, producer_until, server_min, server_max, stream_id";
 
@@ -41,13 +46,6 @@ impl SqliteReader {
 
     pub(super) fn shared(connection: Arc<Mutex<Connection>>) -> Self {
         Self::Shared(connection)
-    }
-
-    pub(super) fn check_version(&self, supported: i64) -> Result<(), IndexError> {
-        self.with(|connection| {
-            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            if found == supported { Ok(()) } else { Err(IndexError::Version { found, supported }) }
-        })
     }
 
     /// Reads within one transaction.
@@ -81,6 +79,7 @@ fn open_reader(path: &Path) -> Result<Connection, IndexError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(super::BUSY_TIMEOUT)?;
     super::sqlite::keep_statements(&connection)?;
+    super::schema::read_as_it_is(&connection)?;
     Ok(connection)
 }
 
@@ -109,16 +108,17 @@ impl IndexRead for SqliteReader {
         self.with(|connection| {
             let mut page = Page::new(*query);
             // Open files have no ranges in their rows: their few fragments all compete.
-            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
+            for file in open_media_files(connection, stream)? {
                 page.add(&file.place, &entries_of(connection, file.id)?);
             }
-            let (min, max) = range_columns(query.order);
+            let (min, max, width) = range_columns(query.order);
             let from = query.after.map_or(query.from, |after| query.from.max(after.value));
             let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments
                  FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {max} >= ?2 AND {min} <= ?3 {pending}
+                     AND {min} >= ?2 - (SELECT {width} FROM stream_total WHERE stream_id = ?1)
                  ORDER BY {min}"
             );
             let mut statement = connection.prepare_cached(&sql)?;
@@ -141,14 +141,15 @@ impl IndexRead for SqliteReader {
     ) -> Result<Option<Fragment>, IndexError> {
         self.with(|connection| {
             let mut last = Last { order, value, found: None };
-            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
+            for file in open_media_files(connection, stream)? {
                 last.consider(&file.place, &entries_of(connection, file.id)?);
             }
-            let (min, max) = range_columns(order);
+            let (min, max, width) = range_columns(order);
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, uploaded, fragments
                  FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {min} <= ?2 AND {max} >= ?3
+                     AND {min} >= ?3 - (SELECT {width} FROM stream_total WHERE stream_id = ?1)
                  ORDER BY {min} DESC LIMIT ?4"
             );
             let mut statement = connection.prepare_cached(&sql)?;
@@ -165,7 +166,14 @@ impl IndexRead for SqliteReader {
 
     fn media_files(&self, stream: StreamId) -> Result<Vec<MediaFile>, IndexError> {
         self.with(|connection| {
-            let mut files = media_files_where(connection, "stream_id = ?1", stream)?;
+            let mut files = open_media_files(connection, stream)?;
+            let sql =
+                format!("SELECT {MEDIA_FILE} FROM media_file WHERE stream_id = ?1 AND state <> 0");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([stream.0])?;
+            while let Some(row) = rows.next()? {
+                files.push(media_file(row)?);
+            }
             files.sort_by_key(|file| {
                 (file.span.map_or(u64::MAX, |span| span.sequence_min), file.id)
             });
@@ -190,45 +198,69 @@ impl IndexRead for SqliteReader {
     }
 
     fn totals(&self, stream: StreamId) -> Result<StreamTotals, IndexError> {
+        self.with(|connection| sqlite_files::totals(connection, stream))
+    }
+
+    fn sizes(&self) -> Result<BTreeMap<StreamId, u64>, IndexError> {
+        self.with(sqlite_files::sizes)
+    }
+
+    fn open_media_files(&self, stream: StreamId) -> Result<Vec<MediaFile>, IndexError> {
+        self.with(|connection| open_media_files(connection, stream))
+    }
+
+    fn closed_media_files(
+        &self,
+        stream: StreamId,
+        query: ClosedQuery,
+    ) -> Result<Vec<MediaFile>, IndexError> {
+        self.with(|connection| sqlite_files::closed(connection, stream, query))
+    }
+
+    fn received_before(
+        &self,
+        stream: StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<MediaFileId>, IndexError> {
+        self.with(|connection| sqlite_files::received_before(connection, stream, before, limit))
+    }
+
+    fn not_uploaded_ranges(
+        &self,
+        stream: StreamId,
+        limit: usize,
+    ) -> Result<Vec<Range<Timestamp>>, IndexError> {
+        self.with(|connection| sqlite_files::not_uploaded_ranges(connection, stream, limit))
+    }
+
+    fn places(
+        &self,
+        after: MediaFileId,
+        limit: usize,
+    ) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
         self.with(|connection| {
-            let sql = "SELECT count(*), coalesce(sum(size_bytes), 0),
-                           coalesce(sum(fragment_count), 0), coalesce(sum(not_uploaded_count), 0),
-                           coalesce(sum(not_uploaded_size_bytes), 0),
-                           min(producer_min), max(producer_until)
-                       FROM media_file WHERE stream_id = ?1 AND state <> 0";
-            let mut totals = connection.prepare_cached(sql)?.query_row([stream.0], |row| {
-                Ok(StreamTotals {
-                    media_file_count: row.get(0)?,
-                    size_bytes: row.get(1)?,
-                    fragment_count: row.get(2)?,
-                    not_uploaded_count: row.get(3)?,
-                    not_uploaded_size_bytes: row.get(4)?,
-                    oldest_producer_timestamp: timestamp(row, 5)?,
-                    newest_producer_timestamp: timestamp(row, 6)?,
-                })
-            })?;
-            for file in media_files_where(connection, "stream_id = ?1 AND state = 0", stream)? {
-                totals.media_file_count += 1;
-                totals.size_bytes += file.size_bytes;
-                totals.fragment_count += file.fragment_count;
-                totals.not_uploaded_count += file.not_uploaded_count;
-                totals.not_uploaded_size_bytes += file.not_uploaded_size_bytes;
-                let Some(span) = file.span else { continue };
-                let oldest = totals.oldest_producer_timestamp.unwrap_or(Timestamp::MAX);
-                let newest = totals.newest_producer_timestamp.unwrap_or(Timestamp::MIN);
-                totals.oldest_producer_timestamp = Some(oldest.min(span.producer_min));
-                totals.newest_producer_timestamp = Some(newest.max(span.producer_until));
-            }
-            Ok(totals)
+            let sql = "SELECT id, path FROM media_file WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![after.0, limit], numbered_path)?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
-    fn places(&self) -> Result<Vec<(StreamId, MediaFilePlace)>, IndexError> {
+    fn place(&self, id: MediaFileId) -> Result<Option<PathBuf>, IndexError> {
         self.with(|connection| {
-            let sql = "SELECT id, path, header_size_bytes, header_crc32c, stream_id
-                       FROM media_file ORDER BY id";
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map([], |row| Ok((StreamId(row.get(4)?), place(row)?)))?;
+            let sql = "SELECT id, path FROM media_file WHERE id = ?1";
+            let found = connection.prepare_cached(sql)?.query_row([id.0], numbered_path);
+            Ok(found.optional()?.map(|(_, path)| path))
+        })
+    }
+
+    fn removals(&self) -> Result<Vec<(MediaFileId, PathBuf)>, IndexError> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT media_file_id, path FROM removal")?;
+            let rows = statement.query_map([], numbered_path)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -236,12 +268,17 @@ impl IndexRead for SqliteReader {
     fn unsealed_media_files(&self) -> Result<Vec<UnsealedMediaFile>, IndexError> {
         self.with(|connection| {
             let mut files = Vec::new();
-            for state in ["state = 0", "state = 2"] {
-                let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {state} ORDER BY id");
+            for unsealed_state in ["state = 0", "state = 2"] {
+                // Sorted here: in the order of their numbers, SQLite would read all media files.
+                let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {unsealed_state}");
                 let mut statement = connection.prepare_cached(&sql)?;
                 let mut rows = statement.query([])?;
+                let begin = files.len();
                 while let Some(row) = rows.next()? {
                     files.push(unsealed(connection, row)?);
+                }
+                if let Some(found) = files.get_mut(begin..) {
+                    found.sort_by_key(|file| file.media_file.id);
                 }
             }
             Ok(files)
@@ -339,13 +376,14 @@ fn packed(
     Ok(entries)
 }
 
-/// Media files of a stream by a condition on their rows.
-fn media_files_where(
+/// The open media files of a stream.
+pub(super) fn open_media_files(
     connection: &Connection,
-    condition: &str,
     stream: StreamId,
 ) -> Result<Vec<MediaFile>, IndexError> {
-    let sql = format!("SELECT {MEDIA_FILE} FROM media_file WHERE {condition} ORDER BY id");
+    let sql = format!(
+        "SELECT {MEDIA_FILE} FROM media_file WHERE stream_id = ?1 AND state = 0 ORDER BY id"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([stream.0])?;
     let mut files = Vec::new();
@@ -356,7 +394,10 @@ fn media_files_where(
 }
 
 /// An open file's numbers follow from its fragments.
-fn complete(connection: &Connection, mut file: MediaFile) -> Result<MediaFile, IndexError> {
+pub(super) fn complete(
+    connection: &Connection,
+    mut file: MediaFile,
+) -> Result<MediaFile, IndexError> {
     if file.state != MediaFileState::Open {
         return Ok(file);
     }
@@ -383,12 +424,12 @@ fn unsealed(connection: &Connection, row: &Row<'_>) -> Result<UnsealedMediaFile,
     })
 }
 
-/// The columns that hold the range of an order's values.
-const fn range_columns(order: FragmentOrder) -> (&'static str, &'static str) {
+/// The columns that hold the range of an order's values, and that of the stream's total with the widest of them.
+const fn range_columns(order: FragmentOrder) -> (&'static str, &'static str, &'static str) {
     match order {
-        FragmentOrder::Sequence => ("sequence_min", "sequence_max"),
-        FragmentOrder::ProducerTimestamp => ("producer_min", "producer_max"),
-        FragmentOrder::ServerTimestamp => ("server_min", "server_max"),
+        FragmentOrder::Sequence => ("sequence_min", "sequence_max", "sequence_width"),
+        FragmentOrder::ProducerTimestamp => ("producer_min", "producer_max", "producer_width"),
+        FragmentOrder::ServerTimestamp => ("server_min", "server_max", "server_width"),
     }
 }
 
@@ -413,6 +454,10 @@ fn stream_row(row: &Row<'_>) -> rusqlite::Result<StreamRow> {
     Ok(StreamRow { id: StreamId(row.get(0)?), key: row.get(1)?, next_sequence: row.get(2)? })
 }
 
+fn numbered_path(row: &Row<'_>) -> rusqlite::Result<(MediaFileId, PathBuf)> {
+    Ok((MediaFileId(row.get(0)?), PathBuf::from(row.get::<_, String>(1)?)))
+}
+
 /// From the first four columns.
 fn place(row: &Row<'_>) -> rusqlite::Result<MediaFilePlace> {
     Ok(MediaFilePlace {
@@ -424,7 +469,7 @@ fn place(row: &Row<'_>) -> rusqlite::Result<MediaFilePlace> {
 }
 
 /// From the columns [`MEDIA_FILE`].
-fn media_file(row: &Row<'_>) -> Result<MediaFile, IndexError> {
+pub(super) fn media_file(row: &Row<'_>) -> Result<MediaFile, IndexError> {
     let span = match row.get::<_, Option<u64>>(9)? {
         None => None,
         Some(sequence_min) => Some(MediaFileSpan {
@@ -466,8 +511,4 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<FragmentEntry> {
         key: row.get(10)?,
         uploaded: false,
     })
-}
-
-fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
 }

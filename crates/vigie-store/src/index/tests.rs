@@ -148,10 +148,24 @@ fn an_index_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.sqlite");
     drop(SqliteIndex::open(&path).unwrap());
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    let newer = IndexError::Version { found: 2, supported: 1 }.to_string();
+    let found = schema::VERSION + 1;
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", found).unwrap();
+    let newer = IndexError::Version { found, supported: schema::VERSION }.to_string();
+    assert!(newer.ends_with("use a newer vigie"), "{newer}");
     assert_eq!(SqliteIndex::open(&path).map(|_| ()).unwrap_err().to_string(), newer);
     assert_eq!(SqliteIndex::open_read_only(&path).map(|_| ()).unwrap_err().to_string(), newer);
+}
+
+/// What a process leaves that is killed before it has made the tables.
+#[test]
+fn an_index_that_was_only_just_made_says_so_to_readers_and_is_made_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    std::fs::write(&path, b"").unwrap();
+    let unmade = SqliteIndex::open_read_only(&path).map(|_| ()).unwrap_err();
+    assert!(matches!(unmade, IndexError::Unmade), "{unmade}");
+    drop(SqliteIndex::open(&path).unwrap());
+    assert_eq!(SqliteIndex::open_read_only(&path).unwrap().streams().unwrap(), []);
 }
 
 /// Indexes were made with SQLite's own page size before; it cannot change under way and need not.
@@ -162,7 +176,7 @@ fn an_index_with_larger_pages_goes_on() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.pragma_update(None, "page_size", 4096).unwrap();
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
-    connection.execute_batch(include_str!("schema.sql")).unwrap();
+    connection.execute_batch(include_str!("schema/1.sql")).unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
     let mut index = SqliteIndex::open(&path).unwrap();
@@ -175,4 +189,141 @@ fn an_index_with_larger_pages_goes_on() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     let bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
     assert_eq!(bytes, 4096);
+}
+
+/// An index of version 1 with closed files of one stream: a day of recording with a gap each hour, uploaded in part.
+fn version_1(path: &Path, files: i64) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.pragma_update(None, "page_size", 512).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    connection.execute_batch(include_str!("schema/1.sql")).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection
+        .execute_batch(&format!(
+            "INSERT INTO stream VALUES (1, 'gate', 1000000);
+             INSERT INTO meta VALUES ('next_stream_id', 2), ('next_media_file_id', 1000);
+             WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {files} - 1)
+             INSERT INTO media_file SELECT i + 1, 1, 'gate/' || i || '.mkv', 1, 700, 7, 1000 + i, 10,
+                 iif(i < 6, 0, 2), iif(i < 6, 0, 200), i * 10 + 1, i * 10 + 10,
+                 i * 20000 + i / 6 * 5000, i * 20000 + i / 6 * 5000 + 18000,
+                 (i + 1) * 20000 + i / 6 * 5000, i * 20000, i * 20000 + 18000, x'' FROM n;
+             INSERT INTO packed SELECT id, x'' FROM media_file;"
+        ))
+        .unwrap();
+}
+
+fn millis(ranges: Vec<Range<Timestamp>>) -> Vec<(i64, i64)> {
+    ranges.iter().map(|range| (range.start.as_millis(), range.end.as_millis())).collect()
+}
+
+#[test]
+fn an_upgraded_index_has_the_sums_and_the_gaps_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    version_1(&path, 20);
+    let stream = StreamId(1);
+    let expected = StreamTotals {
+        media_file_count: 20,
+        size_bytes: (0..20).map(|number| 1000 + number).sum(),
+        fragment_count: 200,
+        not_uploaded_count: 28,
+        not_uploaded_size_bytes: 2800,
+        oldest_producer_timestamp: Some(Timestamp::EPOCH),
+        newest_producer_timestamp: Some(Timestamp::from_millis(415_000)),
+    };
+    // Before, by those who only read.
+    let reader = SqliteIndex::open_read_only(&path).unwrap();
+    assert_eq!(reader.totals(stream).unwrap(), expected);
+    drop(reader);
+    let mut index = SqliteIndex::open(&path).unwrap();
+    let reader = index.reader();
+    assert_eq!(reader.totals(stream).unwrap(), expected);
+    assert_eq!(reader.sizes().unwrap(), BTreeMap::from([(stream, expected.size_bytes)]));
+    assert_eq!(reader.next_media_file_id().unwrap(), MediaFileId(1_001_000));
+    let ranges = |limit| millis(reader.not_uploaded_ranges(stream, limit).unwrap());
+    let all = [(125_000, 245_000), (250_000, 370_000), (375_000, 415_000)];
+    assert_eq!(ranges(10), all);
+    assert_eq!(ranges(3), all);
+    assert_eq!(ranges(2), [(125_000, 245_000), (250_000, 415_000)]);
+    let page = |uploaded, after, limit| {
+        let query = ClosedQuery { uploaded, after, limit };
+        let files = reader.closed_media_files(stream, query).unwrap();
+        (
+            files.iter().map(|file| file.id.0).collect::<Vec<_>>(),
+            files.last().map(ClosedPosition::of),
+        )
+    };
+    let (first, after) = page(true, None, 4);
+    assert_eq!((first, page(true, after, 4).0), (vec![1, 2, 3, 4], vec![5, 6]));
+    assert_eq!(page(false, None, 2).0, [7, 8]);
+    let old = reader.received_before(stream, Timestamp::from_millis(38_001), 10).unwrap();
+    assert_eq!(old, [MediaFileId(1), MediaFileId(2)]);
+
+    // The sums follow what happens to the files.
+    index.apply(&[Change::DeleteMediaFile { id: MediaFileId(20) }]).unwrap();
+    let totals = reader.totals(stream).unwrap();
+    assert_eq!((totals.media_file_count, totals.not_uploaded_count), (19, 26));
+    assert_eq!(totals.size_bytes, expected.size_bytes - 1019);
+    assert_eq!(totals.newest_producer_timestamp, Some(Timestamp::from_millis(395_000)));
+    index.apply(&[Change::DeleteStream { id: stream }]).unwrap();
+    assert_eq!(reader.totals(stream).unwrap(), StreamTotals::default());
+    assert_eq!(reader.sizes().unwrap(), BTreeMap::new());
+}
+
+#[test]
+fn an_upgrade_for_which_there_is_no_space_leaves_the_index_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    version_1(&path, 300);
+    let mut connection = rusqlite::Connection::open(&path).unwrap();
+    let number = |connection: &rusqlite::Connection, pragma: &str| -> i64 {
+        connection.pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
+    };
+    let pages = number(&connection, "page_count");
+    let mut failures = 0;
+    // One page more each time, so that it fails in every step of it.
+    for room in 0.. {
+        connection.pragma_update(None, "max_page_count", pages + room).unwrap();
+        match schema::upgrade(&mut connection) {
+            Ok(()) => break,
+            Err(error) => assert!(matches!(error, IndexError::Full), "{error}"),
+        }
+        failures += 1;
+        assert_eq!(number(&connection, "user_version"), 1);
+        assert_eq!(number(&connection, "page_count"), pages);
+        let reader = SqliteIndex::open_read_only(&path).unwrap();
+        assert_eq!(reader.totals(StreamId(1)).unwrap().media_file_count, 300);
+    }
+    assert!(failures > 10, "{failures}");
+    assert_eq!(number(&connection, "user_version"), schema::VERSION);
+    drop(connection);
+    let index = SqliteIndex::open(&path).unwrap();
+    assert_eq!(index.reader().totals(StreamId(1)).unwrap().media_file_count, 300);
+    assert_eq!(index.reader().unsound().unwrap(), Vec::<String>::new());
+}
+
+/// What the triggers say is what a count of the rows says, whatever happened.
+#[test]
+fn sums_and_gaps_follow_files_that_are_closed_marked_and_deleted() {
+    let mut index = SqliteIndex::in_memory().unwrap();
+    let stream = StreamId(1);
+    fill(&mut index, stream, 4);
+    index.apply(&[Change::ReserveSequences { id: stream, next_sequence: 10_000 }]).unwrap();
+    let reader = index.reader();
+    let range = |file: u64| {
+        let files = reader.media_files(stream).unwrap();
+        let span = files[file as usize].span.unwrap();
+        (span.producer_min.as_millis(), span.producer_until.as_millis())
+    };
+    let ranges = || millis(reader.not_uploaded_ranges(stream, 10).unwrap());
+    assert_eq!(ranges(), [(range(0).0, range(3).1)]);
+    // The third file is uploaded: it divides what is not.
+    let sequences: Vec<u64> = (2 * FRAGMENTS_PER_FILE + 1..=3 * FRAGMENTS_PER_FILE).collect();
+    index.apply(&[Change::MarkUploaded { stream, sequences }]).unwrap();
+    assert_eq!(ranges(), [(range(0).0, range(1).1), range(3)]);
+    let totals = reader.totals(stream).unwrap();
+    assert_eq!(totals.not_uploaded_count, 3 * FRAGMENTS_PER_FILE);
+    let files = reader.media_files(stream).unwrap();
+    assert_eq!(totals.size_bytes, files.iter().map(|file| file.size_bytes).sum::<u64>());
+    assert_eq!(reader.unsound().unwrap(), Vec::<String>::new());
 }

@@ -31,7 +31,12 @@ impl Folder {
 
     pub(crate) fn open(&self, settings: StoreSettings) -> Result<Store, StoreError> {
         let index = SqliteIndex::open(self.index())?;
-        Ok(Store::open(Arc::new(OsDisk), self.media(), Box::new(index), settings)?.0)
+        let opened = Store::open(Arc::new(OsDisk), self.media(), Box::new(index), settings);
+        let (mut store, _) = opened?;
+        while store.is_searching_orphans() {
+            store.search_orphans(10)?;
+        }
+        Ok(store)
     }
 
     pub(crate) fn read_only(&self) -> StoreReader {

@@ -2,6 +2,7 @@
 
 mod configurations;
 mod files;
+mod full_hub;
 mod ledgers;
 mod recording;
 mod requests;
@@ -191,10 +192,13 @@ impl Bench {
 
     fn open(&mut self) {
         let index = SqliteIndex::open(self.directory.join("index.sqlite")).unwrap();
+        self.open_with(Box::new(index));
+    }
+
+    fn open_with(&mut self, index: Box<dyn vigie_store::index::Index>) {
         let media = self.directory.join("media");
         let disk = self.disk.clone();
-        let (store, _) =
-            Store::open(disk.clone(), media, Box::new(index), StoreSettings::HUB).unwrap();
+        let (store, _) = Store::open(disk.clone(), media, index, StoreSettings::HUB).unwrap();
         let settings = HubSettings {
             hub_device_arn: HUB.to_owned(),
             time_zone: TimeZone::UTC,

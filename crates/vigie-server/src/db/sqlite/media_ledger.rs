@@ -173,13 +173,23 @@ pub(super) fn hubs(
     from_arn: &str,
     limit_rows: usize,
 ) -> rusqlite::Result<Vec<HubRow>> {
+    // Hubs of configurations are found from one to the next, by the index: no row is read for each configuration of a
+    // hub that is not on the page.
     db.prepare_cached(
-        "SELECT arn, last_seen_at_ms, agent_version, (SELECT COUNT(*) FROM edge_configuration e \
+        "WITH RECURSIVE configured (arn) AS ( \
+             SELECT MIN(hub_device_arn) FROM edge_configuration WHERE hub_device_arn >= ?1 \
+             UNION ALL \
+             SELECT (SELECT MIN(hub_device_arn) FROM edge_configuration WHERE hub_device_arn > arn) \
+             FROM configured WHERE arn IS NOT NULL LIMIT ?2), \
+         called (arn) AS (SELECT hub_device_arn FROM hub WHERE hub_device_arn >= ?1 \
+             ORDER BY hub_device_arn LIMIT ?2), \
+         page (arn) AS (SELECT arn FROM configured WHERE arn IS NOT NULL UNION \
+             SELECT arn FROM called ORDER BY arn LIMIT ?2) \
+         SELECT arn, last_seen_at_ms, agent_version, (SELECT COUNT(*) FROM edge_configuration e \
          WHERE e.hub_device_arn = arn), (SELECT COUNT(*) FROM edge_configuration e \
-         WHERE e.hub_device_arn = arn AND json_extract(e.recorder_status_json, '$.RecorderStatus') \
-         IN ('USER_ERROR', 'SYSTEM_ERROR')) FROM (SELECT hub_device_arn AS arn FROM hub UNION \
-         SELECT hub_device_arn FROM edge_configuration) LEFT JOIN hub ON hub_device_arn = arn \
-         WHERE arn >= ?1 ORDER BY arn LIMIT ?2",
+         WHERE e.hub_device_arn = arn AND json_extract(recorder_status_json, '$.RecorderStatus') \
+         IN ('USER_ERROR', 'SYSTEM_ERROR')) FROM page LEFT JOIN hub ON hub_device_arn = arn \
+         ORDER BY arn",
     )?
     .query_map(params![from_arn, limit(limit_rows)], |row| {
         let seen: Option<i64> = row.get(1)?;

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// Takes the database to the newest version, all steps in one transaction.
@@ -92,6 +93,58 @@ mod tests {
         let found = found.unwrap().unwrap();
         assert_eq!((found.row_version, found.ledger_json), (4, None));
         assert!(super::super::media_ledger::ledgers(&connection, "arn:gate").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_of_the_fourth_version_opens_with_its_hubs() {
+        let rows = "INSERT INTO hub VALUES ('arn:hub-1', 5, '1.0.0'), ('arn:hub-3', 6, '1.0.0');
+                    INSERT INTO edge_configuration VALUES ('arn:gate', 'gate', 'arn:hub-2', '{}', 1, 2, \
+                    3, 'IN_SYNC', NULL, 0, NULL, '{\"RecorderStatus\": \"USER_ERROR\"}', NULL, NULL, 4, NULL),
+                    ('arn:yard', 'yard', 'arn:hub-2', '{}', 1, 2, 3, 'IN_SYNC', NULL, 0, NULL, NULL, \
+                    NULL, NULL, 4, NULL), ('arn:attic', 'attic', 'arn:hub-3', '{}', 1, 2, 3, 'IN_SYNC', \
+                    NULL, 0, NULL, '{\"RecorderStatus\": \"SUCCESS\"}', NULL, NULL, 4, NULL)";
+        let connection = written_by(4, rows);
+        upgrade(&connection).unwrap();
+        let page = |from: &str, limit| {
+            let found = super::super::media_ledger::hubs(&connection, from, limit).unwrap();
+            let hubs = found.into_iter().map(|hub| {
+                (hub.hub_device_arn, hub.seen.is_some(), hub.stream_count, hub.failing_recorder_count)
+            });
+            hubs.collect::<Vec<_>>()
+        };
+        let all = [
+            ("arn:hub-1".to_owned(), true, 0, 0),
+            ("arn:hub-2".to_owned(), false, 2, 1),
+            ("arn:hub-3".to_owned(), true, 1, 0),
+        ];
+        assert_eq!(page("", 10), all);
+        assert_eq!(page("", 2), all[..2]);
+        assert_eq!(page("arn:hub-2", 2), all[1..]);
+        assert_eq!(page("arn:hub-4", 2), []);
+    }
+
+    #[test]
+    fn an_upgrade_for_which_there_is_no_space_leaves_the_database_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("metadata.sqlite")).unwrap();
+        for step in &STEPS[..3] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        let pages = |connection: &Connection| -> i64 {
+            connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap()
+        };
+        let before = pages(&connection);
+        // One page more each time, so that it fails in every step of it.
+        for room in 0.. {
+            connection.pragma_update(None, "max_page_count", before + room).unwrap();
+            if upgrade(&connection).is_ok() {
+                assert!(room > 2, "{room}");
+                break;
+            }
+            assert_eq!((version(&connection).unwrap(), pages(&connection)), (3, before));
+        }
+        assert_eq!(version(&connection).unwrap(), STEPS.len() as i64);
     }
 
     #[test]

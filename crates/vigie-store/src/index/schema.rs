@@ -1,0 +1,67 @@
+//! The versions of the index's tables, each a step from the one before, so that an index of any older version opens.
+//!
+//! Decides which steps an index needs. Never goes back: what a newer version wrote is refused.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::IndexError;
+
+/// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
+const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+
+/// The version that this program writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// What the tables of version 2 would say of an index of version 1, for a connection that may not write. Sums are
+/// taken anew for every question.
+const VERSION_1_READ: &str = "
+    CREATE TEMP VIEW stream_total AS
+    SELECT stream_id, count(*) AS media_file_count, sum(size_bytes) AS size_bytes,
+           sum(fragment_count) AS fragment_count, sum(not_uploaded_count) AS not_uploaded_count,
+           sum(not_uploaded_size_bytes) AS not_uploaded_size_bytes,
+           coalesce(max(sequence_max - sequence_min), 0) AS sequence_width,
+           coalesce(max(producer_max - producer_min), 0) AS producer_width,
+           coalesce(max(server_max - server_min), 0) AS server_width
+    FROM main.media_file WHERE state <> 0 GROUP BY stream_id";
+
+/// Takes the index to the newest version, all steps in one transaction.
+pub(super) fn upgrade(connection: &mut Connection) -> Result<(), IndexError> {
+    let found = version(connection)?;
+    if found == VERSION {
+        return Ok(());
+    }
+    if found > VERSION {
+        return Err(IndexError::Version { found, supported: VERSION });
+    }
+    if found > 0 {
+        tracing::info!(from = found, to = VERSION, "the index of media files is upgraded");
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    apply_steps(&transaction, found)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn apply_steps(transaction: &Transaction<'_>, found: i64) -> Result<(), IndexError> {
+    for (version, step) in (1..).zip(STEPS) {
+        if version > found {
+            transaction.execute_batch(step)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(())
+}
+
+/// Makes a connection that may not write able to read an index of an older version, as it is.
+pub(super) fn read_as_it_is(connection: &Connection) -> Result<(), IndexError> {
+    match version(connection)? {
+        VERSION => Ok(()),
+        1 => Ok(connection.execute_batch(VERSION_1_READ)?),
+        0 => Err(IndexError::Unmade),
+        found => Err(IndexError::Version { found, supported: VERSION }),
+    }
+}
+
+fn version(connection: &Connection) -> Result<i64, IndexError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
