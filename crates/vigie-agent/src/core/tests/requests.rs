@@ -116,11 +116,11 @@ fn what_fails_is_said_in_the_recorder_s_words() {
     }
     let mut bench = Bench::new();
     ask(&mut bench, Some(vec![test_of("1", by_uri("rtsp://camera/"))]));
-    let outcome = TestOutcome { failure: Some(Failure::Unreachable), ..TestOutcome::default() };
+    let outcome = TestOutcome { failure: Some(Failure::Stalled), ..TestOutcome::default() };
     bench.event(Event::CameraTested { request: "1".to_owned(), outcome: Box::new(outcome) });
     bench.sync();
     let answer = tested(&says(&mut bench));
-    let expect = (JobStatus::SystemError, Failure::Unreachable.details());
+    let expect = (JobStatus::SystemError, Failure::Stalled.details());
     assert_eq!((answer.job_status, answer.job_status_details), expect);
 }
 

@@ -29,7 +29,7 @@ async fn said(content: &[u8]) -> Vec<SourceEvent> {
 
 fn of_track(frames: &[SourceFrame], number: u64) -> Vec<Bytes> {
     let of = frames.iter().filter(|frame| frame.track_number == number);
-    of.map(|frame| frame.data.clone()).collect()
+    of.map(|frame| frame.data.to_bytes()).collect()
 }
 
 fn is_broken_off(events: &[SourceEvent]) -> bool {

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use vigie_camera::{Camera, CameraConfig, Media};
 use vigie_engine::recorder::Failure;
+use vigie_rtsp::session::{End, Method};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
@@ -267,11 +268,13 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
     drop(filling);
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => {
-            assert_eq!(failure, Failure::CameraRefused { status: 503 });
+            let (request, status) = (Method::Describe, 503);
+            let refused = End::Refused { request, medium: None, status };
+            assert_eq!(failure, refused.into());
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "more than one connection");
     let found_after = back_at.elapsed();
     assert!(found_after < Duration::from_secs(2), "{found_after:?}");
     running.abort();
