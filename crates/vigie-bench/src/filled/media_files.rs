@@ -16,8 +16,9 @@ use vigie_store::{FragmentEntry, MediaFileId, MediaFilePlace, SqliteIndex};
 
 use crate::Outcome;
 
-/// Media files whose rows share a transaction.
-const FILES_PER_TRANSACTION: usize = 2048;
+/// Media files whose rows share a transaction: few enough that what it changes fits the cache of the index, where the rows
+/// of all streams are added to at many places.
+const FILES_PER_TRANSACTION: usize = 256;
 /// Names that wait for their file to be made.
 const FILES_WAITING_MAX: usize = 4096;
 

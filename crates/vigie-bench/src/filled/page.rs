@@ -28,8 +28,8 @@ pub(super) fn page(
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. What is measured has one
-core, cameras and callers have {others}. Everything by turns, {turns} times; the figures are medians, and ratios the median
-of the turns' ratios.
+core, cameras and callers the other {others}. By turns, {turns} of each; the figures are medians, and ratios the median of
+the turns' ratios.
 
 The stores are filled by a program: the index through the store's own code, one row and the packed fragments for each
 media file as recording leaves them, and each media file as a file of the right name and length that is a hole, so
@@ -79,9 +79,9 @@ fn hub_part(options: &Options, hub: &hub::Figures) -> String {
     format!(
         "## A hub
 
-{cameras} cameras of 1080p25 at 4 Mbit/s over TCP, recorded and not uploaded. The filled hub holds {held} and {gaps} gaps
-in its ledger; its index has {index:.2} GB, and filling it took {took:.0} s. {seconds} s for each turn, counted 3 s after the
-last camera's first frame. A report is what the hub tells its server of all streams; measured over {idle_seconds} s in which
+{cameras} cameras of 1080p25 at 4 Mbit/s over TCP, recorded and not uploaded. The filled hub holds {held},
+and {gaps} gaps in its ledger; its index has {index:.2} GB, and filling it took {took:.0} s. {seconds} s for each turn,
+counted 3 s after the last camera's first frame. A report is what the hub tells its server of all streams; measured over {idle_seconds} s in which
 no camera is recorded ({empty_reports:.0} and {filled_reports:.0} reports), what else such a hub does included.
 
 | | empty | filled | ratio | aim |
@@ -118,9 +118,9 @@ fn server_part(options: &Options, server: &server::Figures) -> String {
     format!(
         "## A server
 
-The filled server holds {held}, one of its streams with a pause behind every fragment; its index has {index:.2} GB, and
-creating the streams and filling it took {took:.0} s. The one beside it holds {few}. Processor time of the server
-for each call, {seconds:.0} s of calls from 32 callers for each turn; PutMedia from a few producers to streams that hold
+The filled server holds {held}; one of its streams has a pause behind every
+fragment. Its index has {index:.2} GB, and creating the streams and filling it took {took:.0} s. The one beside it holds
+{few}. Processor time of the server for each call, {seconds:.0} s of calls from 32 callers for each turn; PutMedia from a few producers to streams that hold
 media. ListHubs tells of all hubs and their streams, so its answer grows with them.
 
 | | few streams | filled | ratio | aim |

@@ -24,7 +24,7 @@ pub(super) fn page(measured: &Measured, options: &Options, rows: &[Row]) -> Stri
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. Agent and server share one
-core, cameras and viewers have {others}.
+core, cameras and viewers have the other {others}.
 
 Cameras of 1080p25 and {megabits:.1} Mbit/s with a key frame every two seconds are recorded over RTSP in TCP and uploaded along
 with it, for {seconds} s. The clock runs from the moment at which the kernel has taken the last packet of a fragment from the

@@ -34,11 +34,11 @@ pub(super) fn page(
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor}, {cores} cores, Linux {kernel}, {file_system}; load average at the end {load_average}. The recorder
-has one core for itself; the cameras and the server that it reports to have {others}.
+Measured on: {processor}, {cores} cores, Linux {kernel}, {file_system}; load average at the end {load_average}. The
+recorder has one core for itself; the cameras and the server that it reports to have the other {others}.
 
-Cameras of 1080p25 and {megabits:.1} Mbit/s over RTSP in TCP, from one process that counts what it has sent. {held} The builds
-take turns, {turns} each; the figures are medians. Processor time is user and system time of the process by its own account,
+Cameras of 1080p25 and {megabits:.1} Mbit/s over RTSP in TCP, from one process that counts what it has sent. {held}
+The builds take turns, {turns} each; the figures are medians. Processor time is user and system time of the process by its own account,
 over {seconds} s from 3 s after the last camera's first frame. System calls and waits (context switches of all its threads)
 are counted by `perf stat` over {counted} s behind that. A picture is missing that a camera has sent and no media file has,
 after the recorder was stopped.
