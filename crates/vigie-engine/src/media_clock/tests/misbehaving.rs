@@ -196,7 +196,9 @@ fn anywhere(length_us: i64) {
         random.below(47_721_858_844)
     };
     for way in WAYS {
-        let seen = play(&[video(&stamp)], way, length_us);
+        // By chance one is where a reordered picture would be.
+        let track = Stamps { rises: false, ..video(&stamp) };
+        let seen = play(&[track], way, length_us);
         assert!(seen.settled_ms <= 250, "{way:?}: {seen:?}");
     }
 }
