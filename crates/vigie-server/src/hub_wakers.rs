@@ -90,13 +90,15 @@ mod tests {
         whole.watch_secrets(uses(&["arn:x", secret]));
         without.watch_secrets(uses(&[secret.strip_suffix("-AbCdEf").unwrap()]));
         other.watch_secrets(uses(&["arn:aws:secretsmanager:us-east-1:000000000000:secret:gate"]));
-        let waits = [&whole, &without, &other].map(|waiter| Box::pin(waiter.notify.notified()));
-        let [mut one, mut two, mut three] = waits;
-        for wait in [&mut one, &mut two, &mut three] {
-            assert!(!wait.as_mut().enable());
-        }
-        wakers.wake_for_secret(secret);
-        let woken = [one, two, three].map(|mut wait| wait.as_mut().enable());
+        let woken = {
+            let notified = |waiter: &HubWaiter| Arc::clone(&waiter.notify).notified_owned();
+            let mut waits = [&whole, &without, &other].map(|waiter| Box::pin(notified(waiter)));
+            for wait in &mut waits {
+                assert!(!wait.as_mut().enable());
+            }
+            wakers.wake_for_secret(secret);
+            waits.map(|mut wait| wait.as_mut().enable())
+        };
         assert_eq!(woken, [true, true, false]);
         drop((whole, without, other));
         assert!(wakers.hubs.lock().unwrap().is_empty());
