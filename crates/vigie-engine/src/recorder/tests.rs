@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use vigie_rtsp::session::End;
+
 use super::*;
 use crate::cron::CronExpression;
 use crate::media_clock::Deviation;

@@ -8,7 +8,7 @@ use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::session::{End, Method};
 
 use super::sources::{camera, frames_of, media_uri, source};
-use super::*;
+
 use crate::core::TestOutcome;
 use crate::shell::camera_test::test_camera;
 use crate::shell::core_thread::CoreHandle;
