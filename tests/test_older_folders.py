@@ -9,13 +9,20 @@ import subprocess
 import time
 
 import pytest
-from processes import VIGIE, http_get
+from processes import VIGIE, Site, http_get
 from signing import own_operation
 from streams import list_fragments
 
 FOLDERS = pathlib.Path(__file__).resolve().parent / "fixtures" / "folders-8da07d1"
 SAYS = json.loads((FOLDERS / "says.json").read_text())
 ROUNDS = 12
+
+
+@pytest.fixture
+def empty_site(tmp_path):
+    """Nothing runs in it yet."""
+    with Site(tmp_path) as site:
+        yield site
 
 
 def take(site, name):
@@ -66,18 +73,18 @@ def assert_serves_the_same(server):
         allowed.list_streams()
 
 
-def test_what_an_older_hub_and_server_hold_is_read_without_being_changed(own_site):
+def test_what_an_older_hub_and_server_hold_is_read_without_being_changed(empty_site):
     for name in ("server", "hub"):
-        assert_read_as_it_is(take(own_site, name), SAYS[name], own_site.folder)
+        assert_read_as_it_is(take(empty_site, name), SAYS[name], empty_site.folder)
     status = json.loads(
-        tool("agent", "status", "--json", "--data-dir", own_site.folder / "hub", "--from", "2020-01-01T00:00:00Z")
+        tool("agent", "status", "--json", "--data-dir", empty_site.folder / "hub", "--from", "2020-01-01T00:00:00Z")
     )
     assert status == SAYS["status"]
 
 
-def test_an_older_server_goes_on_with_all_it_had(own_site):
-    server = own_site.server
-    take(own_site, "server")
+def test_an_older_server_goes_on_with_all_it_had(empty_site):
+    server = empty_site.server
+    take(empty_site, "server")
     server.start()
     assert server.key() == tuple(SAYS["keys"]["root"])
     assert_serves_the_same(server)
@@ -86,11 +93,11 @@ def test_an_older_server_goes_on_with_all_it_had(own_site):
     assert_serves_the_same(server)
 
 
-def test_a_server_that_is_killed_while_it_upgrades_goes_on_at_the_next_start(own_site):
-    server, chance = own_site.server, random.Random(13)
+def test_a_server_that_is_killed_while_it_upgrades_goes_on_at_the_next_start(empty_site):
+    server, chance = empty_site.server, random.Random(13)
     for _ in range(ROUNDS):
         shutil.rmtree(server.data_dir, ignore_errors=True)
-        take(own_site, "server")
+        take(empty_site, "server")
         server.start(ready=False)
         time.sleep(chance.uniform(0, 0.12))
         server.kill()

@@ -206,7 +206,10 @@ fn kill_again_and_again() {
             Err(error) => assert!(persisted.is_empty(), "round {round}: {error}"),
         }
         if round % ROUNDS_PER_CHECK == 0 {
-            let store = open(folder.path());
+            let mut store = open(folder.path());
+            while store.is_searching_orphans() {
+                store.search_orphans(100).unwrap();
+            }
             assert_eq!(check(&store.reader()).unwrap(), [], "round {round}");
         }
     }

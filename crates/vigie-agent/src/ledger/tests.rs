@@ -206,7 +206,8 @@ fn ledgers_of_the_first_version_open_with_their_entries_and_those_of_a_newer_one
     let unmade = LedgerReader::open(folder.path()).map(drop).unwrap_err();
     assert!(matches!(unmade, LedgerError::Unmade), "{unmade}");
     connection.execute_batch(include_str!("schema/1.sql")).unwrap();
-    let rows = "INSERT INTO ledger (stream, ledger_id, known_from_ms, sequence, next_id, media_until_ms)
+    let rows =
+        "INSERT INTO ledger (stream, ledger_id, known_from_ms, sequence, next_id, media_until_ms)
                     VALUES ('arn:gate', 'a', 10000, 3, 3, 20000);
                 INSERT INTO entry VALUES ('arn:gate', 1, 1, 'GAP', 'HUB_OFF', 11000, 12000, 0, 0),
                     ('arn:gate', 2, 3, 'LOSS', 'DELETED_BY_SIZE', 13000, 14000, 5, 500);";
@@ -216,8 +217,7 @@ fn ledgers_of_the_first_version_open_with_their_entries_and_those_of_a_newer_one
     let before = LedgerReader::open(folder.path()).unwrap().entries(STREAM, query).unwrap();
     assert_eq!(before.len(), 2);
     // Without space for the step, they stay what they were.
-    let pages: i64 =
-        connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     let mut tight = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
     tight.pragma_update(None, "max_page_count", pages).unwrap();
     assert!(schema::upgrade(&mut tight).is_err());

@@ -108,7 +108,12 @@ mod tests {
         let page = |from: &str, limit| {
             let found = super::super::media_ledger::hubs(&connection, from, limit).unwrap();
             let hubs = found.into_iter().map(|hub| {
-                (hub.hub_device_arn, hub.seen.is_some(), hub.stream_count, hub.failing_recorder_count)
+                (
+                    hub.hub_device_arn,
+                    hub.seen.is_some(),
+                    hub.stream_count,
+                    hub.failing_recorder_count,
+                )
             });
             hubs.collect::<Vec<_>>()
         };
