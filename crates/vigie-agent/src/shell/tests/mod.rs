@@ -51,6 +51,7 @@ fn fixture(name: &str) -> PathBuf {
 async fn next(messages: &mut mpsc::Receiver<Message>) -> Event {
     match tokio::time::timeout(DEADLINE, messages.recv()).await.expect("no event").unwrap() {
         Message::Event(event) => event,
+        Message::Wake => panic!("no disk is at work"),
         Message::Snapshot(_) => panic!("a snapshot is asked for"),
     }
 }
