@@ -72,6 +72,8 @@ struct SimFile {
     file: FileId,
     process: u64,
     has_ended: AtomicBool,
+    /// Opened to be written: it knows what waits.
+    writes: bool,
 }
 
 /// What a direct write is made of.
@@ -176,9 +178,10 @@ impl SimDisk {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn file(&self, inner: &Inner, file: FileId) -> Arc<dyn DiskFile> {
+    fn file(&self, inner: &Inner, file: FileId, writes: bool) -> Arc<dyn DiskFile> {
         let has_ended = AtomicBool::new(false);
-        Arc::new(SimFile { disk: self.clone(), file, process: inner.process, has_ended })
+        let process = inner.process;
+        Arc::new(SimFile { disk: self.clone(), file, process, has_ended, writes })
     }
 }
 
@@ -368,6 +371,9 @@ impl DiskFile for SimFile {
 
     fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
         let mut inner = self.disk.lock();
+        if self.writes {
+            inner.write_behind_now(self.file, self.process)?;
+        }
         inner.content(self.file, self.process)?;
         let per_mille = inner.faults.read_per_mille;
         inner.fails(per_mille, "read failed")?;
@@ -398,8 +404,8 @@ impl DiskFile for SimFile {
 
     fn length_bytes(&self) -> io::Result<u64> {
         let mut inner = self.disk.lock();
-        inner.content(self.file, self.process)?;
-        Ok(inner.length_bytes(self.file))
+        let written = inner.content(self.file, self.process)?.length_bytes();
+        Ok(if self.writes { inner.length_bytes(self.file) } else { written })
     }
 
     fn truncate(&self, length_bytes: u64) -> io::Result<()> {
@@ -424,18 +430,21 @@ impl Disk for SimDisk {
         let file = FileId(inner.next_file);
         inner.names.create(path, file)?;
         inner.contents.insert(file, Content::default());
-        Ok(self.file(&inner, file))
+        Ok(self.file(&inner, file, true))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let inner = self.lock();
         inner.powered()?;
         let file = inner.names.file(path)?;
-        Ok(self.file(&inner, file))
+        Ok(self.file(&inner, file, true))
     }
 
     fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.open(path)
+        let inner = self.lock();
+        inner.powered()?;
+        let file = inner.names.file(path)?;
+        Ok(self.file(&inner, file, false))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -25,7 +25,7 @@ fn assert_holds(path: &Path, expected: &[u8], what: &[usize]) {
     assert_eq!(found[..expected.len()], *expected, "{what:?}");
     let zeros = &found[expected.len()..];
     assert!(zeros.iter().all(|byte| *byte == 0), "{what:?}");
-    assert!(zeros.is_empty() || found.len() % BLOCK_BYTES == 0, "{what:?}");
+    assert!(zeros.is_empty() || found.len().is_multiple_of(BLOCK_BYTES), "{what:?}");
 }
 
 #[test]
