@@ -83,18 +83,19 @@ fn a_secret_that_changes_between_windows_is_known_within_the_hour() {
 }
 
 #[test]
-fn a_secret_that_leads_elsewhere_ends_the_open_session_and_the_same_one_does_not() {
+fn a_secret_that_leads_elsewhere_ends_the_open_session_within_the_hour() {
     let mut bench = Bench::new();
     bench.configure(vec![configuration(1, edge_config())]);
     let session = bench.camera_opens();
     bench.play(&session, 3601);
-    // Other text, the same address.
-    bench.resolve(Some(Sensitive::new(r#"{ "MediaURI": "rtsp://bob:hunter2@camera/live" }"#)));
-    bench.play(&session, 3601);
-    assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
     bench.resolve(other_secret());
     assert!(bench.has(|effect| matches!(effect, Effect::CloseSource { .. })));
     assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
+}
+
+/// What the hub has said last is still to be answered.
+fn forget_all_but_sync(bench: &mut Bench) {
+    bench.effects.retain(|effect| matches!(effect, Effect::Sync { .. }));
 }
 
 /// The service hands out the same set, with the secret at this revision.
@@ -112,11 +113,12 @@ fn another_revision_of_a_secret_is_read_at_once_and_used_if_it_leads_elsewhere()
     tell(&mut bench, "1");
     let session = bench.camera_opens();
     bench.play(&session, 10);
-    bench.effects.clear();
+    forget_all_but_sync(&mut bench);
     tell(&mut bench, "1");
     assert_eq!(questions(&bench), 0, "nothing has changed");
     tell(&mut bench, "2");
-    bench.resolve(secret());
+    // Other text, the same address.
+    bench.resolve(Some(Sensitive::new(r#"{ "MediaURI": "rtsp://bob:hunter2@camera/live" }"#)));
     bench.play(&session, 2);
     assert!(!bench.has(|effect| matches!(effect, Effect::CloseSource { .. })), "the same value");
     tell(&mut bench, "3");
@@ -146,7 +148,7 @@ fn a_corrected_password_is_tried_at_once_however_long_the_wait_had_become() {
         });
         bench.source(&session, SourceEvent::Failed(Failure::WrongPassword));
     }
-    bench.effects.clear();
+    forget_all_but_sync(&mut bench);
     tell(&mut bench, "2");
     bench.resolve(other_secret());
     assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
