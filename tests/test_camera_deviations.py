@@ -201,7 +201,9 @@ def test_whatever_the_stamps_do_times_rise_and_follow_the_clock(recorded, name):
     rate = getattr(camera_behaviours, name).pictures_a_second
     sent_ms = 1000 * (len(times) - 1) / rate
     assert abs(times[-1] - times[0] - sent_ms) <= 500, (times[-1] - times[0], sent_ms)
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 500
+    # A rate that is off is known within ten seconds (docs/edge.md); from there on pictures are as far apart as they came.
+    settled = times[round(10 * rate) :]
+    assert max(later - earlier for earlier, later in itertools.pairwise(settled)) <= 250
 
 
 def test_a_redirection_is_followed(recorded):
