@@ -199,7 +199,7 @@ fn anywhere(length_us: i64) {
         // By chance one is where a reordered picture would be.
         let track = Stamps { rises: false, ..video(&stamp) };
         let seen = play(&[track], way, length_us);
-        assert!(seen.settled_ms <= 250, "{way:?}: {seen:?}");
+        assert!(seen.settled_ms <= 600 + 250, "{way:?}: {seen:?}");
     }
 }
 
@@ -228,7 +228,9 @@ fn in_step(length_us: i64) {
         let has_stamps = name != "sound stands still";
         for way in WAYS.into_iter().filter(|way| has_stamps || !matches!(way, Way::Stalling)) {
             let seen = play(&tracks, way, length_us);
-            assert!(seen.out_of_step_ms <= 60, "{name}, {way:?}: {seen:?}");
+            // Behind a burst, a rate that is off is known less well for a while.
+            let out_of_step_ms_max = if matches!(way, Way::Stalling) { 100 } else { 60 };
+            assert!(seen.out_of_step_ms <= out_of_step_ms_max, "{name}, {way:?}: {seen:?}");
             assert!(seen.settled_ms <= 250, "{name}, {way:?}: {seen:?}");
         }
     }
