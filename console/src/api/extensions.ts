@@ -185,17 +185,17 @@ export function extensions(call: Call) {
       (await call<{ KnownFrom?: number }>("ListMediaGaps", { StreamName, MaxResults: 1 })).KnownFrom,
     listHubs: () => everyPage<{ Hubs: Hub[] } & Page, Hub>(call, "ListHubs", { MaxResults: 1000 }, (page) => page.Hubs),
     describeHub: async (HubDeviceArn: string) => {
-      let Hub: Hub | undefined;
+      const hubs: Hub[] = [];
       const Streams = await everyPage<{ Hub: Hub; Streams: HubStream[] } & Page, HubStream>(
         call,
         "DescribeHub",
         { HubDeviceArn, MaxResults: 1000 },
         (page) => {
-          Hub = page.Hub;
+          hubs.push(page.Hub);
           return page.Streams;
         },
       );
-      return { Hub, Streams };
+      return { Hub: hubs[0], Streams };
     },
     testCamera: (camera: { HubDeviceArn: string; MediaUriSecretArn: string }) =>
       call<CameraTest>("TestCamera", camera),
