@@ -328,7 +328,7 @@ impl World {
             }
             Effect::TestCamera { request, uri, .. } => {
                 let failure = self.camera.refuses(uri.expose());
-                let key_frame = failure.is_none().then(|| SimCamera::a_key_frame());
+                let key_frame = failure.is_none().then(SimCamera::a_key_frame);
                 let tracks = if failure.is_none() { SimCamera::tracks() } else { Vec::new() };
                 let outcome =
                     Box::new(TestOutcome { tracks, key_frame, failure, ..TestOutcome::default() });
