@@ -37,6 +37,8 @@ const DUE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Between two steps of the search for files without entries, and how many files each compares.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
+/// While a commit is under way nothing is searched: it is over in milliseconds.
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 const FILES_PER_SEARCH: usize = 256;
 
 /// What an operator says about a hub.
@@ -247,7 +249,8 @@ impl Hub {
         if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
             self.search_at = now.mono + SEARCH_INTERVAL;
             match self.world.store.search_orphans(FILES_PER_SEARCH) {
-                Ok(()) | Err(StoreError::Busy) => {}
+                Ok(()) => {}
+                Err(StoreError::Busy) => self.search_at = now.mono + BUSY_WAIT,
                 Err(error) => self.world.store_failed("", &error),
             }
         }

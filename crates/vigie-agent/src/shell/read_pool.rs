@@ -28,8 +28,8 @@ pub(crate) struct ReadPool {
 
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Being filled; empty, with what is left of the block as its capacity.
-    current: BytesMut,
+    /// Being filled; empty, with what is left of the block as its capacity. `None` before the first read.
+    current: Option<BytesMut>,
     /// Filled, the oldest first.
     filled: VecDeque<BytesMut>,
 }
@@ -60,15 +60,17 @@ impl Blocks {
     }
 
     fn with_room(&mut self) -> &mut BytesMut {
-        if self.current.capacity() < READ_BYTES_MIN {
-            let next = self.reclaimed().unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES));
-            let filled = std::mem::replace(&mut self.current, next);
+        if let Some(filled) = self.current.take_if(|block| block.capacity() < READ_BYTES_MIN) {
             if self.filled.len() == BLOCKS_MAX {
                 self.filled.pop_front();
             }
             self.filled.push_back(filled);
         }
-        &mut self.current
+        let next = match self.current.take() {
+            Some(block) => block,
+            None => self.reclaimed().unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES)),
+        };
+        self.current.insert(next)
     }
 }
 

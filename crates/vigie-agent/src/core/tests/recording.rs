@@ -113,7 +113,7 @@ fn check_failure(failure: Failure, status: &str, words: &str) {
     assert_eq!(said, status);
     assert!(details.contains(words) && !details.contains("hunter2"), "{details}");
     // It keeps trying, and a success mends the status.
-    bench.seconds(60);
+    bench.seconds(900);
     let session = if bench.has(|effect| matches!(effect, Effect::ResolveSecret { .. })) {
         bench.resolve(secret())
     } else {

@@ -140,7 +140,7 @@ fn a_corrected_password_is_tried_at_once_however_long_the_wait_had_become() {
     bench.source(&session, SourceEvent::Failed(Failure::WrongPassword));
     // Refused again and again; the secret is asked for each time.
     for _ in 0..20 {
-        bench.seconds(61);
+        bench.seconds(901);
         bench.resolve(secret());
         let session = bench.take("OpenSource", |effect| match effect {
             Effect::OpenSource { session, .. } => Some(session.clone()),

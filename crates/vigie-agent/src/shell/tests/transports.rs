@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use rustls_pki_types::PrivateKeyDer;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use vigie_camera::{Camera, CameraConfig, Media};
 use vigie_engine::recorder::Failure;
@@ -252,14 +252,14 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let asked = asked.clone();
                 tokio::spawn(async move {
-                    let mut request = [0; 8];
-                    if tokio::io::AsyncReadExt::read_exact(&mut stream, &mut request).await.is_ok()
-                    {
-                        asked.fetch_add(1, Ordering::Relaxed);
-                        stream
-                            .write_all(b"RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n")
-                            .await
-                            .unwrap();
+                    let mut request = [0; 1024];
+                    let mut number = 0;
+                    while let Ok(1..) = stream.read(&mut request).await {
+                        asked.fetch_add(usize::from(number == 0), Ordering::Relaxed);
+                        number += 1;
+                        let answer =
+                            format!("RTSP/1.0 503 Service Unavailable\r\nCSeq: {number}\r\n\r\n");
+                        stream.write_all(answer.as_bytes()).await.unwrap();
                     }
                 });
             }
