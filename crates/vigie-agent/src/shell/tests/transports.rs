@@ -266,7 +266,12 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
         })
     };
     drop(filling);
-    match next(&mut messages).await {
+    let mut said = next(&mut messages).await;
+    // OPTIONS is refused as well, which is lived with.
+    while let Event::Source { event: SourceEvent::Deviations(_), .. } = said {
+        said = next(&mut messages).await;
+    }
+    match said {
         Event::Source { event: SourceEvent::Failed(failure), .. } => {
             let (request, status) = (Method::Describe, 503);
             let refused = End::Refused { request, medium: None, status };
