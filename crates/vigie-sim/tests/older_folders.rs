@@ -3,6 +3,9 @@
 //!
 //! This program is also the process that is killed, with a folder in its environment.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test kills after a time of its own choice")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

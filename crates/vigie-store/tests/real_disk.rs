@@ -273,6 +273,7 @@ fn misuse_is_a_typed_error() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test leaves what a kill leaves")]
 fn what_an_earlier_process_left_is_removed_while_the_store_works_and_nothing_of_this_one() {
     let folder = Folder::new();
     let mut store = folder.open(StoreSettings::SERVER).unwrap();
@@ -322,6 +323,7 @@ fn what_an_earlier_process_left_is_removed_while_the_store_works_and_nothing_of_
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test leaves what a kill leaves")]
 fn a_file_whose_entry_is_deleted_goes_at_the_next_start_where_it_could_not_before() {
     let folder = Folder::new();
     let mut store = folder.open(StoreSettings::SERVER).unwrap();

@@ -158,6 +158,7 @@ fn an_index_of_a_newer_program_is_refused() {
 
 /// What a process leaves that is killed before it has made the tables.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test leaves what a kill leaves")]
 fn an_index_that_was_only_just_made_says_so_to_readers_and_is_made_by_the_next_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index.sqlite");

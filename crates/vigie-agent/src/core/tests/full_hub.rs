@@ -229,7 +229,7 @@ fn what_a_killed_hub_left_without_an_entry_goes_while_the_next_one_records() {
     bench.play(&camera, 2);
     std::fs::create_dir_all(bench.directory.join("media/attic")).unwrap();
     let left = bench.directory.join("media/attic/undated-0000000500.mkv");
-    std::fs::write(&left, b"media").unwrap();
+    drop(bench.disk.create_new(&left).unwrap());
     bench.kill_and_open();
     let camera = bench.camera_opens();
     assert!(left.exists(), "the hub waited for the search");
