@@ -71,6 +71,9 @@ mod tests {
     #[test]
     fn a_thousand_failures_do_not_overflow() {
         let mut backoff = Backoff { failures: u32::MAX };
-        assert_eq!(backoff.next_wait(FIRST, Duration::from_secs(60), &mut Extreme(1)).as_secs(), 60);
+        assert_eq!(
+            backoff.next_wait(FIRST, Duration::from_secs(60), &mut Extreme(1)).as_secs(),
+            60
+        );
     }
 }

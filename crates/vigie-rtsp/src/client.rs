@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::media::{self, Receiver, Transport};
 use crate::session::{
-    ConnectReason, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind, PlayingMedium,
-    Session, SessionSettings,
+    ConnectReason, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind,
+    PlayingMedium, Session, SessionSettings,
 };
 use crate::{AccessUnit, Deviation, MediaEvent, MediaKind, Metadata};
 use vigie_media::Track;
@@ -253,8 +253,7 @@ impl Client {
     }
 
     fn add(&mut self, medium: &PlayingMedium) {
-        let transport =
-            if medium.is_over_udp { Transport::Datagrams } else { Transport::Ordered };
+        let transport = if medium.is_over_udp { Transport::Datagrams } else { Transport::Ordered };
         let track_number = match medium.format.kind {
             MediaKind::Audio => AUDIO_TRACK,
             MediaKind::Video | MediaKind::Application => VIDEO_TRACK,

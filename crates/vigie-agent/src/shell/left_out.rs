@@ -1,10 +1,10 @@
 //! What of a camera is not recorded, in the recorder's words.
 
 use vigie_engine::recorder::{LeftOut, LeftOutReason, Medium};
+use vigie_rtsp::MediaKind;
 use vigie_rtsp::client::LeftOut as CameraLeftOut;
 use vigie_rtsp::media::LeftOut as MediaLeftOut;
 use vigie_rtsp::session::{LeftOut as SessionLeftOut, MediumName};
-use vigie_rtsp::MediaKind;
 
 /// `None` where nothing is missing: a loudspeaker, or what was not asked for.
 pub(crate) fn left_out(medium: MediumName, codec: String, why: &CameraLeftOut) -> Option<LeftOut> {

@@ -20,9 +20,7 @@ use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::media::Limits;
-use vigie_rtsp::session::{
-    Login, Password, SessionSettings, TransportChoice, Wanted,
-};
+use vigie_rtsp::session::{Login, Password, SessionSettings, TransportChoice, Wanted};
 use vigie_rtsp::{AccessUnit, Client, ClientOutput};
 
 use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};

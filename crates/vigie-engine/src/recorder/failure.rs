@@ -361,14 +361,14 @@ fn advice(end: &End) -> &'static str {
         End::Refused { .. } => {
             "check whether it allows one more viewer, or restart it; trying again"
         }
-        End::ClosedByCamera { .. } => {
-            "check whether it allows one more viewer; trying again"
-        }
+        End::ClosedByCamera { .. } => "check whether it allows one more viewer; trying again",
         End::NoAnswer { .. } => "check the camera's load and its network; trying again",
         End::TooManyRedirects | End::UnreadableRedirect { .. } => {
             "write the address where the camera's stream is into the secret's MediaURI"
         }
-        End::NoUdpPorts => "free ports, or have the camera send over TCP (an rtsp:// URI); trying again",
+        End::NoUdpPorts => {
+            "free ports, or have the camera send over TCP (an rtsp:// URI); trying again"
+        }
         _ => "trying again; if it goes on, update the camera's firmware",
     }
 }

@@ -11,8 +11,8 @@ pub mod h264;
 pub mod h264_slice;
 pub mod h265;
 pub mod nal;
-pub mod names;
 pub mod nal_kind;
+pub mod names;
 pub mod opus;
 pub mod picture_sets;
 
