@@ -21,6 +21,11 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// Failures in a row so far.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The wait after one more failure: half of it fixed and half by chance, so that a hub's cameras, or all hubs of a
     /// server, do not come back in step.
     pub fn next_wait(

@@ -395,7 +395,8 @@ impl Recorder {
         if self.last_failure.as_ref() != Some(&failure) {
             self.backoff.reset();
         }
-        let wait = self.backoff.next_wait(failure.first_wait(), failure.longest_wait(), chance);
+        let longest = failure.longest_wait(self.backoff.failures());
+        let wait = self.backoff.next_wait(failure.first_wait(), longest, chance);
         self.state = State::BackingOff { until: now.mono + wait, reason: failure.clone() };
         self.last_failure = Some(failure);
     }

@@ -13,6 +13,9 @@ use crate::job_status::JobOutcome;
 /// an hour, the fewest at which cameras were reported to lock an account.
 const REFUSED_LOGIN_WAIT: Duration = Duration::from_secs(900);
 
+/// A camera that is not ready so often in a row, over half a minute, is not just booting.
+const NOT_READY_FAILURES: u32 = 20;
+
 /// Why a connection to a camera could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectCause {
@@ -291,8 +294,8 @@ impl Failure {
 
     /// The longest wait between attempts. A camera that is off or rebooting costs one packet an attempt, so it is tried
     /// every second and recording is back within two seconds of its return, and so is one that says it is not ready;
-    /// one that answers and refuses is left alone for longer.
-    pub(super) fn longest_wait(&self) -> Duration {
+    /// one that answers and refuses is left alone for longer. `failures`: those of this kind in a row before it.
+    pub(super) fn longest_wait(&self, failures: u32) -> Duration {
         match self {
             Self::Unreachable { cause: ConnectCause::UnknownHost, .. } => Duration::from_secs(5),
             Self::Unreachable { .. }
@@ -304,7 +307,12 @@ impl Failure {
                 End::Refused { status: 500.., .. }
                 | End::ClosedByCamera { .. }
                 | End::NoAnswer { .. },
-            ) => Duration::from_secs(2),
+            ) if failures < NOT_READY_FAILURES => Duration::from_secs(2),
+            Self::Camera(
+                End::Refused { status: 500.., .. }
+                | End::ClosedByCamera { .. }
+                | End::NoAnswer { .. },
+            ) => Duration::from_secs(30),
             Self::WrongPassword => REFUSED_LOGIN_WAIT,
             _ => Duration::from_secs(60),
         }

@@ -159,6 +159,25 @@ fn a_wrong_password_is_tried_too_seldom_to_lock_an_account_and_with_the_secret_r
 }
 
 #[test]
+fn a_camera_that_is_not_ready_is_asked_often_for_half_a_minute_and_then_left_alone() {
+    let mut bench = Bench::camera();
+    bench.send(Event::Tick);
+    let request = vigie_rtsp::session::Method::Describe;
+    let busy = || Failure::from(End::Refused { request, medium: None, status: 503 });
+    let mut waits = Vec::new();
+    for _ in 0..22 {
+        let attempt = bench.job.attempt();
+        bench.send(Event::SecretResolved { attempt });
+        bench.fail(busy());
+        let State::BackingOff { until, .. } = *bench.job.state() else { panic!("no wait") };
+        waits.push((until - bench.now().mono).as_secs_f64());
+        bench.wait(waits[waits.len() - 1]);
+    }
+    assert_eq!(waits[..3], [0.5, 1.0, 1.0]);
+    assert_eq!(waits[19..], [1.0, 15.0, 15.0]);
+}
+
+#[test]
 fn a_stable_recording_ends_the_row_of_failures() {
     let mut bench = Bench::camera();
     bench.send(Event::Tick);
