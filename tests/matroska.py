@@ -157,11 +157,17 @@ def _frame(data, at, end, cluster_timestamp, scale_ms, key=None):
     return Frame(track, (cluster_timestamp + relative) * scale_ms, is_key, bytes(data[at + 3 : end]))
 
 
+def _fills_up_block(data, at):
+    """Whether nothing but zeros up to the end of a block of the disk comes: a media file that Vigie still writes has
+    them."""
+    return 0 < len(data) - at < 4096 and len(data) % 4096 == 0 and not any(data[at:])
+
+
 def _cluster(data, start, at, end, scale_ms):
     """Reads a Cluster whose body starts at `at`; returns it and where it ends."""
     limit = len(data) if end is None else end
     timestamp, frames, position = None, [], at
-    while position < limit:
+    while position < limit and not (end is None and _fills_up_block(data, position)):
         identifier, body, body_end = _element(data, position, limit)
         if end is None and (identifier in TOP_LEVEL or identifier == EBML):
             break
@@ -193,7 +199,7 @@ def _document(data, at):
         raise Malformed(f"expected a Segment after the EBML header, found {identifier:X}")
     end = len(data) if segment_end is None else segment_end
     document, header_end, scale_ms = Document({}, b"", [], []), None, 1.0
-    while at < end:
+    while at < end and not (segment_end is None and _fills_up_block(data, at)):
         identifier, body, body_end = _element(data, at, end)
         if segment_end is None and identifier == EBML:
             break
@@ -224,7 +230,7 @@ def _document(data, at):
 def documents(data):
     """Reads all of `data` as one Matroska document after another."""
     found, at = [], 0
-    while at < len(data):
+    while at < len(data) and not _fills_up_block(data, at):
         document, at = _document(data, at)
         found.append(document)
     return found

@@ -155,11 +155,23 @@ def test_a_bad_camera_never_disturbs_another(own_site):
     eventually(lambda: start_ms(list_fragments(own_site.server, "bad")[-1]) > back_ms, 60, "it is recorded again")
 
 
-@pytest.mark.parametrize("harm", ["--lose-every", "--delay-every"])
-def test_packets_that_the_network_loses_or_reorders_mark_their_fragment_and_are_said(own_site, harm):
-    """A camera that refuses TCP, behind a network that loses one packet of two hundred, or lets it be overtaken: then
-    it comes too late, and counts as lost."""
-    address = own_site.vigie_camera(media.h264_mp4(), more=["--udp-only", harm, "200"])
+def test_packets_that_the_network_reorders_are_put_in_order(own_site):
+    """A camera that refuses TCP, behind a network that lets one packet of two hundred be overtaken."""
+    address = own_site.vigie_camera(media.h264_mp4(), more=["--udp-only", "--delay-every", "200"])
+    agent = own_site.agent()
+    agent.start()
+    configure(own_site.server, agent, "reordered", f"rtsp://{address}/cam0")
+    wait_for_fragments(own_site.server, "reordered", 8)
+    fragments = get_media(own_site.server, "reordered", count=8)
+    assert metric(agent, "packets_lost_total")["reordered"] == 0
+    assert not [name for document in fragments for name, _ in document.tags if name == "VIGIE_RTP_PACKETS_LOST"]
+    source = elementary.source_frames(media.h264_mp4(), "video")
+    elementary.assert_contiguous(elementary.comparable_run(fragments, "video"), source)
+
+
+def test_packets_that_the_network_loses_mark_their_fragment_and_are_said(own_site):
+    """A camera that refuses TCP, behind a network that loses one packet of two hundred."""
+    address = own_site.vigie_camera(media.h264_mp4(), more=["--udp-only", "--lose-every", "200"])
     agent = own_site.agent()
     agent.start()
     configure(own_site.server, agent, "lossy", f"rtsp://{address}/cam0")

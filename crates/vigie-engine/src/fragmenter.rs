@@ -13,7 +13,7 @@ use vigie_media::{Frame, Timestamp, Track, TrackKind};
 use crate::media_clock::TimeStep;
 
 /// A fragment is not ended by a key frame before it is so long, by the camera's own time.
-pub const FRAGMENT_DURATION_MS_MIN: i64 = 1_000;
+pub const FRAGMENT_DURATION_MS_MIN: i64 = 950;
 /// A fragment is cut before a frame that begins so long after it; the last frame's own duration stays below 20 s then.
 pub const FRAGMENT_DURATION_MS_MAX: i64 = 19_500;
 /// A fragment is cut before a frame that comes so long after all others: what lies between is missing, and a fragment

@@ -299,6 +299,7 @@ impl Agent {
             disk,
             file_bounds,
             source_runtime: sources.handle.clone(),
+            liveness: sources.liveness.clone(),
             cameras,
         };
         let mut executing = tokio::spawn(executor.run(effects));

@@ -51,7 +51,9 @@ pub(crate) struct Reader {
     ahead: Vec<u8>,
     /// Bytes in a row that belong to nothing; above 0, an item's beginning must be beyond doubt.
     junk_bytes: usize,
+    /// A whole one: what is no RTSP may have the words that begin one in it.
     has_read_message: bool,
+    has_read_junk: bool,
 }
 
 #[derive(Debug, Default)]
@@ -140,6 +142,7 @@ impl Reader {
                 }
             };
             if item.is_some() {
+                self.has_read_message |= matches!(item, Some(Item::Message { .. }));
                 return Ok(item);
             }
         }
@@ -147,7 +150,7 @@ impl Reader {
 
     /// Whether all that came is no RTSP.
     pub(crate) fn has_read_only_junk(&self) -> bool {
-        !self.has_read_message && (self.junk_bytes > 0 || !self.ahead.is_empty())
+        !self.has_read_message && (self.has_read_junk || !self.ahead.is_empty())
     }
 
     /// Whether a session description comes whose end only silence tells.
@@ -215,7 +218,6 @@ impl Reader {
                     }
                     Beginning::Message => {
                         self.junk_bytes = 0;
-                        self.has_read_message = true;
                         let text = std::mem::take(&mut self.ahead);
                         self.state = State::Head { text, line: 0 };
                         return Ok(None);
@@ -247,6 +249,7 @@ impl Reader {
             tally.add(Deviation::Junk);
         }
         self.junk_bytes += 1;
+        self.has_read_junk = true;
         if !self.has_read_message && self.junk_bytes > FIRST_JUNK_BYTES_MAX {
             return Err(ReadError::NotRtsp);
         }

@@ -121,6 +121,9 @@ fn what_does_not_speak_rtsp_is_said_to() {
     let not_rtsp = || End::NotRtsp { host: host() };
     let http = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     ends_with(not_rtsp(), |_| Some(Reply::CloseBehind(http.into())));
+    // A web server that repeats the request in a page and hangs up: it has the beginning of an answer in it.
+    let page = "<html><p>Message: Bad request version ('RTSP/1.0').</p>\n</html>\n";
+    ends_with(not_rtsp(), |_| Some(Reply::CloseBehind(page.into())));
     let banner = b"SSH-2.0-OpenSSH_9.2\r\n";
     let run = ends_with(not_rtsp(), |_| Some(Reply::Bytes(banner.to_vec())));
     assert!(run.waited < Duration::from_secs(5), "{run:#?}");
