@@ -145,13 +145,10 @@ impl Failure {
             | Self::FileCodecUnsupported { .. }
             | Self::FileEncodingUnsupported { .. } => JobOutcome::UserError,
             Self::Camera(end) => outcome_of(end),
-            Self::Unreachable { host, cause } => {
-                if *cause == ConnectCause::UnknownHost || host.looks_split {
-                    JobOutcome::UserError
-                } else {
-                    JobOutcome::SystemError
-                }
-            }
+            Self::Unreachable { host, .. } => match host.looks_split {
+                true => JobOutcome::UserError,
+                false => JobOutcome::SystemError,
+            },
             Self::SecretUnreachable
             | Self::NotOpened
             | Self::Stalled

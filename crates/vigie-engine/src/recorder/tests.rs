@@ -451,7 +451,7 @@ fn what_a_camera_s_session_ends_with_says_the_cause_and_what_to_do() {
         let host = CameraHost { name: "cam.local\n<b>".to_owned(), looks_split };
         Failure::Unreachable { host, cause }
     };
-    check(at(ConnectCause::UnknownHost, false), UserError, &["cam.localb is not known", "DNS"]);
+    check(at(ConnectCause::UnknownHost, false), SystemError, &["cam.localb is not known", "DNS"]);
     check(at(ConnectCause::Refused, false), SystemError, &["cam.localb", "refuses", "port"]);
     check(at(ConnectCause::NoAnswer, false), SystemError, &["cam.localb", "does not answer"]);
     check(at(ConnectCause::NoRoute, false), SystemError, &["cam.localb", "no way"]);
