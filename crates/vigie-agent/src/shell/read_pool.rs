@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 256 * 1024;
+/// What is shorter is copied out: a camera that sends in crumbs, and never ends a picture, would keep a block for each.
+const COPY_BELOW_BYTES: usize = 4 * 1024;
 /// A read that finds less room begins a new block: 50 ms of 10 Mbit/s fit, so that one read takes all there is.
 const READ_BYTES_MIN: usize = 64 * 1024;
 /// Blocks that are remembered while slices of them are in use; beyond, they go back to the allocator.
@@ -45,6 +47,11 @@ impl ReadPool {
         let current = blocks.with_room();
         // Polled once and dropped: it keeps nothing of its own, so nothing that was read can be lost.
         match pin!(connection.read_buf(current)).poll(context) {
+            Poll::Ready(Ok(count)) if count < COPY_BELOW_BYTES => {
+                let crumb = Bytes::copy_from_slice(current);
+                current.clear();
+                Poll::Ready(Ok(crumb))
+            }
             Poll::Ready(Ok(count)) => Poll::Ready(Ok(current.split_to(count).freeze())),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
@@ -103,6 +110,19 @@ mod tests {
         // Four reads a block: the same few blocks all the time.
         assert!(addresses.len() <= 32, "{} places", addresses.len());
         assert!(read(&pool, &[]).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn crumbs_keep_no_block() {
+        let pool = ReadPool::default();
+        let mut kept = Vec::new();
+        for number in 0..1_000u32 {
+            let crumb = read(&pool, &number.to_be_bytes()).await;
+            assert_eq!(*crumb, number.to_be_bytes());
+            kept.push(crumb);
+        }
+        assert!(pool.blocks.lock().unwrap().filled.is_empty());
+        assert!(kept.iter().zip(0u32..).all(|(crumb, number)| **crumb == number.to_be_bytes()));
     }
 
     #[tokio::test]
