@@ -12,7 +12,8 @@ use vigie_kvs::media_uri::MediaUri;
 use vigie_rtsp::client::LeftOut as CameraLeftOut;
 use vigie_rtsp::media::{LeftOut as MediaLeftOut, Limits};
 use vigie_rtsp::session::{
-    LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings, TransportChoice, Wanted,
+    LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings, TransportChoice,
+    Wanted,
 };
 use vigie_rtsp::{AccessUnit, Client, ClientOutput, MediaKind};
 

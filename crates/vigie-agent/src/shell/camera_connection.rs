@@ -18,8 +18,12 @@ use crate::shell::camera_tls::{CameraTls, handshake_failure};
 /// How long each attempt waits. A host that is switched off answers nothing, and the system would ask again after 1, 3 and
 /// 7 seconds only; asked anew each second, it is found within a second of its return. The last attempt is for hosts
 /// behind a slow link.
-const ATTEMPTS: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(1), Duration::from_secs(1), Duration::from_secs(3)];
+const ATTEMPTS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 /// To find a name's addresses.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// To agree on TLS, which a small camera's processor takes a second for.

@@ -96,7 +96,8 @@ impl Test {
     fn take(&mut self, event: SourceEvent) -> bool {
         match event {
             SourceEvent::Opened { tracks } => {
-                let config = tracks.first().and_then(|track| AvcConfig::parse(&track.codec_private).ok());
+                let config =
+                    tracks.first().and_then(|track| AvcConfig::parse(&track.codec_private).ok());
                 self.outcome.frame_rate_hz = config.and_then(|config| config.frame_rate_hz());
                 self.outcome.tracks = tracks;
             }
