@@ -15,7 +15,9 @@ use vigie_sim::world::World;
 
 /// Random worlds; more by the environment's `VIGIE_SIM_WORLDS`.
 const WORLDS: u64 = 24;
-const STEPS: u64 = 30;
+const STEPS: u64 = 20;
+/// Worlds that live side by side.
+const THREADS: u64 = 4;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const TCP: &str = "rtsp://user:password@camera/cam0";
@@ -253,9 +255,12 @@ fn whatever_happens_between_camera_and_hub_what_arrived_is_stored_and_the_rest_i
     let worlds = std::env::var("VIGIE_SIM_WORLDS").ok();
     let worlds =
         worlds.map_or(WORLDS, |worlds| worlds.parse().expect("VIGIE_SIM_WORLDS is a number"));
-    for seed in 0..worlds {
-        live(seed);
-    }
+    std::thread::scope(|scope| {
+        for first in 0..THREADS {
+            let seeds = (first..worlds).step_by(THREADS as usize);
+            scope.spawn(move || seeds.for_each(|seed| drop(live(seed))));
+        }
+    });
 }
 
 #[test]
