@@ -7,6 +7,7 @@
 //! The agent never erases media for any reason but the stream's deletion policy and an explicit deletion of its edge
 //! configuration, and it never needs the service to go on recording by the last configuration that it took.
 
+pub mod camera_outputs;
 pub mod core;
 pub mod ledger;
 pub mod shell;

@@ -1,5 +1,7 @@
 //! What must hold in every world, whatever happened in it. A checker panics with what it found.
 
+pub mod camera_media;
+
 use std::collections::BTreeMap;
 
 use vigie_agent::ledger::{EntryQuery, LedgerDb};

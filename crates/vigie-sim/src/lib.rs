@@ -11,5 +11,6 @@ pub mod disk;
 pub mod hub;
 pub mod index;
 pub mod ledger;
+pub mod rtsp_camera;
 pub mod server;
 pub mod world;

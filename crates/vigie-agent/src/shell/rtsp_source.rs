@@ -4,7 +4,6 @@
 //! session that does not open or falls silent, and opens the next. A mistake in reading one camera ends that camera's
 //! session alone.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,24 +18,18 @@ use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
-use vigie_rtsp::media::Limits;
-use vigie_rtsp::session::{Login, Password, SessionSettings, TransportChoice, Wanted};
-use vigie_rtsp::{AccessUnit, Client, ClientOutput};
+use vigie_rtsp::{Client, ClientOutput};
 
-use crate::core::{FrameTime, Session, SourceEvent, SourceFrame};
+use crate::camera_outputs::{self, BATCH_INTERVAL, CameraOutputs, Taken};
+use crate::core::{Session, SourceEvent};
 use crate::shell::camera_connection::CameraConnection;
 use crate::shell::camera_datagrams::{CameraDatagrams, Datagram};
 use crate::shell::camera_tls::CameraTls;
-use crate::shell::camera_uri::{CameraUri, Wire};
+use crate::shell::camera_uri::CameraUri;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
-use crate::shell::left_out::left_out;
 use crate::shell::read_pool::ReadPool;
 
-/// Frames are handed over at least this often: what a kill costs at most, with the time until they are written.
-const BATCH_INTERVAL: Duration = Duration::from_millis(180);
-/// Deviations are told at most so often.
-const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// A request is a few hundred bytes: a camera that takes none for so long takes no more.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 /// For the words of farewell.
@@ -77,7 +70,7 @@ pub(crate) struct Cameras {
 pub(crate) struct RtspSource {
     pub(crate) session: Session,
     pub(crate) uri: MediaUri,
-    /// See [`SessionSettings::seed`].
+    /// See [`vigie_rtsp::SessionSettings::seed`].
     pub(crate) seed: [u8; 16],
     pub(crate) cameras: Cameras,
 }
@@ -115,33 +108,16 @@ impl RtspSource {
         let camera = CameraUri::parse(self.uri.expose()).ok_or(Failure::BadUri)?;
         let looks_split = camera.looks_split();
         let now = self.cameras.clock.now();
-        let limits = Limits::default();
-        let settings = SessionSettings {
-            transport: match camera.wire {
-                Wire::Tcp => TransportChoice::TcpThenUdp,
-                Wire::Tls => TransportChoice::Tcp,
-                Wire::Udp => TransportChoice::Udp,
-            },
-            login: camera.login.map(|login| Login {
-                user: login.user,
-                password: Password::new(login.password.expose()),
-            }),
-            uri: camera.url,
-            user_agent: concat!("vigie/", env!("CARGO_PKG_VERSION")).to_owned(),
-            seed: self.seed,
-            wanted: Wanted::Record { sound: true, metadata: false },
-        };
         let datagrams =
             CameraDatagrams::new(self.cameras.datagram_runtime.clone(), self.cameras.clock.clone());
         let mut playing = Playing {
-            client: Client::new(settings, limits, now.mono),
+            client: camera_outputs::client_of(camera, self.seed, now.mono),
+            outputs: CameraOutputs::new(now.mono),
             cameras: &self.cameras,
             looks_split,
             connection: None,
             datagrams,
             batch,
-            deviations: BTreeMap::new(),
-            deviations_told: now.mono,
         };
         tokio::select! {
             biased;
@@ -157,14 +133,12 @@ impl RtspSource {
 /// A session and its sockets.
 struct Playing<'a> {
     client: Client,
+    outputs: CameraOutputs,
     cameras: &'a Cameras,
     looks_split: bool,
     connection: Option<CameraConnection>,
     datagrams: CameraDatagrams,
     batch: &'a mut FrameBatch,
-    /// Not told yet.
-    deviations: BTreeMap<&'static str, u64>,
-    deviations_told: Duration,
 }
 
 /// What a session waited for.
@@ -186,7 +160,9 @@ impl Playing<'_> {
                 self.batch.flush().await?;
                 flush_at = None;
             }
-            self.tell_deviations(now).await?;
+            if let Some(deviations) = self.outputs.deviations(now) {
+                self.batch.send(deviations).await?;
+            }
             let deadline = [flush_at, self.client.next_deadline()].into_iter().flatten().min();
             match self.wait(deadline, now).await {
                 Happened::Read(Ok(bytes)) if bytes.is_empty() => self.disconnected(),
@@ -240,63 +216,56 @@ impl Playing<'_> {
     /// Does what the session asks for and passes on what has come of it.
     async fn drain(&mut self, now: Now) -> Result<(), End> {
         while let Some(output) = self.client.poll() {
-            match output {
-                ClientOutput::AccessUnit(unit) => self.access_unit(unit, now).await?,
-                ClientOutput::Connect { host, port, tls, reason } => {
-                    tracing::debug!(stream = %self.batch.stream(), ?reason, "connecting to the camera");
-                    self.connection = None;
-                    let tls = tls.then_some(&self.cameras.tls);
-                    let open = CameraConnection::open(&host, port, tls, self.looks_split);
-                    let connection = open.await?;
-                    let peer = connection.peer;
-                    self.connection = Some(connection);
-                    self.batch.step(CameraTestStep::Describe);
-                    self.client.connected(peer, self.cameras.clock.now().mono);
-                }
-                ClientOutput::Send(bytes) => self.send(&bytes).await,
-                ClientOutput::OpenUdp { medium } => self.open_udp(medium),
-                ClientOutput::CloseUdp { medium } => self.datagrams.close(medium),
-                ClientOutput::SendDatagram { medium, kind, to, bytes } => {
-                    self.datagrams.send(medium, kind, to, &bytes);
-                }
-                ClientOutput::Tracks(tracks) => {
-                    self.batch.send(SourceEvent::Opened { tracks }).await?;
-                }
-                ClientOutput::LeftOut { medium, codec, why } => {
-                    if let Some(left_out) = left_out(medium, codec, &why) {
-                        self.batch.send(SourceEvent::LeftOut(vec![left_out])).await?;
+            if let ClientOutput::Ended(end) = &output {
+                tracing::debug!(stream = %self.batch.stream(), %end, "the camera's session ended");
+            }
+            match self.outputs.take(output, now) {
+                Taken::Frame { lost, frame } => {
+                    if let Some(lost) = lost {
+                        self.batch.send(lost).await?;
+                    }
+                    if self.batch.push(frame) {
+                        self.batch.flush().await?;
                     }
                 }
-                ClientOutput::Deviation { kind, count } => {
-                    *self.deviations.entry(kind.as_str()).or_default() += u64::from(count);
-                }
-                // Nothing records it yet.
-                ClientOutput::Metadata(_) => {}
-                ClientOutput::Described => self.batch.step(CameraTestStep::Setup),
-                ClientOutput::Playing => self.batch.step(CameraTestStep::KeyFrame),
-                ClientOutput::Ended(end) => {
-                    tracing::debug!(stream = %self.batch.stream(), %end, "the camera's session ended");
-                    return Err(Failure::from(end).into());
-                }
+                Taken::Event(event) => self.batch.send(event).await?,
+                Taken::Ended(failure) => return Err(failure.into()),
+                Taken::ToDo(output) => self.execute(output).await?,
+                Taken::Nothing => {}
             }
         }
         Ok(())
     }
 
-    async fn access_unit(&mut self, unit: AccessUnit, now: Now) -> Result<(), End> {
-        if unit.packets_lost > 0 {
-            self.batch.send(SourceEvent::PacketsLost(unit.packets_lost.into())).await?;
-        }
-        // By both clocks of the moment at which it arrived.
-        let arrival = now.before(now.mono.saturating_sub(unit.arrival));
-        let frame = SourceFrame {
-            track_number: unit.track_number,
-            time: FrameTime::Camera { media_us: unit.media_us, arrival },
-            key_frame: unit.key_frame,
-            data: unit.data,
-        };
-        if self.batch.push(frame) {
-            self.batch.flush().await?;
+    /// Moves bytes as the session asks.
+    async fn execute(&mut self, output: ClientOutput) -> Result<(), End> {
+        match output {
+            ClientOutput::Connect { host, port, tls, reason } => {
+                tracing::debug!(stream = %self.batch.stream(), ?reason, "connecting to the camera");
+                self.connection = None;
+                let tls = tls.then_some(&self.cameras.tls);
+                let open = CameraConnection::open(&host, port, tls, self.looks_split);
+                let connection = open.await?;
+                let peer = connection.peer;
+                self.connection = Some(connection);
+                self.batch.step(CameraTestStep::Describe);
+                self.client.connected(peer, self.cameras.clock.now().mono);
+            }
+            ClientOutput::Send(bytes) => self.send(&bytes).await,
+            ClientOutput::OpenUdp { medium } => self.open_udp(medium),
+            ClientOutput::CloseUdp { medium } => self.datagrams.close(medium),
+            ClientOutput::SendDatagram { medium, kind, to, bytes } => {
+                self.datagrams.send(medium, kind, to, &bytes);
+            }
+            ClientOutput::Described => self.batch.step(CameraTestStep::Setup),
+            ClientOutput::Playing => self.batch.step(CameraTestStep::KeyFrame),
+            // For the core: taken before.
+            ClientOutput::LeftOut { .. }
+            | ClientOutput::Tracks(_)
+            | ClientOutput::AccessUnit(_)
+            | ClientOutput::Metadata(_)
+            | ClientOutput::Deviation { .. }
+            | ClientOutput::Ended(_) => {}
         }
         Ok(())
     }
@@ -326,15 +295,6 @@ impl Playing<'_> {
                 self.client.udp_failed(medium, now);
             }
         }
-    }
-
-    async fn tell_deviations(&mut self, now: Now) -> Result<(), End> {
-        if self.deviations.is_empty() || now.mono < self.deviations_told + DEVIATIONS_INTERVAL {
-            return Ok(());
-        }
-        self.deviations_told = now.mono;
-        let deviations = std::mem::take(&mut self.deviations);
-        Ok(self.batch.send(SourceEvent::Deviations(deviations)).await?)
     }
 
     /// Takes leave: a camera with few sessions keeps one for whoever went without a word.

@@ -3,7 +3,9 @@
 //! Everything that passes between the parts is a delivery with a time. The link can be cut: what is under way on it is
 //! lost, and both ends learn of it only later, as with TCP.
 
+pub mod camera_link;
 mod link;
+mod rtsp_source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +32,9 @@ use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
 use crate::server::{SECRET_ARN, Said, SimServer};
+use camera_link::{CameraDelivery, CameraSide};
 use link::{Message, Outstanding, uploads};
+use rtsp_source::Sources;
 
 /// The stream of every world.
 pub const STREAM_ARN: &str =
@@ -39,6 +43,8 @@ pub const STREAM_ARN: &str =
 /// 2026-03-02T09:00:00Z, a Monday.
 const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const DISK_BYTES: u64 = 1 << 30;
+/// The camera's chance is its own.
+const CAMERA_SEED: u64 = 0xCA3E_4A00;
 /// The server's group commit.
 const SERVER_TICK: Duration = Duration::from_millis(20);
 /// How long a camera takes to answer.
@@ -64,6 +70,8 @@ enum Delivery {
         life: u64,
         session: Session,
     },
+    /// Something between hub and camera.
+    Camera(CameraDelivery),
     HubTick,
     ServerTick,
 }
@@ -84,6 +92,12 @@ pub struct World {
     next_delivery: u64,
     outstanding: BTreeSet<Outstanding>,
     sources: BTreeSet<Session>,
+    /// Whether the camera speaks RTSP, see [`World::over_rtsp`].
+    is_over_rtsp: bool,
+    /// The camera that speaks RTSP, and the link to it.
+    pub rtsp: CameraSide,
+    rtsp_sources: Sources,
+    hub_crashes: Vec<(Timestamp, Crash)>,
     /// What the camera was last opened with.
     pub opened_with: Option<String>,
     /// Nothing on the link overtakes what was sent before it.
@@ -113,6 +127,10 @@ impl World {
             next_delivery: 0,
             outstanding: BTreeSet::new(),
             sources: BTreeSet::new(),
+            is_over_rtsp: false,
+            rtsp: CameraSide::new(SimChance::new(seed ^ CAMERA_SEED)),
+            rtsp_sources: Sources::new(),
+            hub_crashes: Vec::new(),
             opened_with: None,
             last_to_server: Duration::ZERO,
             last_to_hub: Duration::ZERO,
@@ -134,6 +152,19 @@ impl World {
         world.run_for(Duration::from_secs(10));
         let sync = world.server.sync(STREAM_ARN).map(EdgeSync::status);
         assert_eq!(sync, Some(SyncStatus::InSync));
+        world
+    }
+
+    /// A world whose camera speaks RTSP and RTP, at this address: the hub drives the product's own client.
+    ///
+    /// Others hand frames straight to the core. Their camera counts frames only while it is watched and answers in one
+    /// step, which their expectations of single frames and their simulated weeks rest on.
+    pub fn over_rtsp(seed: u64, uri: &str) -> Self {
+        let mut world = Self::new(seed);
+        world.is_over_rtsp = true;
+        world.server.put_secret(&format!(r#"{{"MediaURI":"{uri}"}}"#));
+        world.switch_camera_on(Duration::ZERO);
+        world.configure(Self::edge_config());
         world
     }
 
@@ -198,12 +229,15 @@ impl World {
     /// The hub stops without a word, and starts again after a while.
     pub fn crash_hub(&mut self, crash: Crash, off: Duration) {
         self.hub.crash(crash);
+        self.hub_crashes.push((self.now().wall, crash));
         // Its peers notice as they notice a cut.
         let outstanding = std::mem::take(&mut self.outstanding);
         for session in uploads(&outstanding) {
             self.cut_at_server(&session);
         }
         self.sources.clear();
+        self.rtsp_sources.clear();
+        self.rtsp.connections.clear();
         self.run_for(off);
         self.start_hub();
     }
@@ -254,6 +288,7 @@ impl World {
             Delivery::Hub { .. } => {}
             Delivery::Server { life, message } => self.server_message(life, message),
             Delivery::CameraBatch { life, session } => self.camera_batch(life, session),
+            Delivery::Camera(delivery) => self.camera_delivery(delivery),
             Delivery::HubTick => self.hub_tick(),
             Delivery::ServerTick => self.server_tick(),
         }
@@ -337,7 +372,10 @@ impl World {
             // What is told all the same is about nothing that the hub knows.
             Effect::CancelCameraTest { .. } => {}
             Effect::OpenSource { session, source } => self.open_source(session, &source),
-            Effect::CloseSource { session } => drop(self.sources.remove(&session)),
+            Effect::CloseSource { session } => {
+                self.close_rtsp(&session);
+                self.sources.remove(&session);
+            }
             Effect::OpenUpload { session, document_header, .. } => {
                 let message =
                     Message::OpenUpload { session: session.clone(), header: document_header };
@@ -384,6 +422,9 @@ impl World {
 
     fn open_source(&mut self, session: Session, source: &MediaSource) {
         let refusal = match source {
+            MediaSource::Rtsp { uri, seed } if self.is_over_rtsp => {
+                return self.open_rtsp(session, uri, *seed);
+            }
             MediaSource::Rtsp { uri, .. } => {
                 self.opened_with = Some(uri.expose().to_owned());
                 self.camera.refuses(uri.expose())

@@ -27,6 +27,8 @@ pub(super) struct Recording {
     header: Bytes,
     fragmenter: Fragmenter,
     fragment: Option<OpenFragment>,
+    /// Packets that were lost before the next frame, or of it.
+    lost_before_next: u64,
     /// Reused from batch to batch.
     commands: Vec<Command>,
     cut_groups_said: u64,
@@ -39,7 +41,7 @@ struct OpenFragment {
     /// Greatest timecode in it, relative to its start.
     last_ms: i64,
     video_frames: i64,
-    /// Packets that were lost while it was recorded.
+    /// Packets that were lost of its frames, or before them.
     packets_lost: u64,
     /// What is still to be handed to the store, and so many frames.
     parts: Vec<Bytes>,
@@ -90,6 +92,7 @@ impl Recording {
             fragmenter: Fragmenter::new(&tracks, last_start),
             tracks,
             fragment: None,
+            lost_before_next: 0,
             commands: Vec::new(),
             cut_groups_said: 0,
             dropped_frames_said: 0,
@@ -180,14 +183,12 @@ impl Job {
         }
     }
 
-    /// Packets were lost before the next frame. The fragment that is being recorded is marked: its pictures from here
-    /// on may be damaged.
+    /// Packets were lost before the next frame, or of it. The fragment that this frame is in is marked, also when it begins
+    /// one: its pictures from there on may be damaged.
     pub(super) fn packets_lost(&mut self, count: u64, attempt: u64, world: &mut World, now: Now) {
         self.counters.packets_lost += count;
-        if let Some(fragment) =
-            self.record.recording.as_mut().and_then(|recording| recording.fragment.as_mut())
-        {
-            fragment.packets_lost += count;
+        if let Some(recording) = &mut self.record.recording {
+            recording.lost_before_next += count;
         }
         self.recorder_event(Event::PacketsLost { attempt }, world, now);
     }
@@ -231,6 +232,7 @@ impl Job {
                 }
                 Command::Append { frame, relative_ms } => {
                     let Some(fragment) = &mut recording.fragment else { continue };
+                    fragment.packets_lost += std::mem::take(&mut recording.lost_before_next);
                     let Frame { track_number, key_frame, data, .. } = frame;
                     if track_number == leading_track {
                         fragment.last_ms = fragment.last_ms.max(i64::from(relative_ms));
