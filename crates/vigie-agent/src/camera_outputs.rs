@@ -9,7 +9,7 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
 use vigie_kvs::media_uri::MediaUri;
-use vigie_rtsp::client::LeftOut as CameraLeftOut;
+use vigie_rtsp::client::{LeftOut as CameraLeftOut, VIDEO_TRACK};
 use vigie_rtsp::media::{LeftOut as MediaLeftOut, Limits};
 use vigie_rtsp::session::{
     LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings, TransportChoice,
@@ -24,6 +24,9 @@ use crate::shell::camera_uri::{CameraUri, Wire};
 pub const BATCH_INTERVAL: Duration = Duration::from_millis(180);
 /// Deviations are told at most so often.
 const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Packets of the sound that were lost, as it stands in metrics.
+const SOUND_LOST: &str = "sound_packets_lost";
 
 /// A session that records the camera with this address; `None` where it is no camera's address. `seed`: see
 /// [`SessionSettings::seed`].
@@ -76,18 +79,19 @@ pub struct CameraOutputs {
     /// Not told yet.
     deviations: BTreeMap<&'static str, u64>,
     deviations_told: Duration,
+    over_udp: bool,
 }
 
 impl CameraOutputs {
     /// Of a session that begins.
     pub fn new(now: Duration) -> Self {
-        Self { deviations: BTreeMap::new(), deviations_told: now }
+        Self { deviations: BTreeMap::new(), deviations_told: now, over_udp: false }
     }
 
     /// Takes an output of the session.
     pub fn take(&mut self, output: ClientOutput, now: Now) -> Taken {
         match output {
-            ClientOutput::AccessUnit(unit) => frame(unit, now),
+            ClientOutput::AccessUnit(unit) => self.frame(unit, now),
             ClientOutput::Tracks(tracks) => Taken::Event(SourceEvent::Opened { tracks }),
             ClientOutput::LeftOut { medium, codec, why } => match left_out(medium, codec, &why) {
                 Some(left_out) => Taken::Event(SourceEvent::LeftOut(vec![left_out])),
@@ -100,14 +104,36 @@ impl CameraOutputs {
             // Nothing records it yet.
             ClientOutput::Metadata(_) => Taken::Nothing,
             ClientOutput::Ended(end) => Taken::Ended(end.into()),
+            ClientOutput::Playing { video_over_udp } => {
+                self.over_udp = video_over_udp;
+                Taken::ToDo(output)
+            }
             ClientOutput::Connect { .. }
             | ClientOutput::Send(_)
             | ClientOutput::OpenUdp { .. }
             | ClientOutput::CloseUdp { .. }
             | ClientOutput::SendDatagram { .. }
-            | ClientOutput::Described
-            | ClientOutput::Playing => Taken::ToDo(output),
+            | ClientOutput::Described => Taken::ToDo(output),
         }
+    }
+
+    fn frame(&mut self, unit: AccessUnit, now: Now) -> Taken {
+        let count = u64::from(unit.packets_lost);
+        let is_picture = unit.track_number == VIDEO_TRACK;
+        if count > 0 && !is_picture {
+            // No picture is harmed by it, so it marks no fragment.
+            *self.deviations.entry(SOUND_LOST).or_default() += count;
+        }
+        let lost = SourceEvent::PacketsLost { count, over_udp: self.over_udp };
+        // By both clocks of the moment at which it arrived.
+        let arrival = now.before(now.mono.saturating_sub(unit.arrival));
+        let frame = SourceFrame {
+            track_number: unit.track_number,
+            time: FrameTime::Camera { media_us: unit.media_us, arrival },
+            key_frame: unit.key_frame,
+            data: unit.data,
+        };
+        Taken::Frame { lost: (count > 0 && is_picture).then_some(lost), frame }
     }
 
     /// The deviations so far, when it is time to tell them.
@@ -120,20 +146,8 @@ impl CameraOutputs {
     }
 }
 
-fn frame(unit: AccessUnit, now: Now) -> Taken {
-    let lost = (unit.packets_lost > 0).then(|| SourceEvent::PacketsLost(unit.packets_lost.into()));
-    // By both clocks of the moment at which it arrived.
-    let arrival = now.before(now.mono.saturating_sub(unit.arrival));
-    let frame = SourceFrame {
-        track_number: unit.track_number,
-        time: FrameTime::Camera { media_us: unit.media_us, arrival },
-        key_frame: unit.key_frame,
-        data: unit.data,
-    };
-    Taken::Frame { lost, frame }
-}
-
-/// What of a camera is not recorded, in the recorder's words; `None` where nothing is missing: a loudspeaker, or what was not asked for.
+/// What of a camera is not recorded, in the recorder's words; `None` where nothing is missing: a loudspeaker, or what was
+/// not asked for.
 fn left_out(medium: MediumName, codec: String, why: &CameraLeftOut) -> Option<LeftOut> {
     let medium = match medium.kind {
         MediaKind::Video => Medium::Video,

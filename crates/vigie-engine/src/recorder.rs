@@ -48,6 +48,8 @@ const LOSS_SAID_FOR: Duration = Duration::from_secs(60);
 const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 /// A session that has brought frames for so long ends the row of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// A camera that sends pictures for so long without a key frame is set wrongly.
+const KEY_FRAME_WITHIN: Duration = Duration::from_secs(20);
 /// No source has so many tracks that are worth a word.
 const LEFT_OUT_MAX: usize = 64;
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
@@ -73,6 +75,9 @@ pub struct Recorder {
     /// The file was recorded only so far: it is not whole.
     broken_off: Option<Duration>,
     packets_lost_at: Option<Duration>,
+    lost_over_udp: bool,
+    /// In this attempt.
+    lacks_parameter_sets: bool,
     deviations: Deviations,
     paused_at: Option<Duration>,
     backoff: Backoff,
@@ -98,6 +103,8 @@ impl Recorder {
             left_out_said: String::new(),
             broken_off: None,
             packets_lost_at: None,
+            lost_over_udp: false,
+            lacks_parameter_sets: false,
             deviations: Deviations::default(),
             paused_at: None,
             backoff: Backoff::default(),
@@ -206,8 +213,15 @@ impl Recorder {
                 self.long_group_of_pictures = true;
                 self.frames_stored(now);
             }
-            Event::PacketsLost { attempt } if self.is_current(attempt) => {
+            Event::PacketsLost { attempt, over_udp } if self.is_current(attempt) => {
                 self.packets_lost_at = Some(now.mono);
+                self.lost_over_udp = over_udp;
+            }
+            Event::WaitsForKeyFrame { attempt } if self.is_current(attempt) => {
+                self.waits_for_key_frame(now);
+            }
+            Event::NoParameterSets { attempt } if self.is_current(attempt) => {
+                self.lacks_parameter_sets = true;
             }
             Event::StampsDeviate { attempt, deviation } if self.is_current(attempt) => {
                 self.deviations.stamps_deviate(deviation, now.mono);
@@ -250,6 +264,8 @@ impl Recorder {
             | Event::FramesStored { .. }
             | Event::LongGroupOfPictures { .. }
             | Event::PacketsLost { .. }
+            | Event::WaitsForKeyFrame { .. }
+            | Event::NoParameterSets { .. }
             | Event::StampsDeviate { .. }
             | Event::SteppedBack { .. }
             | Event::LeftOut { .. }
@@ -300,7 +316,11 @@ impl Recorder {
             State::Connecting { since }
                 if self.source == SourceKind::Rtsp && now.mono >= since + CONNECT_TIMEOUT =>
             {
-                self.fail(Failure::NotOpened, now, chance, actions);
+                let failure = match self.lacks_parameter_sets {
+                    true => Failure::NoParameterSets,
+                    false => Failure::NotOpened,
+                };
+                self.fail(failure, now, chance, actions);
             }
             State::Recording { last_frame, .. }
                 if self.source == SourceKind::Rtsp && now.mono >= last_frame + STALL_AFTER =>
@@ -331,6 +351,7 @@ impl Recorder {
     /// Reads the secret anew each time: a corrected password is a new version of the secret.
     fn begin_attempt(&mut self, now: Now, actions: &mut Vec<Action>) {
         self.attempt += 1;
+        self.lacks_parameter_sets = false;
         self.left_out.clear();
         self.left_out_said.clear();
         self.broken_off = None;
@@ -355,9 +376,12 @@ impl Recorder {
         let details = if self.long_group_of_pictures {
             "recording, but the camera sends key frames more than 20 s apart, so that some fragments begin without \
              one; set its key frame (I-frame) interval to 2 s"
-        } else if self.packets_lost_at.is_some_and(has_lost) {
+        } else if self.packets_lost_at.is_some_and(has_lost) && self.lost_over_udp {
             "recording, but packets are lost on the way from the camera and pictures are damaged until the next key \
              frame; have it send over TCP (an rtsp:// URI), or mend its network"
+        } else if self.packets_lost_at.is_some_and(has_lost) {
+            "recording, but the camera leaves packets out or sends some that cannot be read, and pictures are damaged \
+             until the next key frame; lower its bit rate or the number of its viewers, or update its firmware"
         } else if let Some(details) = self.deviations.details(now.mono) {
             self.status.set(JobOutcome::Success, &details, now.wall);
             return;
@@ -369,6 +393,19 @@ impl Recorder {
             return;
         };
         self.status.set(JobOutcome::Success, details, now.wall);
+    }
+
+    /// The camera is alive; when its next key frame comes is its own affair.
+    fn waits_for_key_frame(&mut self, now: Now) {
+        let State::Recording { since, last_frame } = &mut self.state else { return };
+        *last_frame = now.mono;
+        let outcome = match now.mono < *since + KEY_FRAME_WITHIN {
+            true => JobOutcome::Success,
+            false => JobOutcome::UserError,
+        };
+        let details = "waiting for the camera's first key frame, before which no picture can be decoded; set its key frame \
+                       (I-frame) interval to 2 s";
+        self.status.set(outcome, details, now.wall);
     }
 
     fn leave_out(&mut self, left_out: Vec<LeftOut>) {

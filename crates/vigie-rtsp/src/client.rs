@@ -81,7 +81,10 @@ pub enum ClientOutput {
     /// What the camera offers is known.
     Described,
     /// Media is to come.
-    Playing,
+    Playing {
+        /// The video as datagrams, which a network may lose.
+        video_over_udp: bool,
+    },
     /// See [`MediaEvent::Tracks`].
     Tracks(Vec<Track>),
     /// See [`MediaEvent::AccessUnit`].
@@ -230,7 +233,9 @@ impl Client {
             }
             Output::Playing { media } => {
                 media.iter().for_each(|medium| self.add(medium));
-                return Some(ClientOutput::Playing);
+                let is_video = |medium: &&PlayingMedium| medium.format.kind == MediaKind::Video;
+                let video_over_udp = media.iter().filter(is_video).any(|medium| medium.is_over_udp);
+                return Some(ClientOutput::Playing { video_over_udp });
             }
             Output::Packet { medium, kind: PacketKind::Rtp, bytes, arrival } => {
                 self.receiver.rtp(medium, bytes, arrival);

@@ -125,7 +125,12 @@ pub enum SourceEvent {
     /// Frames in the order in which they came.
     Frames(Vec<SourceFrame>),
     /// So many packets were lost before the next frame.
-    PacketsLost(u64),
+    PacketsLost {
+        /// How many.
+        count: u64,
+        /// See [`recorder::Event::PacketsLost`].
+        over_udp: bool,
+    },
     /// `FILE_URI`: the frames that follow are this file's.
     FileBegun {
         /// Which, and where its media goes.

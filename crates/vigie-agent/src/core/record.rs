@@ -13,6 +13,7 @@ use vigie_engine::media_clock::MediaClock;
 use vigie_engine::recorder::{Action, Event, Failure, LeftOut, Recorder, SourceKind, State};
 use vigie_kvs::Sensitive;
 use vigie_media::{Timestamp, Track};
+use vigie_rtsp::Deviation;
 use vigie_store::{FragmentOrder, StoreError};
 
 use self::frames::Recording;
@@ -167,6 +168,9 @@ impl Job {
             SourceEvent::Opened { tracks } => self.source_opened(tracks, attempt, world, now),
             SourceEvent::LeftOut(left_out) => self.left_out(left_out, attempt, world, now),
             SourceEvent::Deviations(deviations) => {
+                if deviations.contains_key(Deviation::NoParameterSets.as_str()) {
+                    self.recorder_event(Event::NoParameterSets { attempt }, world, now);
+                }
                 for (kind, count) in deviations {
                     *self.counters.deviations.entry(kind).or_default() += count;
                 }
@@ -178,8 +182,9 @@ impl Job {
                     self.frames(frames, attempt, world, now);
                 }
             }
-            SourceEvent::PacketsLost(count) => {
-                self.packets_lost(count, attempt, world, now);
+            SourceEvent::PacketsLost { count, over_udp } => {
+                self.packets_lost(count);
+                self.recorder_event(Event::PacketsLost { attempt, over_udp }, world, now);
             }
             SourceEvent::FileBegun { import, resumes } => {
                 self.file_begun(import, resumes, world, now);

@@ -121,7 +121,7 @@ impl Test {
             SourceEvent::FileBrokenOff { .. }
             | SourceEvent::LeftOut(_)
             | SourceEvent::Deviations(_)
-            | SourceEvent::PacketsLost(_)
+            | SourceEvent::PacketsLost { .. }
             | SourceEvent::FileBegun { .. }
             | SourceEvent::FileEnded { .. }
             | SourceEvent::FolderIdle { .. } => {}

@@ -258,7 +258,7 @@ impl Playing<'_> {
                 self.datagrams.send(medium, kind, to, &bytes);
             }
             ClientOutput::Described => self.batch.step(CameraTestStep::Setup),
-            ClientOutput::Playing => self.batch.step(CameraTestStep::KeyFrame),
+            ClientOutput::Playing { .. } => self.batch.step(CameraTestStep::KeyFrame),
             // For the core: taken before.
             ClientOutput::LeftOut { .. }
             | ClientOutput::Tracks(_)

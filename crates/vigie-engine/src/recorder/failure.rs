@@ -106,6 +106,8 @@ pub enum Failure {
     },
     /// The camera was connected to and did not get as far as playing in time.
     NotOpened,
+    /// Pictures come, and nothing that says how to decode them.
+    NoParameterSets,
     /// No frame for [`super::STALL_AFTER`].
     Stalled,
     /// The camera ended the session.
@@ -151,6 +153,7 @@ impl Failure {
             },
             Self::SecretUnreachable
             | Self::NotOpened
+            | Self::NoParameterSets
             | Self::Stalled
             | Self::Ended
             | Self::HubPaused
@@ -247,6 +250,10 @@ impl Failure {
             Self::Unreachable { host, cause } => return unreachable(host, *cause),
             Self::NotOpened => {
                 "the camera was connected to and sent no video within 20 s; check its load and its network; trying again"
+            }
+            Self::NoParameterSets => {
+                "the camera sends pictures without parameter sets (SPS and PPS, of H.265 VPS as well) that can be read, so \
+                 that they cannot be decoded; restart it, or update its firmware; connecting again"
             }
             Self::Stalled => "the camera stopped sending frames for 10 s; connecting again",
             Self::Ended => "the camera ended the session; connecting again",

@@ -74,6 +74,18 @@ pub enum Event {
     PacketsLost {
         /// The attempt it was seen in.
         attempt: u64,
+        /// They came as datagrams, which a network loses; otherwise it was the camera that left them out.
+        over_udp: bool,
+    },
+    /// Frames came that cannot be stored yet: no picture can be decoded before the first key frame.
+    WaitsForKeyFrame {
+        /// The attempt it was seen in.
+        attempt: u64,
+    },
+    /// Pictures came before anything says how to decode them.
+    NoParameterSets {
+        /// The attempt it was seen in.
+        attempt: u64,
     },
     /// The stamps of this session's frames are not as they should be, and are lived with.
     StampsDeviate {

@@ -218,6 +218,51 @@ fn what_does_not_answer_is_given_up() {
 }
 
 #[test]
+fn pictures_before_the_first_key_frame_are_a_sign_of_life() {
+    let mut bench = Bench::camera();
+    assert_eq!(bench.send(Event::Tick), "resolve");
+    let attempt = bench.job.attempt();
+    assert_eq!(bench.send(Event::SecretResolved { attempt }), "open");
+    assert_eq!(bench.send(Event::SourceOpened { attempt }), "");
+    for second in 0..60 {
+        assert_eq!(bench.send(Event::WaitsForKeyFrame { attempt }), "", "after {second} s");
+        let expect = if second < 20 { "SUCCESS" } else { "USER_ERROR" };
+        let status = bench.status();
+        assert!(status.starts_with(expect) && status.contains("first key frame"), "{status}");
+        assert_eq!(bench.wait(1.0), "");
+    }
+    bench.frames();
+    assert_eq!(bench.status(), "SUCCESS recording");
+    // Silence is still silence.
+    assert_eq!(bench.wait(10.1), "close seal");
+}
+
+#[test]
+fn pictures_that_nothing_says_how_to_decode_are_said() {
+    let mut bench = Bench::camera();
+    assert_eq!(bench.send(Event::Tick), "resolve");
+    let attempt = bench.job.attempt();
+    assert_eq!(bench.send(Event::SecretResolved { attempt }), "open");
+    assert_eq!(bench.send(Event::NoParameterSets { attempt }), "");
+    assert_eq!(bench.wait(20.0), "close");
+    assert!(bench.status().contains("parameter sets"), "{}", bench.status());
+}
+
+#[test]
+fn packets_that_are_missing_over_tcp_are_the_camera_s_doing() {
+    let mut bench = Bench::camera();
+    bench.record();
+    let attempt = bench.job.attempt();
+    bench.send(Event::PacketsLost { attempt, over_udp: false });
+    bench.frames();
+    let status = bench.status();
+    assert!(
+        status.contains("the camera leaves packets out") && !status.contains("TCP"),
+        "{status}"
+    );
+}
+
+#[test]
 fn late_answers_of_a_closed_session_move_nothing() {
     let mut bench = Bench::camera();
     bench.record();
@@ -300,7 +345,7 @@ fn lost_packets_are_said_until_a_minute_has_passed_without() {
     let mut bench = Bench::camera();
     bench.record();
     let attempt = bench.job.attempt();
-    assert_eq!(bench.send(Event::PacketsLost { attempt }), "");
+    assert_eq!(bench.send(Event::PacketsLost { attempt, over_udp: true }), "");
     bench.frames();
     assert!(bench.status().starts_with("SUCCESS recording, but packets are lost"));
     for _ in 0..8 {

@@ -82,17 +82,13 @@ impl Metadata {
         }
     }
 
-    /// A packet that cannot be used.
-    pub(super) fn unusable(&mut self) {
-        self.damage();
-    }
-
     /// Ends what is under way.
     pub(super) fn finish(&mut self, out: &mut Out) {
         self.end(out);
     }
 
-    fn damage(&mut self) {
+    /// Something of the unit under way is missing.
+    pub(super) fn damage(&mut self) {
         self.is_damaged = true;
         if let Some(unit) = &mut self.unit {
             unit.parts = Parts::default();

@@ -263,7 +263,7 @@ impl Medium {
             if next.packet.payload_type == self.payload_type {
                 self.depacketizer.packet(next, began, out);
             } else {
-                self.depacketizer.unusable(&next);
+                self.depacketizer.passed_over(&next);
                 out.push_back(Produced::Deviation(Deviation::OtherPayloadType));
             }
         }
@@ -287,11 +287,13 @@ impl Depacketizer {
         }
     }
 
-    fn unusable(&mut self, next: &InOrder) {
+    /// A packet of another payload type: it has a number, and nothing of this medium.
+    fn passed_over(&mut self, next: &InOrder) {
         match self {
-            Self::Video(video) => video.unusable(next.lost_before),
-            Self::Sound(sound) => sound.unusable(next.lost_before),
-            Self::Metadata(metadata) => metadata.unusable(),
+            Self::Video(video) => video.passed_over(next.lost_before),
+            Self::Sound(sound) => sound.passed_over(next.lost_before),
+            Self::Metadata(metadata) if next.lost_before > 0 => metadata.damage(),
+            Self::Metadata(_) => {}
         }
     }
 }

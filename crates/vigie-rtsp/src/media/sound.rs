@@ -156,11 +156,11 @@ impl Sound {
     }
 
     /// A packet whose place is known and nothing else of it can be used.
-    pub(super) fn unusable(&mut self, lost_before: u32) {
-        if let Some(aac) = &mut self.aac {
+    pub(super) fn passed_over(&mut self, lost_before: u32) {
+        if let Some(aac) = self.aac.as_mut().filter(|_| lost_before > 0) {
             aac.fragments = None;
         }
-        self.lose(lost_before.saturating_add(1));
+        self.lose(lost_before);
     }
 
     fn lose(&mut self, packets: u32) {

@@ -130,10 +130,12 @@ impl Video {
         self.assembly.end_packet(next.packet.marker, out);
     }
 
-    /// A packet whose place is known and nothing else of it can be used.
-    pub(super) fn unusable(&mut self, lost_before: u32) {
-        self.drop_fragments();
-        self.assembly.lose(lost_before.saturating_add(1));
+    /// A packet with a place in the order and nothing of this medium.
+    pub(super) fn passed_over(&mut self, lost_before: u32) {
+        if lost_before > 0 {
+            self.drop_fragments();
+            self.assembly.lose(lost_before);
+        }
     }
 
     /// Ends what is under way.

@@ -54,6 +54,7 @@ pub(crate) struct Reader {
     /// A whole one: what is no RTSP may have the words that begin one in it.
     has_read_message: bool,
     has_read_junk: bool,
+    has_begun_message: bool,
 }
 
 #[derive(Debug, Default)]
@@ -218,6 +219,7 @@ impl Reader {
                     }
                     Beginning::Message => {
                         self.junk_bytes = 0;
+                        self.has_begun_message = true;
                         let text = std::mem::take(&mut self.ahead);
                         self.state = State::Head { text, line: 0 };
                         return Ok(None);
@@ -250,7 +252,7 @@ impl Reader {
         }
         self.junk_bytes += 1;
         self.has_read_junk = true;
-        if !self.has_read_message && self.junk_bytes > FIRST_JUNK_BYTES_MAX {
+        if !self.has_begun_message && self.junk_bytes > FIRST_JUNK_BYTES_MAX {
             return Err(ReadError::NotRtsp);
         }
         if self.junk_bytes > JUNK_BYTES_MAX { Err(ReadError::Junk) } else { Ok(()) }

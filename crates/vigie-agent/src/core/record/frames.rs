@@ -126,6 +126,8 @@ impl Job {
         else {
             return;
         };
+        let leading_track = recording.tracks.first().map(|track| track.number);
+        let has_pictures = frames.iter().any(|frame| Some(frame.track_number) == leading_track);
         let mut commands = std::mem::take(&mut recording.commands);
         let (mut deviation, mut stepped_back_ms) = (None, None);
         for frame in frames {
@@ -157,7 +159,8 @@ impl Job {
             recording.fragmenter.push(frame, camera_us, &mut commands);
         }
         let dropped = recording.fragmenter.dropped_frames();
-        self.counters.frames_dropped += dropped - recording.dropped_frames_said;
+        let dropped_now = dropped - recording.dropped_frames_said;
+        self.counters.frames_dropped += dropped_now;
         recording.dropped_frames_said = dropped;
         let cut_groups = recording.fragmenter.cut_groups();
         let has_cut_group = cut_groups > recording.cut_groups_said;
@@ -174,6 +177,9 @@ impl Job {
             self.recorder_event(Event::SteppedBack { attempt, by_ms }, world, now);
         }
         match written {
+            Ok(0) if has_pictures && dropped_now > 0 => {
+                self.recorder_event(Event::WaitsForKeyFrame { attempt }, world, now);
+            }
             Ok(0) => {}
             Ok(_) if has_cut_group => {
                 self.recorder_event(Event::LongGroupOfPictures { attempt }, world, now);
@@ -185,12 +191,11 @@ impl Job {
 
     /// Packets were lost before the next frame, or of it. The fragment that this frame is in is marked, also when it begins
     /// one: its pictures from there on may be damaged.
-    pub(super) fn packets_lost(&mut self, count: u64, attempt: u64, world: &mut World, now: Now) {
+    pub(super) fn packets_lost(&mut self, count: u64) {
         self.counters.packets_lost += count;
         if let Some(recording) = &mut self.record.recording {
             recording.lost_before_next += count;
         }
-        self.recorder_event(Event::PacketsLost { attempt }, world, now);
     }
 
     /// Executes the fragmenter's commands; returns how many frames of the video track were written, or of audio when

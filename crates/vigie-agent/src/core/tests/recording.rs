@@ -253,8 +253,8 @@ fn the_fragment_of_a_picture_before_which_packets_were_lost_is_marked_and_that_i
     bench.configure(vec![configuration(1, edge_config())]);
     let session = bench.camera_opens();
     bench.play(&session, 1);
-    bench.source(&session, SourceEvent::PacketsLost(2));
-    bench.source(&session, SourceEvent::PacketsLost(1));
+    bench.source(&session, SourceEvent::PacketsLost { count: 2, over_udp: true });
+    bench.source(&session, SourceEvent::PacketsLost { count: 1, over_udp: true });
     bench.play(&session, 2);
     bench.seconds(1);
     assert_eq!(bench.snapshot().streams[0].packets_lost, 3);

@@ -75,9 +75,15 @@ async fn lost_packets_are_counted_before_the_frame_that_follows_them() {
     let mut lost = 0;
     while lost < 3 {
         match next(&mut messages).await {
-            Event::Source { event: SourceEvent::PacketsLost(count), .. } => lost += count,
+            Event::Source { event: SourceEvent::PacketsLost { count, over_udp }, .. } => {
+                assert!(over_udp);
+                lost += count;
+            }
             Event::Source {
-                event: SourceEvent::Opened { .. } | SourceEvent::Frames(_), ..
+                // Sound that is lost is told with them.
+                event:
+                    SourceEvent::Opened { .. } | SourceEvent::Frames(_) | SourceEvent::Deviations(_),
+                ..
             } => {}
             other => panic!("{other:?}"),
         }
