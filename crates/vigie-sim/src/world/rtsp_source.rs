@@ -135,21 +135,25 @@ impl World {
                 }
             }
             CameraDelivery::Stream { connection, bytes, piece } => {
-                self.to_source(connection, |source, now| source.client.received(bytes, now), piece);
+                self.reach_source(
+                    connection,
+                    |source, now| source.client.received(bytes, now),
+                    piece,
+                );
             }
             CameraDelivery::Datagram { connection, bytes, piece } => {
                 let from = PEER_RTP.parse().unwrap_or_else(|error| panic!("{PEER_RTP}: {error}"));
                 let take = |source: &mut Source, now| {
                     source.client.datagram(0, PacketKind::Rtp, from, bytes, now);
                 };
-                self.to_source(connection, take, piece);
+                self.reach_source(connection, take, piece);
             }
             CameraDelivery::Closed { connection } => {
                 let take = |source: &mut Source, now| {
                     source.connection = None;
                     source.client.disconnected(now);
                 };
-                self.to_source(connection, take, None);
+                self.reach_source(connection, take, None);
                 self.drop_connection(Some(connection));
             }
             CameraDelivery::Due { life, session } => self.drive(life, session),
@@ -191,7 +195,7 @@ impl World {
     }
 
     /// Something arrives at the hub's end of a connection.
-    fn to_source(
+    fn reach_source(
         &mut self,
         connection: u64,
         take: impl FnOnce(&mut Source, Duration),
