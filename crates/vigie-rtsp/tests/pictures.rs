@@ -482,13 +482,26 @@ fn packets_of_another_payload_type_are_passed_over() {
     }
     let received = receive_all(&Codec::H264.format(&[]), Transport::Datagrams, &sent);
     check_whole(&received, &pictures, "another stream beside it");
-    // With numbers of this stream it is a loss.
-    let mut sent = packets(&pictures, Mark::Picture);
-    let at = sent.iter().position(|packet| packet.of == 15).unwrap();
-    sent[at].payload_type = 13;
-    let received = receive_all(&Codec::H264.format(&[]), Transport::Ordered, &sent);
-    assert_eq!(received.deviations[0], Deviation::OtherPayloadType);
-    assert!(received.lost() >= 1 && received.units.len() >= 19);
+    // With numbers of this stream: between pictures nothing is lost by it, inside a NAL unit the unit is.
+    let sent = packets(&pictures, Mark::Picture);
+    let is_inside = |packet: &Rtp| packet.payload[0] & 0x1F == 28 && packet.payload[1] & 0x80 == 0;
+    for (inside, lost) in [(false, 0), (true, 1)] {
+        let fits = |packet: &Rtp| packet.of >= 5 && is_inside(packet) == inside;
+        let at = sent.iter().position(fits).unwrap();
+        let mut sent = sent.clone();
+        let other = Rtp { payload_type: 13, payload: vec![0; 4], ..sent[at].clone() };
+        sent.insert(at, other);
+        let first = sent[0].sequence;
+        for (number, packet) in (0..).zip(&mut sent) {
+            packet.sequence = first.wrapping_add(number);
+        }
+        let received = receive_all(&Codec::H264.format(&[]), Transport::Ordered, &sent);
+        assert_eq!(received.deviations[0], Deviation::OtherPayloadType);
+        assert_eq!((received.lost() > 0, received.units.len() >= 19), (lost > 0, true));
+        if !inside {
+            check_whole(&received, &pictures, "another payload type between pictures");
+        }
+    }
 }
 
 #[test]

@@ -157,10 +157,8 @@ impl Sound {
 
     /// A packet whose place is known and nothing else of it can be used.
     pub(super) fn passed_over(&mut self, lost_before: u32) {
-        if let Some(aac) = self.aac.as_mut().filter(|_| lost_before > 0) {
-            aac.fragments = None;
-        }
-        self.lose(lost_before);
+        let fragments = self.aac.as_mut().and_then(|aac| aac.fragments.take());
+        self.lose(lost_before.saturating_add(u32::from(fragments.is_some())));
     }
 
     fn lose(&mut self, packets: u32) {

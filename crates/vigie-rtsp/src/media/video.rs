@@ -130,11 +130,13 @@ impl Video {
         self.assembly.end_packet(next.packet.marker, out);
     }
 
-    /// A packet with a place in the order and nothing of this medium.
+    /// A packet with a place in the order and nothing of this medium: inside a NAL unit it may be a part of it.
     pub(super) fn passed_over(&mut self, lost_before: u32) {
-        if lost_before > 0 {
+        let is_inside =
+            matches!(self.fragments, Some(Fragments::Slice(_) | Fragments::Collected(..)));
+        if lost_before > 0 || is_inside {
             self.drop_fragments();
-            self.assembly.lose(lost_before);
+            self.assembly.lose(lost_before.saturating_add(u32::from(is_inside)));
         }
     }
 
