@@ -39,7 +39,12 @@ impl Bench {
 
     /// One on which a commit has just begun: what comes now waits until the clock is moved.
     fn busy() -> Self {
-        let bench = Self::new(ThreadSettings::default());
+        Self::busy_by(ThreadSettings::default())
+    }
+
+    /// The same with other settings.
+    fn busy_by(settings: ThreadSettings) -> Self {
+        let bench = Self::new(settings);
         append(&bench.thread.handle(), "other").recv().unwrap().unwrap();
         bench
     }
@@ -128,7 +133,7 @@ fn many_connections_share_one_commit_that_syncs_each_file_once() {
 #[test]
 fn many_bytes_do_not_wait_for_the_clock() {
     let settings = ThreadSettings { commit_bytes: 6000, ..ThreadSettings::default() };
-    let bench = Bench::new(settings);
+    let bench = Bench::busy_by(settings);
     let first = append(&bench.thread.handle(), "gate");
     let second = append(&bench.thread.handle(), "gate");
     second.recv().unwrap().unwrap();
