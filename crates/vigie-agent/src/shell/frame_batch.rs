@@ -2,14 +2,13 @@
 
 use tokio::sync::mpsc;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
+use vigie_rtsp::client::VIDEO_TRACK;
 
 use crate::core::{Event, Session, SourceEvent, SourceFrame};
 use crate::shell::core_thread::CoreHandle;
 
 /// A batch is handed over when it holds this much, or earlier by time.
 const BATCH_BYTES: usize = 256 * 1024;
-/// KVS producers number video 1.
-const VIDEO_TRACK: u64 = 1;
 /// Room for a second of a camera's frames without growing.
 const FRAMES: usize = 64;
 
