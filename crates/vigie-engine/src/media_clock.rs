@@ -333,7 +333,9 @@ impl Session {
             steady_us = self.bring_back(frame.track, steady_us, excess_us, early_us, mono);
         }
         self.latest_steady_us = self.latest_steady_us.max(steady_us);
-        self.judge_drift(frame.track, wall_us.saturating_sub(timestamp_us), mono);
+        if !paced.is_guess {
+            self.judge_drift(frame.track, wall_us.saturating_sub(timestamp_us), mono);
+        }
         let mut timestamp_ms = timestamp_us.div_euclid(1000);
         if let Some(track) = self.tracks.get_mut(&frame.track).filter(|_| is_newest) {
             timestamp_ms = timestamp_ms.max(track.newest_ms.saturating_add(1));

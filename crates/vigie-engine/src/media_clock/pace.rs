@@ -7,7 +7,9 @@
 //! - A stamp far behind the newest one, or one that would lie in the future, is a *jump*: the track goes on where
 //!   arrival and the usual distance of its frames say, and what follows keeps its distance to that frame.
 //! - A step back of a few frames is the reordering of B-pictures, if the track does such things.
-//! - A stamp that repeats the one before is *constant*: the frame comes behind the one before by the usual distance.
+//! - A stamp that repeats the one before once is believed as far as times can rise; half way to the next one where each
+//!   stamp comes twice.
+//! - A stamp that goes on repeating is *constant*: the frame comes behind the one before by the usual distance.
 //! - Least delays that move the same way from stretch to stretch show a *rate* that is off: stamps are stretched by what
 //!   was measured.
 
@@ -78,11 +80,15 @@ pub(super) struct Pace {
     newest: Newest,
     /// The usual time from frame to frame, by arrival; 0 while unknown.
     step_us: i64,
+    /// The time from the stamp before to the newest one; 0 while unknown.
+    stamp_step_us: i64,
     frames: u32,
     /// Frames in a row that came behind the newest.
     behind: u32,
     frames_since_behind: u32,
     same: u32,
+    /// Other stamps since one that was repeated.
+    stamps_since_repeat: u32,
     frames_since_jump: u32,
     /// The delay of a frame that nothing delays.
     usual_delay_us: i64,
@@ -136,6 +142,8 @@ pub(super) struct Paced {
     pub(super) camera_us: i64,
     /// By how much the stamps were moved because they jumped.
     pub(super) jump_us: Option<i64>,
+    /// Its place is a guess by the stamps around it, so that its delay says nothing of any clock.
+    pub(super) is_guess: bool,
     pub(super) deviation: Option<Deviation>,
 }
 
@@ -151,10 +159,12 @@ impl Pace {
             last_stamp_us: stamp_us,
             newest: Newest { stamp_us, steady_us, camera_us: steady_us, arrival },
             step_us: 0,
+            stamp_step_us: 0,
             frames: 0,
             behind: 0,
             frames_since_behind: 0,
             same: 0,
+            stamps_since_repeat: u32::MAX,
             frames_since_jump: u32::MAX,
             usual_delay_us: micros(arrival).saturating_sub(steady_us),
             began: Some(arrival),
@@ -211,14 +221,16 @@ impl Pace {
             steady_us: predicted_us,
             camera_us: self.camera_of(stamp_us),
             jump_us: None,
+            is_guess: false,
             deviation: None,
         };
         if self.frames == 1 {
             // It is where it was put.
         } else if is_same {
             self.same = self.same.saturating_add(1);
-            paced = self.beside(self.next_step_us(arrival, waited_us));
+            paced = self.beside(self.repeated_step_us(arrival, waited_us));
             self.frames_since_jump = 0;
+            paced.is_guess = self.repeats_once();
             paced.deviation = (self.same >= CONSTANT_MIN).then_some(Deviation::StampsConstant);
         } else if moved_us <= 0 && rises && moved_us >= -EARLY_US_MAX {
             // What stood still has gone too far: slowly, until the stamps are there.
@@ -235,14 +247,22 @@ impl Pace {
             }
             paced = self.jump(stamp_us, arrival, waited_us, other_jump_us);
         }
-        if !is_same {
+        if is_same {
+            self.stamps_since_repeat = 0;
+        } else {
             self.same = 0;
+            self.stamps_since_repeat = self.stamps_since_repeat.saturating_add(1);
+            let step_us = scaled(stamp_us.saturating_sub(self.newest.stamp_us), self.rate);
+            self.stamp_step_us = if paced.jump_us.is_none() { step_us.max(0) } else { 0 };
         }
         self.behind = 0;
         self.frames_since_behind = self.frames_since_behind.saturating_add(1);
         self.count_step(waited_us);
         self.newest =
             Newest { stamp_us, steady_us: paced.steady_us, camera_us: paced.camera_us, arrival };
+        if paced.is_guess {
+            return paced;
+        }
         let delay_us = micros(arrival).saturating_sub(paced.steady_us);
         let (delay_us, usual_us) = (
             delay_us.saturating_sub(self.slipped_us),
@@ -333,11 +353,27 @@ impl Pace {
         next_us.max(STEP_US_MIN)
     }
 
+    fn repeats_once(&self) -> bool {
+        self.same == 1 && self.stamp_step_us > 0
+    }
+
+    /// Where a frame is put whose stamp repeats the one before. GStreamer lets a Matroska file that it loops begin again
+    /// where the last block began; how late the first block then comes says nothing. Fields of a picture, and pictures
+    /// that are stamped at half their rate, repeat each stamp.
+    fn repeated_step_us(&self, arrival: Duration, waited_us: i64) -> i64 {
+        match self.stamps_since_repeat {
+            _ if !self.repeats_once() => self.next_step_us(arrival, waited_us),
+            0..=1 => (self.stamp_step_us / 2).clamp(STEP_US_MIN, EARLY_US_MAX / 2),
+            _ => STEP_US_MIN,
+        }
+    }
+
     fn beside(&self, step_us: i64) -> Paced {
         Paced {
             steady_us: self.newest.steady_us.saturating_add(step_us),
             camera_us: self.newest.camera_us.saturating_add(step_us),
             jump_us: None,
+            is_guess: false,
             deviation: None,
         }
     }

@@ -2,6 +2,7 @@
 
 mod days;
 mod misbehaving;
+mod repeating;
 mod stepping;
 
 use proptest::prelude::*;
