@@ -1,61 +1,28 @@
 //! What runs in a decoder's process: reads requests, answers them, ends with its input.
 //!
-//! Sets its own bounds first. Never opens a file and never speaks but over its two pipes.
+//! Confines itself first. Never opens a file and never speaks but over its two pipes.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use bytes::Bytes;
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
+use crate::confinement::Confinement;
 use crate::decode::{DecodeError, FrameDecoder};
 use crate::encode::encode;
 use crate::picture::Picture;
 use crate::protocol::{ImageError, REQUEST_BYTES_MAX, Reply, Request, reply_to_wire};
 
-/// What one decoder may take of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Address space. Twice what a picture of 8K at 10 bits takes with its references would be more; 4K fits twice.
-    pub memory_bytes: u64,
-    /// Processor time for one request.
-    pub request_seconds: u64,
-    /// Files that may be open, the three standard streams among them.
-    pub files: u64,
-}
-
-impl Bounds {
-    /// Of the decoders in Rust: no file at all.
-    pub const RUST: Self = Self { memory_bytes: 1 << 30, request_seconds: 30, files: 3 };
-    /// Of ffmpeg, which loads its libraries from files and maps more than it uses.
-    pub const FFMPEG: Self = Self { memory_bytes: 2 << 30, request_seconds: 30, files: 64 };
-}
-
-/// Answers requests from `input` on `output` until `input` ends, within `bounds`. The process is not good for anything
-/// else afterwards.
+/// Confines this process and answers requests from `input` on `output` until `input` ends. The process is not good for
+/// anything else afterwards.
 pub fn run(
-    bounds: Bounds,
+    confinement: &Confinement,
     decoder: &mut dyn FrameDecoder,
     input: &mut dyn Read,
     output: &mut dyn Write,
 ) -> io::Result<()> {
-    confine(bounds)?;
+    let bounds = confinement.apply()?;
     serve(decoder, input, output, &mut || allow_time(bounds.request_seconds))
-}
-
-/// Bounds that hold for the process and what it starts.
-fn confine(bounds: Bounds) -> io::Result<()> {
-    // Also when the server is killed while this process decodes. Its end is seen by the end of the input otherwise.
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limits = [
-        (Resource::As, bounds.memory_bytes),
-        (Resource::Nofile, bounds.files),
-        (Resource::Core, 0),
-        (Resource::Fsize, 0),
-    ];
-    for (resource, limit) in limits {
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
-    }
-    Ok(())
 }
 
 /// So many more seconds of processor time; the kernel ends the process after them.

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use vigie_images::child::{self, Bounds};
+use vigie_images::child;
+use vigie_images::confinement::Confinement;
 use vigie_images::decode::{Ffmpeg, RustDecoders};
 
 use crate::cli::ImageDecoderOptions;
@@ -15,9 +16,10 @@ pub const COMMAND: &str = "image-decoder";
 pub fn run(options: ImageDecoderOptions) -> Result<(), Failure> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let ended = match options.ffmpeg {
-        None => child::run(Bounds::RUST, &mut RustDecoders, &mut input, &mut output),
+        None => child::run(&Confinement::Alone, &mut RustDecoders, &mut input, &mut output),
         Some(program) => {
-            child::run(Bounds::FFMPEG, &mut Ffmpeg { program }, &mut input, &mut output)
+            let confinement = Confinement::Starting(program.clone());
+            child::run(&confinement, &mut Ffmpeg { program }, &mut input, &mut output)
         }
     };
     ended.doing("decode pictures")

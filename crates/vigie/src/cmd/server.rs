@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use vigie_images::confinement::can_start_programs;
 use vigie_images::pool::PoolSettings;
 use vigie_server::auth::MasterKey;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
@@ -120,6 +121,16 @@ pub fn image_decoders(
         Some(program) => Some(program),
         None => ffmpeg_of_path(),
     };
+    let ffmpeg = ffmpeg.filter(|program| {
+        let can = can_start_programs();
+        if !can {
+            let program = program.display();
+            tracing::warn!(
+                "{program} decodes no images: this kernel has no Landlock, which would keep it from the server's files"
+            );
+        }
+        can
+    });
     (processes_max > 0).then(|| ImageDecoders {
         rust: pool(&[command]),
         ffmpeg: ffmpeg.map(|program| pool(&[command, OsStr::new("--ffmpeg"), program.as_os_str()])),
