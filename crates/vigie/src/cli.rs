@@ -177,6 +177,9 @@ pub struct AgentOptions {
     /// The Secrets Manager that holds the cameras' secrets [default: --endpoint-url]
     #[arg(long, env = "VIGIE_SECRETS_ENDPOINT_URL", value_name = "URL")]
     pub secrets_endpoint_url: Option<String>,
+    /// Use plain http to other machines: they and all between can read video and secrets
+    #[arg(long, env = "VIGIE_INSECURE_HTTP")]
+    pub insecure_http: bool,
     /// Folder for the configuration and the media of this hub; created at first start
     #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-hub", value_name = "FOLDER")]
     pub data_dir: PathBuf,

@@ -229,6 +229,9 @@ pub enum CallFailure {
     /// The other side's certificate is not trusted.
     #[error("the service's certificate is not trusted")]
     CertificateUntrusted,
+    /// The data endpoint is plain http on another host, which the agent may not use.
+    #[error("the service's data endpoint is plain http on another host")]
+    PlainDataEndpoint,
     /// No answer in time.
     #[error("the service did not answer in time")]
     TimedOut,

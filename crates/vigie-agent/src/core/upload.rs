@@ -341,6 +341,7 @@ fn upload_failure(failure: CallFailure) -> Failure {
         CallFailure::NoCredentials => Failure::AccessDenied,
         CallFailure::Unreachable | CallFailure::TimedOut => Failure::Unreachable,
         CallFailure::CertificateUntrusted => Failure::TlsUntrusted,
+        CallFailure::PlainDataEndpoint => Failure::PlainDataEndpoint,
         CallFailure::Disconnected | CallFailure::UnreadableAnswer => Failure::Closed,
         CallFailure::Refused { status, kind } => {
             Failure::from_http(status, kind.map_or("", ErrorKind::name))

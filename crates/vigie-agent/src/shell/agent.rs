@@ -20,7 +20,7 @@ use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, de
 
 use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
-use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url};
+use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url, is_exposed};
 use crate::shell::camera_tls::{CameraTls, CameraTlsError};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::credentials::CredentialsChain;
@@ -38,6 +38,8 @@ pub struct AgentConfig {
     pub endpoint_url: String,
     /// Where the cameras' secrets are; the service itself when `None`.
     pub secrets_endpoint_url: Option<String>,
+    /// Plain `http://` to another host is meant.
+    pub insecure_http: bool,
     /// Region of the signatures.
     pub region: String,
     /// Folder for configuration and media; created when it does not exist.
@@ -66,6 +68,15 @@ pub enum AgentError {
     /// Not an `http://` or `https://` URL.
     #[error("{option} is not an http:// or https:// URL")]
     EndpointUrl {
+        /// Which option.
+        option: &'static str,
+    },
+    /// Plain http to another host, which was not said to be meant.
+    #[error(
+        "{option} is http:// and not on this machine: others on the way could read video, secrets and commands. Give an \
+         https:// URL, or say --insecure-http if the network is trusted"
+    )]
+    InsecureHttp {
         /// Which option.
         option: &'static str,
     },
@@ -171,7 +182,13 @@ impl Agent {
         if config.hub_device_arn.parse::<ThingArn>().is_err() {
             return Err(AgentError::HubDeviceArn);
         }
-        let url = |text: &str, option| endpoint_url(text).ok_or(AgentError::EndpointUrl { option });
+        let url = |text: &str, option| {
+            let url = endpoint_url(text).ok_or(AgentError::EndpointUrl { option })?;
+            match is_exposed(&url) && !config.insecure_http {
+                true => Err(AgentError::InsecureHttp { option }),
+                false => Ok(url),
+            }
+        };
         let kinesisvideo = url(&config.endpoint_url, "--endpoint-url")?;
         let secrets = match &config.secrets_endpoint_url {
             Some(text) => url(text, "--secrets-endpoint-url")?,
@@ -180,7 +197,8 @@ impl Agent {
         let path = config.camera_ca;
         let camera_tls = CameraTls::open(path.as_deref(), disk.as_ref())
             .map_err(|source| AgentError::CameraCa { path: path.unwrap_or_default(), source })?;
-        let endpoints = Endpoints { kinesisvideo, secrets, region: config.region };
+        let insecure_http = config.insecure_http;
+        let endpoints = Endpoints { kinesisvideo, secrets, region: config.region, insecure_http };
         let listen = |address| {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;

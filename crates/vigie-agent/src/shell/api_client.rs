@@ -14,7 +14,7 @@ use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{Host, Url};
 use vigie_engine::clock::Clock;
 use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::operation::{self, Operation, Protocol, Service};
@@ -55,6 +55,8 @@ pub struct Endpoints {
     pub secrets: Url,
     /// Region of the signatures.
     pub region: String,
+    /// Data endpoints may be plain `http://` on other hosts.
+    pub insecure_http: bool,
 }
 
 /// Calls the services. Cheap to clone.
@@ -284,6 +286,9 @@ impl ApiClient {
         let output: GetDataEndpointOutput =
             self.call(base, &operation::GET_DATA_ENDPOINT, &input, CALL_TIMEOUT).await?;
         let url = endpoint_url(&output.data_endpoint).ok_or(CallFailure::UnreadableAnswer)?;
+        if is_exposed(&url) && !self.shared.endpoints.insecure_http {
+            return Err(CallFailure::PlainDataEndpoint);
+        }
         let known = DataEndpoint { url: url.clone(), asked_at: now };
         lock(&self.shared.data_endpoints).insert(key, known);
         Ok(url)
@@ -423,6 +428,22 @@ pub(crate) fn endpoint_url(text: &str) -> Option<Url> {
     let url = Url::parse(text.trim()).ok()?;
     let usable = matches!(url.scheme(), "http" | "https") && url.has_host();
     usable.then_some(url)
+}
+
+/// Whether others on the way could read what goes there: plain http to another host.
+pub(crate) fn is_exposed(url: &Url) -> bool {
+    let is_this_host = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        // RFC 6761 section 6.3.
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name.eq_ignore_ascii_case("localhost")
+                || name.to_ascii_lowercase().ends_with(".localhost")
+        }
+        None => false,
+    };
+    url.scheme() == "http" && !is_this_host
 }
 
 /// `base` with the operation's path behind its own.

@@ -13,6 +13,8 @@ pub enum Failure {
     Unreachable,
     /// The service's certificate is not trusted.
     TlsUntrusted,
+    /// The service sends the hub to a place where others on the way could read the video.
+    PlainDataEndpoint,
     /// HTTP 401 or 403.
     AccessDenied,
     /// HTTP 404.
@@ -66,6 +68,7 @@ impl Failure {
         use ErrorId::*;
         match self {
             Self::TlsUntrusted
+            | Self::PlainDataEndpoint
             | Self::AccessDenied
             | Self::StreamNotFound
             | Self::ConnectionLimit
@@ -98,6 +101,10 @@ impl Failure {
             Self::TlsUntrusted => {
                 "the certificate of the service is not trusted; check the endpoint, or install its authority's \
                  certificate on the hub"
+            }
+            Self::PlainDataEndpoint => {
+                "the service wants the video by plain http on another host, where others could read it; set --public-url \
+                 of the server to its https URL, or start the agent with --insecure-http if the network is trusted"
             }
             Self::AccessDenied => {
                 "the service denies the hub; check that its access key is valid and allows kinesisvideo:PutMedia and \

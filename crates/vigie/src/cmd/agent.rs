@@ -31,6 +31,7 @@ pub fn run(options: AgentOptions) -> Result<(), Failure> {
         hub_device_arn,
         endpoint_url,
         secrets_endpoint_url: options.secrets_endpoint_url,
+        insecure_http: options.insecure_http,
         region: options.region,
         data_dir: options.data_dir,
         time_zone: zone::find(options.timezone.as_deref())?,

@@ -324,6 +324,7 @@ pub(in crate::core) fn secret_failure(failure: CallFailure) -> Failure {
         CallFailure::Refused { .. }
         | CallFailure::Unreachable
         | CallFailure::CertificateUntrusted
+        | CallFailure::PlainDataEndpoint
         | CallFailure::TimedOut
         | CallFailure::Disconnected
         | CallFailure::UnreadableAnswer => Failure::SecretUnreachable,

@@ -22,6 +22,7 @@ fn config(folder: &Path) -> AgentConfig {
         hub_device_arn: "arn:aws:iot:us-east-1:000000000000:thing/hub".to_owned(),
         endpoint_url: "http://127.0.0.1:1".to_owned(),
         secrets_endpoint_url: None,
+        insecure_http: false,
         region: "us-east-1".to_owned(),
         data_dir: folder.join("hub"),
         time_zone: TimeZone::UTC,
@@ -45,6 +46,22 @@ async fn what_cannot_work_is_refused_at_the_start() {
     assert!(refusal(arn).contains("arn:aws:iot:"));
     let url = AgentConfig { endpoint_url: "localhost:8440".to_owned(), ..config(folder.path()) };
     assert!(refusal(url).contains("--endpoint-url"));
+    let plain = |url: &str| AgentConfig { endpoint_url: url.to_owned(), ..config(folder.path()) };
+    for url in ["http://192.0.2.1:8440", "http://vigie.example", "http://[2001:db8::1]"] {
+        let text = refusal(plain(url));
+        assert!(text.contains("--endpoint-url") && text.contains("--insecure-http"), "{text}");
+    }
+    let secrets = Some("http://vigie.example".to_owned());
+    let secrets = AgentConfig { secrets_endpoint_url: secrets, ..config(folder.path()) };
+    assert!(refusal(secrets).contains("--secrets-endpoint-url"));
+    let usable =
+        ["http://localhost:1", "http://[::1]:1", "http://vigie.localhost", "https://192.0.2.1"];
+    for (n, url) in usable.into_iter().enumerate() {
+        open(AgentConfig { data_dir: folder.path().join(n.to_string()), ..plain(url) }).unwrap();
+    }
+    let data_dir = folder.path().join("meant");
+    let meant = AgentConfig { data_dir, insecure_http: true, ..plain("http://192.0.2.1:8440") };
+    open(meant).unwrap();
     let first = open(config(folder.path())).unwrap();
     let listen = first.listen_address().unwrap();
     let taken = AgentConfig { listen, ..config(&folder.path().join("other")) };

@@ -30,6 +30,9 @@ use crate::shell::credentials::CredentialsChain;
 use crate::shell::put_media::{Order, PutMedia};
 use crate::shell::upload_pace::UploadPace;
 
+/// Its data endpoint is on another host, by plain http.
+const ELSEWHERE_ARN: &str =
+    "arn:aws:kinesisvideo:us-east-1:000000000000:stream/elsewhere/1700000000000";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 /// What the service was sent, by operation.
@@ -122,6 +125,9 @@ async fn answer(
         "/getDataEndpoint" if input["StreamARN"] == ARN => {
             whole(200, format!(r#"{{"DataEndpoint":"{url}/"}}"#))
         }
+        "/getDataEndpoint" if input["StreamARN"] == ELSEWHERE_ARN => {
+            whole(200, r#"{"DataEndpoint":"http://192.0.2.1:8440/"}"#.to_owned())
+        }
         "/getDataEndpoint" => {
             let mut refusal = whole(404, r#"{"Message":"no such stream"}"#.to_owned());
             refusal.headers_mut().insert(
@@ -195,6 +201,7 @@ fn api(service: &Service, clock: Arc<dyn Clock>, secret_key: &str) -> ApiClient 
         kinesisvideo: endpoint_url(&service.url).unwrap(),
         secrets: endpoint_url(&service.url).unwrap(),
         region: "eu-west-3".to_owned(),
+        insecure_http: false,
     };
     let credentials = CredentialsChain {
         access_key_id: Some("AKID".to_owned()),
@@ -341,6 +348,8 @@ async fn data_endpoints_are_asked_for_once_and_again_after_a_failure() {
         seen.calls.iter().filter(|call| *call == "/getDataEndpoint").count()
     };
     assert_eq!(endpoint_calls(&service), 1);
+    let exposed = api.list_fragments(ELSEWHERE_ARN, START, START).await.unwrap_err();
+    assert_eq!(exposed, CallFailure::PlainDataEndpoint);
     let refused = api.list_fragments("arn:other", START, START).await.unwrap_err();
     let kind = Some(ErrorKind::ResourceNotFound);
     assert_eq!(refused, CallFailure::Refused { status: 404, kind });

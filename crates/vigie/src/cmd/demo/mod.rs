@@ -141,6 +141,7 @@ fn agent_config(
         hub_device_arn: HUB_DEVICE_ARN.to_owned(),
         endpoint_url: endpoint_url.to_owned(),
         secrets_endpoint_url: None,
+        insecure_http: false,
         region: REGION.to_owned(),
         data_dir: data_dir.join("hub"),
         time_zone: TimeZone::system(),
@@ -164,8 +165,12 @@ fn credentials(path: &Path) -> Result<CredentialsChain, Failure> {
 
 fn api_client(endpoint_url: &str, credentials_path: &Path) -> Result<ApiClient, Failure> {
     let url: url::Url = endpoint_url.parse().doing("read the endpoint's URL")?;
-    let endpoints =
-        Endpoints { kinesisvideo: url.clone(), secrets: url, region: REGION.to_owned() };
+    let endpoints = Endpoints {
+        kinesisvideo: url.clone(),
+        secrets: url,
+        region: REGION.to_owned(),
+        insecure_http: false,
+    };
     let clock = Arc::new(SystemClock::new());
     ApiClient::new(endpoints, credentials(credentials_path)?, Arc::new(OsDisk), clock)
         .doing("start the HTTP client")
