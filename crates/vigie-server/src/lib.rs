@@ -40,6 +40,7 @@ pub mod private_file;
 mod reading;
 mod reconcile;
 mod server;
+mod strangers;
 mod subject;
 mod tls;
 

@@ -37,7 +37,10 @@ pub(crate) struct Metrics {
     pub get_media_connections: Gauge,
     pub connected_hubs: Gauge,
     pub stored_bytes: Gauge<u64, AtomicU64>,
+    pub connections: Gauge,
+    pub strangers: Gauge,
     pub refused_connections: Counter,
+    pub given_up_connections: Counter,
     pub limited_calls: Counter,
     pub held_back_answers: Counter,
     pub tls_handshake_failures: Counter,
@@ -66,7 +69,10 @@ impl Metrics {
             get_media_connections: Gauge::default(),
             connected_hubs: Gauge::default(),
             stored_bytes: Gauge::default(),
+            connections: Gauge::default(),
+            strangers: Gauge::default(),
             refused_connections: Counter::default(),
+            given_up_connections: Counter::default(),
             limited_calls: Counter::default(),
             held_back_answers: Counter::default(),
             tls_handshake_failures: Counter::default(),
@@ -134,6 +140,17 @@ impl Metrics {
             "Bytes of media files on disk",
             Unit::Bytes,
             m.stored_bytes.clone(),
+        );
+        r.register("connections", "Connections open when one last began", m.connections.clone());
+        r.register(
+            "stranger_connections",
+            "Connections without a verified call when one last began",
+            m.strangers.clone(),
+        );
+        r.register(
+            "given_up_connections",
+            "Connections without a verified call that were closed to make room for others",
+            m.given_up_connections.clone(),
         );
         r.register(
             "refused_connections",

@@ -89,6 +89,26 @@ async fn an_address_with_too_many_connections_is_cut_off_until_it_has_less() {
 }
 
 #[tokio::test]
+async fn connections_that_say_nothing_keep_out_nobody_who_signs() {
+    let server = TestServer::start_configured(|config| config.connections_max = 8).await;
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(soon(TcpStream::connect(server.address)).await.unwrap());
+        soon(server.create_stream(&format!("gate{}", idle.len()), 1)).await;
+    }
+    let mut ended = 0;
+    for stream in &mut idle {
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut byte)).await;
+        ended += usize::from(read.is_ok());
+    }
+    // Half of the places are for those who said nothing; the newest of them are still there.
+    assert!((16..20).contains(&ended), "{ended}");
+    assert!(metric(&server, "given_up_connections_total").await >= 16);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_refused_put_media_that_comes_again_and_again_is_answered_ever_more_slowly() {
     let server = TestServer::start().await;
     let started = Instant::now();

@@ -34,7 +34,7 @@ use crate::failure::Answer;
 use crate::limits::Repeated;
 use crate::metrics::RequestLabels;
 use crate::subject::Subject;
-use crate::{clip, console, images, ingest, playback, reading};
+use crate::{clip, console, images, ingest, playback, reading, strangers};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -303,6 +303,7 @@ async fn verified_call(
     let signed = signed_head(head, &headers);
     subject.read_request(app, &signed, &payload);
     let identity = authenticate(app, operation.service.signing_name(), &signed, payload).await?;
+    strangers::verified(&head.extensions);
     subject.verified(app, identity.clone(), &payload);
     app.limits.admit(app, subject)?;
     Ok(Call {

@@ -5,6 +5,7 @@
 pub(crate) mod body;
 pub(crate) mod content;
 mod cors;
+mod crowd;
 mod dispatch;
 mod probes;
 mod query;
@@ -18,6 +19,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,6 +31,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use crate::strangers::{Stranger, Strangers};
+use crowd::Crowd;
 use stall::StallGuard;
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
@@ -53,10 +58,16 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(app.config.connections_max.min(Semaphore::MAX_PERMITS)));
+    let connections_max = app.config.connections_max.min(Semaphore::MAX_PERMITS);
+    let slots = Arc::new(Semaphore::new(connections_max));
+    let strangers = Strangers::new(connections_max);
+    let mut crowd = Crowd::new(connections_max);
     let mut connections = JoinSet::new();
     let mut stopped = app.stopping();
     loop {
+        if slots.available_permits() == 0 && strangers.give_up_one() {
+            app.metrics.given_up_connections.inc();
+        }
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot.map_err(io::Error::other)?,
             () = stopped.wait() => break,
@@ -72,9 +83,21 @@ pub(crate) async fn serve(
                     tracing::debug!(%remote, "an address has as many connections as it may have");
                     continue;
                 };
+                let (stranger, gave_up) = strangers.enter(remote.ip());
+                if gave_up {
+                    app.metrics.given_up_connections.inc();
+                }
+                let open = connections_max - slots.available_permits();
+                app.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+                app.metrics.strangers.set(i64::try_from(strangers.count()).unwrap_or(i64::MAX));
+                crowd.tell(open, gave_up, app.clock.now().mono);
                 let (app, tls) = (Arc::clone(&app), tls.clone());
                 connections.spawn(async move {
-                    serve_stream(app, stream, remote, tls).await;
+                    let stranger = Arc::new(stranger);
+                    tokio::select! {
+                        () = serve_stream(app, stream, remote, tls, Arc::clone(&stranger)) => {}
+                        () = stranger.given_up() => {}
+                    }
                     drop((slot, place));
                 });
             }
@@ -98,13 +121,14 @@ async fn serve_stream(
     stream: TcpStream,
     remote: SocketAddr,
     tls: Option<TlsAcceptor>,
+    stranger: Arc<Stranger>,
 ) {
     // Acknowledgements are small and wanted at once.
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a connection went before it was served");
     }
     let Some(tls) = tls else {
-        return serve_connection(app, stream, remote).await;
+        return serve_connection(app, stream, remote, stranger).await;
     };
     let mut stopped = app.stopping();
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
@@ -113,7 +137,7 @@ async fn serve_stream(
         () = stopped.wait() => return,
     };
     match accepted {
-        Ok(stream) => serve_connection(app, stream, remote).await,
+        Ok(stream) => serve_connection(app, stream, remote, stranger).await,
         Err(error) => {
             app.metrics.tls_handshake_failures.inc();
             tracing::debug!(%error, "a TLS handshake failed");
@@ -121,12 +145,15 @@ async fn serve_stream(
     }
 }
 
-async fn serve_connection<S>(app: Arc<App>, stream: S, remote: SocketAddr)
+async fn serve_connection<S>(app: Arc<App>, stream: S, remote: SocketAddr, stranger: Arc<Stranger>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut stopped = app.stopping();
-    let service = service_fn(move |request| dispatch::dispatch(Arc::clone(&app), remote, request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&stranger));
+        dispatch::dispatch(Arc::clone(&app), remote, request)
+    });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

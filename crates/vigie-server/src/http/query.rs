@@ -22,6 +22,7 @@ use crate::audit::{AuditLine, rfc3339};
 use crate::auth::{Identity, authenticate};
 use crate::failure::Failure;
 use crate::limits::Repeated;
+use crate::strangers;
 use crate::subject::claimed_key;
 
 /// Whether a request speaks this protocol: a form to the path of all Query services.
@@ -140,6 +141,7 @@ async fn try_answer(
     let signed = signed_head(head, &headers);
     call.claimed_key = claimed_key(&signed);
     let identity = authenticate(app, sts::SIGNING_NAME, &signed, Payload::Whole(&body)).await?;
+    strangers::verified(&head.extensions);
     let identity = call.identity.insert(identity);
     drop(share);
     app.limits.admit_sts(app, identity)?;

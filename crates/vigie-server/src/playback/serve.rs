@@ -29,6 +29,7 @@ use crate::failure::{Answer, Failure};
 use crate::fragment_store::FragmentStoreError;
 use crate::http::content::{Content, Keep};
 use crate::reconcile::expired_before;
+use crate::strangers;
 
 const DASH_MANIFEST: &str = "application/dash+xml";
 const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -45,6 +46,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let parameters = Parameters::of(head.uri.query().unwrap_or_default())?;
     let now = app.clock.now().wall;
     let session = open(&app.master_key, &parameters, now)?;
+    strangers::verified(&head.extensions);
     app.limits.admit_session(app, asked.operation(), session.id)?;
     let place = app.config.place();
     let arn = session.stream_arn(place).to_string();
