@@ -71,10 +71,16 @@ test("a schedule is explained while it is typed", async () => {
   const expression = page.getByRole("textbox", { name: "Recording schedule" });
   await expression.fill("0 0 25 * * ?");
   await page.getByText("25 is outside 0 to 23").waitFor();
+  await expression.fill("0 0 9 30 2 ?");
+  await page.getByText("It never fires from now on").waitFor();
+  const start = page.getByRole("button", { name: "Start configuration" });
+  assert.ok(await start.isDisabled(), "a job that never runs is not offered to be started");
+  await inspect(page, "edge-never-fires");
   await expression.fill("0 30 7 ? * TUE,THU");
   await page.getByText("At 07:30, on Tuesday and Thursday, 1 h each.").waitFor();
   const fires = page.getByRole("list", { name: "Next fires of recording" }).getByRole("listitem");
   assert.equal(await fires.count(), 5);
+  assert.ok(await start.isEnabled());
   for (const text of await fires.allTextContents()) assert.match(text, /(Tuesday|Thursday).* 07:30:00/);
   const week = page.getByRole("list", { name: "The week of recording" }).getByRole("listitem");
   const names = await week.evaluateAll((days) => days.map((day) => day.getAttribute("aria-label")));

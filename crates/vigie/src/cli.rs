@@ -49,7 +49,7 @@ pub enum Command {
     /// Decode pictures for the server that started this process
     #[command(hide = true)]
     ImageDecoder(ImageDecoderOptions),
-    /// The next fire times of a Quartz cron expression, or why it is invalid
+    /// The next fire times of a Quartz cron expression, or why it is invalid or will never fire
     Cron(CronOptions),
 }
 
