@@ -54,6 +54,8 @@ export interface Hub {
   InContact: boolean;
   StreamCount: number;
   FailingRecorderCount: number;
+  /** Of the hub's clock against the server's; negative: behind. */
+  ClockSkewMilliseconds?: number;
 }
 
 export interface JobStatus {

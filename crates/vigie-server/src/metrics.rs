@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     pub get_media_connections: Gauge,
     pub connected_hubs: Gauge,
     pub stored_bytes: Gauge<u64, AtomicU64>,
+    pub age_hold_seconds_left: Gauge<u64, AtomicU64>,
+    pub hub_clock_skew_seconds_max: Gauge<f64, AtomicU64>,
     pub refused_connections: Counter,
     pub limited_calls: Counter,
     pub held_back_answers: Counter,
@@ -66,6 +68,8 @@ impl Metrics {
             get_media_connections: Gauge::default(),
             connected_hubs: Gauge::default(),
             stored_bytes: Gauge::default(),
+            age_hold_seconds_left: Gauge::default(),
+            hub_clock_skew_seconds_max: Gauge::default(),
             refused_connections: Counter::default(),
             limited_calls: Counter::default(),
             held_back_answers: Counter::default(),
@@ -134,6 +138,16 @@ impl Metrics {
             "Bytes of media files on disk",
             Unit::Bytes,
             m.stored_bytes.clone(),
+        );
+        r.register(
+            "age_hold_seconds_left",
+            "For how long nothing is deleted by age, because the clock jumped",
+            m.age_hold_seconds_left.clone(),
+        );
+        r.register(
+            "hub_clock_skew_seconds_max",
+            "The greatest difference between a connected hub's clock and this one",
+            m.hub_clock_skew_seconds_max.clone(),
         );
         r.register(
             "refused_connections",

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
+use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
@@ -97,8 +98,17 @@ impl Hub {
         let HubSettings { hub_device_arn, time_zone, commit_interval } = settings;
         let saved = SavedConfigurations::new(disk, directory);
         let streams = saved.load()?;
-        let ledgers = Ledgers::new(ledgers, now);
-        let world = World::new(store, ledgers, chance, time_zone, commit_interval);
+        let mut ledgers = Ledgers::new(ledgers, now);
+        let last_run = ledgers.read(|db| db.last_run());
+        let (age_hold, jump) = AgeHold::start(last_run, now);
+        if let Some(jump) = jump {
+            tracing::warn!(
+                clock_moved_by_seconds = jump.by_ms / 1000,
+                "the hub's clock is elsewhere than where the agent last saw it, because the hub was off or the clock was \
+                 set: nothing is deleted by age for an hour; limits of size stay in force"
+            );
+        }
+        let world = World::new(store, ledgers, chance, time_zone, commit_interval, age_hold);
         let mut hub = Self {
             hub_device_arn,
             saved,
@@ -132,10 +142,11 @@ impl Hub {
         if self.is_stopped {
             return Vec::new();
         }
+        self.world.sample_clock(now);
         match event {
             Event::Tick => self.tick(now),
             Event::SyncAnswered { request, output } => {
-                if self.link.answered(request, output.cursor, now) {
+                if self.link.answered(request, output.cursor, output.clock, now) {
                     self.world.in_contact = true;
                     self.take_receipts(&output.ledgers);
                     if self.take_requests(output.requests.as_deref(), now) {
@@ -217,7 +228,12 @@ impl Hub {
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
         let disk = self.disk_seconds();
         let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
-        HubSnapshot { in_contact: self.link.in_contact(), streams }
+        HubSnapshot {
+            in_contact: self.link.in_contact(),
+            age_hold_left: self.world.age_hold.left(now),
+            clock_skew_ms: self.link.clock_skew_ms(),
+            streams,
+        }
     }
 
     /// The store, to look at.

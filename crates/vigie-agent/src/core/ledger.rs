@@ -55,6 +55,11 @@ impl Ledgers {
         self.flush_at
     }
 
+    /// They are to be written as soon as they can be.
+    pub(super) fn hurry(&mut self, now: Now) {
+        self.flush_at = now.mono;
+    }
+
     /// Something is to be written soon.
     pub(super) fn note(&mut self, change: Change, now: Now) {
         if self.pending.len() >= PENDING_MAX {
@@ -104,7 +109,7 @@ impl Ledgers {
         }
     }
 
-    fn read<T: Default>(
+    pub(super) fn read<T: Default>(
         &mut self,
         read: impl FnOnce(&dyn LedgerDb) -> Result<T, LedgerError>,
     ) -> T {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::{CommitReport, Store, StoreError, StoreReader, SyncHandle, SyncJob, describe};
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) chance: Box<dyn Chance>,
     pub(super) zone: TimeZone,
     pub(super) commit_interval: Duration,
+    /// Whether the clock is believed when it says that media is old.
+    pub(super) age_hold: AgeHold,
     /// What is to be done, in order.
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
@@ -85,6 +88,7 @@ impl World {
         chance: Box<dyn Chance>,
         zone: TimeZone,
         commit_interval: Duration,
+        age_hold: AgeHold,
     ) -> Self {
         Self {
             reader: store.reader(),
@@ -93,6 +97,7 @@ impl World {
             chance,
             zone,
             commit_interval,
+            age_hold,
             effects: Vec::new(),
             commit_at: None,
             urgent: BTreeSet::new(),
@@ -112,6 +117,17 @@ impl World {
             commit_number: 0,
             failed: false,
             next_session: 1,
+        }
+    }
+
+    /// Notices a clock that jumps, before anything is decided by it.
+    pub(super) fn sample_clock(&mut self, now: Now) {
+        if let Some(jump) = self.age_hold.sample(now) {
+            tracing::warn!(
+                by_seconds = jump.by_ms / 1000,
+                "the hub's clock jumped: nothing is deleted by age for an hour; limits of size stay in force"
+            );
+            self.ledgers.hurry(now);
         }
     }
 

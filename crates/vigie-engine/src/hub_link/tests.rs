@@ -42,8 +42,7 @@ fn request(cursor: Option<&str>, streams: Vec<StreamReport>) -> SyncEdgeAgentInp
         cursor: cursor.map(str::to_owned),
         wait_seconds: 30,
         streams,
-        request_kinds: Vec::new(),
-        requests: Vec::new(),
+        ..SyncEdgeAgentInput::default()
     }
 }
 

@@ -14,6 +14,8 @@ const STREAMS_MAX: usize = 10_000;
 const REQUEST_KINDS_MAX: usize = 64;
 /// More than any server asks of a hub at once.
 const REQUESTS_MAX: usize = 64;
+/// Some three hundred years: a clock that is unset is not as far away.
+const CLOCK_SKEW_MS_MAX: i64 = 10_000_000_000_000;
 const DETAILS: Shape = string(0, 4096);
 
 const RECORDER_STATUS: Shape = Shape::Structure(&[
@@ -60,4 +62,5 @@ pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     required("Streams", &list(&STREAM, 0, STREAMS_MAX)),
     optional("RequestKinds", &list(&string(1, 64), 0, REQUEST_KINDS_MAX)),
     optional("Requests", &list(&REPORT, 0, REQUESTS_MAX)),
+    optional("ClockSkewMilliseconds", &long(-CLOCK_SKEW_MS_MAX, CLOCK_SKEW_MS_MAX)),
 ]);

@@ -279,6 +279,9 @@ pub struct HubSummary {
     pub stream_count: u64,
     /// Those of them whose recorder last reported USER_ERROR or SYSTEM_ERROR.
     pub failing_recorder_count: u64,
+    /// How far its clock was ahead of the server's when it last called; negative: behind. Absent for older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_milliseconds: Option<i64>,
 }
 
 /// The extension `ListHubs`.

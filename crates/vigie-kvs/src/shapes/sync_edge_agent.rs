@@ -10,7 +10,7 @@ use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
 use super::hub_request::{HubRequest, HubRequestReport};
 use super::media_ledger::{LedgerReceipt, LedgerReport};
 use super::wire_enum;
-use crate::wire::{null_as_default, timestamp_option};
+use crate::wire::{null_as_default, timestamp, timestamp_option};
 
 wire_enum! {
     /// How far a hub is with one revision of one stream's configuration.
@@ -94,7 +94,7 @@ pub struct StreamReport {
 }
 
 /// What a hub says: everything it has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SyncEdgeAgentInput {
     /// Which hub.
@@ -115,6 +115,9 @@ pub struct SyncEdgeAgentInput {
     /// All requests that it has taken and of which it does not know yet that nobody waits for them any more.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<HubRequestReport>,
+    /// How far the hub's clock was ahead of the service's with the call before; negative: behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_milliseconds: Option<i64>,
 }
 
 /// One stream's configuration for a hub.
@@ -137,8 +140,19 @@ pub struct Configuration {
     pub media_uri_secret_revision: Option<String>,
 }
 
+/// By which the hub measures how far its clock is from the service's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServiceClock {
+    /// When the service had the request.
+    #[serde(with = "timestamp")]
+    pub received_timestamp: Timestamp,
+    /// How long it held it.
+    pub held_milliseconds: u64,
+}
+
 /// What a hub hears.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SyncEdgeAgentOutput {
     /// For the next request.
@@ -154,4 +168,7 @@ pub struct SyncEdgeAgentOutput {
     /// works on and is not among them is called off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<Vec<HubRequest>>,
+    /// What the service's clock says; of older ones nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ServiceClock>,
 }

@@ -68,6 +68,7 @@ fn summary(hub: HubRow, now: Timestamp) -> HubSummary {
         in_contact: last_seen.is_some_and(|seen| now < seen + IN_CONTACT),
         stream_count: hub.stream_count,
         failing_recorder_count: hub.failing_recorder_count,
+        clock_skew_milliseconds: hub.clock_skew_ms,
     }
 }
 

@@ -6,9 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use vigie_engine::clock::Now;
+use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
-use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput};
+use vigie_kvs::shapes::sync_edge_agent::{
+    ServiceClock, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
+};
 
 use super::edge_configuration::{from_json, to_json};
 use super::{Call, media_ledger, secrets};
@@ -19,18 +23,22 @@ use crate::hub_wakers::HubWaiter;
 
 /// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
+/// So is a clock that is off by a little more than before.
+const SKEW_RESOLUTION_MS: u64 = 1_000;
 
 pub(crate) async fn sync_edge_agent(
     call: &Call,
     input: SyncEdgeAgentInput,
 ) -> Answer<SyncEdgeAgentOutput> {
     let app = &call.app;
+    let came_at = app.clock.now();
     call.authorize(&input.hub_device_arn)?;
     note_contact(app, &input).await?;
     let receipts = media_ledger::take_ledgers(app, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
-        SyncEdgeAgentOutput { ledgers, requests, ..output }
+        let clock = Some(service_clock(came_at, app.clock.now()));
+        SyncEdgeAgentOutput { ledgers, requests, clock, ..output }
     };
     let _connected = Connected::new(app);
     let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
@@ -59,22 +67,55 @@ pub(crate) async fn sync_edge_agent(
     }
 }
 
+/// What the hub compares its clock with.
+fn service_clock(came_at: Now, now: Now) -> ServiceClock {
+    let held_ms = now.mono.saturating_sub(came_at.mono).as_millis();
+    ServiceClock {
+        received_timestamp: came_at.wall,
+        held_milliseconds: u64::try_from(held_ms).unwrap_or(u64::MAX),
+    }
+}
+
 async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
-    let now = app.clock.now().wall;
+    let now = app.clock.now();
     let known = app.db.hub(&input.hub_device_arn).await?;
+    let clock_skew_ms = input.clock_skew_milliseconds;
+    app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
     let is_recent = |hub: &Hub| {
-        let age_ms = now.millis_since(hub.last_seen_at);
-        hub.agent_version == input.agent_version && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
+        let age_ms = now.wall.millis_since(hub.last_seen_at);
+        hub.agent_version == input.agent_version
+            && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
+            && is_like(hub.clock_skew_ms, clock_skew_ms)
     };
     if known.as_ref().is_some_and(is_recent) {
         return Ok(());
     }
+    let was_too_much = known.and_then(|hub| hub.clock_skew_ms).is_some_and(is_too_much);
+    if let Some(skew_ms) = clock_skew_ms.filter(|skew_ms| !was_too_much && is_too_much(*skew_ms)) {
+        let (hub, words) = (&input.hub_device_arn, in_words(skew_ms));
+        tracing::warn!(
+            hub,
+            skew_ms,
+            "the hub's clock is {words} the server's: its media is dated by its own; let a time server set both"
+        );
+    }
     let hub = Hub {
         hub_device_arn: input.hub_device_arn.clone(),
-        last_seen_at: now,
+        last_seen_at: now.wall,
         agent_version: input.agent_version.clone(),
+        clock_skew_ms,
     };
     Ok(app.db.save_hub(&hub).await?)
+}
+
+/// Whether a skew that is saved says the same to people as the new one.
+fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
+    match (saved, new) {
+        (Some(saved), Some(new)) => {
+            saved.abs_diff(new) < SKEW_RESOLUTION_MS && is_too_much(saved) == is_too_much(new)
+        }
+        (saved, new) => saved == new,
+    }
 }
 
 /// Saves what the report changes; returns what the hub is to hear.

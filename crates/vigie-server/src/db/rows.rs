@@ -104,6 +104,8 @@ pub struct Hub {
     pub last_seen_at: Timestamp,
     /// What it called itself.
     pub agent_version: String,
+    /// How far its clock was ahead of this server's, if it said so.
+    pub clock_skew_ms: Option<i64>,
 }
 
 /// A secret without its values.

@@ -70,7 +70,9 @@ fn print_fires(fires: &[Timestamp], zone: &jiff::tz::TimeZone) -> Result<(), Fai
 /// A job with such a schedule is in USER_ERROR; a script is told by the exit status.
 fn report_over(options: &CronOptions) -> Result<(), Failure> {
     if !options.json {
-        eprintln!("valid, but it never fires from then on: a job with this schedule would never run");
+        eprintln!(
+            "valid, but it never fires from then on: a job with this schedule would never run"
+        );
     }
     Err(Failure::answered_no())
 }

@@ -40,7 +40,8 @@ impl Hub {
             }
         }
         let hub_device_arn = self.hub_device_arn.clone();
-        changes.push(Change::Heartbeat { now: now.wall, hub_device_arn, running });
+        let age_hold_left = self.world.age_hold.left(now);
+        changes.push(Change::Heartbeat { now: now.wall, hub_device_arn, running, age_hold_left });
         if self.world.ledgers.flush(changes, now) {
             for job in self.jobs.values_mut() {
                 self.world.news |= job.ledger_written(&mut self.world);

@@ -330,6 +330,7 @@ impl Bench {
                 configurations,
                 ledgers: Vec::new(),
                 requests: None,
+                clock: None,
             },
         });
     }

@@ -158,21 +158,29 @@ fn execute(db: &Connection, sql: &str, row: &EdgeConfiguration) -> rusqlite::Res
 
 pub(super) fn save_hub(db: &Connection, hub: &Hub) -> rusqlite::Result<bool> {
     db.prepare_cached(
-        "REPLACE INTO hub (hub_device_arn, last_seen_at_ms, agent_version) VALUES (?1, ?2, ?3)",
+        "REPLACE INTO hub (hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms) \
+         VALUES (?1, ?2, ?3, ?4)",
     )?
-    .execute(params![hub.hub_device_arn, hub.last_seen_at.as_millis(), hub.agent_version])?;
+    .execute(params![
+        hub.hub_device_arn,
+        hub.last_seen_at.as_millis(),
+        hub.agent_version,
+        hub.clock_skew_ms,
+    ])?;
     Ok(true)
 }
 
 pub(super) fn hub(db: &Connection, hub_device_arn: &str) -> rusqlite::Result<Option<Hub>> {
     db.prepare_cached(
-        "SELECT hub_device_arn, last_seen_at_ms, agent_version FROM hub WHERE hub_device_arn = ?1",
+        "SELECT hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms FROM hub \
+         WHERE hub_device_arn = ?1",
     )?
     .query_row([hub_device_arn], |row| {
         Ok(Hub {
             hub_device_arn: row.get(0)?,
             last_seen_at: timestamp(row.get(1)?),
             agent_version: row.get(2)?,
+            clock_skew_ms: row.get(3)?,
         })
     })
     .optional()
