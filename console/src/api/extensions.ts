@@ -54,6 +54,8 @@ export interface Hub {
   InContact: boolean;
   StreamCount: number;
   FailingRecorderCount: number;
+  /** Another agent that calls as this hub as well. */
+  RefusedAgent?: { LastRefusedTimestamp: number; HasCopiedFolder: boolean; Details: string };
   /** Of the hub's clock against the server's; negative: behind. */
   ClockSkewMilliseconds?: number;
 }

@@ -20,6 +20,7 @@ use crate::config::ServerConfig;
 use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
+use crate::hub_holders::HubHolders;
 use crate::hub_requests::HubRequests;
 use crate::hub_wakers::HubWakers;
 use crate::images::Images;
@@ -46,6 +47,7 @@ pub(crate) struct App {
     pub body_budget: Arc<BodyBudget>,
     pub hub_wakers: Arc<HubWakers>,
     pub hub_requests: HubRequests,
+    pub hub_holders: HubHolders,
     pub clock_skews: ClockSkews,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
@@ -97,6 +99,7 @@ impl App {
             body_budget,
             hub_wakers: Arc::default(),
             hub_requests: HubRequests::default(),
+            hub_holders: HubHolders::default(),
             clock_skews: ClockSkews::default(),
             connections: Arc::default(),
             open_fragments,

@@ -31,6 +31,7 @@ mod failure;
 mod fragment_selection;
 pub mod fragment_store;
 mod http;
+mod hub_holders;
 mod hub_requests;
 mod hub_wakers;
 mod images;

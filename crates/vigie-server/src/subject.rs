@@ -34,11 +34,20 @@ pub(crate) struct Subject {
     pub stream_name: Option<String>,
     /// The resource that is meant, as an ARN.
     pub resource: Option<String>,
+    /// Whether the audit log is to have the call.
+    pub is_audited: bool,
 }
 
 impl Subject {
     pub(crate) fn new(operation: &'static Operation) -> Self {
-        Self { operation, claimed_key: None, identity: None, stream_name: None, resource: None }
+        Self {
+            operation,
+            claimed_key: None,
+            identity: None,
+            stream_name: None,
+            resource: None,
+            is_audited: operation.mutates(),
+        }
     }
 
     /// Takes what the head of a request says of itself, before anything of it is proven.
@@ -81,7 +90,7 @@ impl Subject {
         status: u16,
         error: Option<&str>,
     ) {
-        let Some(identity) = self.identity.as_ref().filter(|_| self.operation.mutates()) else {
+        let Some(identity) = self.identity.as_ref().filter(|_| self.is_audited) else {
             return;
         };
         app.audit.write(&AuditLine {

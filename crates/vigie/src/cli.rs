@@ -205,6 +205,15 @@ pub struct AgentOptions {
 pub enum AgentCommand {
     /// How a hub is, whether its agent runs or not: jobs, media, gaps and losses
     Status(AgentStatusOptions),
+    /// Let the agent of this folder replace whoever works as its hub, at its next call
+    TakeOver(TakeOverOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct TakeOverOptions {
+    /// The hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-hub", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

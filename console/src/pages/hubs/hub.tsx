@@ -37,6 +37,18 @@ export function HubPage({ name }: { name: string }) {
           reaches this server.
         </Alert>
       )}
+      {hub?.RefusedAgent && (
+        <Alert
+          type="error"
+          header={
+            hub.RefusedAgent.HasCopiedFolder
+              ? "Two agents call as this hub, one with a copy of the other's data folder"
+              : "Two agents call as this hub"
+          }
+        >
+          {sentence(hub.RefusedAgent.Details)}.
+        </Alert>
+      )}
       {hub?.InContact && clockState(hub.ClockSkewMilliseconds).wrong && (
         <Alert type="warning" header="This hub's clock is wrong, or the server's is">
           Media is dated by the hub's clock, and schedules follow it. Let a time server set both.

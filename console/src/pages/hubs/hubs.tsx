@@ -44,6 +44,7 @@ const columns: TableProps.ColumnDefinition<Hub>[] = [
 ];
 
 export function Contact({ hub }: { hub: Hub }) {
+  if (hub.RefusedAgent) return <StatusIndicator type="error">Two agents</StatusIndicator>;
   if (hub.InContact) return <StatusIndicator type="success">Online</StatusIndicator>;
   if (hub.LastSeenTimestamp === undefined) return <StatusIndicator type="pending">Never called</StatusIndicator>;
   return <StatusIndicator type="error">Offline</StatusIndicator>;

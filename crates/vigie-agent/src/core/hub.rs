@@ -19,6 +19,7 @@ use vigie_store::{CommitReport, Store, StoreError, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
+use super::instance::Instance;
 use super::job::Job;
 use super::ledger::Ledgers;
 use super::link::HubLink;
@@ -68,6 +69,7 @@ pub struct Hub {
     streams: SavedStreams,
     jobs: BTreeMap<Arc<str>, Job>,
     link: HubLink,
+    instance: Instance,
     requests: Requests,
     world: World,
     plan_at: Duration,
@@ -96,6 +98,8 @@ impl Hub {
         now: Now,
     ) -> Result<Self, HubError> {
         let HubSettings { hub_device_arn, time_zone, commit_interval } = settings;
+        let mut chance = chance;
+        let instance = Instance::open(disk.clone(), directory, chance.as_mut());
         let saved = SavedConfigurations::new(disk, directory);
         let streams = saved.load()?;
         let mut ledgers = Ledgers::new(ledgers, now);
@@ -115,6 +119,7 @@ impl Hub {
             streams,
             jobs: BTreeMap::new(),
             link: HubLink::default(),
+            instance,
             requests: Requests::default(),
             world,
             plan_at: now.mono,
@@ -148,6 +153,8 @@ impl Hub {
             Event::SyncAnswered { request, output } => {
                 if self.link.answered(request, output.cursor, output.clock, now) {
                     self.world.in_contact = true;
+                    self.world.another_agent = false;
+                    self.instance.accepted();
                     self.take_receipts(&output.ledgers);
                     if self.take_requests(output.requests.as_deref(), now) {
                         self.link.go_on(now);
@@ -160,6 +167,10 @@ impl Hub {
             Event::SyncFailed { request, failure } => {
                 self.link.failed(request, failure, self.world.chance.as_mut(), now);
                 self.world.in_contact = self.link.in_contact();
+                self.world.another_agent = self.link.is_refused();
+                if self.world.another_agent {
+                    self.instance.refused();
+                }
             }
             Event::SecretResolved { session, secret_string } => {
                 self.with_job(&session, now, |job, world| {
@@ -351,7 +362,8 @@ impl Hub {
             let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let requests = self.requests.reports();
-            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
+            let instance = self.instance.said();
+            let effect = self.link.request(&self.hub_device_arn, instance, streams, requests, now);
             self.world.effects.push(effect);
         }
     }

@@ -9,9 +9,13 @@ use vigie_engine::backoff::{self, Backoff};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew;
+use vigie_engine::hub_holder::ANOTHER_AGENT;
 use vigie_engine::hub_request::HubRequests;
+use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::hub_request::HubRequestReport;
-use vigie_kvs::shapes::sync_edge_agent::{ServiceClock, StreamReport, SyncEdgeAgentInput};
+use vigie_kvs::shapes::sync_edge_agent::{
+    AgentInstance, ServiceClock, StreamReport, SyncEdgeAgentInput,
+};
 
 use super::effect::Effect;
 use super::event::CallFailure;
@@ -52,6 +56,14 @@ impl HubLink {
         self.in_contact
     }
 
+    /// Whether the service refuses this agent, because another one works as the hub.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(
+            self.failure_said,
+            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. })
+        )
+    }
+
     /// When to ask, at the latest.
     pub(super) fn deadline(&self, has_news: bool) -> Duration {
         match self.sent_at {
@@ -67,6 +79,7 @@ impl HubLink {
     pub(super) fn request(
         &mut self,
         hub_device_arn: &str,
+        instance: Option<AgentInstance>,
         streams: Vec<StreamReport>,
         requests: Vec<HubRequestReport>,
         now: Now,
@@ -82,6 +95,7 @@ impl HubLink {
             streams,
             request_kinds: HubRequests::kinds(),
             requests,
+            instance,
             clock_skew_milliseconds: self.clock_skew_ms,
         };
         Effect::Sync { request: self.last_request, input }
@@ -160,11 +174,16 @@ impl HubLink {
         self.in_contact = false;
         // Once per cause: an outage of a week is one line.
         if self.failure_said != Some(failure) {
-            tracing::warn!(
-                ?failure,
-                "the service cannot be asked; the hub works on by what it knows"
-            );
             self.failure_said = Some(failure);
+            match self.is_refused() {
+                true => tracing::warn!(
+                    "{ANOTHER_AGENT}; until then this one records by what it knows and uploads nothing"
+                ),
+                false => tracing::warn!(
+                    ?failure,
+                    "the service cannot be asked; the hub works on by what it knows"
+                ),
+            }
         }
     }
 }

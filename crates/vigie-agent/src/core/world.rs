@@ -50,6 +50,8 @@ pub(super) struct World {
     write_out_at: Option<Duration>,
     /// The service answered when it was last asked.
     pub(super) in_contact: bool,
+    /// It refuses this agent, because another one works as the hub and uploads.
+    pub(super) another_agent: bool,
     /// Something is to be said to the service without waiting for its next answer.
     pub(super) news: bool,
     /// The saved configurations differ from what is on disk.
@@ -106,6 +108,7 @@ impl World {
             waker: Arc::new(|| {}),
             write_out_at: None,
             in_contact: false,
+            another_agent: false,
             news: true,
             unsaved: false,
             cramped: BTreeSet::new(),

@@ -4,6 +4,7 @@
 
 use vigie_kvs::acknowledgement::ErrorId;
 
+use crate::hub_holder::ANOTHER_AGENT;
 use crate::job_status::JobOutcome;
 
 /// Why an attempt or a connection failed.
@@ -46,6 +47,8 @@ pub enum Failure {
     },
     /// The fragment could not be read from the hub's disk.
     DiskError,
+    /// The service refuses this agent as the hub: another one uploads the same cameras.
+    AnotherAgent,
 }
 
 impl Failure {
@@ -70,6 +73,7 @@ impl Failure {
             | Self::StreamNotFound
             | Self::ConnectionLimit
             | Self::NotPersisted
+            | Self::AnotherAgent
             | Self::Refused { .. } => JobOutcome::UserError,
             Self::Acknowledged { error } => match error {
                 StreamReadError
@@ -99,6 +103,7 @@ impl Failure {
                 "the certificate of the service is not trusted; check the endpoint, or install its authority's \
                  certificate on the hub"
             }
+            Self::AnotherAgent => ANOTHER_AGENT,
             Self::AccessDenied => {
                 "the service denies the hub; check that its access key is valid and allows kinesisvideo:PutMedia and \
                  kinesisvideo:GetDataEndpoint on this stream, and that the hub's clock is right"

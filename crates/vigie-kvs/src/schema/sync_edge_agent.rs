@@ -54,6 +54,12 @@ const STREAM: Shape = Shape::Structure(&[
     optional("Ledger", &LEDGER),
 ]);
 
+const INSTANCE: Shape = Shape::Structure(&[
+    required("InstanceId", &string(1, 64)),
+    required("StartId", &string(1, 64)),
+    optional("TakeOver", &Shape::Boolean),
+]);
+
 pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     required("HubDeviceArn", &HUB_DEVICE_ARN),
     required("AgentVersion", &string(1, 64)),
@@ -62,5 +68,6 @@ pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     required("Streams", &list(&STREAM, 0, STREAMS_MAX)),
     optional("RequestKinds", &list(&string(1, 64), 0, REQUEST_KINDS_MAX)),
     optional("Requests", &list(&REPORT, 0, REQUESTS_MAX)),
+    optional("Instance", &INSTANCE),
     optional("ClockSkewMilliseconds", &long(-CLOCK_SKEW_MS_MAX, CLOCK_SKEW_MS_MAX)),
 ]);

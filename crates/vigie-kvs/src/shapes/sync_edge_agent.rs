@@ -93,6 +93,19 @@ pub struct StreamReport {
     pub ledger: Option<LedgerReport>,
 }
 
+/// Which agent calls: two under one `HubDeviceArn` are told apart by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AgentInstance {
+    /// Kept in the agent's data folder.
+    pub instance_id: String,
+    /// Of this process: another one after each start.
+    pub start_id: String,
+    /// An operator wants this agent to replace another that works as the hub.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub take_over: bool,
+}
+
 /// What a hub says: everything it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -115,6 +128,9 @@ pub struct SyncEdgeAgentInput {
     /// All requests that it has taken and of which it does not know yet that nobody waits for them any more.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<HubRequestReport>,
+    /// Absent for older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<AgentInstance>,
     /// How far the hub's clock was ahead of the service's with the call before; negative: behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew_milliseconds: Option<i64>,

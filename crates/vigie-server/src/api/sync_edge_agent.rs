@@ -8,17 +8,20 @@ use std::pin::pin;
 
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
+use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{
     ServiceClock, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
 };
+use vigie_kvs::{ErrorKind, KvsError};
 
 use super::edge_configuration::{from_json, to_json};
 use super::{Call, media_ledger, secrets};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+use crate::hub_holders::Judged;
 use crate::hub_wakers::HubWaiter;
 
 /// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
@@ -33,7 +36,7 @@ pub(crate) async fn sync_edge_agent(
     let app = &call.app;
     let came_at = app.clock.now();
     call.authorize(&input.hub_device_arn)?;
-    note_contact(app, &input).await?;
+    note_contact(call, &input).await?;
     let receipts = media_ledger::take_ledgers(app, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
@@ -76,9 +79,12 @@ fn service_clock(came_at: Now, now: Now) -> ServiceClock {
     }
 }
 
-async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
+/// Notes that a hub calls, and refuses an agent while another one works as the hub.
+async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
+    let app = &call.app;
     let now = app.clock.now();
     let known = app.db.hub(&input.hub_device_arn).await?;
+    let holder = identify(call, input, known.as_ref(), now)?;
     let clock_skew_ms = input.clock_skew_milliseconds;
     app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
     let is_recent = |hub: &Hub| {
@@ -86,6 +92,7 @@ async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
         hub.agent_version == input.agent_version
             && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
             && is_like(hub.clock_skew_ms, clock_skew_ms)
+            && hub.holder == holder
     };
     if known.as_ref().is_some_and(is_recent) {
         return Ok(());
@@ -104,8 +111,40 @@ async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
         last_seen_at: now.wall,
         agent_version: input.agent_version.clone(),
         clock_skew_ms,
+        holder,
     };
     Ok(app.db.save_hub(&hub).await?)
+}
+
+/// Who works as the hub from this call on.
+fn identify(
+    call: &Call,
+    input: &SyncEdgeAgentInput,
+    known: Option<&Hub>,
+    now: Now,
+) -> Answer<Option<Holder>> {
+    let hub = &input.hub_device_arn;
+    let Some(instance) = &input.instance else {
+        return Ok(known.and_then(|known| known.holder.clone()));
+    };
+    let Judged { holder, verdict, is_news } = call.app.hub_holders.judge(hub, instance, known, now);
+    let instance_id = &instance.instance_id;
+    match verdict {
+        Verdict::Works => {}
+        Verdict::HasCopy => tracing::warn!(hub, instance_id, "{ANOTHER_AGENT}"),
+        Verdict::TakesOver => {
+            tracing::warn!(hub, instance_id, "another agent works as this hub from now on");
+            // Of this operation's calls, these alone change something for good.
+            call.audit(hub);
+        }
+        Verdict::Refused => {
+            if is_news {
+                tracing::warn!(hub, refused_instance_id = instance_id, "{ANOTHER_AGENT}");
+            }
+            return Err(KvsError::new(ErrorKind::ResourceInUse, ANOTHER_AGENT).into());
+        }
+    }
+    Ok(Some(holder))
 }
 
 /// Whether a skew that is saved says the same to people as the new one.

@@ -176,6 +176,7 @@ async fn answer(
         return Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces));
     }
     let answer = json_operation(&call, &body).await;
+    subject.is_audited |= call.is_audited.get().is_some();
     if let Some(resource) = call.made_resource.into_inner() {
         subject.resource = Some(resource);
     }
@@ -311,6 +312,7 @@ async fn verified_call(
         identity,
         host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
         made_resource: OnceLock::new(),
+        is_audited: OnceLock::new(),
     })
 }
 

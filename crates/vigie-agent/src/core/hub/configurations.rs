@@ -98,7 +98,8 @@ impl Hub {
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let requests = self.requests.reports();
-            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
+            let instance = self.instance.said();
+            let effect = self.link.request(&self.hub_device_arn, instance, streams, requests, now);
             self.world.effects.push(effect);
         }
         self.apply_received(now);

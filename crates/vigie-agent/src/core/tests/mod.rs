@@ -3,6 +3,7 @@
 mod configurations;
 mod files;
 mod full_hub;
+mod instance;
 mod ledgers;
 mod recording;
 mod requests;
