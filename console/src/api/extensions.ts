@@ -115,6 +115,8 @@ export interface AuditEvent {
   StatusCode: number;
   ErrorCode?: string;
   RemoteAddress?: string;
+  /** Of a deletion: bytes of video that only the hub had. */
+  NotUploadedBytes?: number;
 }
 
 export interface TestedTrack {

@@ -36,6 +36,8 @@ pub(crate) struct Subject {
     pub resource: Option<String>,
     /// Whether the audit log is to have the call.
     pub is_audited: bool,
+    /// See [`AuditLine::not_uploaded_bytes`].
+    pub not_uploaded_bytes: Option<u64>,
 }
 
 impl Subject {
@@ -47,6 +49,7 @@ impl Subject {
             stream_name: None,
             resource: None,
             is_audited: operation.mutates(),
+            not_uploaded_bytes: None,
         }
     }
 
@@ -103,6 +106,7 @@ impl Subject {
             status,
             error,
             remote_address: Some(&remote.to_string()),
+            not_uploaded_bytes: self.not_uploaded_bytes,
         });
     }
 

@@ -13,6 +13,7 @@ import { useAction } from "../../ui/action";
 import { Confirm } from "../../ui/confirm";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
+import { NeverUploaded } from "../../ui/never-uploaded";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { EdgeFields } from "./fields";
@@ -115,6 +116,7 @@ export function EdgePage({ name }: { name: string }) {
             The hub stops recording this stream and erases what it holds of it. Video that was not uploaded yet is lost.
             What the server holds stays.
           </Alert>
+          <NeverUploaded name={name} />
         </Confirm>
       )}
     </Frame>

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::EdgeConfig;
-use vigie_kvs::shapes::sync_edge_agent::Phase;
+use vigie_kvs::shapes::sync_edge_agent::{ErasedMedia, Phase};
 use vigie_store::disk::Disk;
 
 use super::imports::Imports;
@@ -66,6 +66,9 @@ pub(crate) struct SavedStream {
     /// The `SecretString` behind `MediaUriSecretArn` when it was last resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) secret_string: Option<Sensitive>,
+    /// What was there to be erased, before any of it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) erased_media: Option<ErasedMedia>,
     /// A FILE_URI of this revision has been recorded to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) file_recorded: bool,

@@ -56,6 +56,7 @@ fn report(stream: &str, revision: u64, phase: WirePhase) -> StreamReport {
         uploader_status: None,
         local_media: None,
         ledger: None,
+        erased_media: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::edge::HUB_DEVICE_ARN;
 use super::hub_request::REPORT;
 use super::kinesisvideo::RESOURCE_ARN;
-use super::media_ledger::LEDGER;
+use super::media_ledger::{LEDGER, LOSSES, RANGES};
 use super::*;
 use crate::shapes::edge::JobStatus;
 use crate::shapes::sync_edge_agent::Phase;
@@ -43,6 +43,13 @@ const LOCAL_MEDIA: Shape = Shape::Structure(&[
     optional("UploadLagSeconds", &long(0, i64::MAX)),
 ]);
 
+const ERASED_MEDIA: Shape = Shape::Structure(&[
+    required("SizeBytes", &long(0, i64::MAX)),
+    required("FragmentCount", &long(0, i64::MAX)),
+    required("NotUploaded", &LOSSES),
+    optional("NotUploadedRanges", &RANGES),
+]);
+
 const STREAM: Shape = Shape::Structure(&[
     required("StreamARN", &RESOURCE_ARN),
     required("Revision", &long(1, i64::MAX)),
@@ -52,6 +59,7 @@ const STREAM: Shape = Shape::Structure(&[
     optional("UploaderStatus", &UPLOADER_STATUS),
     optional("LocalMedia", &LOCAL_MEDIA),
     optional("Ledger", &LEDGER),
+    optional("ErasedMedia", &ERASED_MEDIA),
 ]);
 
 const INSTANCE: Shape = Shape::Structure(&[

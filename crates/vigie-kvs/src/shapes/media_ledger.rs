@@ -39,6 +39,8 @@ wire_enum! {
         DeletedAfterUpload = "DELETED_AFTER_UPLOAD",
         /// The hub has it and the service does not, yet.
         NotUploaded = "NOT_UPLOADED",
+        /// It was erased on the hub with the edge configuration, and the service never had it.
+        Erased = "ERASED",
     }
 }
 

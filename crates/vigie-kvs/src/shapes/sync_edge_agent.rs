@@ -8,7 +8,7 @@ use vigie_media::Timestamp;
 
 use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
 use super::hub_request::{HubRequest, HubRequestReport};
-use super::media_ledger::{LedgerReceipt, LedgerReport};
+use super::media_ledger::{LedgerReceipt, LedgerReport, LossTotals, MediaRange};
 use super::wire_enum;
 use crate::wire::{null_as_default, timestamp, timestamp_option};
 
@@ -65,6 +65,21 @@ pub struct LocalMedia {
     pub upload_lag_seconds: Option<i64>,
 }
 
+/// What a hub erases with a stream's edge configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ErasedMedia {
+    /// Bytes of all media that was there.
+    pub size_bytes: u64,
+    /// All fragments.
+    pub fragment_count: u64,
+    /// What of it existed nowhere else.
+    pub not_uploaded: LossTotals,
+    /// Where that lay; bounded, the last range then spans the rest.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub not_uploaded_ranges: Vec<MediaRange>,
+}
+
 /// What a hub says about one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -91,6 +106,9 @@ pub struct StreamReport {
     /// Its gaps and losses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerReport>,
+    /// Once it is erased, or to be: what was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_media: Option<ErasedMedia>,
 }
 
 /// Which agent calls: two under one `HubDeviceArn` are told apart by it.

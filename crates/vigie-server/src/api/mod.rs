@@ -6,6 +6,7 @@ pub(crate) mod audit_events;
 pub(crate) mod data_endpoint;
 pub(crate) mod delivery;
 pub(crate) mod edge_configuration;
+mod erasure;
 pub(crate) mod fragments;
 pub(crate) mod hub;
 pub(crate) mod media_ledger;
@@ -42,6 +43,8 @@ pub(crate) struct Call {
     pub made_resource: OnceLock<String>,
     /// The call belongs in the audit log although others of its operation change nothing.
     pub is_audited: OnceLock<()>,
+    /// Bytes of video that exist nowhere else and go by this call, as far as the hub has said.
+    pub not_uploaded_bytes: OnceLock<u64>,
 }
 
 impl Call {

@@ -17,7 +17,7 @@ use vigie_kvs::shapes::sync_edge_agent::{
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::edge_configuration::{from_json, to_json};
-use super::{Call, media_ledger, secrets};
+use super::{Call, erasure, media_ledger, secrets};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
@@ -52,7 +52,7 @@ pub(crate) async fn sync_edge_agent(
         let mut woken = pin!(waiter.notify.notified());
         woken.as_mut().enable();
         let (requests, is_asked) = app.hub_requests.heard(&input, app.clock.now().mono);
-        let (wait, cursor) = match take_report(app, &waiter, &input).await? {
+        let (wait, cursor) = match take_report(call, &waiter, &input).await? {
             Reply::Now(output) => return Ok(with(output, receipts, requests)),
             Reply::Hold { cursor, .. } if is_owed || is_asked => {
                 return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
@@ -158,7 +158,8 @@ fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
 }
 
 /// Saves what the report changes; returns what the hub is to hear.
-async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+    let app = &call.app;
     for _ in 0..TRIES_MAX {
         let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
@@ -168,7 +169,13 @@ async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) 
         if changes.is_empty() {
             return Ok(answer.reply);
         }
+        // The ledger first: what is noted twice does no harm.
+        let erasures = erasure::of(&rows, &answer.transitions, input)?;
+        for erasure in &erasures {
+            erasure.enter(app).await?;
+        }
         if app.db.save_edge_configurations(&changes).await? {
+            erasure::tell(call, &input.hub_device_arn, &erasures);
             log_transitions(&rows, &answer.transitions);
             return Ok(answer.reply);
         }

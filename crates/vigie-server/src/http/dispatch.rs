@@ -177,6 +177,7 @@ async fn answer(
     }
     let answer = json_operation(&call, &body).await;
     subject.is_audited |= call.is_audited.get().is_some();
+    subject.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
     if let Some(resource) = call.made_resource.into_inner() {
         subject.resource = Some(resource);
     }
@@ -313,6 +314,7 @@ async fn verified_call(
         host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
         made_resource: OnceLock::new(),
         is_audited: OnceLock::new(),
+        not_uploaded_bytes: OnceLock::new(),
     })
 }
 

@@ -75,6 +75,7 @@ impl Hub {
                 uploader_status: job.map(|job| job.upload.uploader.status().to_uploader_status()),
                 local_media: job.and_then(|job| job.local_media(disk_seconds, world, now)),
                 ledger,
+                erased_media: stream.erased_media.clone(),
             }
         };
         self.streams.iter().map(report).collect()

@@ -204,3 +204,33 @@ fn the_difference_of_the_clocks_is_measured_with_each_call_and_said_with_the_nex
     bench.answer(None);
     assert_eq!(bench.snapshot().clock_skew_ms, Some(6_200));
 }
+
+#[test]
+fn what_is_erased_is_counted_before_it_goes_and_told_over_restarts() {
+    let mut bench = Bench::new();
+    let never_uploads = EdgeConfig { uploader_config: never(), ..edge_config() };
+    bench.configure(vec![configuration(1, never_uploads)]);
+    let camera = bench.camera_opens();
+    bench.play(&camera, 5);
+    bench.seconds(2);
+    let held = bench.fragments().len() as u64;
+    assert!(held >= 4, "{held}");
+    bench.effects.retain(|effect| matches!(effect, Effect::Sync { .. }));
+    bench.answer(Some(vec![Configuration {
+        action: Action::Delete,
+        ..configuration(2, edge_config())
+    }]));
+    bench.pass(Duration::from_millis(300));
+    let report = bench.report();
+    assert_eq!(report.phase, Phase::Erased);
+    let erased = report.erased_media.unwrap();
+    assert!(
+        erased.not_uploaded.fragment_count >= held && erased.not_uploaded.size_bytes > 0,
+        "{erased:?}"
+    );
+    assert_eq!(erased.not_uploaded_ranges.len(), 1);
+    assert!(bench.media_files().is_empty());
+    bench.kill_and_open();
+    bench.pass(Duration::from_millis(300));
+    assert_eq!(bench.report().erased_media, Some(erased));
+}
