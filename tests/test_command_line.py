@@ -56,6 +56,13 @@ def test_cron_says_what_is_invalid_and_where(expression, position):
     assert answer["error"] in vigie("cron", expression, expect=1)
 
 
+@pytest.mark.parametrize("expression", ["0 0 0 30 2 ?", "0 0 0 1 1 ? 2020", "0 0 0 31 4,6,9,11 ?"])
+def test_cron_says_that_a_schedule_never_fires_again(expression):
+    options = ("--from", FRIDAY_EVENING_MS, "--timezone", "UTC")
+    assert json.loads(vigie("cron", expression, "--json", *options, expect=1)) == {"valid": True, "fires": []}
+    assert "never fires from then on" in vigie("cron", expression, *options, expect=1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -3,6 +3,7 @@
 import json
 
 import media
+from signing import own_operation
 from streams import (
     NEVER,
     configure,
@@ -52,6 +53,14 @@ def test_deleting_the_edge_configuration_erases_local_media_uploaded_or_not(own_
         return False
 
     eventually(erased, 30, "the edge configuration is gone")
+    losses = own_operation(server, "/listMediaLosses", StreamName="leaves")["Losses"]
+    assert [loss["Reason"] for loss in losses] == ["ERASED"] and losses[0]["FragmentCount"] > 0, losses
+    gaps = own_operation(server, "/listMediaGaps", StreamName="leaves")["Gaps"]
+    assert "ERASED" in [gap["Reason"] for gap in gaps]
+    events = own_operation(server, "/listAuditEvents")["Events"]
+    told = {event["Action"].split(":")[1]: event.get("NotUploadedBytes") for event in events if "stream/leaves" in event.get("Resource", "")}
+    assert told["SyncEdgeAgent"] == losses[0]["SizeBytes"], told
+    assert "media that was never uploaded is erased" in agent.process.log()
     assert set(with_status) <= {"DELETING", "DELETING_ACKNOWLEDGED"}
     with refused("StreamEdgeConfigurationNotFoundException", 404):
         kinesisvideo.describe_edge_configuration(StreamName="leaves")

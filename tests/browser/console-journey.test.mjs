@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { assertAccessible, launch, openPage } from "./browser.mjs";
-import { fact, inspect, signIn, visit, withoutSilence } from "./console.mjs";
+import { fact, inspect, shoot, signIn, visit, withoutSilence } from "./console.mjs";
 import { decoded } from "./pictures.mjs";
 import { eventually, outside, steps } from "./steps.mjs";
 
@@ -71,10 +71,16 @@ test("a schedule is explained while it is typed", async () => {
   const expression = page.getByRole("textbox", { name: "Recording schedule" });
   await expression.fill("0 0 25 * * ?");
   await page.getByText("25 is outside 0 to 23").waitFor();
+  await expression.fill("0 0 9 30 2 ?");
+  await page.getByText("It never fires from now on").waitFor();
+  const start = page.getByRole("button", { name: "Start configuration" });
+  assert.ok(await start.isDisabled(), "a job that never runs is not offered to be started");
+  await inspect(page, "edge-never-fires");
   await expression.fill("0 30 7 ? * TUE,THU");
   await page.getByText("At 07:30, on Tuesday and Thursday, 1 h each.").waitFor();
   const fires = page.getByRole("list", { name: "Next fires of recording" }).getByRole("listitem");
   assert.equal(await fires.count(), 5);
+  assert.ok(await start.isEnabled());
   for (const text of await fires.allTextContents()) assert.match(text, /(Tuesday|Thursday).* 07:30:00/);
   const week = page.getByRole("list", { name: "The week of recording" }).getByRole("listitem");
   const names = await week.evaluateAll((days) => days.map((day) => day.getAttribute("aria-label")));
@@ -308,6 +314,7 @@ test("the schedule is edited and the hub takes it again", async () => {
   await page.getByRole("radio", { name: "On a schedule" }).first().check();
   await page.getByRole("textbox", { name: "Recording schedule" }).fill("0 0 0-23 * * ?");
   await page.getByText("Every full hour, every day, 1 h each.").waitFor();
+  await page.getByRole("radio", { name: "Hourly" }).check();
   await page.getByRole("button", { name: "Save configuration" }).click();
   await page.getByText("The configuration was saved and is on its way to the hub.").waitFor();
   await page.getByRole("status").filter({ hasText: "In sync" }).waitFor({ timeout: 60_000 });
@@ -317,8 +324,19 @@ test("the schedule is edited and the hub takes it again", async () => {
 });
 
 test("the configuration is deleted, then the stream", async () => {
-  await page.getByRole("button", { name: "Delete configuration" }).click();
   const asked = page.getByRole("dialog", { name: "Delete the edge configuration?" });
+  await eventually(
+    async () => {
+      await page.getByRole("button", { name: "Delete configuration" }).click();
+      const told = await asked.getByRole("status").filter({ hasText: "The hub" }).textContent();
+      if (/holds .*of video \(.*\) that was never uploaded/.test(told)) return true;
+      await asked.getByRole("button", { name: "Cancel" }).click();
+      return false;
+    },
+    "the hub says what only it has",
+    90_000,
+  );
+  await shoot(page, "delete-configuration");
   await asked.getByRole("textbox", { name: "To confirm, type gate" }).fill("gate");
   await assertAccessible(page, "the dialog before a deletion");
   await asked.getByRole("button", { name: "Delete" }).click();
@@ -327,9 +345,13 @@ test("the configuration is deleted, then the stream", async () => {
   await page.getByRole("button", { name: "Actions" }).click();
   await page.getByRole("menuitem", { name: "Delete" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete gate?" });
+  await dialog.getByText("No hub records this stream.").waitFor();
+  await shoot(page, "delete-stream");
   await dialog.getByRole("textbox", { name: "To confirm, type gate" }).fill("gate");
   await dialog.getByRole("button", { name: "Delete" }).click();
   await page.getByText("No streams yet").waitFor();
+  await page.goto(`${url}/console/#/audit`);
+  await page.getByText("were never uploaded").first().waitFor({ timeout: 20_000 });
 });
 
 test("the pages complained about nothing and talked to nobody else", () => {

@@ -44,7 +44,7 @@ export async function inspect(page, name) {
   if (await closed.isVisible()) await closed.click();
 }
 
-async function shoot(page, name) {
+export async function shoot(page, name) {
   const folder = process.env.SCREENSHOTS;
   if (!folder) return;
   await page.evaluate(() => scrollTo(0, 0));

@@ -54,6 +54,10 @@ export interface Hub {
   InContact: boolean;
   StreamCount: number;
   FailingRecorderCount: number;
+  /** Another agent that calls as this hub as well. */
+  RefusedAgent?: { LastRefusedTimestamp: number; HasCopiedFolder: boolean; Details: string };
+  /** Of the hub's clock against the server's; negative: behind. */
+  ClockSkewMilliseconds?: number;
 }
 
 export interface JobStatus {
@@ -111,6 +115,8 @@ export interface AuditEvent {
   StatusCode: number;
   ErrorCode?: string;
   RemoteAddress?: string;
+  /** Of a deletion: bytes of video that only the hub had. */
+  NotUploadedBytes?: number;
 }
 
 export interface TestedTrack {

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, edgeFormOf, hubArnOf } from "./edge-form";
+import {
+  checkEdgeForm,
+  type EdgeForm,
+  edgeConfigOf,
+  EMPTY_EDGE_FORM,
+  edgeFormOf,
+  hubArnOf,
+  NEVER_FIRES,
+  neverRuns,
+} from "./edge-form";
 
 const place = { region: "us-east-1", account: "000000000000" };
 const secretArn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-abcdef";
@@ -23,6 +32,16 @@ test.each<[Partial<EdgeForm>, string]>([
   [{ sizeMb: "1e3" }, "sizeMb"],
 ])("%o is refused at %s", (change, field) => {
   expect(Object.keys(checkEdgeForm(form(change)))).toEqual([field]);
+});
+
+test.each(["recording", "uploading"] as const)("a %s schedule that never fires again is not to be started", (job) => {
+  const schedule = { expression: "0 0 0 30 2 ?", durationSeconds: "3600" };
+  const used = form({ [job]: "schedule", [`${job}Schedule`]: schedule });
+  const over = [schedule.expression];
+  expect(checkEdgeForm(used, over)).toEqual({ [`${job}Schedule`]: NEVER_FIRES });
+  expect(neverRuns(used, over)).toBe(true);
+  expect(neverRuns(used, [])).toBe(false);
+  expect(neverRuns({ ...used, [job]: job === "recording" ? "always" : "hourly" }, over)).toBe(false);
 });
 
 test("schedules that are not used are not looked at", () => {

@@ -24,6 +24,9 @@ export interface EdgeForm {
 
 export type EdgeErrors = Partial<Record<keyof EdgeForm | "recordingDuration" | "uploadingDuration", string>>;
 
+/** What Quartz's scheduler says as well: it refuses such a trigger. */
+export const NEVER_FIRES = "It never fires from now on: a job with this schedule would never run.";
+
 /** Windows of an hour that touch: open without a gap. */
 const ALWAYS: ScheduleConfig = { ScheduleExpression: "0 0 * * * ?", DurationInSeconds: 3600 };
 
@@ -60,7 +63,8 @@ export function scheduleErrors({ expression, durationSeconds }: ScheduleForm): {
   return errors;
 }
 
-export function checkEdgeForm(form: EdgeForm): EdgeErrors {
+/** `over`: expressions of which the server said that they never fire again. */
+export function checkEdgeForm(form: EdgeForm, over: readonly string[] = []): EdgeErrors {
   const errors: EdgeErrors = {};
   if (form.hub === "") errors.hub = "Choose a hub, or type the name of one that will be.";
   else if (form.hub.startsWith("arn:") ? !isHubArn(form.hub) : !/^[a-zA-Z0-9_.-]{1,128}$/.test(form.hub)) {
@@ -70,11 +74,13 @@ export function checkEdgeForm(form: EdgeForm): EdgeErrors {
   if (form.recording === "schedule") {
     const { expression, duration } = scheduleErrors(form.recordingSchedule);
     if (expression) errors.recordingSchedule = expression;
+    else if (over.includes(form.recordingSchedule.expression)) errors.recordingSchedule = NEVER_FIRES;
     if (duration) errors.recordingDuration = duration;
   }
   if (form.uploading === "schedule") {
     const { expression, duration } = scheduleErrors(form.uploadingSchedule);
     if (expression) errors.uploadingSchedule = expression;
+    else if (over.includes(form.uploadingSchedule.expression)) errors.uploadingSchedule = NEVER_FIRES;
     if (duration) errors.uploadingDuration = duration;
   }
   if (form.retentionHours !== "" && !inRange(form.retentionHours, 1, 720)) {
@@ -84,6 +90,12 @@ export function checkEdgeForm(form: EdgeForm): EdgeErrors {
     errors.sizeMb = "64 to 2,000,000 MB; empty means no limit.";
   }
   return errors;
+}
+
+/** Whether a job of this form would be refused by its scheduler: the form is not to be sent. */
+export function neverRuns(form: EdgeForm, over: readonly string[]): boolean {
+  const { recordingSchedule, uploadingSchedule } = checkEdgeForm(form, over);
+  return recordingSchedule === NEVER_FIRES || uploadingSchedule === NEVER_FIRES;
 }
 
 export function edgeConfigOf(form: EdgeForm, place: Place): EdgeConfig {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { agentCommands, credentialsFile, hubArn, hubName, hubNameFault, isHubArn } from "./hub";
+import { agentCommands, clockState, credentialsFile, hubArn, hubName, hubNameFault, isHubArn } from "./hub";
 import { hubPolicy, operatorPolicy, policyFault, viewerPolicy } from "./policy";
 
 test("a hub's name and its ARN belong together", () => {
@@ -44,4 +44,16 @@ test("policies are told from what is none", () => {
   for (const policy of [viewerPolicy(), operatorPolicy()]) expect(policyFault(policy)).toBeUndefined();
   expect(policyFault("{")).toMatch(/not JSON/);
   expect(policyFault("[]")).toBeDefined();
+});
+
+test.each<[number | undefined, string, boolean]>([
+  [undefined, "–", false],
+  [0, "Agrees with the server", false],
+  [-999, "Agrees with the server", false],
+  [3200, "3.2 s ahead", false],
+  [-5000, "5.0 s behind", false],
+  [6249, "6 s ahead", true],
+  [-180_000, "3 min behind", true],
+])("a clock that is %s ms ahead reads %s", (skewMs, text, wrong) => {
+  expect(clockState(skewMs)).toEqual({ text, wrong });
 });

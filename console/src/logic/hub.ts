@@ -1,5 +1,7 @@
 /** What is needed to set a hub up, and how its state is said. */
 
+import { durationText } from "./units";
+
 const PLACE = /^arn:[a-z\d-]+:iot:[a-z0-9-]+:[0-9]+:thing\/([a-zA-Z0-9_.-]+)$/;
 
 export function hubName(arn: string): string {
@@ -17,6 +19,18 @@ export function hubArn(name: string, region: string, account: string): string {
 export function hubNameFault(name: string): string | undefined {
   if (name === "") return "Give the hub a name.";
   return /^[a-zA-Z0-9_.-]{1,128}$/.test(name) ? undefined : "Letters, digits, and _ . - only; 128 at most.";
+}
+
+/** Beyond this, people notice that media is dated wrongly; the server warns of it as well. */
+const CLOCK_SKEW_MAX_MS = 5000;
+
+/** How a hub's clock stands to the server's, and whether that is well. */
+export function clockState(skewMs: number | undefined): { text: string; wrong: boolean } {
+  if (skewMs === undefined) return { text: "–", wrong: false };
+  const wrong = Math.abs(skewMs) > CLOCK_SKEW_MAX_MS;
+  if (Math.abs(skewMs) < 1000) return { text: "Agrees with the server", wrong };
+  const apart = wrong ? durationText(Math.abs(skewMs)) : `${(Math.abs(skewMs) / 1000).toFixed(1)} s`;
+  return { text: `${apart} ${skewMs > 0 ? "ahead" : "behind"}`, wrong };
 }
 
 export interface HubCommands {

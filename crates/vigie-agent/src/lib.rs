@@ -12,6 +12,7 @@ pub mod core;
 pub mod ledger;
 pub mod shell;
 
+pub use core::take_over;
 pub use shell::agent::{Agent, AgentConfig, AgentError, LiveSettings};
 pub use shell::api_client::{ApiClient, Endpoints};
 pub use shell::credentials::CredentialsChain;

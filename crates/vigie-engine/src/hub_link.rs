@@ -123,7 +123,7 @@ pub fn answer<'r>(
 
 /// The answer to a request that was held for its time.
 pub fn nothing_new(cursor: String) -> SyncEdgeAgentOutput {
-    SyncEdgeAgentOutput { cursor, configurations: None, ledgers: Vec::new(), requests: None }
+    SyncEdgeAgentOutput { cursor, ..SyncEdgeAgentOutput::default() }
 }
 
 /// The state after what the hub says and the time that has passed.

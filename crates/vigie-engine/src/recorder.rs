@@ -26,7 +26,7 @@ use crate::backoff::Backoff;
 use crate::chance::Chance;
 use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
-use crate::schedule::{Schedule, ScheduleTracker, Window};
+use crate::schedule::{OVER_DETAILS, Schedule, ScheduleTracker, Window};
 
 use deviations::Deviations;
 use missed::MissedWindows;
@@ -198,7 +198,9 @@ impl Recorder {
                 }
             }
             Event::SecretForeseen { failure } if self.state == State::WaitingForWindow => {
-                self.secret_foreseen(failure, now);
+                if !self.windows.is_over(now.wall) {
+                    self.secret_foreseen(failure, now);
+                }
             }
             Event::SourceOpened { attempt } if self.is_current(attempt) => {
                 if matches!(self.state, State::Connecting { .. }) {
@@ -291,6 +293,11 @@ impl Recorder {
         self.missed.look(&mut self.windows, now.wall);
         if self.windows.window_at(now.wall).is_none() {
             self.rest(State::WaitingForWindow, actions);
+            if self.windows.is_over(now.wall) {
+                let details = format!("{OVER_DETAILS}{}", self.missed);
+                self.status.set(JobOutcome::UserError, &details, now.wall);
+                return;
+            }
             // What failed in the last window stays said until a window brings media.
             if self.last_failure.is_none() {
                 let details =

@@ -20,6 +20,9 @@ use crate::cron::CronExpression;
 /// without a gap: ask again at `until`.
 const MERGE_HORIZON: Duration = Duration::from_secs(3600);
 const HOUR_MS: i64 = 3_600_000;
+/// What a job says whose schedule is over. Quartz's scheduler refuses such a trigger in the same sense.
+pub const OVER_DETAILS: &str = "by its ScheduleConfig this job will never run: no date is left on which the \
+                                ScheduleExpression fires; give one that does";
 
 /// When a job runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +216,12 @@ impl ScheduleTracker {
     /// The window that `now` lies in. Right after clock steps, forwards or back.
     pub fn window_at(&mut self, now: Timestamp) -> Option<Window> {
         self.known(now).window
+    }
+
+    /// Whether no window is open and none will ever open: a date that no calendar has, or years that are past.
+    pub fn is_over(&mut self, now: Timestamp) -> bool {
+        let known = self.known(now);
+        known.window.is_none() && known.holds.until == Timestamp::MAX
     }
 
     /// See [`Schedule::next_window_after`].

@@ -32,7 +32,7 @@ use crate::backoff::{self, Backoff};
 use crate::chance::Chance;
 use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
-use crate::schedule::{Schedule, ScheduleTracker};
+use crate::schedule::{OVER_DETAILS, Schedule, ScheduleTracker};
 use connection::{Connection, Sent};
 use sending::{complete_last, is_due};
 
@@ -300,7 +300,11 @@ impl<I: Copy + Ord> Uploader<I> {
         let Some(due_before) = due_before else {
             self.state = State::WaitingForWindow;
             self.backoff.reset();
-            self.say("waiting for the next window of ScheduleConfig", now);
+            if self.windows.is_over(now.wall) {
+                self.status.set(JobOutcome::UserError, OVER_DETAILS, now.wall);
+            } else {
+                self.say("waiting for the next window of ScheduleConfig", now);
+            }
             return;
         };
         let first = backlog.not_uploaded_after(None, 1).first().copied();

@@ -11,13 +11,16 @@ use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_kvs::version::version_token;
 
+use crate::age_hold::ServerAgeHold;
 use crate::audit::AuditLog;
 use crate::auth::{MasterKey, PolicyCache};
 use crate::body_budget::BodyBudget;
+use crate::clock_skews::ClockSkews;
 use crate::config::ServerConfig;
 use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
+use crate::hub_holders::HubHolders;
 use crate::hub_requests::HubRequests;
 use crate::hub_wakers::HubWakers;
 use crate::images::Images;
@@ -44,6 +47,8 @@ pub(crate) struct App {
     pub body_budget: Arc<BodyBudget>,
     pub hub_wakers: Arc<HubWakers>,
     pub hub_requests: HubRequests,
+    pub hub_holders: HubHolders,
+    pub clock_skews: ClockSkews,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
     pub buffers: Arc<Buffers>,
@@ -51,6 +56,8 @@ pub(crate) struct App {
     pub library: Library,
     /// Absent when images are switched off.
     pub images: Option<Images>,
+    /// Whether the clock is believed when it says that something is old.
+    pub age_hold: ServerAgeHold,
     /// Wakes the reconciler when a deadline was set.
     pub reconcile: Notify,
     stopping: watch::Sender<bool>,
@@ -69,6 +76,7 @@ impl App {
         fragments: Arc<dyn FragmentStore>,
         master_key: MasterKey,
         audit: AuditLog,
+        age_hold: ServerAgeHold,
     ) -> Self {
         let (alive, ended) = mpsc::channel(1);
         let body_budget: Arc<BodyBudget> = Arc::default();
@@ -91,12 +99,15 @@ impl App {
             body_budget,
             hub_wakers: Arc::default(),
             hub_requests: HubRequests::default(),
+            hub_holders: HubHolders::default(),
+            clock_skews: ClockSkews::default(),
             connections: Arc::default(),
             open_fragments,
             buffers: Arc::default(),
             readers,
             library: Library::default(),
             images,
+            age_hold,
             reconcile: Notify::new(),
             stopping: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),

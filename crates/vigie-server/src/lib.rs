@@ -16,12 +16,14 @@
 //! ```
 
 mod access_keys;
+mod age_hold;
 mod api;
 mod app;
 mod audit;
 pub mod auth;
 mod body_budget;
 mod clip;
+mod clock_skews;
 mod config;
 mod console;
 pub mod db;
@@ -29,6 +31,7 @@ mod failure;
 mod fragment_selection;
 pub mod fragment_store;
 mod http;
+mod hub_holders;
 mod hub_requests;
 mod hub_wakers;
 mod images;

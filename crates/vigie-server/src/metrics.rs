@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     pub stored_bytes: Gauge<u64, AtomicU64>,
     pub connections: Gauge,
     pub strangers: Gauge,
+    pub age_hold_seconds_left: Gauge<u64, AtomicU64>,
+    pub hub_clock_skew_seconds_max: Gauge<f64, AtomicU64>,
     pub refused_connections: Counter,
     pub given_up_connections: Counter,
     pub limited_calls: Counter,
@@ -71,6 +73,8 @@ impl Metrics {
             stored_bytes: Gauge::default(),
             connections: Gauge::default(),
             strangers: Gauge::default(),
+            age_hold_seconds_left: Gauge::default(),
+            hub_clock_skew_seconds_max: Gauge::default(),
             refused_connections: Counter::default(),
             given_up_connections: Counter::default(),
             limited_calls: Counter::default(),
@@ -151,6 +155,16 @@ impl Metrics {
             "given_up_connections",
             "Connections without a verified call that were closed to make room for others",
             m.given_up_connections.clone(),
+        );
+        r.register(
+            "age_hold_seconds_left",
+            "For how long nothing is deleted by age, because the clock jumped",
+            m.age_hold_seconds_left.clone(),
+        );
+        r.register(
+            "hub_clock_skew_seconds_max",
+            "The greatest difference between a connected hub's clock and this one",
+            m.hub_clock_skew_seconds_max.clone(),
         );
         r.register(
             "refused_connections",

@@ -32,6 +32,10 @@ pub(crate) async fn run(app: Arc<App>) {
             }
         };
         let now = app.clock.now();
+        // A jump is written down at once, and what the clock says each time that all is looked at.
+        if app.age_hold.sample(now) || now.mono >= sweep_at {
+            app.age_hold.write_down(&app, now).await;
+        }
         if now.mono >= sweep_at {
             sweep(&app).await;
             sweep_at = app.clock.now().mono + PERIOD;
@@ -39,7 +43,7 @@ pub(crate) async fn run(app: Arc<App>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = app.reconcile.notified() => {}
-            () = stopping.wait() => return,
+            () = stopping.wait() => return app.age_hold.write_down(&app, app.clock.now()).await,
         }
     }
 }
@@ -73,7 +77,7 @@ async fn sweep(app: &Arc<App>) {
 }
 
 async fn delete_expired_secrets(app: &App) -> Result<(), crate::db::DbError> {
-    for secret in app.db.secrets_to_delete(app.clock.now().wall).await? {
+    for secret in app.db.secrets_to_delete(app.age_hold.age_clock(app)).await? {
         app.db.delete_secret(&secret.arn).await?;
         app.hub_wakers.wake_for_secret(&secret.arn);
         tracing::info!(secret = secret.name, "secret deleted after its recovery window");

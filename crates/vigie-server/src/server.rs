@@ -17,6 +17,7 @@ use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
 
+use crate::age_hold::ServerAgeHold;
 use crate::app::App;
 use crate::audit::{self, AuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
@@ -144,7 +145,8 @@ impl Server {
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
-        let app = App::new(config, clock, chance, db, fragments, master_key, audit);
+        let age_hold = ServerAgeHold::open(db.as_ref(), clock.now()).await?;
+        let app = App::new(config, clock, chance, db, fragments, master_key, audit, age_hold);
         let app = Arc::new(app);
         Ok(Self { app, store, tls })
     }

@@ -34,11 +34,23 @@ pub(crate) struct Subject {
     pub stream_name: Option<String>,
     /// The resource that is meant, as an ARN.
     pub resource: Option<String>,
+    /// Whether the audit log is to have the call.
+    pub is_audited: bool,
+    /// See [`AuditLine::not_uploaded_bytes`].
+    pub not_uploaded_bytes: Option<u64>,
 }
 
 impl Subject {
     pub(crate) fn new(operation: &'static Operation) -> Self {
-        Self { operation, claimed_key: None, identity: None, stream_name: None, resource: None }
+        Self {
+            operation,
+            claimed_key: None,
+            identity: None,
+            stream_name: None,
+            resource: None,
+            is_audited: operation.mutates(),
+            not_uploaded_bytes: None,
+        }
     }
 
     /// Takes what the head of a request says of itself, before anything of it is proven.
@@ -81,7 +93,7 @@ impl Subject {
         status: u16,
         error: Option<&str>,
     ) {
-        let Some(identity) = self.identity.as_ref().filter(|_| self.operation.mutates()) else {
+        let Some(identity) = self.identity.as_ref().filter(|_| self.is_audited) else {
             return;
         };
         app.audit.write(&AuditLine {
@@ -94,6 +106,7 @@ impl Subject {
             status,
             error,
             remote_address: Some(&remote.to_string()),
+            not_uploaded_bytes: self.not_uploaded_bytes,
         });
     }
 

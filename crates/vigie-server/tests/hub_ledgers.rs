@@ -266,3 +266,46 @@ async fn hubs_are_listed_and_described() {
     let answer = server.call("/describeHub", input).await;
     assert_eq!(answer.error(), (404, "ResourceNotFoundException"));
 }
+
+#[tokio::test]
+async fn the_clock_of_a_hub_is_compared_and_shown() {
+    let server = TestServer::start().await;
+    let call = async |skew_ms: Value| {
+        let mut input =
+            json!({"HubDeviceArn": HUB, "AgentVersion": "1", "WaitSeconds": 0, "Streams": []});
+        if !skew_ms.is_null() {
+            input["ClockSkewMilliseconds"] = skew_ms;
+        }
+        server.call("/syncEdgeAgent", input).await.ok()
+    };
+    let before = server.clock.wall().as_seconds_f64();
+    let told = call(Value::Null).await["Clock"].clone();
+    let after = server.clock.wall().as_seconds_f64();
+    let received = told["ReceivedTimestamp"].as_f64().unwrap();
+    assert!((before - 0.002..=after).contains(&received), "{before} {received} {after}");
+    assert!(told["HeldMilliseconds"].as_u64().unwrap() < 5_000);
+
+    let shown = async || {
+        let described = server.call("/describeHub", json!({"HubDeviceArn": HUB})).await.ok();
+        let listed = server.call("/listHubs", json!({})).await.ok();
+        assert_eq!(described["Hub"], listed["Hubs"][0]);
+        described["Hub"].get("ClockSkewMilliseconds").cloned()
+    };
+    let greatest = async || {
+        let text = String::from_utf8(server.get("/metrics").await.body.to_vec()).unwrap();
+        let name = "vigie_server_hub_clock_skew_seconds_max ";
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].parse::<f64>().unwrap()
+    };
+    assert_eq!((shown().await, greatest().await), (None, 0.0));
+    call(json!(-6_250)).await;
+    assert_eq!((shown().await, greatest().await), (Some(json!(-6_250)), 6.25));
+    // What differs little is not saved with each call; what is warned of is.
+    call(json!(-6_240)).await;
+    assert_eq!((shown().await, greatest().await), (Some(json!(-6_250)), 6.24));
+    call(json!(-4_990)).await;
+    assert_eq!(shown().await, Some(json!(-4_990)));
+    // An agent of an older version says nothing.
+    call(Value::Null).await;
+    assert_eq!((shown().await, greatest().await), (None, 0.0));
+}

@@ -3,6 +3,7 @@
 use vigie_agent::ledger::{
     Change, EntryQuery, Intent, LedgerDb, LedgerError, LedgerSummary, SqliteLedger,
 };
+use vigie_engine::age_hold::LastRun;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
@@ -33,6 +34,10 @@ impl LedgerDb for SimLedger {
 
     fn heartbeat(&self) -> Result<Option<Timestamp>, LedgerError> {
         self.ledger.heartbeat()
+    }
+
+    fn last_run(&self) -> Result<Option<LastRun>, LedgerError> {
+        self.ledger.last_run()
     }
 
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError> {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use vigie_kvs::shapes::edge::{EdgeConfig, UploaderConfig};
+use vigie_engine::chance::Chance;
+use vigie_kvs::shapes::edge::{DeletionConfig, EdgeConfig, ScheduleConfig, UploaderConfig};
 use vigie_kvs::shapes::media_ledger::{LedgerKind, MediaGapReason};
 use vigie_media::Timestamp;
+use vigie_sim::chance::SimChance;
 use vigie_sim::checkers::{
     every_gap_is_explained, index_matches_disk, ledger_entries, no_persisted_fragment_lost,
     nothing_marked_uploaded_that_is_not, nothing_uploaded_twice, the_server_knows_the_ledger,
@@ -207,4 +209,115 @@ fn a_hub_that_first_boots_without_a_clock_records_and_uploads_nevertheless() {
     assert!(frames > 110 * 25, "{frames} frames");
     assert!(ledger_entries(&world, LedgerKind::Loss).is_empty());
     assert_eq!(world.server.errors_said, []);
+}
+
+/// A hub that keeps its media for an hour, and never uploads it.
+fn keeping_an_hour(seed: u64) -> World {
+    let mut world = World::new(seed);
+    let never = ScheduleConfig {
+        schedule_expression: "0 0 0 1 1 ? 2099".to_owned(),
+        duration_in_seconds: 60,
+    };
+    let deletion_config = Some(DeletionConfig {
+        edge_retention_in_hours: Some(1),
+        delete_after_upload: Some(false),
+        ..DeletionConfig::default()
+    });
+    world.configure(EdgeConfig {
+        uploader_config: Some(UploaderConfig { schedule_config: Some(never) }),
+        deletion_config,
+        ..World::edge_config()
+    });
+    world.run_for(MINUTE);
+    world
+}
+
+fn lost_fragments(world: &World) -> u64 {
+    let losses = ledger_entries(world, LedgerKind::Loss);
+    losses.iter().map(|loss| loss.fragment_count).sum()
+}
+
+#[test]
+fn a_clock_two_hours_ahead_for_a_moment_deletes_nothing_by_age_and_age_counts_again_an_hour_later()
+{
+    let mut world = keeping_an_hour(60);
+    let before = written(&world).len();
+    world.clock.step_wall(2 * 3_600_000);
+    world.run_for(25 * SECOND);
+    world.clock.step_wall(-2 * 3_600_000);
+    world.run_for(MINUTE);
+    assert!(written(&world).len() > before + 60);
+    assert_eq!(lost_fragments(&world), 0);
+    world.run_for(55 * MINUTE);
+    assert_eq!(lost_fragments(&world), 0);
+    // Media of more than an hour, by a clock that is believed again.
+    world.run_for(70 * MINUTE);
+    assert!(lost_fragments(&world) > 1_000);
+    every_gap_is_explained(&world);
+}
+
+#[test]
+fn a_hub_that_stays_ahead_keeps_its_media_for_an_hour_from_the_jump() {
+    let mut world = keeping_an_hour(61);
+    world.clock.step_wall(DAY_MS);
+    world.run_for(58 * MINUTE);
+    assert_eq!(lost_fragments(&world), 0);
+    world.run_for(5 * MINUTE);
+    assert!(lost_fragments(&world) > 0);
+}
+
+#[test]
+fn boots_and_restarts_with_a_wrong_clock_delete_nothing_by_age() {
+    for crash in [Crash::Kill, Crash::PowerLoss] {
+        for wrong_ms in [-1_772_000_000_000, 30 * DAY_MS, 6 * 60_000, -6 * 60_000] {
+            let mut world = keeping_an_hour(62);
+            world.run_for(15 * SECOND);
+            // The power goes, and the clock with it.
+            world.clock.step_wall(wrong_ms);
+            world.crash_hub(crash, 5 * SECOND);
+            world.run_for(MINUTE);
+            // A restart does not end the hour.
+            world.crash_hub(crash, SECOND);
+            world.run_for(MINUTE);
+            world.clock.step_wall(-wrong_ms);
+            world.run_for(MINUTE);
+            world.crash_hub(crash, SECOND);
+            world.run_for(5 * MINUTE);
+            assert_eq!(lost_fragments(&world), 0, "{crash:?} {wrong_ms}");
+        }
+    }
+}
+
+/// Steps of the clock and crashes by chance, within the hour for which everything is kept.
+fn random_jumps(seed: u64) {
+    let mut chance = SimChance::new(seed);
+    let mut world = keeping_an_hour(seed);
+    let mut stepped_ms = 0;
+    for _ in 0..12 {
+        match chance.next_u64() % 4 {
+            0 => {
+                let days = (chance.next_u64() % 2_000) as i64 - 1_000;
+                let ms = days * DAY_MS + (chance.next_u64() % 7_200_000) as i64;
+                world.clock.step_wall(ms);
+                stepped_ms += ms;
+            }
+            1 => world.crash_hub(Crash::Kill, SECOND * (chance.next_u64() % 90) as u32),
+            2 => world.crash_hub(Crash::PowerLoss, SECOND * (chance.next_u64() % 90) as u32),
+            _ => {}
+        }
+        world.run_for(SECOND * (chance.next_u64() % 150) as u32);
+    }
+    world.clock.step_wall(-stepped_ms);
+    world.run_for(MINUTE);
+    assert_eq!(lost_fragments(&world), 0, "seed {seed}");
+    no_persisted_fragment_lost(&world);
+    index_matches_disk(&world);
+}
+
+#[test]
+fn no_seed_of_jumps_and_crashes_deletes_by_age_what_is_younger_than_its_retention() {
+    let seeds = std::env::var("VIGIE_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..seeds.unwrap_or(12) {
+        random_jumps(1_000 + seed);
+    }
 }

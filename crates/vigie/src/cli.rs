@@ -49,7 +49,7 @@ pub enum Command {
     /// Decode pictures for the server that started this process
     #[command(hide = true)]
     ImageDecoder(ImageDecoderOptions),
-    /// The next fire times of a Quartz cron expression, or why it is invalid
+    /// The next fire times of a Quartz cron expression, or why it is invalid or will never fire
     Cron(CronOptions),
 }
 
@@ -208,6 +208,15 @@ pub struct AgentOptions {
 pub enum AgentCommand {
     /// How a hub is, whether its agent runs or not: jobs, media, gaps and losses
     Status(AgentStatusOptions),
+    /// Let the agent of this folder replace whoever works as its hub, at its next call
+    TakeOver(TakeOverOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct TakeOverOptions {
+    /// The hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-hub", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

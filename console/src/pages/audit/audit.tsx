@@ -8,6 +8,7 @@ import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { AuditEvent } from "../../api/extensions";
+import { sizeText } from "../../logic/units";
 import { useAction } from "../../ui/action";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
@@ -25,7 +26,14 @@ const columns: TableProps.ColumnDefinition<AuditEvent>[] = [
       event.ErrorCode ? (
         <StatusIndicator type="error">{event.ErrorCode.replace(/Exception$/, "")}</StatusIndicator>
       ) : (
-        <StatusIndicator type="success">Done</StatusIndicator>
+        <>
+          <StatusIndicator type="success">Done</StatusIndicator>
+          {event.NotUploadedBytes !== undefined && (
+            <Box fontSize="body-s" color="text-body-secondary">
+              {sizeText(event.NotUploadedBytes)} were never uploaded
+            </Box>
+          )}
+        </>
       ),
   },
   { id: "who", header: "Who", cell: (event) => event.PrincipalArn.split(":").at(-1) },

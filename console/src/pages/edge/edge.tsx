@@ -6,13 +6,14 @@ import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteEdge, describeEdge, startEdgeUpdate } from "../../api/edge";
 import type { Failure } from "../../api/failure";
-import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, edgeFormOf } from "../../logic/edge-form";
+import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, edgeFormOf, neverRuns } from "../../logic/edge-form";
 import { hrefOf } from "../../logic/route";
 import { isSyncUnderWay } from "../../logic/status";
 import { useAction } from "../../ui/action";
 import { Confirm } from "../../ui/confirm";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
+import { NeverUploaded } from "../../ui/never-uploaded";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { EdgeFields } from "./fields";
@@ -25,6 +26,7 @@ export function EdgePage({ name }: { name: string }) {
   const edge = useLoad(`edge ${name}`, async () => ({ found: await describeEdge(kinesisVideo, name) }), 2000);
   const [form, setForm] = useState<EdgeForm>();
   const [asked, setAsked] = useState(false);
+  const [over, setOver] = useState<readonly string[]>([]);
   const { busy, failure, act } = useAction();
   const [deleting, setDeleting] = useState(false);
   const found = edge.data?.found;
@@ -34,7 +36,7 @@ export function EdgePage({ name }: { name: string }) {
     if (edge.data) setForm((before) => before ?? (config ? edgeFormOf(config, place) : EMPTY_EDGE_FORM));
   }, [edge.data]);
   const underWay = isSyncUnderWay(found?.SyncStatus);
-  const errors = checkEdgeForm(form ?? EMPTY_EDGE_FORM);
+  const errors = checkEdgeForm(form ?? EMPTY_EDGE_FORM, over);
   const save = async () => {
     setAsked(true);
     if (!form || Object.keys(errors).length > 0) return;
@@ -75,11 +77,17 @@ export function EdgePage({ name }: { name: string }) {
             errors={errors}
             asked={asked}
             hubIsFixed={found !== undefined}
+            explained={(expression, isOver) =>
+              setOver((before) => {
+                if (before.includes(expression) === isOver) return before;
+                return isOver ? [...before, expression] : before.filter((known) => known !== expression);
+              })
+            }
             change={(change) => setForm((before) => before && { ...before, ...change })}
           />
           {failure && <EdgeFailure failure={failure} />}
           <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="primary" loading={busy} disabled={underWay} onClick={() => void save()}>
+            <Button variant="primary" loading={busy} disabled={underWay || neverRuns(form, over)} onClick={() => void save()}>
               {found ? "Save configuration" : "Start configuration"}
             </Button>
             {config && (
@@ -108,6 +116,7 @@ export function EdgePage({ name }: { name: string }) {
             The hub stops recording this stream and erases what it holds of it. Video that was not uploaded yet is lost.
             What the server holds stays.
           </Alert>
+          <NeverUploaded name={name} />
         </Confirm>
       )}
     </Frame>

@@ -27,10 +27,11 @@ interface Props {
   asked: boolean;
   /** A configuration cannot be moved to another hub. */
   hubIsFixed: boolean;
+  explained: (expression: string, isOver: boolean) => void;
   change: (change: Partial<EdgeForm>) => void;
 }
 
-export function EdgeFields({ form, errors, asked, hubIsFixed, change }: Props) {
+export function EdgeFields({ form, errors, asked, hubIsFixed, explained, change }: Props) {
   const [zone, setZone] = useState(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
   const scheduled = form.recording === "schedule" || form.uploading === "schedule";
   return (
@@ -74,6 +75,7 @@ export function EdgeFields({ form, errors, asked, hubIsFixed, change }: Props) {
               what="Recording"
               zone={zone}
               value={form.recordingSchedule}
+              explained={explained}
               change={(recordingSchedule) => change({ recordingSchedule })}
             />
           )}
@@ -97,6 +99,7 @@ export function EdgeFields({ form, errors, asked, hubIsFixed, change }: Props) {
               what="Uploading"
               zone={zone}
               value={form.uploadingSchedule}
+              explained={explained}
               change={(uploadingSchedule) => change({ uploadingSchedule })}
             />
           )}

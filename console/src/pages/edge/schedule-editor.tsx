@@ -9,7 +9,7 @@ import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
 import type { ScheduleAnswer } from "../../api/extensions";
 import type { Failure } from "../../api/failure";
-import { type ScheduleForm, scheduleErrors } from "../../logic/edge-form";
+import { NEVER_FIRES, type ScheduleForm, scheduleErrors } from "../../logic/edge-form";
 import { PATTERNS } from "../../logic/patterns";
 import { durationText } from "../../logic/units";
 import { startOfDay } from "../../logic/week";
@@ -23,12 +23,17 @@ interface Props {
   value: ScheduleForm;
   zone: string;
   change: (value: ScheduleForm) => void;
+  /** What the server said of an expression: whether it never fires again. */
+  explained: (expression: string, isOver: boolean) => void;
 }
 
 /** A Quartz expression, and what it means while it is typed. */
-export function ScheduleEditor({ what, value, zone, change }: Props) {
+export function ScheduleEditor({ what, value, zone, change, explained }: Props) {
   const errors = scheduleErrors(value);
-  const { answer, failure } = useExplanation(value, zone, errors.duration === undefined);
+  const { answer, failure, explains } = useExplanation(value, zone, errors.duration === undefined);
+  useEffect(() => {
+    if (answer && explains !== undefined) explained(explains, isOver(answer));
+  }, [answer, explains]);
   const fault = answer?.Fault;
   return (
     <SpaceBetween size="m">
@@ -75,6 +80,10 @@ export function ScheduleEditor({ what, value, zone, change }: Props) {
   );
 }
 
+function isOver(answer: ScheduleAnswer): boolean {
+  return answer.Fault === undefined && answer.NextFires.length === 0;
+}
+
 function Fault({ expression, fault }: { expression: string; fault: { Message: string; Position: number } }) {
   const rest = [...expression].slice(fault.Position).join("").split(" ")[0];
   return (
@@ -103,8 +112,8 @@ function Meaning({ answer, value, zone, what }: MeaningProps) {
       </div>
       <Box>
         <Box variant="awsui-key-label">Next fires, {zone}</Box>
-        {answer.NextFires.length === 0 ? (
-          <StatusIndicator type="warning">It never fires from now on.</StatusIndicator>
+        {isOver(answer) ? (
+          <StatusIndicator type="error">{NEVER_FIRES}</StatusIndicator>
         ) : (
           <ol className="fires" aria-label={`Next fires of ${what.toLowerCase()}`}>
             {answer.NextFires.map((fire) => (
@@ -132,7 +141,7 @@ function Meaning({ answer, value, zone, what }: MeaningProps) {
 /** Asks the server a moment after the last key was hit. */
 function useExplanation(value: ScheduleForm, zone: string, durationIsRight: boolean) {
   const { extensions } = useApi();
-  const [state, setState] = useState<{ answer?: ScheduleAnswer; failure?: Failure }>({});
+  const [state, setState] = useState<{ answer?: ScheduleAnswer; failure?: Failure; explains?: string }>({});
   const { expression, durationSeconds } = value;
   useEffect(() => {
     const abort = new AbortController();
@@ -152,7 +161,7 @@ function useExplanation(value: ScheduleForm, zone: string, durationIsRight: bool
             abort.signal,
           ),
         ]);
-        setState({ answer: { ...next, Windows: windows.Windows } });
+        setState({ answer: { ...next, Windows: windows.Windows }, explains: expression });
       } catch (error) {
         if (!abort.signal.aborted) setState({ failure: noticed(error) });
       }

@@ -9,7 +9,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useApi } from "../../api/api";
 import type { HubStream, LocalMedia } from "../../api/extensions";
-import { hubArn } from "../../logic/hub";
+import { clockState, hubArn } from "../../logic/hub";
 import { recordingState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
 import { durationText, plural, sentence, sizeText } from "../../logic/units";
@@ -19,7 +19,7 @@ import { useLoad } from "../../ui/load";
 import { Problem } from "../../ui/problem";
 import { SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
-import { Contact } from "./hubs";
+import { Clock, Contact } from "./hubs";
 
 export function HubPage({ name }: { name: string }) {
   const { extensions, settings } = useApi();
@@ -37,6 +37,23 @@ export function HubPage({ name }: { name: string }) {
           reaches this server.
         </Alert>
       )}
+      {hub?.RefusedAgent && (
+        <Alert
+          type="error"
+          header={
+            hub.RefusedAgent.HasCopiedFolder
+              ? "Two agents call as this hub, one with a copy of the other's data folder"
+              : "Two agents call as this hub"
+          }
+        >
+          {sentence(hub.RefusedAgent.Details)}.
+        </Alert>
+      )}
+      {hub?.InContact && clockState(hub.ClockSkewMilliseconds).wrong && (
+        <Alert type="warning" header="This hub's clock is wrong, or the server's is">
+          Media is dated by the hub's clock, and schedules follow it. Let a time server set both.
+        </Alert>
+      )}
       <Container header={<Header variant="h2">Hub</Header>}>
         <KeyValuePairs
           columns={4}
@@ -44,6 +61,7 @@ export function HubPage({ name }: { name: string }) {
             { label: "Contact", value: hub ? <Contact hub={hub} /> : "–" },
             { label: "Last seen", value: <Time at={hub?.LastSeenTimestamp && hub.LastSeenTimestamp * 1000} relative /> },
             { label: "Agent", value: hub?.AgentVersion ?? "–" },
+            { label: "Clock", value: hub ? <Clock hub={hub} /> : "–" },
             { label: "ARN", value: <Box variant="code">{arn}</Box> },
           ]}
         />

@@ -7,7 +7,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useApi } from "../../api/api";
 import type { Hub } from "../../api/extensions";
-import { hubName } from "../../logic/hub";
+import { clockState, hubName } from "../../logic/hub";
 import { hrefOf } from "../../logic/route";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
@@ -39,13 +39,21 @@ const columns: TableProps.ColumnDefinition<Hub>[] = [
     sortingField: "FailingRecorderCount",
     cell: (hub) => <Recorders hub={hub} />,
   },
+  { id: "clock", header: "Clock", sortingField: "ClockSkewMilliseconds", cell: (hub) => <Clock hub={hub} /> },
   { id: "version", header: "Agent", sortingField: "AgentVersion", cell: (hub) => hub.AgentVersion ?? "–" },
 ];
 
 export function Contact({ hub }: { hub: Hub }) {
+  if (hub.RefusedAgent) return <StatusIndicator type="error">Two agents</StatusIndicator>;
   if (hub.InContact) return <StatusIndicator type="success">Online</StatusIndicator>;
   if (hub.LastSeenTimestamp === undefined) return <StatusIndicator type="pending">Never called</StatusIndicator>;
   return <StatusIndicator type="error">Offline</StatusIndicator>;
+}
+
+/** The hub's clock against the server's, as the last call told. */
+export function Clock({ hub }: { hub: Hub }) {
+  const { text, wrong } = clockState(hub.ClockSkewMilliseconds);
+  return wrong ? <StatusIndicator type="warning">{text}</StatusIndicator> : text;
 }
 
 /** What the hub last said of all its recorders together. */

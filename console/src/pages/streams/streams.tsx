@@ -4,7 +4,6 @@ import Alert from "@cloudscape-design/components/alert";
 import Button from "@cloudscape-design/components/button";
 import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
 import Header from "@cloudscape-design/components/header";
-import Link from "@cloudscape-design/components/link";
 import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
@@ -15,6 +14,7 @@ import { deleteStream, listStreams } from "../../api/streams";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
+import { NeverUploaded } from "../../ui/never-uploaded";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
@@ -157,9 +157,11 @@ export function DeleteStream({ stream, close, done }: DeleteProps) {
       }}
     >
       <Alert type="warning">
-        All video of this stream on the server is erased for good. A hub that records into it goes on until its{" "}
-        <Link href={`#/streams/${encodeURIComponent(name)}/edge`}>edge configuration</Link> is deleted: do that first.
+        All video of this stream on the server is erased for good. Its edge configuration goes with it: the hub stops
+        recording the stream and erases what it holds of it, uploaded or not. To keep what is not uploaded yet, let it be
+        uploaded first.
       </Alert>
+      <NeverUploaded name={name} />
     </Confirm>
   );
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use thiserror::Error;
+use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
@@ -18,6 +19,7 @@ use vigie_store::{CommitReport, Store, StoreError, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
+use super::instance::Instance;
 use super::job::Job;
 use super::ledger::Ledgers;
 use super::link::HubLink;
@@ -67,6 +69,7 @@ pub struct Hub {
     streams: SavedStreams,
     jobs: BTreeMap<Arc<str>, Job>,
     link: HubLink,
+    instance: Instance,
     requests: Requests,
     world: World,
     plan_at: Duration,
@@ -95,16 +98,28 @@ impl Hub {
         now: Now,
     ) -> Result<Self, HubError> {
         let HubSettings { hub_device_arn, time_zone, commit_interval } = settings;
+        let mut chance = chance;
+        let instance = Instance::open(disk.clone(), directory, chance.as_mut());
         let saved = SavedConfigurations::new(disk, directory);
         let streams = saved.load()?;
-        let ledgers = Ledgers::new(ledgers, now);
-        let world = World::new(store, ledgers, chance, time_zone, commit_interval);
+        let mut ledgers = Ledgers::new(ledgers, now);
+        let last_run = ledgers.read(|db| db.last_run());
+        let (age_hold, jump) = AgeHold::start(last_run, now);
+        if let Some(jump) = jump {
+            tracing::warn!(
+                clock_moved_by_seconds = jump.by_ms / 1000,
+                "the hub's clock is elsewhere than where the agent last saw it, because the hub was off or the clock was \
+                 set: nothing is deleted by age for an hour; limits of size stay in force"
+            );
+        }
+        let world = World::new(store, ledgers, chance, time_zone, commit_interval, age_hold);
         let mut hub = Self {
             hub_device_arn,
             saved,
             streams,
             jobs: BTreeMap::new(),
             link: HubLink::default(),
+            instance,
             requests: Requests::default(),
             world,
             plan_at: now.mono,
@@ -132,11 +147,14 @@ impl Hub {
         if self.is_stopped {
             return Vec::new();
         }
+        self.world.sample_clock(now);
         match event {
             Event::Tick => self.tick(now),
             Event::SyncAnswered { request, output } => {
-                if self.link.answered(request, output.cursor, now) {
+                if self.link.answered(request, output.cursor, output.clock, now) {
                     self.world.in_contact = true;
+                    self.world.another_agent = false;
+                    self.instance.accepted();
                     self.take_receipts(&output.ledgers);
                     if self.take_requests(output.requests.as_deref(), now) {
                         self.link.go_on(now);
@@ -149,6 +167,10 @@ impl Hub {
             Event::SyncFailed { request, failure } => {
                 self.link.failed(request, failure, self.world.chance.as_mut(), now);
                 self.world.in_contact = self.link.in_contact();
+                self.world.another_agent = self.link.is_refused();
+                if self.world.another_agent {
+                    self.instance.refused();
+                }
             }
             Event::SecretResolved { session, secret_string } => {
                 self.with_job(&session, now, |job, world| {
@@ -217,7 +239,12 @@ impl Hub {
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
         let disk = self.disk_seconds();
         let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
-        HubSnapshot { in_contact: self.link.in_contact(), streams }
+        HubSnapshot {
+            in_contact: self.link.in_contact(),
+            age_hold_left: self.world.age_hold.left(now),
+            clock_skew_ms: self.link.clock_skew_ms(),
+            streams,
+        }
     }
 
     /// The store, to look at.
@@ -335,7 +362,8 @@ impl Hub {
             let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let requests = self.requests.reports();
-            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
+            let instance = self.instance.said();
+            let effect = self.link.request(&self.hub_device_arn, instance, streams, requests, now);
             self.world.effects.push(effect);
         }
     }

@@ -55,6 +55,11 @@ impl Ledgers {
         self.flush_at
     }
 
+    /// They are to be written as soon as they can be.
+    pub(super) fn hurry(&mut self, now: Now) {
+        self.flush_at = now.mono;
+    }
+
     /// Something is to be written soon.
     pub(super) fn note(&mut self, change: Change, now: Now) {
         if self.pending.len() >= PENDING_MAX {
@@ -104,7 +109,7 @@ impl Ledgers {
         }
     }
 
-    fn read<T: Default>(
+    pub(super) fn read<T: Default>(
         &mut self,
         read: impl FnOnce(&dyn LedgerDb) -> Result<T, LedgerError>,
     ) -> T {
@@ -482,35 +487,7 @@ impl Job {
 
     /// What the service does not have, to the media file.
     fn not_uploaded(&self, world: &World) -> Vec<MediaRange> {
-        let reader = &world.reader;
-        let range = |from, until| MediaRange { start_timestamp: from, end_timestamp: until };
-        // Twice as many, as some may join.
-        let closed = reader.not_uploaded_ranges(&self.key, 2 * NOT_UPLOADED_MAX);
-        let closed = closed.unwrap_or_default().into_iter();
-        let mut spans: Vec<MediaRange> = closed.map(|span| range(span.start, span.end)).collect();
-        let open = reader.open_media_files(&self.key).unwrap_or_default();
-        let open = open.iter().filter(|file| file.not_uploaded_count > 0);
-        let open = open.filter_map(|file| file.span);
-        spans.extend(open.map(|span| range(span.producer_min, span.producer_until)));
-        spans.sort_by_key(|span| span.start_timestamp);
-        let mut ranges: Vec<MediaRange> = Vec::new();
-        for span in spans {
-            let count = ranges.len();
-            match ranges.last_mut() {
-                Some(last)
-                    if count == NOT_UPLOADED_MAX
-                        || joins(
-                            last.start_timestamp,
-                            last.end_timestamp,
-                            span.start_timestamp,
-                            span.end_timestamp,
-                        ) =>
-                {
-                    last.end_timestamp = last.end_timestamp.max(span.end_timestamp);
-                }
-                _ => ranges.push(span),
-            }
-        }
+        let mut ranges = not_uploaded_ranges(&world.reader, &self.key);
         // Files are uploaded from their begin.
         let oldest = self.upload.oldest_not_uploaded(&world.reader, &self.key);
         if let (Some(first), Some(oldest)) = (ranges.first_mut(), oldest) {
@@ -519,4 +496,37 @@ impl Job {
         }
         ranges
     }
+}
+
+/// What the service does not have of a stream, to the media file; bounded, the last range then spans the rest.
+pub(super) fn not_uploaded_ranges(reader: &StoreReader, key: &str) -> Vec<MediaRange> {
+    let range = |from, until| MediaRange { start_timestamp: from, end_timestamp: until };
+    // Twice as many, as some may join.
+    let closed = reader.not_uploaded_ranges(key, 2 * NOT_UPLOADED_MAX);
+    let closed = closed.unwrap_or_default().into_iter();
+    let mut spans: Vec<MediaRange> = closed.map(|span| range(span.start, span.end)).collect();
+    let open = reader.open_media_files(key).unwrap_or_default();
+    let open = open.iter().filter(|file| file.not_uploaded_count > 0);
+    let open = open.filter_map(|file| file.span);
+    spans.extend(open.map(|span| range(span.producer_min, span.producer_until)));
+    spans.sort_by_key(|span| span.start_timestamp);
+    let mut ranges: Vec<MediaRange> = Vec::new();
+    for span in spans {
+        let count = ranges.len();
+        match ranges.last_mut() {
+            Some(last)
+                if count == NOT_UPLOADED_MAX
+                    || joins(
+                        last.start_timestamp,
+                        last.end_timestamp,
+                        span.start_timestamp,
+                        span.end_timestamp,
+                    ) =>
+            {
+                last.end_timestamp = last.end_timestamp.max(span.end_timestamp);
+            }
+            _ => ranges.push(span),
+        }
+    }
+    ranges
 }

@@ -8,9 +8,14 @@ use std::time::Duration;
 use vigie_engine::backoff::{self, Backoff};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
+use vigie_engine::clock_skew;
+use vigie_engine::hub_holder::ANOTHER_AGENT;
 use vigie_engine::hub_request::HubRequests;
+use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::hub_request::HubRequestReport;
-use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput};
+use vigie_kvs::shapes::sync_edge_agent::{
+    AgentInstance, ServiceClock, StreamReport, SyncEdgeAgentInput,
+};
 
 use super::effect::Effect;
 use super::event::CallFailure;
@@ -32,7 +37,9 @@ pub(super) struct HubLink {
     cursor: Option<String>,
     last_request: u64,
     /// When the request that is under way was sent.
-    sent_at: Option<Duration>,
+    sent_at: Option<Now>,
+    /// How far the hub's clock was ahead of the service's when that could last be told.
+    clock_skew_ms: Option<i64>,
     /// It holds the answer to something that the service asks: that can be large, is answered at once, and is not
     /// replaced half-way.
     holds_answer: bool,
@@ -49,12 +56,22 @@ impl HubLink {
         self.in_contact
     }
 
+    /// Whether the service refuses this agent, because another one works as the hub.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(
+            self.failure_said,
+            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. })
+        )
+    }
+
     /// When to ask, at the latest.
     pub(super) fn deadline(&self, has_news: bool) -> Duration {
         match self.sent_at {
             None => self.not_before,
-            Some(at) if has_news && !self.holds_answer => (at + NEWS_DELAY).max(self.not_before),
-            Some(at) => at + ANSWER_MAX,
+            Some(at) if has_news && !self.holds_answer => {
+                (at.mono + NEWS_DELAY).max(self.not_before)
+            }
+            Some(at) => at.mono + ANSWER_MAX,
         }
     }
 
@@ -62,12 +79,13 @@ impl HubLink {
     pub(super) fn request(
         &mut self,
         hub_device_arn: &str,
+        instance: Option<AgentInstance>,
         streams: Vec<StreamReport>,
         requests: Vec<HubRequestReport>,
         now: Now,
     ) -> Effect {
         self.last_request += 1;
-        self.sent_at = Some(now.mono);
+        self.sent_at = Some(now);
         self.holds_answer = requests.iter().any(|report| report.answer.is_some());
         let input = SyncEdgeAgentInput {
             hub_device_arn: hub_device_arn.to_owned(),
@@ -77,26 +95,62 @@ impl HubLink {
             streams,
             request_kinds: HubRequests::kinds(),
             requests,
+            instance,
+            clock_skew_milliseconds: self.clock_skew_ms,
         };
         Effect::Sync { request: self.last_request, input }
     }
 
     /// The service has answered `request`; whether that is the one that counts.
-    pub(super) fn answered(&mut self, request: u64, cursor: String, now: Now) -> bool {
+    pub(super) fn answered(
+        &mut self,
+        request: u64,
+        cursor: String,
+        clock: Option<ServiceClock>,
+        now: Now,
+    ) -> bool {
         if request != self.last_request {
             return false;
         }
-        let sent_at = self.sent_at.take().unwrap_or(now.mono);
+        let sent_at = self.sent_at.take().unwrap_or(now);
+        self.measure(sent_at, clock, now);
         let is_new = self.cursor.as_ref() != Some(&cursor);
         self.cursor = Some(cursor);
         self.backoff.reset();
-        self.not_before = if is_new { now.mono } else { now.mono.max(sent_at + PAUSE) };
+        self.not_before = if is_new { now.mono } else { now.mono.max(sent_at.mono + PAUSE) };
         if !self.in_contact {
             tracing::info!("in contact with the service");
         }
         self.in_contact = true;
         self.failure_said = None;
         true
+    }
+
+    /// How far the hub's clock was ahead of the service's, if that is known.
+    pub(super) fn clock_skew_ms(&self) -> Option<i64> {
+        self.clock_skew_ms
+    }
+
+    /// Compares the clocks, and says when they come apart or together.
+    fn measure(&mut self, sent_at: Now, clock: Option<ServiceClock>, now: Now) {
+        let Some(ServiceClock { received_timestamp, held_milliseconds }) = clock else { return };
+        let held = Duration::from_millis(held_milliseconds);
+        let Some(skew_ms) = clock_skew::skew_ms(sent_at, received_timestamp, held, now) else {
+            return;
+        };
+        let was_too_much = self.clock_skew_ms.is_some_and(clock_skew::is_too_much);
+        let words = clock_skew::in_words(skew_ms);
+        match (was_too_much, clock_skew::is_too_much(skew_ms)) {
+            (false, true) => tracing::warn!(
+                skew_ms,
+                "the hub's clock is {words} the server's: media is dated by the hub's; let a time server set both"
+            ),
+            (true, false) => {
+                tracing::info!(skew_ms, "the hub's clock agrees with the server's again")
+            }
+            _ => {}
+        }
+        self.clock_skew_ms = Some(skew_ms);
     }
 
     /// The answer changed what the hub has to say: no pause before the next request.
@@ -120,11 +174,16 @@ impl HubLink {
         self.in_contact = false;
         // Once per cause: an outage of a week is one line.
         if self.failure_said != Some(failure) {
-            tracing::warn!(
-                ?failure,
-                "the service cannot be asked; the hub works on by what it knows"
-            );
             self.failure_said = Some(failure);
+            match self.is_refused() {
+                true => tracing::warn!(
+                    "{ANOTHER_AGENT}; until then this one records by what it knows and uploads nothing"
+                ),
+                false => tracing::warn!(
+                    ?failure,
+                    "the service cannot be asked; the hub works on by what it knows"
+                ),
+            }
         }
     }
 }

@@ -1,8 +1,7 @@
 //! What the hub keeps of its configurations on disk: the last set it took, how far it is with each, and the media
 //! URIs behind them, so that a hub that starts without a network records at once.
 //!
-//! One small JSON file, replaced as a whole: write a new file, sync it, rename it over the old one, sync the folder.
-//! A crash leaves the old content or the new. The file holds camera passwords in the clear, as the hub has to be able
+//! One small JSON file, replaced as a whole. The file holds camera passwords in the clear, as the hub has to be able
 //! to use them unattended: only its owner may read it (the store's disk creates files with mode 0600), and nothing of
 //! it is ever logged.
 
@@ -15,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::EdgeConfig;
-use vigie_kvs::shapes::sync_edge_agent::Phase;
+use vigie_kvs::shapes::sync_edge_agent::{ErasedMedia, Phase};
 use vigie_store::disk::Disk;
 
 use super::imports::Imports;
+use super::small_file;
 
 /// The file in the hub's folder.
 const FILE_NAME: &str = "configurations.json";
@@ -66,6 +66,9 @@ pub(crate) struct SavedStream {
     /// The `SecretString` behind `MediaUriSecretArn` when it was last resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) secret_string: Option<Sensitive>,
+    /// What was there to be erased, before any of it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) erased_media: Option<ErasedMedia>,
     /// A FILE_URI of this revision has been recorded to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) file_recorded: bool,
@@ -98,7 +101,7 @@ impl SavedConfigurations {
     /// Reads the file; a hub that never took a configuration has none.
     pub(crate) fn load(&self) -> Result<SavedStreams, SavedError> {
         let path = self.directory.join(FILE_NAME);
-        let bytes = match self.read(&path) {
+        let bytes = match small_file::read(self.disk.as_ref(), &path, FILE_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(source) => return Err(SavedError::Io { action: "read", path, source }),
@@ -119,29 +122,9 @@ impl SavedConfigurations {
             streams.iter().map(|(arn, stream)| (arn.as_ref(), stream)).collect();
         let result = serde_json::to_vec_pretty(&SavedFile { version: VERSION, streams })
             .map_err(io::Error::from)
-            .and_then(|bytes| self.replace(&path, &bytes));
+            .and_then(|bytes| {
+                small_file::replace(self.disk.as_ref(), &self.directory, FILE_NAME, &bytes)
+            });
         result.map_err(|source| SavedError::Io { action: "write", path, source })
-    }
-
-    fn read(&self, path: &Path) -> io::Result<bytes::Bytes> {
-        let file = self.disk.open_read_only(path)?;
-        let length_bytes = file.length_bytes()?;
-        if length_bytes > FILE_BYTES_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        file.read_exact_at(0, usize::try_from(length_bytes).unwrap_or(usize::MAX))
-    }
-
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let new = path.with_extension("new");
-        match self.disk.unlink(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = self.disk.create_new(&new)?;
-        file.write_all_at(&[bytes], 0)?;
-        file.sync()?;
-        self.disk.rename(&new, path)?;
-        self.disk.sync_dir(&self.directory)
     }
 }

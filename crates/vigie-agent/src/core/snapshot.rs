@@ -1,6 +1,7 @@
 //! What the hub is doing, as numbers: the source of `/metrics` and `/readyz`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
@@ -10,6 +11,10 @@ use vigie_media::Timestamp;
 pub struct HubSnapshot {
     /// Whether the service has answered the last call of the hub link.
     pub in_contact: bool,
+    /// For how long nothing is deleted by age yet, because the hub's clock jumped.
+    pub age_hold_left: Duration,
+    /// How far the hub's clock is ahead of the service's; negative: behind. `None` while that is not known.
+    pub clock_skew_ms: Option<i64>,
     /// One entry a stream, in the order of their ARNs.
     pub streams: Vec<StreamSnapshot>,
 }

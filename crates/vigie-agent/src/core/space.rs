@@ -98,11 +98,12 @@ impl Job {
             (Due::Refused, Some(_)) => return Ok(Some(SpaceDenial::LocalSizeReached)),
             (Due::Deleted, Some(limit)) => limit,
         };
+        let old_by = world.age_hold.age_clock(now);
         let mut may_seal = true;
         loop {
             let headroom_bytes = (limit.size_bytes_max / 64).max(HEADROOM_BYTES_MIN);
             let media = StoredMedia::of(&self.key, world)?;
-            let plan = deletion::plan(&media, &policy, headroom_bytes.max(needed_bytes), now.wall);
+            let plan = deletion::plan(&media, &policy, headroom_bytes.max(needed_bytes), old_by);
             media.finish()?;
             if !self.delete(&plan.delete, &plan.losses, world, now)? {
                 break;
@@ -133,7 +134,7 @@ impl Job {
         let policy = DeletionPolicy { local_size: None, ..self.plan.deletion.clone() };
         loop {
             let media = StoredMedia::first_of(&self.key, DUE_FILES_MAX, world);
-            let plan = deletion::plan(&media, &policy, 0, now.wall);
+            let plan = deletion::plan(&media, &policy, 0, world.age_hold.age_clock(now));
             media.finish()?;
             if !self.delete(&plan.delete, &plan.losses, world, now)? {
                 return Ok(Due::Refused);

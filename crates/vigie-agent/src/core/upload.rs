@@ -178,6 +178,10 @@ impl Job {
 
     fn perform(&mut self, action: Action<u64>, world: &mut World, now: Now) {
         match action {
+            Action::Connect { attempt, .. } if world.another_agent => {
+                let failure = Failure::AnotherAgent;
+                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+            }
             Action::Connect { attempt, document, start } => {
                 self.connect(attempt, document, start, world, now);
             }

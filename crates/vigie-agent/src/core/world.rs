@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::{CommitReport, Store, StoreError, StoreReader, SyncHandle, SyncJob, describe};
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) chance: Box<dyn Chance>,
     pub(super) zone: TimeZone,
     pub(super) commit_interval: Duration,
+    /// Whether the clock is believed when it says that media is old.
+    pub(super) age_hold: AgeHold,
     /// What is to be done, in order.
     pub(super) effects: Vec<Effect>,
     /// When what was appended becomes durable; `None` while nothing waits.
@@ -47,6 +50,8 @@ pub(super) struct World {
     write_out_at: Option<Duration>,
     /// The service answered when it was last asked.
     pub(super) in_contact: bool,
+    /// It refuses this agent, because another one works as the hub and uploads.
+    pub(super) another_agent: bool,
     /// Something is to be said to the service without waiting for its next answer.
     pub(super) news: bool,
     /// The saved configurations differ from what is on disk.
@@ -85,6 +90,7 @@ impl World {
         chance: Box<dyn Chance>,
         zone: TimeZone,
         commit_interval: Duration,
+        age_hold: AgeHold,
     ) -> Self {
         Self {
             reader: store.reader(),
@@ -93,6 +99,7 @@ impl World {
             chance,
             zone,
             commit_interval,
+            age_hold,
             effects: Vec::new(),
             commit_at: None,
             urgent: BTreeSet::new(),
@@ -101,6 +108,7 @@ impl World {
             waker: Arc::new(|| {}),
             write_out_at: None,
             in_contact: false,
+            another_agent: false,
             news: true,
             unsaved: false,
             cramped: BTreeSet::new(),
@@ -112,6 +120,17 @@ impl World {
             commit_number: 0,
             failed: false,
             next_session: 1,
+        }
+    }
+
+    /// Notices a clock that jumps, before anything is decided by it.
+    pub(super) fn sample_clock(&mut self, now: Now) {
+        if let Some(jump) = self.age_hold.sample(now) {
+            tracing::warn!(
+                by_seconds = jump.by_ms / 1000,
+                "the hub's clock jumped: nothing is deleted by age for an hour; limits of size stay in force"
+            );
+            self.ledgers.hurry(now);
         }
     }
 

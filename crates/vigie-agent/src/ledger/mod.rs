@@ -14,8 +14,10 @@ mod write;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
+use vigie_engine::age_hold::LastRun;
 use vigie_engine::ledger::{Deleted, Gap, TimelineState};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, LossTotals, MediaGapReason};
 use vigie_media::Timestamp;
@@ -100,6 +102,8 @@ pub enum Change {
         hub_device_arn: String,
         /// Whether the service answers it; `None` with the end.
         running: Option<bool>,
+        /// For how long nothing is deleted by age yet.
+        age_hold_left: Duration,
     },
     /// Where a stream stands.
     Standing {
@@ -189,6 +193,8 @@ pub trait LedgerDb: Send {
     fn apply(&mut self, changes: &[Change]) -> Result<(), LedgerError>;
     /// When the agent last said that it runs.
     fn heartbeat(&self) -> Result<Option<Timestamp>, LedgerError>;
+    /// The same, with what was left of a hold of deletion by age.
+    fn last_run(&self) -> Result<Option<LastRun>, LedgerError>;
     /// A stream's ledger, if it has one.
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError>;
     /// What was to be deleted of a stream and is not settled.

@@ -2,6 +2,7 @@
 
 use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
@@ -26,6 +27,8 @@ pub struct HubStanding {
     pub streams: Vec<(String, String, Option<String>)>,
     /// When it last said that it runs.
     pub heartbeat: Option<Timestamp>,
+    /// For how long from then on nothing was to be deleted by age, because its clock had jumped.
+    pub age_hold_left: Duration,
     /// It ended in order.
     pub has_ended: bool,
     /// The service answered.
@@ -80,6 +83,7 @@ impl LedgerReader {
             hub_device_arn: rows::meta(db, "hub_device_arn")?,
             streams: rows.collect::<Result<_, _>>()?,
             heartbeat: rows::heartbeat(db)?,
+            age_hold_left: rows::last_run(db)?.map_or(Duration::ZERO, |run| run.hold_left),
             has_ended: running.is_none(),
             in_contact: running == Some(1),
         })

@@ -1,6 +1,9 @@
 //! What is read from the tables of the ledgers.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use vigie_engine::age_hold::LastRun;
 use vigie_engine::ledger::{Deleted, Lost, OpenGap, TimelineState};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, LossTotals, MediaGapReason};
 use vigie_media::Timestamp;
@@ -120,6 +123,16 @@ pub(super) fn meta<T: rusqlite::types::FromSql>(
 ) -> Result<Option<T>, LedgerError> {
     let sql = "SELECT value FROM meta WHERE name = ?1";
     Ok(db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?.flatten())
+}
+
+/// The name of what is left of a hold of deletion by age, in milliseconds.
+pub(super) const AGE_HOLD: &str = "age_hold_left_ms";
+
+pub(super) fn last_run(db: &Connection) -> Result<Option<LastRun>, LedgerError> {
+    let left_ms: Option<i64> = meta(db, AGE_HOLD)?;
+    let left_ms = left_ms.and_then(|left_ms| u64::try_from(left_ms).ok());
+    let hold_left = Duration::from_millis(left_ms.unwrap_or(0));
+    Ok(heartbeat(db)?.map(|seen_at| LastRun { seen_at, hold_left }))
 }
 
 pub(super) fn heartbeat(db: &Connection) -> Result<Option<Timestamp>, LedgerError> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use vigie_engine::age_hold::LastRun;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
@@ -89,6 +90,10 @@ impl LedgerDb for SqliteLedger {
 
     fn heartbeat(&self) -> Result<Option<Timestamp>, LedgerError> {
         self.read(rows::heartbeat)
+    }
+
+    fn last_run(&self) -> Result<Option<LastRun>, LedgerError> {
+        self.read(rows::last_run)
     }
 
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError> {

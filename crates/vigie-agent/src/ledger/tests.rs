@@ -179,8 +179,12 @@ fn whoever_asks_reads_beside_the_agent_and_sees_whether_it_runs() {
         ledger_id: "a".to_owned(),
         now: at(1),
     };
-    let heartbeat =
-        |running| Change::Heartbeat { now: at(9), hub_device_arn: "arn:hub".to_owned(), running };
+    let heartbeat = |running| Change::Heartbeat {
+        now: at(9),
+        hub_device_arn: "arn:hub".to_owned(),
+        running,
+        age_hold_left: Duration::from_millis(if running.is_some() { 1_500 } else { 0 }),
+    };
     ledger.apply(&[begin, standing, heartbeat(Some(true))]).unwrap();
 
     let reader = LedgerReader::open(folder.path()).unwrap();
@@ -188,13 +192,15 @@ fn whoever_asks_reads_beside_the_agent_and_sees_whether_it_runs() {
     let standing = reader.standing().unwrap();
     assert_eq!(standing.streams, [(STREAM.to_owned(), "gate".to_owned(), Some("{}".to_owned()))]);
     assert_eq!((standing.heartbeat, standing.has_ended), (Some(at(9)), false));
+    assert_eq!(standing.age_hold_left, Duration::from_millis(1_500));
     assert!(standing.in_contact);
     assert_eq!(reader.summary(STREAM).unwrap().unwrap().state, state);
 
     ledger.apply(&[heartbeat(None)]).unwrap();
     drop(ledger);
     assert!(!reader.is_agent_running().unwrap());
-    assert!(reader.standing().unwrap().has_ended);
+    let ended = reader.standing().unwrap();
+    assert_eq!((ended.has_ended, ended.age_hold_left), (true, Duration::ZERO));
 }
 
 #[test]

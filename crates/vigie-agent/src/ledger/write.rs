@@ -5,7 +5,7 @@ use vigie_engine::ledger::{Deleted, ENTRIES_MAX, GAP_MS_MIN, Gap, Lost, may_exte
 use vigie_kvs::shapes::media_ledger::{LedgerKind, MediaGapReason};
 use vigie_media::Timestamp;
 
-use super::rows::{reason, signed, time, unsigned};
+use super::rows::{AGE_HOLD, reason, signed, time, unsigned};
 use super::{Change, Intent, LedgerError};
 
 pub(super) fn apply(db: &Transaction<'_>, change: &Change) -> Result<(), LedgerError> {
@@ -22,8 +22,10 @@ pub(super) fn apply(db: &Transaction<'_>, change: &Change) -> Result<(), LedgerE
                 db.prepare_cached(&sql)?.execute([stream])?;
             }
         }
-        Change::Heartbeat { now, hub_device_arn, running } => {
+        Change::Heartbeat { now, hub_device_arn, running, age_hold_left } => {
             put_meta(db, "heartbeat_ms", now.as_millis())?;
+            let left_ms = i64::try_from(age_hold_left.as_millis()).unwrap_or(i64::MAX);
+            put_meta(db, AGE_HOLD, (left_ms > 0).then_some(left_ms))?;
             put_meta(db, "hub_device_arn", hub_device_arn)?;
             put_meta(db, "in_contact", running.map(i64::from))?;
         }

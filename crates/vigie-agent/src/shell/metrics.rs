@@ -74,8 +74,17 @@ impl Collector for SnapshotCollector {
         let hub_gauges = [
             ("in_contact", "1 while the service answers", f64::from(self.0.in_contact)),
             ("streams", "Streams configured on this hub", self.0.streams.len() as f64),
+            (
+                "age_hold_seconds_left",
+                "For how long nothing is deleted by age, because the clock jumped",
+                self.0.age_hold_left.as_secs_f64(),
+            ),
         ];
-        for (name, help, value) in hub_gauges {
+        let skew = self.0.clock_skew_ms.map(|skew_ms| {
+            let help = "How far the hub's clock is ahead of the service's";
+            ("clock_skew_seconds", help, skew_ms as f64 / 1000.0)
+        });
+        for (name, help, value) in hub_gauges.into_iter().chain(skew) {
             Value(MetricType::Gauge, value).encode(encoder.encode_descriptor(
                 name,
                 help,
@@ -133,6 +142,8 @@ impl EncodeMetric for Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use vigie_kvs::shapes::media_ledger::MediaGapReason;
     use vigie_media::Timestamp;
 
@@ -154,10 +165,18 @@ mod tests {
             gap: Some(MediaGapReason::SourceOffline),
             ..StreamSnapshot::default()
         };
-        let text = render(HubSnapshot { in_contact: true, streams: vec![stream, yard] }).unwrap();
+        let text = render(HubSnapshot {
+            in_contact: true,
+            age_hold_left: Duration::from_millis(1500),
+            clock_skew_ms: Some(-6250),
+            streams: vec![stream, yard],
+        })
+        .unwrap();
         assert!(!text.contains("vigie_agent_gap{stream=\"gate\""), "{text}");
         for line in [
             "vigie_agent_in_contact 1.0",
+            "vigie_agent_age_hold_seconds_left 1.5",
+            "vigie_agent_clock_skew_seconds -6.25",
             "vigie_agent_recording{stream=\"gate\"} 1.0",
             "vigie_agent_frames_total{stream=\"gate\"} 7.0",
             "vigie_agent_last_frame_timestamp_seconds{stream=\"gate\"} 1700000000.25",

@@ -40,6 +40,7 @@ pub(crate) async fn poll(
         configurations: is_new.then_some(configurations),
         ledgers: Vec::new(),
         requests: None,
+        clock: None,
     })
 }
 

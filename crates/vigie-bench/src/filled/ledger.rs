@@ -1,6 +1,7 @@
 //! Fills a hub's ledger of gaps and losses: a gap each hour of the time that its media covers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use vigie_agent::ledger::{Change, LedgerDb, SqliteLedger};
@@ -59,6 +60,11 @@ pub(crate) fn fill(
         db.apply(&changes)?;
     }
     let hub_device_arn = hub_device_arn.to_owned();
-    db.apply(&[Change::Heartbeat { now: until, hub_device_arn, running: None }])?;
+    db.apply(&[Change::Heartbeat {
+        now: until,
+        hub_device_arn,
+        running: None,
+        age_hold_left: Duration::ZERO,
+    }])?;
     Ok(entries)
 }

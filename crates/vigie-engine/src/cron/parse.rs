@@ -330,6 +330,12 @@ fn day_of_week_rule(field: Field<'_>) -> Result<DayRule, CronError> {
             None => item.number(text, 0),
         };
         if item.text == "L" {
+            // Quartz refuses a list with an `L` anywhere in it, not only behind a day.
+            if !alone {
+                return Err(
+                    item.error(0, "'L' must stand alone in the field; write 7 or SAT in a list")
+                );
+            }
             days |= 1 << 7;
         } else if let Some((weekday, nth)) = item.text.split_once('#') {
             let rule = DayRule::NthDayOfWeek {

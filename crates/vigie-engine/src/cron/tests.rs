@@ -41,6 +41,9 @@ fn refusals_name_the_field_the_place_and_the_remedy() {
         "0 0 0 ? * 2#6",
         "0 0 0 ? * MON#1,TUE",
         "0 0 0 ? * 2L,3",
+        "0 0 0 ? * L,MON",
+        "0 0 0 ? * 2,3,l",
+        "0 0 0 ? * L,L",
         "0 0 0 1,,2 * ?",
         "0 0 0 ? JAN-3 MON",
         "0 0 0 1 * ? 2030-2020",
@@ -64,6 +67,9 @@ fn refusals_name_the_field_the_place_and_the_remedy() {
     0 0 0 ? * 2#6            12: day-of-week field: the number behind '#' must be 1 to 5
     0 0 0 ? * MON#1,TUE      10: day-of-week field: '#' must stand alone in the field
     0 0 0 ? * 2L,3           10: day-of-week field: a day with 'L' must stand alone in the field
+    0 0 0 ? * L,MON          10: day-of-week field: 'L' must stand alone in the field; write 7 or SAT in a list
+    0 0 0 ? * 2,3,l          14: day-of-week field: 'L' must stand alone in the field; write 7 or SAT in a list
+    0 0 0 ? * L,L            10: day-of-week field: 'L' must stand alone in the field; write 7 or SAT in a list
     0 0 0 1,,2 * ?           8: day-of-month field: there is a comma without a value beside it
     0 0 0 ? JAN-3 MON        12: month field: a range takes two numbers or two names, not one of each
     0 0 0 1 * ? 2030-2020    12: year field: the range ends before it begins; years do not wrap around

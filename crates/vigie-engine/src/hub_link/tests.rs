@@ -42,8 +42,7 @@ fn request(cursor: Option<&str>, streams: Vec<StreamReport>) -> SyncEdgeAgentInp
         cursor: cursor.map(str::to_owned),
         wait_seconds: 30,
         streams,
-        request_kinds: Vec::new(),
-        requests: Vec::new(),
+        ..SyncEdgeAgentInput::default()
     }
 }
 
@@ -57,6 +56,7 @@ fn report(stream: &str, revision: u64, phase: WirePhase) -> StreamReport {
         uploader_status: None,
         local_media: None,
         ledger: None,
+        erased_media: None,
     }
 }
 

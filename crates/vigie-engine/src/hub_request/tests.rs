@@ -34,11 +34,10 @@ fn call(hub: &str, requests: Vec<HubRequestReport>) -> SyncEdgeAgentInput {
     SyncEdgeAgentInput {
         hub_device_arn: hub.to_owned(),
         agent_version: "1".to_owned(),
-        cursor: None,
         wait_seconds: 20,
-        streams: Vec::new(),
         request_kinds: HubRequests::kinds(),
         requests,
+        ..SyncEdgeAgentInput::default()
     }
 }
 

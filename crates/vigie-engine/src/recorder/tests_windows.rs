@@ -38,6 +38,26 @@ fn it_joins_a_window_that_is_open_when_it_starts() {
 }
 
 #[test]
+fn a_schedule_that_never_fires_again_is_an_error_of_its_user() {
+    for never in ["0 0 9 30 2 ?", "0 0 9 * * ? 2020"] {
+        let mut bench = Bench::new(windows(never, 60), SourceKind::Rtsp);
+        assert_eq!(bench.send(Event::Tick), "");
+        let said = format!("USER_ERROR {}", crate::schedule::OVER_DETAILS);
+        assert_eq!(bench.status(), said);
+        // The secret of a job that never runs is not looked at.
+        bench.send(Event::SecretForeseen { failure: Some(Failure::SecretNotFound) });
+        assert_eq!(bench.status(), said);
+    }
+    let mut last = Bench::new(windows("0 30 8 22 11 ? 2026", 60), SourceKind::Rtsp);
+    last.send(Event::Tick);
+    assert_eq!(last.status(), "SUCCESS waiting for the next window of ScheduleConfig");
+    assert_eq!(last.wait(1800.0), "resolve");
+    last.fail(Failure::WrongPassword);
+    last.wait(60.0);
+    assert!(last.status().starts_with("USER_ERROR by its ScheduleConfig"), "{}", last.status());
+}
+
+#[test]
 fn a_failed_window_stays_said_after_it_closed() {
     let mut bench = Bench::new(windows("0 0 8 * * ?", 60), SourceKind::Rtsp);
     bench.send(Event::Tick);

@@ -51,6 +51,29 @@ fn the_window_after_is_the_one_of_the_next_fire() {
 }
 
 #[test]
+fn a_schedule_is_over_when_no_window_is_open_and_none_will_ever_open() {
+    let over_at = |schedule: Schedule, now: &str| {
+        ScheduleTracker::new(schedule, TimeZone::UTC).is_over(at(now))
+    };
+    let year = || windows("0 0 9 31 12 ? 2025", 3600);
+    assert!(!over_at(year(), "2025-12-31T08:00:00Z"));
+    // The last window is used to its end.
+    assert!(!over_at(year(), "2025-12-31T09:59:59.999Z"));
+    assert!(over_at(year(), "2025-12-31T10:00:00Z"));
+    for never in ["0 0 9 30 2 ?", "0 0 9 31 4,6,9,11 ?", "0 0 9 29 2 ? 2027", "0 0 9 * * ? 2020"] {
+        assert!(over_at(windows(never, 60), "2026-11-22T09:00:00Z"), "{never}");
+    }
+    assert!(!over_at(windows("0 0 9 29 2 ?", 60), "2026-11-22T09:00:00Z"));
+    for open in [Schedule::Always, Schedule::Hourly] {
+        assert!(!over_at(open, "2026-11-22T09:00:00Z"));
+    }
+    // A clock that is set back into the year finds its windows again.
+    let mut tracker = ScheduleTracker::new(year(), TimeZone::UTC);
+    assert!(tracker.is_over(at("2026-01-01T00:00:00Z")));
+    assert!(!tracker.is_over(at("2025-06-01T00:00:00Z")));
+}
+
+#[test]
 fn windows_that_touch_or_overlap_are_one() {
     let touching = windows("0 0 9-10 * * ?", 3600);
     check(&touching, "2026-11-22T10:30:00Z", "2026-11-22T09:00:00Z to 2026-11-22T11:00:00Z");

@@ -4,6 +4,7 @@
 
 use vigie_kvs::acknowledgement::ErrorId;
 
+use crate::hub_holder::ANOTHER_AGENT;
 use crate::job_status::JobOutcome;
 
 /// Why an attempt or a connection failed.
@@ -48,6 +49,8 @@ pub enum Failure {
     },
     /// The fragment could not be read from the hub's disk.
     DiskError,
+    /// The service refuses this agent as the hub: another one uploads the same cameras.
+    AnotherAgent,
 }
 
 impl Failure {
@@ -73,6 +76,7 @@ impl Failure {
             | Self::StreamNotFound
             | Self::ConnectionLimit
             | Self::NotPersisted
+            | Self::AnotherAgent
             | Self::Refused { .. } => JobOutcome::UserError,
             Self::Acknowledged { error } => match error {
                 StreamReadError
@@ -106,6 +110,7 @@ impl Failure {
                 "the service wants the video by plain http on another host, where others could read it; set --public-url \
                  of the server to its https URL, or start the agent with --insecure-http if the network is trusted"
             }
+            Self::AnotherAgent => ANOTHER_AGENT,
             Self::AccessDenied => {
                 "the service denies the hub; check that its access key is valid and allows kinesisvideo:PutMedia and \
                  kinesisvideo:GetDataEndpoint on this stream, and that the hub's clock is right"

@@ -186,6 +186,14 @@ fn windows(expression: &str, duration_seconds: u32) -> Schedule {
 }
 
 #[test]
+fn a_schedule_that_never_fires_again_is_an_error_of_its_user() {
+    let mut bench = Bench::new(windows("0 0 9 30 2 ?", 60), 1);
+    assert_eq!(bench.send(Event::Tick), "");
+    assert_eq!(bench.job.status().outcome, JobOutcome::UserError);
+    assert_eq!(bench.job.status().details, crate::schedule::OVER_DETAILS);
+}
+
+#[test]
 fn it_connects_asks_what_is_there_sends_the_oldest_first_and_marks_what_is_persisted() {
     let mut bench = Bench::new(Schedule::Always, 3);
     assert_eq!(bench.send(Event::Tick), "connect(1 from 0)");

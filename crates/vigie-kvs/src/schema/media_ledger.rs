@@ -25,6 +25,14 @@ const ENTRY: Shape = Shape::Structure(&[
     required("SizeBytes", &COUNT),
 ]);
 
+const RANGE: Shape = Shape::Structure(&[
+    required("StartTimestamp", &Shape::Timestamp),
+    required("EndTimestamp", &Shape::Timestamp),
+]);
+pub(super) const RANGES: Shape = list(&RANGE, 0, RANGES_MAX);
+pub(super) const LOSSES: Shape =
+    Shape::Structure(&[required("FragmentCount", &COUNT), required("SizeBytes", &COUNT)]);
+
 pub(super) const LEDGER: Shape = Shape::Structure(&[
     required("LedgerId", &LEDGER_ID),
     required("KnownFrom", &Shape::Timestamp),
@@ -38,21 +46,8 @@ pub(super) const LEDGER: Shape = Shape::Structure(&[
             required("Reason", &REASON),
         ]),
     ),
-    optional(
-        "NotUploaded",
-        &list(
-            &Shape::Structure(&[
-                required("StartTimestamp", &Shape::Timestamp),
-                required("EndTimestamp", &Shape::Timestamp),
-            ]),
-            0,
-            RANGES_MAX,
-        ),
-    ),
-    required(
-        "Losses",
-        &Shape::Structure(&[required("FragmentCount", &COUNT), required("SizeBytes", &COUNT)]),
-    ),
+    optional("NotUploaded", &RANGES),
+    required("Losses", &LOSSES),
 ]);
 
 /// `ListMediaGaps` and `ListMediaLosses`.

@@ -3,7 +3,7 @@
 use super::edge::HUB_DEVICE_ARN;
 use super::hub_request::REPORT;
 use super::kinesisvideo::RESOURCE_ARN;
-use super::media_ledger::LEDGER;
+use super::media_ledger::{LEDGER, LOSSES, RANGES};
 use super::*;
 use crate::shapes::edge::JobStatus;
 use crate::shapes::sync_edge_agent::Phase;
@@ -14,6 +14,8 @@ const STREAMS_MAX: usize = 10_000;
 const REQUEST_KINDS_MAX: usize = 64;
 /// More than any server asks of a hub at once.
 const REQUESTS_MAX: usize = 64;
+/// Some three hundred years: a clock that is unset is not as far away.
+const CLOCK_SKEW_MS_MAX: i64 = 10_000_000_000_000;
 const DETAILS: Shape = string(0, 4096);
 
 const RECORDER_STATUS: Shape = Shape::Structure(&[
@@ -41,6 +43,13 @@ const LOCAL_MEDIA: Shape = Shape::Structure(&[
     optional("UploadLagSeconds", &long(0, i64::MAX)),
 ]);
 
+const ERASED_MEDIA: Shape = Shape::Structure(&[
+    required("SizeBytes", &long(0, i64::MAX)),
+    required("FragmentCount", &long(0, i64::MAX)),
+    required("NotUploaded", &LOSSES),
+    optional("NotUploadedRanges", &RANGES),
+]);
+
 const STREAM: Shape = Shape::Structure(&[
     required("StreamARN", &RESOURCE_ARN),
     required("Revision", &long(1, i64::MAX)),
@@ -50,6 +59,13 @@ const STREAM: Shape = Shape::Structure(&[
     optional("UploaderStatus", &UPLOADER_STATUS),
     optional("LocalMedia", &LOCAL_MEDIA),
     optional("Ledger", &LEDGER),
+    optional("ErasedMedia", &ERASED_MEDIA),
+]);
+
+const INSTANCE: Shape = Shape::Structure(&[
+    required("InstanceId", &string(1, 64)),
+    required("StartId", &string(1, 64)),
+    optional("TakeOver", &Shape::Boolean),
 ]);
 
 pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
@@ -60,4 +76,6 @@ pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     required("Streams", &list(&STREAM, 0, STREAMS_MAX)),
     optional("RequestKinds", &list(&string(1, 64), 0, REQUEST_KINDS_MAX)),
     optional("Requests", &list(&REPORT, 0, REQUESTS_MAX)),
+    optional("Instance", &INSTANCE),
+    optional("ClockSkewMilliseconds", &long(-CLOCK_SKEW_MS_MAX, CLOCK_SKEW_MS_MAX)),
 ]);

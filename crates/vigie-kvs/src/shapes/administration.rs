@@ -154,6 +154,9 @@ pub struct AuditEvent {
     /// Address and port of the caller; absent for a command at the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_address: Option<String>,
+    /// Bytes of video that went by it and were never uploaded; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_uploaded_bytes: Option<u64>,
 }
 
 /// A page of the audit log, newest first.

@@ -39,6 +39,8 @@ wire_enum! {
         DeletedAfterUpload = "DELETED_AFTER_UPLOAD",
         /// The hub has it and the service does not, yet.
         NotUploaded = "NOT_UPLOADED",
+        /// It was erased on the hub with the edge configuration, and the service never had it.
+        Erased = "ERASED",
     }
 }
 
@@ -261,6 +263,19 @@ pub struct ListHubsInput {
     pub next_token: Option<String>,
 }
 
+/// Another agent that calls as a hub as well, and is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RefusedAgent {
+    /// When it last called, or was found out.
+    #[serde(with = "timestamp")]
+    pub last_refused_timestamp: Timestamp,
+    /// It works with a copy of the other one's data folder.
+    pub has_copied_folder: bool,
+    /// What to do.
+    pub details: String,
+}
+
 /// A hub that has called, or that a stream is configured for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -279,6 +294,12 @@ pub struct HubSummary {
     pub stream_count: u64,
     /// Those of them whose recorder last reported USER_ERROR or SYSTEM_ERROR.
     pub failing_recorder_count: u64,
+    /// Another agent called as this hub within the last two minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_agent: Option<RefusedAgent>,
+    /// How far its clock was ahead of the server's when it last called; negative: behind. Absent for older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_milliseconds: Option<i64>,
 }
 
 /// The extension `ListHubs`.

@@ -8,9 +8,9 @@ use vigie_media::Timestamp;
 
 use super::edge::{EdgeConfig, LastRecorderStatus, LastUploaderStatus};
 use super::hub_request::{HubRequest, HubRequestReport};
-use super::media_ledger::{LedgerReceipt, LedgerReport};
+use super::media_ledger::{LedgerReceipt, LedgerReport, LossTotals, MediaRange};
 use super::wire_enum;
-use crate::wire::{null_as_default, timestamp_option};
+use crate::wire::{null_as_default, timestamp, timestamp_option};
 
 wire_enum! {
     /// How far a hub is with one revision of one stream's configuration.
@@ -65,6 +65,21 @@ pub struct LocalMedia {
     pub upload_lag_seconds: Option<i64>,
 }
 
+/// What a hub erases with a stream's edge configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ErasedMedia {
+    /// Bytes of all media that was there.
+    pub size_bytes: u64,
+    /// All fragments.
+    pub fragment_count: u64,
+    /// What of it existed nowhere else.
+    pub not_uploaded: LossTotals,
+    /// Where that lay; bounded, the last range then spans the rest.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub not_uploaded_ranges: Vec<MediaRange>,
+}
+
 /// What a hub says about one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -91,10 +106,26 @@ pub struct StreamReport {
     /// Its gaps and losses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerReport>,
+    /// Once it is erased, or to be: what was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_media: Option<ErasedMedia>,
+}
+
+/// Which agent calls: two under one `HubDeviceArn` are told apart by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AgentInstance {
+    /// Kept in the agent's data folder.
+    pub instance_id: String,
+    /// Of this process: another one after each start.
+    pub start_id: String,
+    /// An operator wants this agent to replace another that works as the hub.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub take_over: bool,
 }
 
 /// What a hub says: everything it has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SyncEdgeAgentInput {
     /// Which hub.
@@ -115,6 +146,12 @@ pub struct SyncEdgeAgentInput {
     /// All requests that it has taken and of which it does not know yet that nobody waits for them any more.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<HubRequestReport>,
+    /// Absent for older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<AgentInstance>,
+    /// How far the hub's clock was ahead of the service's with the call before; negative: behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_milliseconds: Option<i64>,
 }
 
 /// One stream's configuration for a hub.
@@ -137,8 +174,19 @@ pub struct Configuration {
     pub media_uri_secret_revision: Option<String>,
 }
 
+/// By which the hub measures how far its clock is from the service's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServiceClock {
+    /// When the service had the request.
+    #[serde(with = "timestamp")]
+    pub received_timestamp: Timestamp,
+    /// How long it held it.
+    pub held_milliseconds: u64,
+}
+
 /// What a hub hears.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SyncEdgeAgentOutput {
     /// For the next request.
@@ -154,4 +202,7 @@ pub struct SyncEdgeAgentOutput {
     /// works on and is not among them is called off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<Vec<HubRequest>>,
+    /// What the service's clock says; of older ones nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ServiceClock>,
 }

@@ -14,7 +14,7 @@ use vigie_kvs::shapes::edge::{
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::stream::page_size;
-use super::{Call, page_token};
+use super::{Call, erasure, page_token};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Stream};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
@@ -83,6 +83,7 @@ pub(crate) async fn delete_edge_configuration(
         let change = change.ok_or_else(|| not_configured(&stream))?;
         if app.db.save_edge_configurations(std::slice::from_ref(&change)).await? {
             if let EdgeChange::Save(row) = &change {
+                erasure::foretell(call, row)?;
                 app.hub_wakers.wake(&row.hub_device_arn);
                 tracing::info!(
                     stream = row.stream_name,

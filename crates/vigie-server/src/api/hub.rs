@@ -8,10 +8,10 @@ use vigie_kvs::shapes::media_ledger::{
     DescribeHubInput, DescribeHubOutput, HubStream, HubSummary, LedgerReport, ListHubsInput,
     ListHubsOutput,
 };
-use vigie_media::Timestamp;
 
 use super::edge_configuration::from_json;
 use super::{Call, page_token};
+use crate::app::App;
 use crate::db::{EdgeConfiguration, HubRow};
 use crate::failure::Answer;
 
@@ -30,8 +30,7 @@ pub(crate) async fn list_hubs(call: &Call, input: ListHubsInput) -> Answer<ListH
         true => hubs.pop().map(|next| page_token::write(&next.hub_device_arn)).transpose()?,
         false => None,
     };
-    let now = call.app.clock.now().wall;
-    let hubs = hubs.into_iter().map(|hub| summary(hub, now)).collect();
+    let hubs = hubs.into_iter().map(|hub| summary(&call.app, hub)).collect();
     Ok(ListHubsOutput { hubs, next_token })
 }
 
@@ -51,7 +50,7 @@ pub(crate) async fn describe_hub(
     let mut rows = db.edge_configurations_of_hub(arn, &after, limit + 1).await?;
     let next_token = page_token::cut(&mut rows, limit, |row| row.stream_arn.as_str())?;
     let streams = rows.iter().map(stream).collect::<Answer<_>>()?;
-    Ok(DescribeHubOutput { hub: summary(hub, call.app.clock.now().wall), streams, next_token })
+    Ok(DescribeHubOutput { hub: summary(&call.app, hub), streams, next_token })
 }
 
 fn page_limit(max_results: Option<i64>) -> usize {
@@ -59,15 +58,19 @@ fn page_limit(max_results: Option<i64>) -> usize {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
 }
 
-fn summary(hub: HubRow, now: Timestamp) -> HubSummary {
+fn summary(app: &App, hub: HubRow) -> HubSummary {
+    let now = app.clock.now();
+    let refused_agent = app.hub_holders.refused_agent(&hub.hub_device_arn, now.mono);
     let (last_seen, agent_version) = hub.seen.unzip();
     HubSummary {
         hub_device_arn: hub.hub_device_arn,
         agent_version,
         last_seen_timestamp: last_seen,
-        in_contact: last_seen.is_some_and(|seen| now < seen + IN_CONTACT),
+        in_contact: last_seen.is_some_and(|seen| now.wall < seen + IN_CONTACT),
         stream_count: hub.stream_count,
         failing_recorder_count: hub.failing_recorder_count,
+        refused_agent,
+        clock_skew_milliseconds: hub.clock_skew_ms,
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod audit_events;
 pub(crate) mod data_endpoint;
 pub(crate) mod delivery;
 pub(crate) mod edge_configuration;
+mod erasure;
 pub(crate) mod fragments;
 pub(crate) mod hub;
 pub(crate) mod media_ledger;
@@ -40,9 +41,19 @@ pub(crate) struct Call {
     pub host: Option<String>,
     /// The resource that the call has made and could not name, for the audit log.
     pub made_resource: OnceLock<String>,
+    /// The call belongs in the audit log although others of its operation change nothing.
+    pub is_audited: OnceLock<()>,
+    /// Bytes of video that exist nowhere else and go by this call, as far as the hub has said.
+    pub not_uploaded_bytes: OnceLock<u64>,
 }
 
 impl Call {
+    /// The call changes something, of this resource: the audit log is to have it.
+    pub(crate) fn audit(&self, resource: &str) {
+        self.is_audited.get_or_init(|| ());
+        self.made_resource.get_or_init(|| resource.to_owned());
+    }
+
     /// Checks that the caller may do this with `resource`.
     pub(crate) fn authorize(&self, resource: &str) -> Result<(), KvsError> {
         self.authorize_as(resource, resource)

@@ -192,6 +192,7 @@ pub(crate) async fn delete_stream(call: &Call, input: DeleteStreamInput) -> Answ
         if app.db.begin_stream_deletion(&stream.arn, expected_version, edge.as_ref()).await? {
             tracing::info!(stream = stream.name, "stream deletion begun");
             if let Some(crate::db::EdgeChange::Save(row)) = &edge {
+                super::erasure::foretell(call, row)?;
                 app.hub_wakers.wake(&row.hub_device_arn);
             }
             reconcile::erase_stream(app, stream).await;

@@ -6,31 +6,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use vigie_engine::clock::Now;
+use vigie_engine::clock_skew::{in_words, is_too_much};
+use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
-use vigie_kvs::shapes::sync_edge_agent::{StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput};
+use vigie_kvs::shapes::sync_edge_agent::{
+    ServiceClock, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
+};
+use vigie_kvs::{ErrorKind, KvsError};
 
 use super::edge_configuration::{from_json, to_json};
-use super::{Call, media_ledger, secrets};
+use super::{Call, erasure, media_ledger, secrets};
 use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+use crate::hub_holders::Judged;
 use crate::hub_wakers::HubWaiter;
 
 /// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
+/// So is a clock that is off by a little more than before.
+const SKEW_RESOLUTION_MS: u64 = 1_000;
 
 pub(crate) async fn sync_edge_agent(
     call: &Call,
     input: SyncEdgeAgentInput,
 ) -> Answer<SyncEdgeAgentOutput> {
     let app = &call.app;
+    let came_at = app.clock.now();
     call.authorize(&input.hub_device_arn)?;
-    note_contact(app, &input).await?;
+    note_contact(call, &input).await?;
     let receipts = media_ledger::take_ledgers(app, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
-        SyncEdgeAgentOutput { ledgers, requests, ..output }
+        let clock = Some(service_clock(came_at, app.clock.now()));
+        SyncEdgeAgentOutput { ledgers, requests, clock, ..output }
     };
     let _connected = Connected::new(app);
     let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
@@ -41,7 +52,7 @@ pub(crate) async fn sync_edge_agent(
         let mut woken = pin!(waiter.notify.notified());
         woken.as_mut().enable();
         let (requests, is_asked) = app.hub_requests.heard(&input, app.clock.now().mono);
-        let (wait, cursor) = match take_report(app, &waiter, &input).await? {
+        let (wait, cursor) = match take_report(call, &waiter, &input).await? {
             Reply::Now(output) => return Ok(with(output, receipts, requests)),
             Reply::Hold { cursor, .. } if is_owed || is_asked => {
                 return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
@@ -59,26 +70,96 @@ pub(crate) async fn sync_edge_agent(
     }
 }
 
-async fn note_contact(app: &App, input: &SyncEdgeAgentInput) -> Answer<()> {
-    let now = app.clock.now().wall;
+/// What the hub compares its clock with.
+fn service_clock(came_at: Now, now: Now) -> ServiceClock {
+    let held_ms = now.mono.saturating_sub(came_at.mono).as_millis();
+    ServiceClock {
+        received_timestamp: came_at.wall,
+        held_milliseconds: u64::try_from(held_ms).unwrap_or(u64::MAX),
+    }
+}
+
+/// Notes that a hub calls, and refuses an agent while another one works as the hub.
+async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
+    let app = &call.app;
+    let now = app.clock.now();
     let known = app.db.hub(&input.hub_device_arn).await?;
+    let holder = identify(call, input, known.as_ref(), now)?;
+    let clock_skew_ms = input.clock_skew_milliseconds;
+    app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
     let is_recent = |hub: &Hub| {
-        let age_ms = now.millis_since(hub.last_seen_at);
-        hub.agent_version == input.agent_version && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
+        let age_ms = now.wall.millis_since(hub.last_seen_at);
+        hub.agent_version == input.agent_version
+            && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
+            && is_like(hub.clock_skew_ms, clock_skew_ms)
+            && hub.holder == holder
     };
     if known.as_ref().is_some_and(is_recent) {
         return Ok(());
     }
+    let was_too_much = known.and_then(|hub| hub.clock_skew_ms).is_some_and(is_too_much);
+    if let Some(skew_ms) = clock_skew_ms.filter(|skew_ms| !was_too_much && is_too_much(*skew_ms)) {
+        let (hub, words) = (&input.hub_device_arn, in_words(skew_ms));
+        tracing::warn!(
+            hub,
+            skew_ms,
+            "the hub's clock is {words} the server's: its media is dated by its own; let a time server set both"
+        );
+    }
     let hub = Hub {
         hub_device_arn: input.hub_device_arn.clone(),
-        last_seen_at: now,
+        last_seen_at: now.wall,
         agent_version: input.agent_version.clone(),
+        clock_skew_ms,
+        holder,
     };
     Ok(app.db.save_hub(&hub).await?)
 }
 
+/// Who works as the hub from this call on.
+fn identify(
+    call: &Call,
+    input: &SyncEdgeAgentInput,
+    known: Option<&Hub>,
+    now: Now,
+) -> Answer<Option<Holder>> {
+    let hub = &input.hub_device_arn;
+    let Some(instance) = &input.instance else {
+        return Ok(known.and_then(|known| known.holder.clone()));
+    };
+    let Judged { holder, verdict, is_news } = call.app.hub_holders.judge(hub, instance, known, now);
+    let instance_id = &instance.instance_id;
+    match verdict {
+        Verdict::Works => {}
+        Verdict::HasCopy => tracing::warn!(hub, instance_id, "{ANOTHER_AGENT}"),
+        Verdict::TakesOver => {
+            tracing::warn!(hub, instance_id, "another agent works as this hub from now on");
+            // Of this operation's calls, these alone change something for good.
+            call.audit(hub);
+        }
+        Verdict::Refused => {
+            if is_news {
+                tracing::warn!(hub, refused_instance_id = instance_id, "{ANOTHER_AGENT}");
+            }
+            return Err(KvsError::new(ErrorKind::ResourceInUse, ANOTHER_AGENT).into());
+        }
+    }
+    Ok(Some(holder))
+}
+
+/// Whether a skew that is saved says the same to people as the new one.
+fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
+    match (saved, new) {
+        (Some(saved), Some(new)) => {
+            saved.abs_diff(new) < SKEW_RESOLUTION_MS && is_too_much(saved) == is_too_much(new)
+        }
+        (saved, new) => saved == new,
+    }
+}
+
 /// Saves what the report changes; returns what the hub is to hear.
-async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
+    let app = &call.app;
     for _ in 0..TRIES_MAX {
         let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
@@ -88,7 +169,13 @@ async fn take_report(app: &App, waiter: &HubWaiter, input: &SyncEdgeAgentInput) 
         if changes.is_empty() {
             return Ok(answer.reply);
         }
+        // The ledger first: what is noted twice does no harm.
+        let erasures = erasure::of(&rows, &answer.transitions, input)?;
+        for erasure in &erasures {
+            erasure.enter(app).await?;
+        }
         if app.db.save_edge_configurations(&changes).await? {
+            erasure::tell(call, &input.hub_device_arn, &erasures);
             log_transitions(&rows, &answer.transitions);
             return Ok(answer.reply);
         }

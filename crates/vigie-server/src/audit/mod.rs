@@ -47,6 +47,10 @@ pub(crate) struct AuditLine<'a> {
     pub error: Option<&'a str>,
     /// Address and port of the caller; null for a command at the machine.
     pub remote_address: Option<&'a str>,
+    /// Of a deletion: bytes of video that its hub held and that were never uploaded, so that they are gone for good; as
+    /// the hub last said, or as it said when it had erased them. Left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_uploaded_bytes: Option<u64>,
 }
 
 /// See the module's documentation.
@@ -94,6 +98,7 @@ impl AuditLog {
             status = line.status,
             error = line.error,
             remote_address = line.remote_address,
+            not_uploaded_bytes = line.not_uploaded_bytes,
             "call"
         );
         let Some(lines) = &self.lines else { return };
@@ -172,6 +177,7 @@ impl LocalAuditLog {
             status,
             error,
             remote_address: None,
+            not_uploaded_bytes: None,
         };
         if let Err(error) = json_line(&line).and_then(|line| self.file.write(&line)) {
             let path = self.file.path().display();

@@ -55,6 +55,7 @@ struct Line {
     status: u16,
     error: Option<String>,
     remote_address: Option<String>,
+    not_uploaded_bytes: Option<u64>,
 }
 
 impl Line {
@@ -71,6 +72,7 @@ impl Line {
             status_code: line.status,
             error_code: line.error,
             remote_address: line.remote_address,
+            not_uploaded_bytes: line.not_uploaded_bytes,
         })
     }
 }

@@ -74,4 +74,6 @@ pub struct HubRow {
     pub stream_count: u64,
     /// Those of them whose recorder last reported an error.
     pub failing_recorder_count: u64,
+    /// How far its clock was ahead of this server's, if it said so.
+    pub clock_skew_ms: Option<i64>,
 }

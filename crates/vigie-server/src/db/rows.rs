@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vigie_engine::hub_holder::Holder;
 use vigie_engine::sync::EdgeSync;
 use vigie_media::Timestamp;
 
@@ -104,6 +105,10 @@ pub struct Hub {
     pub last_seen_at: Timestamp,
     /// What it called itself.
     pub agent_version: String,
+    /// How far its clock was ahead of this server's, if it said so.
+    pub clock_skew_ms: Option<i64>,
+    /// Which agent works as it; unknown for older ones.
+    pub holder: Option<Holder>,
 }
 
 /// A secret without its values.

@@ -176,6 +176,8 @@ async fn answer(
         return Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces));
     }
     let answer = json_operation(&call, &body).await;
+    subject.is_audited |= call.is_audited.get().is_some();
+    subject.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
     if let Some(resource) = call.made_resource.into_inner() {
         subject.resource = Some(resource);
     }
@@ -312,6 +314,8 @@ async fn verified_call(
         identity,
         host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
         made_resource: OnceLock::new(),
+        is_audited: OnceLock::new(),
+        not_uploaded_bytes: OnceLock::new(),
     })
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn probe(app: &App, path: &str) -> Option<Response<ResponseBody
     Some(match path {
         "/healthz" => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
         "/readyz" => ready(app).await,
-        "/metrics" => match app.metrics.text() {
+        "/metrics" => match metrics(app) {
             Ok(metrics) => text(StatusCode::OK, OPENMETRICS, metrics),
             Err(error) => {
                 tracing::error!(%error, "metrics could not be written");
@@ -24,6 +24,13 @@ pub(super) async fn probe(app: &App, path: &str) -> Option<Response<ResponseBody
         },
         _ => return None,
     })
+}
+
+fn metrics(app: &App) -> Result<String, std::fmt::Error> {
+    let now = app.clock.now();
+    app.metrics.hub_clock_skew_seconds_max.set(app.clock_skews.greatest_seconds(now.mono));
+    app.metrics.age_hold_seconds_left.set(app.age_hold.left(now).as_secs());
+    app.metrics.text()
 }
 
 /// Ready means: metadata and media can be read and their writers run.

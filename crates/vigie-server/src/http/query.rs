@@ -120,6 +120,7 @@ impl StsCall {
             status,
             error,
             remote_address: Some(&remote.to_string()),
+            not_uploaded_bytes: None,
         });
     }
 }

@@ -24,12 +24,12 @@ pub(crate) fn expired_before(stream: &Stream, now: Timestamp) -> Timestamp {
     now.plus_millis(-kept_ms)
 }
 
-/// Deletes what has expired. Media files go as a whole; readers never see an expired fragment in one that stays.
+/// Deletes what has expired by a clock that is believed, see [`crate::age_hold`]. Media files go as a whole; readers never see an expired fragment in one that stays.
 pub(crate) async fn delete_expired_media(
     app: &App,
     stream: &Stream,
 ) -> Result<(), FragmentStoreError> {
-    let before = expired_before(stream, app.clock.now().wall);
+    let before = expired_before(stream, app.age_hold.age_clock(app));
     let key = app.config.media_key(stream);
     app.fragments.delete_older_than(&key, before).await?;
     if stream.retention_hours == 0 {

@@ -39,11 +39,13 @@ pub(crate) const HUB: &str = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
 pub(crate) struct TestClock {
     started: tokio::time::Instant,
     wall_at_start_ms: AtomicI64,
+    passed_ms: AtomicI64,
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Now {
-        let mono = self.started.elapsed();
+        let passed_ms = self.passed_ms.load(Ordering::SeqCst);
+        let mono = self.started.elapsed() + Duration::from_millis(passed_ms as u64);
         let wall = Timestamp::from_millis(self.wall_at_start_ms.load(Ordering::SeqCst)) + mono;
         Now { wall, mono }
     }
@@ -54,16 +56,23 @@ impl TestClock {
         Arc::new(Self {
             started: tokio::time::Instant::now(),
             wall_at_start_ms: AtomicI64::new(1_795_000_000_000),
+            passed_ms: AtomicI64::new(0),
         })
     }
 
+    /// Time passes, by both clocks.
     pub(crate) fn advance(&self, by: Duration) {
-        self.wall_at_start_ms.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+        self.passed_ms.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+    }
+
+    /// The wall clock is set, by so much.
+    pub(crate) fn step(&self, by_ms: i64) {
+        self.wall_at_start_ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 
     /// Makes it that time now.
     pub(crate) fn set_wall(&self, wall: Timestamp) {
-        let ran_ms = self.started.elapsed().as_millis() as i64;
+        let ran_ms = self.now().mono.as_millis() as i64;
         self.wall_at_start_ms.store(wall.as_millis() - ran_ms, Ordering::SeqCst);
     }
 

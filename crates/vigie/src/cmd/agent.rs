@@ -6,20 +6,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use vigie_agent::{Agent, AgentConfig, CredentialsChain, LiveSettings};
 use vigie_store::OsDisk;
+use vigie_store::disk::create_dir_durably;
 
-use crate::cli::{AgentCommand, AgentOptions, Command};
+use crate::cli::{AgentCommand, AgentOptions, Command, TakeOverOptions};
 use crate::cmd::agent_status;
 use crate::config;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
+use crate::output;
 use crate::stop;
 use crate::supervisor;
 use crate::system::{SystemChance, SystemClock};
 use crate::zone;
 
 pub fn run(options: AgentOptions) -> Result<(), Failure> {
-    if let Some(AgentCommand::Status(status)) = &options.command {
-        return agent_status::run(status);
+    match &options.command {
+        Some(AgentCommand::Status(status)) => return agent_status::run(status),
+        Some(AgentCommand::TakeOver(options)) => return take_over(options),
+        None => {}
     }
     let (Some(hub_device_arn), Some(endpoint_url)) = (options.hub_device_arn, options.endpoint_url)
     else {
@@ -94,4 +98,16 @@ fn live_settings() -> Result<LiveSettings, Failure> {
         upload_bytes_per_second: options.upload_bandwidth_bytes_per_second,
         camera_ca: options.camera_ca,
     })
+}
+
+/// Moves a hub here on purpose.
+fn take_over(options: &TakeOverOptions) -> Result<(), Failure> {
+    let folder = &options.data_dir;
+    let writing = || format!("write to {}", folder.display());
+    create_dir_durably(&OsDisk, folder).doing(writing())?;
+    vigie_agent::take_over(&OsDisk, folder, &mut SystemChance).doing(writing())?;
+    output::line(
+        "the agent of this folder takes its hub over at its next call; the one that worked as the hub is refused from \
+         then on and is to be stopped",
+    )
 }

@@ -29,6 +29,8 @@ struct Status {
     /// Of this moment everything below was said, at the latest. RFC 3339, UTC, as all times here.
     last_heartbeat: Option<String>,
     in_contact: bool,
+    /// For how long from `last_heartbeat` nothing is deleted by age, because the hub's clock jumped.
+    age_hold_seconds_left: u64,
     streams: Vec<Stream>,
 }
 
@@ -105,7 +107,7 @@ fn read(
         return Err(Failure::other(message));
     }
     let is_running = ledger.is_agent_running().doing(reading())?;
-    let HubStanding { streams, heartbeat, has_ended, in_contact, .. } = standing;
+    let HubStanding { streams, heartbeat, has_ended, in_contact, age_hold_left, .. } = standing;
     let wanted = |name: &str| options.stream.as_deref().is_none_or(|wanted| wanted == name);
     let streams = streams
         .into_iter()
@@ -124,6 +126,7 @@ fn read(
         },
         last_heartbeat: heartbeat.map(zone::utc_text),
         in_contact: is_running && in_contact,
+        age_hold_seconds_left: age_hold_left.as_secs(),
         streams,
     })
 }

@@ -28,12 +28,17 @@ pub fn run(options: &CronOptions) -> Result<(), Failure> {
     match CronExpression::parse(&options.expression) {
         Ok(expression) => {
             let fires = next_fires(&expression, from, options.count, &zone);
+            let is_over = fires.is_empty();
             if options.json {
                 let fires = fires.into_iter().map(Timestamp::as_millis).collect();
-                output::json(&Answer::Valid { valid: true, fires })
+                output::json(&Answer::Valid { valid: true, fires })?;
             } else {
-                print_fires(&fires, &zone)
+                print_fires(&fires, &zone)?;
             }
+            if is_over {
+                return report_over(options);
+            }
+            Ok(())
         }
         Err(error) => report_invalid(options, error),
     }
@@ -56,13 +61,20 @@ fn next_fires(
 }
 
 fn print_fires(fires: &[Timestamp], zone: &jiff::tz::TimeZone) -> Result<(), Failure> {
-    if fires.is_empty() {
-        return output::line("valid, but it never fires from then on");
-    }
     for fire in fires {
         output::line(&zone::local_text(*fire, zone)?)?;
     }
     Ok(())
+}
+
+/// A job with such a schedule is in USER_ERROR; a script is told by the exit status.
+fn report_over(options: &CronOptions) -> Result<(), Failure> {
+    if !options.json {
+        eprintln!(
+            "valid, but it never fires from then on: a job with this schedule would never run"
+        );
+    }
+    Err(Failure::answered_no())
 }
 
 fn report_invalid(options: &CronOptions, error: CronError) -> Result<(), Failure> {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::edge_config;
-use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase};
-use vigie_store::describe;
+use vigie_kvs::shapes::media_ledger::LossTotals;
+use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, ErasedMedia, Phase};
+use vigie_store::{StoreError, describe};
 
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
 use crate::core::job::{Job, store_key};
+use crate::core::ledger::not_uploaded_ranges;
 use crate::core::record::KnownSecret;
 use crate::core::saved::SavedStream;
 use crate::core::space::erase_failure;
@@ -79,6 +81,7 @@ impl Hub {
                 failed_status_details: None,
                 edge_config: (action == Action::Apply).then_some(edge_config),
                 secret_string,
+                erased_media: None,
                 file_recorded: false,
                 imports,
             };
@@ -98,7 +101,8 @@ impl Hub {
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;
             let requests = self.requests.reports();
-            let effect = self.link.request(&self.hub_device_arn, streams, requests, now);
+            let instance = self.instance.said();
+            let effect = self.link.request(&self.hub_device_arn, instance, streams, requests, now);
             self.world.effects.push(effect);
         }
         self.apply_received(now);
@@ -175,11 +179,10 @@ impl Hub {
             job.stop(&mut self.world, now);
         }
         let settled = self.world.settle_commit();
-        let deleted =
-            settled.and_then(|()| self.world.store.delete_stream(&key)).map_err(|error| {
-                self.world.failed |= error.is_fatal();
-                erase_failure(&error)
-            })?;
+        settled.map_err(|error| self.erase_failed(&error))?;
+        self.note_erased(arn, &key)?;
+        let deleted = self.world.store.delete_stream(&key);
+        let deleted = deleted.map_err(|error| self.erase_failed(&error))?;
         self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
         tracing::info!(
             stream = %key,
@@ -188,5 +191,43 @@ impl Hub {
             "the stream's local media is erased"
         );
         Ok(())
+    }
+
+    /// Writes down what is there before any of it goes: what the service never had is told, whatever happens meanwhile.
+    fn note_erased(&mut self, arn: &Arc<str>, key: &str) -> Result<(), String> {
+        let Some(stream) = self.streams.get_mut(arn).filter(|one| one.erased_media.is_none())
+        else {
+            return Ok(());
+        };
+        let totals = self.world.reader.totals(key).map_err(|error| erase_failure(&error))?;
+        let erased = ErasedMedia {
+            size_bytes: totals.size_bytes,
+            fragment_count: totals.fragment_count,
+            not_uploaded: LossTotals {
+                fragment_count: totals.not_uploaded_count,
+                size_bytes: totals.not_uploaded_size_bytes,
+            },
+            not_uploaded_ranges: not_uploaded_ranges(&self.world.reader, key),
+        };
+        if erased.not_uploaded.fragment_count > 0 {
+            tracing::warn!(
+                stream = stream.stream_name,
+                fragments = erased.not_uploaded.fragment_count,
+                size_bytes = erased.not_uploaded.size_bytes,
+                "media that was never uploaded is erased, because the edge configuration or its stream was deleted"
+            );
+        }
+        stream.erased_media = Some(erased);
+        self.saved.save(&self.streams).map_err(|error| {
+            tracing::error!(error = describe(&error), "what is to be erased cannot be written down");
+            "the hub's disk could not be written, so nothing was erased; check the disk and the agent's log, then delete \
+             the edge configuration again"
+                .to_owned()
+        })
+    }
+
+    fn erase_failed(&mut self, error: &StoreError) -> String {
+        self.world.failed |= error.is_fatal();
+        erase_failure(error)
     }
 }

@@ -40,7 +40,8 @@ impl Hub {
             }
         }
         let hub_device_arn = self.hub_device_arn.clone();
-        changes.push(Change::Heartbeat { now: now.wall, hub_device_arn, running });
+        let age_hold_left = self.world.age_hold.left(now);
+        changes.push(Change::Heartbeat { now: now.wall, hub_device_arn, running, age_hold_left });
         if self.world.ledgers.flush(changes, now) {
             for job in self.jobs.values_mut() {
                 self.world.news |= job.ledger_written(&mut self.world);
@@ -74,6 +75,7 @@ impl Hub {
                 uploader_status: job.map(|job| job.upload.uploader.status().to_uploader_status()),
                 local_media: job.and_then(|job| job.local_media(disk_seconds, world, now)),
                 ledger,
+                erased_media: stream.erased_media.clone(),
             }
         };
         self.streams.iter().map(report).collect()

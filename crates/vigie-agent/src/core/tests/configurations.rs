@@ -1,6 +1,6 @@
 //! Configurations: taken, kept, worked by, erased.
 
-use vigie_kvs::shapes::sync_edge_agent::Phase;
+use vigie_kvs::shapes::sync_edge_agent::{Phase, ServiceClock};
 
 use super::*;
 
@@ -149,6 +149,7 @@ fn a_late_answer_to_a_replaced_request_moves_nothing() {
         configurations: Some(vec![delete]),
         ledgers: Vec::new(),
         requests: None,
+        clock: None,
     };
     bench.event(Event::SyncAnswered { request: request - 1, output });
     bench.seconds(2);
@@ -181,4 +182,55 @@ fn shutting_down_seals_and_keeps_everything() {
     bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
     assert_eq!(bench.fragments().len(), 3);
     assert_eq!(bench.fragments()[2].entry.frame_count, 4);
+}
+
+#[test]
+fn the_difference_of_the_clocks_is_measured_with_each_call_and_said_with_the_next() {
+    let mut bench = Bench::new();
+    let (request, input) = bench.sync();
+    assert_eq!(input.clock_skew_milliseconds, None);
+    // The service is 6.2 s behind, has the call after 50 ms, and holds it for 20 s.
+    let received_timestamp = bench.now.wall.plus_millis(50 - 6_200);
+    bench.pass(Duration::from_millis(20_100));
+    let clock = Some(ServiceClock { received_timestamp, held_milliseconds: 20_000 });
+    let output =
+        SyncEdgeAgentOutput { cursor: "1".to_owned(), clock, ..SyncEdgeAgentOutput::default() };
+    bench.event(Event::SyncAnswered { request, output });
+    assert_eq!(bench.snapshot().clock_skew_ms, Some(6_200));
+    bench.seconds(1);
+    let (_, input) = bench.sync();
+    assert_eq!(input.clock_skew_milliseconds, Some(6_200));
+    // An older service says nothing of its clock: what was known stands.
+    bench.answer(None);
+    assert_eq!(bench.snapshot().clock_skew_ms, Some(6_200));
+}
+
+#[test]
+fn what_is_erased_is_counted_before_it_goes_and_told_over_restarts() {
+    let mut bench = Bench::new();
+    let never_uploads = EdgeConfig { uploader_config: never(), ..edge_config() };
+    bench.configure(vec![configuration(1, never_uploads)]);
+    let camera = bench.camera_opens();
+    bench.play(&camera, 5);
+    bench.seconds(2);
+    let held = bench.fragments().len() as u64;
+    assert!(held >= 4, "{held}");
+    bench.effects.retain(|effect| matches!(effect, Effect::Sync { .. }));
+    bench.answer(Some(vec![Configuration {
+        action: Action::Delete,
+        ..configuration(2, edge_config())
+    }]));
+    bench.pass(Duration::from_millis(300));
+    let report = bench.report();
+    assert_eq!(report.phase, Phase::Erased);
+    let erased = report.erased_media.unwrap();
+    assert!(
+        erased.not_uploaded.fragment_count >= held && erased.not_uploaded.size_bytes > 0,
+        "{erased:?}"
+    );
+    assert_eq!(erased.not_uploaded_ranges.len(), 1);
+    assert!(bench.media_files().is_empty());
+    bench.kill_and_open();
+    bench.pass(Duration::from_millis(300));
+    assert_eq!(bench.report().erased_media, Some(erased));
 }

@@ -49,6 +49,7 @@ impl Bench {
             configurations: None,
             ledgers: vec![receipt],
             requests: None,
+            clock: None,
         };
         self.event(Event::SyncAnswered { request, output });
     }

@@ -3,6 +3,7 @@
 mod configurations;
 mod files;
 mod full_hub;
+mod instance;
 mod ledgers;
 mod recording;
 mod requests;
@@ -330,6 +331,7 @@ impl Bench {
                 configurations,
                 ledgers: Vec::new(),
                 requests: None,
+                clock: None,
             },
         });
     }

@@ -28,6 +28,7 @@ fn ask(bench: &mut Bench, requests: Option<Vec<HubRequest>>) {
         configurations: None,
         ledgers: Vec::new(),
         requests,
+        clock: None,
     };
     bench.event(Event::SyncAnswered { request, output });
 }
@@ -87,6 +88,7 @@ fn an_address_is_tried_and_what_came_of_it_is_said_until_it_is_heard() {
         configurations: None,
         ledgers: Vec::new(),
         requests: Some(Vec::new()),
+        clock: None,
     };
     bench.event(Event::SyncAnswered { request, output });
     assert_eq!(says(&mut bench), []);
@@ -99,6 +101,7 @@ fn ask_again(bench: &mut Bench, requests: Vec<HubRequest>) {
         configurations: None,
         ledgers: Vec::new(),
         requests: Some(requests),
+        clock: None,
     };
     bench.event(Event::SyncAnswered { request, output });
     bench.seconds(1);

@@ -160,3 +160,22 @@ fn a_full_disk_pauses_recording_harms_nothing_and_recording_goes_on_when_there_i
     assert!(bench.fragments().len() >= before + 3);
     assert!(bench.recorder_says().1.starts_with("recording"));
 }
+
+#[test]
+fn limits_of_size_go_on_while_the_clock_is_not_believed_and_age_does_not() {
+    let mut bench = Bench::new();
+    let mut config = limited(StrategyOnFullSize::DeleteOldestMedia);
+    if let Some(deletion) = &mut config.deletion_config {
+        deletion.edge_retention_in_hours = Some(1);
+    }
+    bench.configure(vec![configuration(1, config)]);
+    let session = bench.camera_opens();
+    bench.play_frames(&session, 10, 1_000_000);
+    bench.now.wall = bench.now.wall.plus_millis(30 * 86_400_000);
+    bench.play_frames(&session, 15, 1_000);
+    assert_eq!(bench.snapshot().streams[0].lost_bytes, 0, "by age");
+    assert!(bench.snapshot().age_hold_left > Duration::from_secs(3_500));
+    let most = fill(&mut bench, &session);
+    assert!(most <= LIMIT_BYTES, "{most} bytes were on disk");
+    assert!(bench.snapshot().streams[0].lost_bytes > LIMIT_BYTES, "by size");
+}

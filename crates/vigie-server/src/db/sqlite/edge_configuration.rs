@@ -157,22 +157,38 @@ fn execute(db: &Connection, sql: &str, row: &EdgeConfiguration) -> rusqlite::Res
 }
 
 pub(super) fn save_hub(db: &Connection, hub: &Hub) -> rusqlite::Result<bool> {
+    let holder_json = hub.holder.as_ref().map(serde_json::to_string).transpose();
+    let holder_json =
+        holder_json.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     db.prepare_cached(
-        "REPLACE INTO hub (hub_device_arn, last_seen_at_ms, agent_version) VALUES (?1, ?2, ?3)",
+        "REPLACE INTO hub (hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms, \
+         holder_json) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![hub.hub_device_arn, hub.last_seen_at.as_millis(), hub.agent_version])?;
+    .execute(params![
+        hub.hub_device_arn,
+        hub.last_seen_at.as_millis(),
+        hub.agent_version,
+        hub.clock_skew_ms,
+        holder_json,
+    ])?;
     Ok(true)
 }
 
 pub(super) fn hub(db: &Connection, hub_device_arn: &str) -> rusqlite::Result<Option<Hub>> {
     db.prepare_cached(
-        "SELECT hub_device_arn, last_seen_at_ms, agent_version FROM hub WHERE hub_device_arn = ?1",
+        "SELECT hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms, holder_json FROM hub \
+         WHERE hub_device_arn = ?1",
     )?
     .query_row([hub_device_arn], |row| {
         Ok(Hub {
             hub_device_arn: row.get(0)?,
             last_seen_at: timestamp(row.get(1)?),
             agent_version: row.get(2)?,
+            clock_skew_ms: row.get(3)?,
+            // What cannot be understood is another version's: then any agent may work as the hub.
+            holder: row
+                .get::<_, Option<String>>(4)?
+                .and_then(|json| serde_json::from_str(&json).ok()),
         })
     })
     .optional()

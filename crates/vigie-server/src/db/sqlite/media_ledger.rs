@@ -188,7 +188,7 @@ pub(super) fn hubs(
          SELECT arn, last_seen_at_ms, agent_version, (SELECT COUNT(*) FROM edge_configuration e \
          WHERE e.hub_device_arn = arn), (SELECT COUNT(*) FROM edge_configuration e \
          WHERE e.hub_device_arn = arn AND json_extract(recorder_status_json, '$.RecorderStatus') \
-         IN ('USER_ERROR', 'SYSTEM_ERROR')) FROM page LEFT JOIN hub ON hub_device_arn = arn \
+         IN ('USER_ERROR', 'SYSTEM_ERROR')), clock_skew_ms FROM page LEFT JOIN hub ON hub_device_arn = arn \
          ORDER BY arn",
     )?
     .query_map(params![from_arn, limit(limit_rows)], |row| {
@@ -200,6 +200,7 @@ pub(super) fn hubs(
             seen,
             stream_count: row.get::<_, i64>(3)?.cast_unsigned(),
             failing_recorder_count: row.get::<_, i64>(4)?.cast_unsigned(),
+            clock_skew_ms: row.get(5)?,
         })
     })?
     .collect()
