@@ -24,6 +24,7 @@ mod body_budget;
 mod clip;
 mod config;
 mod console;
+mod data_dir;
 pub mod db;
 mod failure;
 mod fragment_selection;
@@ -50,6 +51,7 @@ pub use access_keys::{
 pub use audit::LocalAuditError;
 pub use clip::ClipLimits;
 pub use config::ServerConfig;
+pub use data_dir::{MasterKeySource, MetadataLoss, accept_metadata_loss, metadata_loss};
 pub use images::ImageDecoders;
 pub use limits::RateLimits;
 pub use playback::SessionUrl;

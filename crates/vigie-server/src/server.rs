@@ -1,8 +1,11 @@
 //! The composition of a server: opens what it keeps, serves until it is told to stop, closes in order.
 
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +18,16 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
+use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
 
 use crate::app::App;
 use crate::audit::{self, AuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
+use crate::data_dir::{self, MasterKeySource, move_aside};
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
 use crate::fragment_store::EmbeddedFragmentStore;
-use crate::private_file::{PrivateFileError, write_private};
+use crate::private_file::{PrivateFileError, create_master_key, write_private};
 use crate::tls::{Tls, TlsError};
 use crate::{http, reconcile};
 
@@ -71,6 +75,32 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
+    /// The metadata is not there, and what it was for is.
+    #[error(
+        "{} is missing or empty, but {} is there: without it the streams, keys and secrets of this folder are out of \
+         reach. Put it back, with its -wal where there is one, or restore a backup. If it is \
+         lost for good, or if this folder was made ready by hand, `vigie server accept-metadata` lets the server begin \
+         anew; media and files stay",
+        path.display(), beside.display()
+    )]
+    MetadataMissing {
+        /// The metadata database.
+        path: PathBuf,
+        /// What shows that there was one.
+        beside: PathBuf,
+    },
+    /// The metadata was stored under a master key that is not there.
+    #[error(
+        "{} is missing, and the secrets in {} open with no other key: put it back from a copy, or give it as \
+         VIGIE_MASTER_KEY",
+        path.display(), metadata.display()
+    )]
+    MasterKeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// The metadata database.
+        metadata: PathBuf,
+    },
     /// The stored secrets belong to another master key.
     #[error(
         "this master key is not the one that the secrets in {} were stored with; start with that one",
@@ -102,14 +132,15 @@ pub struct Server {
 }
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
-const MASTER_KEY_PROOF: &str = "master-key-proof";
+pub(crate) const MASTER_KEY_PROOF: &str = "master-key-proof";
 
 impl Server {
     /// Opens the data folder, or fills a new one: databases, media, and at first start the root access key, which is
-    /// written to [`ServerConfig::credentials_path`].
+    /// written to [`ServerConfig::credentials_path`]. A folder that has lost its metadata or its master key is refused
+    /// before anything is written.
     pub async fn open(
         config: ServerConfig,
-        master_key: MasterKey,
+        master_key: impl Into<MasterKeySource>,
         clock: Arc<dyn Clock>,
         chance: Box<dyn Chance>,
         disk: Arc<dyn Disk>,
@@ -117,13 +148,23 @@ impl Server {
         let tls =
             config.tls.clone().map(|files| Tls::open(files, Arc::clone(&disk))).transpose()?;
         let path = config.data_dir.clone();
-        create_dir_durably(disk.as_ref(), &path)
-            .map_err(|source| ServerError::DataDir { path, source })?;
+        let made = create_data_dir(&path).and_then(|()| create_dir_durably(disk.as_ref(), &path));
+        made.map_err(|source| ServerError::DataDir { path, source })?;
+        let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
+        // After the database: a key without one is what a lost one leaves.
+        let master_key = match master_key {
+            Some(key) => key,
+            None => create_master_key(&config.master_key_path())?,
+        };
         check_master_key(db.as_ref(), &master_key, &config).await?;
         let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;
-        let (store, recovery) =
-            Store::open(disk, config.media_dir(), Box::new(index), StoreSettings::SERVER)?;
+        let (store, recovery) = Store::open(
+            Arc::clone(&disk),
+            config.media_dir(),
+            Box::new(index),
+            StoreSettings::SERVER,
+        )?;
         tracing::info!(?recovery, "media opened");
         for path in &recovery.missing {
             tracing::error!(path = %path.display(), "a media file is missing; run `vigie store check`");
@@ -139,7 +180,8 @@ impl Server {
         };
         let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
+        create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), clock.now().wall).await?;
+        say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
@@ -245,6 +287,7 @@ async fn create_root_key(
     db: &dyn MetadataDb,
     master_key: &MasterKey,
     config: &ServerConfig,
+    disk: &dyn Disk,
     now: Timestamp,
 ) -> Result<(), ServerError> {
     if !db.access_keys().await?.is_empty() {
@@ -253,8 +296,15 @@ async fn create_root_key(
     let key = NewAccessKey::generate()?;
     let secret = key.secret_access_key.expose_secret().as_bytes();
     let sealed_secret = master_key.seal(&seal_purpose(&key.access_key_id), secret)?;
-    // The file first: a crash in between makes another key at the next start, and none is lost.
-    write_private(&config.credentials_path(), key.credentials_file().as_bytes())?;
+    // The file first: a crash in between makes another key at the next start, and none is lost. One that is there
+    // already is somebody's.
+    let path = config.credentials_path();
+    if path.symlink_metadata().is_ok() {
+        let aside = move_aside(&path, disk)
+            .map_err(|source| PrivateFileError::Io { path: path.clone(), source })?;
+        tracing::warn!(path = %aside.display(), "the credentials that were there are kept");
+    }
+    write_private(&path, key.credentials_file().as_bytes())?;
     db.create_access_key(&AccessKey {
         access_key_id: key.access_key_id.clone(),
         sealed_secret,
@@ -264,7 +314,31 @@ async fn create_root_key(
         revoked_at: None,
     })
     .await?;
-    let path = config.credentials_path();
     tracing::info!(key = key.access_key_id, path = %path.display(), "root access key created");
+    Ok(())
+}
+
+/// A new folder is its owner's alone: it holds video and secrets. One that is there stays as it is.
+fn create_data_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Says which media belongs to no stream: after the metadata was lost, or an older one accepted. It is kept.
+async fn say_unknown_media(
+    db: &dyn MetadataDb,
+    reader: &StoreReader,
+    config: &ServerConfig,
+) -> Result<(), ServerError> {
+    let known: BTreeSet<String> =
+        db.all_streams().await?.iter().map(|stream| config.media_key(stream)).collect();
+    let mut unknown = reader.stream_keys()?;
+    unknown.retain(|key| !known.contains(key));
+    if let Some(first) = unknown.first() {
+        tracing::warn!(
+            streams = unknown.len(),
+            first,
+            "media of streams that the metadata does not know is kept; `vigie store list` and `vigie store export` reach it"
+        );
+    }
     Ok(())
 }

@@ -190,7 +190,7 @@ pub enum IndexError {
         /// Of what.
         what: &'static str,
     },
-    /// The lock file could not be opened.
+    /// The lock file or the database could not be opened or made.
     #[error("open {}", path.display())]
     Lock {
         /// The lock file.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
+use vigie_store::{create_private, make_private};
 
 use super::{
     Change, EntryQuery, Intent, LedgerDb, LedgerError, LedgerSummary, rows, schema, write,
@@ -40,7 +41,11 @@ impl SqliteLedger {
         // Whoever asks whether the agent runs holds it for a moment.
         lock.lock()
             .map_err(|source| LedgerError::Lock { path: directory.join(LOCK_NAME), source })?;
-        let connection = Connection::open(directory.join(FILE_NAME))?;
+        let path = directory.join(FILE_NAME);
+        create_private(&path)
+            .map_err(|source| LedgerError::Create { path: path.clone(), source })?;
+        make_private(&path);
+        let connection = Connection::open(&path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         Self::over(connection, Some(Arc::new(lock)))

@@ -28,7 +28,7 @@ use vigie_kvs::Sensitive;
 use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
 use vigie_media::Timestamp;
 use vigie_server::auth::MasterKey;
-use vigie_server::{Server, ServerConfig, ServerError};
+use vigie_server::{MasterKeySource, Server, ServerConfig, ServerError};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
@@ -124,6 +124,15 @@ pub(crate) async fn open(
     clock: Arc<TestClock>,
 ) -> Result<Server, ServerError> {
     open_on(Arc::new(OsDisk), config, master_key, clock).await
+}
+
+/// With the master key in its file, as the program does.
+pub(crate) async fn open_with_key_file(
+    config: ServerConfig,
+    clock: Arc<TestClock>,
+) -> Result<Server, ServerError> {
+    let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
+    Server::open(config, MasterKeySource::File, clock, chance, Arc::new(OsDisk)).await
 }
 
 async fn open_on(

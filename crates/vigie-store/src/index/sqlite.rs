@@ -17,6 +17,7 @@ use super::sqlite_read::{self, SqliteReader};
 use super::{Change, Index, IndexRead, StreamId, schema};
 use crate::error::IndexError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
+use crate::private_sqlite::{create_private, make_private};
 
 /// Small pages, because a commit writes one for each stream that has a new fragment.
 const PAGE_BYTES: u32 = 512;
@@ -47,6 +48,8 @@ impl SqliteIndex {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, IndexError> {
         let path = path.into();
         let lock = IndexLock::acquire(&path)?;
+        create_private(&path).map_err(|source| IndexError::Lock { path: path.clone(), source })?;
+        make_private(&path);
         let connection = Connection::open(&path)?;
         // Counts only for a database that is new.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;

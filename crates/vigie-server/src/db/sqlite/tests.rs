@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use vigie_engine::sync::{EdgeSync, FailureCause, SyncState};
 
+use super::writer::COMMITS_UNTOLD_MAX;
 use super::*;
 use crate::db::{SecretVersion, StreamStatus};
 
@@ -244,4 +245,46 @@ async fn a_key_is_revoked_once_and_the_last_root_key_never() {
     let revoked = db.access_key("hub").await.unwrap().unwrap();
     assert_eq!((revoked.revoked_at, revoked.sealed_secret), (Some(timestamp(9)), Vec::new()));
     assert_eq!(db.access_key("two").await.unwrap(), Some(key("two", None)));
+}
+
+/// What a copy of the database alone, without its log, is opened as beside the generation that the folder has seen.
+#[tokio::test]
+async fn a_database_without_its_log_and_an_older_copy_are_refused_and_one_of_before_is_taken() {
+    let (folder, db) = open();
+    let path = folder.path().join("metadata.sqlite");
+    let file = GenerationFile::of(&path);
+    let opened = |name: &str, generation: u64| {
+        let copy = folder.path().join(name).join("metadata.sqlite");
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        GenerationFile::of(&copy).write(generation).unwrap();
+        SqliteMetadataDb::open(&copy).map(drop)
+    };
+    // Told after so many commits, however fast they come.
+    for number in 0..COMMITS_UNTOLD_MAX {
+        assert!(db.create_stream(&stream(&format!("s{number}")), &BTreeMap::new()).await.unwrap());
+    }
+    // The answer of the last commit overtakes what is said of it.
+    while file.read().unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let known = file.read().unwrap();
+    assert_eq!(known, u64::from(COMMITS_UNTOLD_MAX));
+    // While it is open all of it is in the log.
+    let refused = opened("without-log", known);
+    assert!(matches!(refused, Err(DbError::Older { found: 0, .. })), "{refused:?}");
+    db.create_stream(&stream("last"), &BTreeMap::new()).await.unwrap();
+    drop(db);
+    assert_eq!(file.read().unwrap(), known + 1);
+    opened("whole", known + 1).unwrap();
+    let refused = opened("older", known + 2);
+    let older = DbError::Older {
+        path: folder.path().join("older/metadata.sqlite"),
+        found: known + 1,
+        known: known + 2,
+    };
+    assert_eq!(refused.unwrap_err().to_string(), older.to_string());
+    // A process that was killed before it said how far it was, and a folder of an older version.
+    opened("behind", 0).unwrap();
+    opened("killed", known).unwrap();
 }
