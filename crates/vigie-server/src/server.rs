@@ -18,7 +18,7 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings};
+use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::app::App;
 use crate::audit::{self, AuditLog};
@@ -26,7 +26,7 @@ use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
-use crate::fragment_store::EmbeddedFragmentStore;
+use crate::fragment_store::{EmbeddedFragmentStore, FragmentStoreError};
 use crate::private_file::{PrivateFileError, create_master_key, write_private};
 use crate::tls::{Tls, TlsError};
 use crate::{http, reconcile};
@@ -110,6 +110,9 @@ pub enum ServerError {
         /// The metadata database.
         path: PathBuf,
     },
+    /// Metadata or media could not be used any more: what is on disk is known again after a start.
+    #[error("the server stopped because its disk failed; its log says how; start it again")]
+    DiskFailed,
     /// The listener or a thread failed.
     #[error("{action}")]
     Io {
@@ -182,7 +185,7 @@ impl Server {
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
         create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), clock.now().wall).await?;
         say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
-        let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
+        let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle(), StoreSettings::SERVER));
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
@@ -197,10 +200,14 @@ impl Server {
         self.app.spawn(async move {
             let mut stopping = app.stopping();
             loop {
-                let checked = app.db.check().await.map_err(|error| error.to_string());
-                let checked =
-                    checked.and(app.fragments.check().await.map_err(|error| error.to_string()));
-                let wait = match checked {
+                // They answer, if only with what is wrong: what passes is not put right by a new start.
+                let passing = |error: DbError| (!error.is_fatal()).then_some(()).ok_or(error);
+                let metadata = app.db.check().await.or_else(passing);
+                let metadata = metadata.map_err(|error| error.to_string());
+                let passing =
+                    |error: FragmentStoreError| error.is_passing().then_some(()).ok_or(error);
+                let media = app.fragments.check().await.or_else(passing);
+                let wait = match metadata.and(media.map_err(|error| error.to_string())) {
                     Ok(()) => pulse.beat(app.clock.now().mono),
                     Err(error) => {
                         tracing::error!(error, "no sign of life: metadata or media do not answer");
@@ -238,6 +245,7 @@ impl Server {
             app.spawn(tls.follow(Arc::clone(&app)));
         }
         app.spawn(reconcile::run(Arc::clone(&app)));
+        let failed = app.spawn(stop_on_failure(Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
@@ -253,11 +261,41 @@ impl Server {
         }
         let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
         served.map_err(io("serve"))?;
-        closed.map_err(io_error).map_err(io("close the store"))??;
+        let has_failed = failed.await.unwrap_or(false);
+        let closed = closed.map_err(io_error).map_err(io("close the store"))?;
+        if has_failed {
+            if let Err(error) = closed {
+                tracing::error!(error = describe(&error), "the store did not close cleanly");
+            }
+            return Err(ServerError::DiskFailed);
+        }
+        closed?;
         // The last one, unless a task was left: closes the metadata.
         drop(app);
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// How often it is looked whether metadata and media still take anything.
+const FAILURE_PERIOD: Duration = Duration::from_secs(1);
+
+/// Ends a server that takes nothing any more: only a start puts that right, and whoever supervises it gives it one.
+/// Whether it was so.
+async fn stop_on_failure(app: Arc<App>) -> bool {
+    let mut stopping = app.stopping();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FAILURE_PERIOD) => {}
+            () = stopping.wait() => return false,
+        }
+        if app.has_failed() {
+            tracing::error!(
+                "the server stops: metadata or media cannot be written any more; start it again"
+            );
+            app.stop();
+            return true;
+        }
     }
 }
 

@@ -54,4 +54,4 @@ pub use read::StoreReader;
 pub use recovery::RecoveryReport;
 pub use repair::{RepairReport, rebuild, repair};
 pub use settings::{StoreSettings, Uncommitted};
-pub use store::{CommitReport, FailedFragment, PersistedFragment, Store};
+pub use store::{CommitReport, FailedFragment, IndexRefusal, PersistedFragment, Store};

@@ -14,7 +14,7 @@ use thiserror::Error;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store, StoreError, describe};
+use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -217,7 +217,28 @@ impl Hub {
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
         let disk = self.disk_seconds();
         let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
-        HubSnapshot { in_contact: self.link.in_contact(), streams }
+        HubSnapshot { in_contact: self.link.in_contact(), troubles: self.troubles(), streams }
+    }
+
+    fn troubles(&self) -> Vec<&'static str> {
+        let mut troubles = Vec::new();
+        match self.world.store.index_refusal() {
+            Some(IndexRefusal::Locked) => troubles.push(
+                "what is recorded is not durable: another program holds the lock of index.sqlite",
+            ),
+            Some(IndexRefusal::Full) => {
+                troubles.push("what is recorded is not durable: no space is left for index.sqlite");
+            }
+            None => {}
+        }
+        if self.world.ledgers.is_refused() {
+            troubles.push("nothing is deleted by policy: ledger.sqlite cannot be written");
+        }
+        if self.world.store.free_bytes() < StoreSettings::HUB.free_bytes_reserve {
+            troubles
+                .push("nothing is recorded: the disk has less free space than is kept in reserve");
+        }
+        troubles
     }
 
     /// The store, to look at.

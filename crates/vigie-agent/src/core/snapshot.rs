@@ -10,6 +10,8 @@ use vigie_media::Timestamp;
 pub struct HubSnapshot {
     /// Whether the service has answered the last call of the hub link.
     pub in_contact: bool,
+    /// What keeps the hub from recording durably or from deleting, and passes by itself; for people.
+    pub troubles: Vec<&'static str>,
     /// One entry a stream, in the order of their ARNs.
     pub streams: Vec<StreamSnapshot>,
 }

@@ -17,6 +17,9 @@ use super::{
 };
 
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The running hub waits so long for a lock of another program: it records meanwhile, and what could not be written is
+/// tried again.
+const LOCK_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The file in the hub's folder.
 pub(super) const FILE_NAME: &str = "ledger.sqlite";
@@ -63,6 +66,7 @@ impl SqliteLedger {
     fn over(mut connection: Connection, lock: Option<Arc<File>>) -> Result<Self, LedgerError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         schema::upgrade(&mut connection)?;
+        connection.busy_timeout(LOCK_PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection: Arc::new(Mutex::new(connection)), _lock: lock })
     }

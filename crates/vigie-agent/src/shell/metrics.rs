@@ -154,7 +154,12 @@ mod tests {
             gap: Some(MediaGapReason::SourceOffline),
             ..StreamSnapshot::default()
         };
-        let text = render(HubSnapshot { in_contact: true, streams: vec![stream, yard] }).unwrap();
+        let text = render(HubSnapshot {
+            in_contact: true,
+            streams: vec![stream, yard],
+            ..HubSnapshot::default()
+        })
+        .unwrap();
         assert!(!text.contains("vigie_agent_gap{stream=\"gate\""), "{text}");
         for line in [
             "vigie_agent_in_contact 1.0",

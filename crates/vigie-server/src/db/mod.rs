@@ -216,6 +216,8 @@ pub trait MetadataDb: Send + Sync {
     /// Saves a small named value.
     async fn save_setting(&self, name: &str, value: &[u8]) -> Result<(), DbError>;
 
-    /// Whether the engine still answers.
+    /// Whether the engine answers and takes changes now; the error says why not.
     async fn check(&self) -> Result<(), DbError>;
+    /// Whether it takes none any more before the process starts again.
+    fn has_ended(&self) -> bool;
 }

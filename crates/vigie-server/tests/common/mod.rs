@@ -196,9 +196,18 @@ impl TestServer {
         (self.folder, self.clock)
     }
 
+    /// Waits for a server that ends by itself.
+    pub(crate) async fn ended(self) -> Result<(), ServerError> {
+        self.serving.await.unwrap()
+    }
+
     pub(crate) async fn restart(self) -> Self {
         let (folder, clock) = self.stop().await;
         Self::start_in(Arc::new(OsDisk), folder, clock).await
+    }
+
+    pub(crate) fn shared_folder(&self) -> Arc<tempfile::TempDir> {
+        Arc::clone(&self.folder)
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -4,6 +4,7 @@ mod configurations;
 mod files;
 mod full_hub;
 mod ledgers;
+mod locks;
 mod recording;
 mod requests;
 mod secrets;

@@ -35,8 +35,10 @@ use writer::Writer;
 /// Reading connections kept open; more are opened while more reads run at once and closed after.
 const IDLE_READERS_MAX: usize = 16;
 const STATEMENTS_CACHED: usize = 64;
-/// How long a connection waits for a lock of another one.
+/// How long a connection waits for a lock of another one, while nothing is served.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Reads wait only for those who lock others out altogether. They wait where other calls are answered.
+const READ_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The metadata in one SQLite file.
 pub struct SqliteMetadataDb {
@@ -93,7 +95,11 @@ impl SqliteMetadataDb {
         let taken = idle().pop();
         let connection = match taken {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => {
+                let connection = connect(&self.path)?;
+                connection.busy_timeout(READ_PATIENCE)?;
+                connection
+            }
         };
         let result = query(&connection);
         let mut idle = idle();
@@ -441,9 +447,12 @@ impl MetadataDb for SqliteMetadataDb {
     }
 
     async fn check(&self) -> Result<(), DbError> {
-        if !self.writer.is_running() {
-            return Err(DbError::Stopped);
-        }
-        self.read(|db| db.query_row("SELECT 1", [], |_| Ok(())))
+        self.writer.check()?;
+        // Not a constant: that would not touch the file.
+        self.read(|db| db.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.writer.check().is_err_and(|error| error.is_fatal())
     }
 }

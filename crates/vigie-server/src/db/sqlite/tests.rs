@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vigie_engine::sync::{EdgeSync, FailureCause, SyncState};
 
-use super::writer::COMMITS_UNTOLD_MAX;
+use super::writer::{COMMITS_UNTOLD_MAX, Writer};
 use super::*;
 use crate::db::{SecretVersion, StreamStatus};
 
@@ -287,4 +287,55 @@ async fn a_database_without_its_log_and_an_older_copy_are_refused_and_one_of_bef
     // A process that was killed before it said how far it was, and a folder of an older version.
     opened("behind", 0).unwrap();
     opened("killed", known).unwrap();
+}
+
+/// Holds the write lock of the database in `folder`, as another program might.
+fn lock(folder: &tempfile::TempDir) -> Connection {
+    let other = Connection::open(folder.path().join("metadata.sqlite")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    other
+}
+
+#[tokio::test]
+async fn while_another_program_holds_the_lock_changes_are_refused_and_reads_answered() {
+    let (folder, db) = open();
+    db.create_stream(&stream("gate"), &BTreeMap::new()).await.unwrap();
+    for round in 0..2 {
+        let other = lock(&folder);
+        let yard = stream(&format!("yard-{round}"));
+        let refused = db.create_stream(&yard, &BTreeMap::new()).await;
+        assert!(matches!(refused, Err(DbError::Locked)), "{refused:?}");
+        assert!(matches!(db.check().await, Err(DbError::Locked)));
+        assert!(!db.has_ended());
+        assert!(db.stream(StreamKey::Name("gate")).await.unwrap().is_some());
+        drop(other);
+        // Nobody asks for a change: it is noticed all the same.
+        while db.check().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        assert!(db.stream(StreamKey::Name(&yard.name)).await.unwrap().is_none());
+        assert!(db.create_stream(&yard, &BTreeMap::new()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_space_refuses_changes_and_goes_on_when_there_is_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metadata.sqlite");
+    drop(SqliteMetadataDb::open(&path).unwrap());
+    let connection = connect(&path).unwrap();
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    // Of this connection alone: another one lifts it.
+    connection.pragma_update(None, "max_page_count", pages).unwrap();
+    let writer = Writer::start(connection, None).unwrap();
+    let large = |db: &Connection| {
+        let sql = "REPLACE INTO setting (name, value) VALUES ('large', zeroblob(100000))";
+        db.execute(sql, []).map(|_| true)
+    };
+    let refused = writer.write(large).await;
+    assert!(matches!(refused, Err(DbError::Full)), "{refused:?}");
+    let lift = |db: &Connection| db.pragma_update(None, "max_page_count", 10_000).map(|()| true);
+    assert!(writer.write(lift).await.unwrap());
+    assert!(writer.write(large).await.unwrap());
+    assert!(writer.check().is_ok());
 }
