@@ -78,7 +78,7 @@ pub enum ServerError {
     /// The metadata is not there, and what it was for is.
     #[error(
         "{} is missing or empty, but {} is there: without it the streams, keys and secrets of this folder are out of \
-         reach. Put it back, with its -wal where there is one, or restore a backup. If it is \
+         reach. Put it back, with its -wal where there is one, or restore a backup (`vigie server restore`). If it is \
          lost for good, or if this folder was made ready by hand, `vigie server accept-metadata` lets the server begin \
          anew; media and files stay",
         path.display(), beside.display()

@@ -115,6 +115,30 @@ pub enum ServerCommand {
     /// Let the next start take the metadata as it is, although it is missing or older than the folder; says what that
     /// means unless --yes is given
     AcceptMetadata(AcceptMetadataOptions),
+    /// Copy index, metadata and keys to a new folder, also while the server runs; copy media/ after it
+    Backup(BackupOptions),
+    /// Bring a backup back into a folder that has none of its files
+    Restore(RestoreOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct BackupOptions {
+    /// The folder to make, on another disk at best; it will hold the keys of the server
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreOptions {
+    /// The folder that `vigie server backup` made
+    #[arg(value_name = "BACKUP")]
+    pub source: PathBuf,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

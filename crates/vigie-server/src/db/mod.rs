@@ -43,7 +43,7 @@ pub enum DbError {
     #[error(
         "{} is older than this folder: it is at generation {found}, the folder has seen {known}. Streams, keys and \
          secrets that came later are missing in it. Put the newest copy in its place, with its -wal where there is one, \
-         or restore a backup; where there is none, `vigie server accept-metadata` lets the \
+         or restore a backup (`vigie server restore`); where there is none, `vigie server accept-metadata` lets the \
          server start from it",
         path.display()
     )]

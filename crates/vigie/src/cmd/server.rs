@@ -1,6 +1,7 @@
 //! `vigie server`: the service with the real clock, disk, chance and network.
 
 mod accept_metadata;
+mod backup;
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -33,8 +34,11 @@ use crate::system::{SystemChance, SystemClock};
 const MASTER_KEY_VARIABLE: &str = "VIGIE_MASTER_KEY";
 
 pub fn run(options: ServerOptions) -> Result<(), Failure> {
-    if let Some(ServerCommand::AcceptMetadata(options)) = &options.command {
-        return accept_metadata::run(options);
+    match &options.command {
+        Some(ServerCommand::AcceptMetadata(options)) => return accept_metadata::run(options),
+        Some(ServerCommand::Backup(options)) => return backup::backup(options),
+        Some(ServerCommand::Restore(options)) => return backup::restore(options),
+        None => {}
     }
     check_account_id(&options.account_id)?;
     let tls = tls_files(options.tls_cert, options.tls_key)?;
