@@ -173,6 +173,11 @@ impl App {
         debug_assert!(closed.is_none());
     }
 
+    /// Whether metadata or media take nothing any more before the process starts again.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.db.has_ended() || self.fragments.has_ended()
+    }
+
     pub(crate) fn listen_port(&self) -> u16 {
         self.listen_port.load(Ordering::Relaxed)
     }

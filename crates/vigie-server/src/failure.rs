@@ -42,10 +42,13 @@ impl From<KvsError> for Failure {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::TooBusy => {
-                let message = "too many changes are being written at once; try again";
-                Self::Refused(KvsError::new(ErrorKind::ServiceUnavailable, message))
+            DbError::TooBusy => not_now("too many changes are being written at once; try again"),
+            DbError::Locked => {
+                not_now("the metadata of the server is locked by another program; try again")
             }
+            DbError::Full => not_now(
+                "the server has no space left for its metadata; try again when there is some",
+            ),
             error => Self::Internal(error.to_string()),
         }
     }
@@ -53,7 +56,15 @@ impl From<DbError> for Failure {
 
 impl From<FragmentStoreError> for Failure {
     fn from(error: FragmentStoreError) -> Self {
-        Self::Internal(error.to_string())
+        match &error {
+            error if error.is_disk_full() => {
+                not_now("the server has no space left; try again when there is some")
+            }
+            error if error.is_passing() => {
+                not_now("the media of the server cannot be changed now; try again")
+            }
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -61,6 +72,11 @@ impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
         Self::Internal(error.to_string())
     }
+}
+
+/// What passes: a caller may try again.
+fn not_now(message: &str) -> Failure {
+    Failure::Refused(KvsError::new(ErrorKind::ServiceUnavailable, message))
 }
 
 /// Two callers kept changing the same thing; after a few tries one of them is sent away.

@@ -9,7 +9,7 @@
 //! http/      listener and dispatch        auth/            signatures, sealing, access keys
 //! api/       one handler per operation    db/              the metadata seam and SQLite
 //! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
-//! console/   the web console's files
+//! console/   the web console's files          backup/          copies of all but media
 //! clip/      GetClip                      images/          GetImages
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
@@ -21,11 +21,13 @@ mod api;
 mod app;
 mod audit;
 pub mod auth;
+mod backup;
 mod body_budget;
 mod clip;
 mod clock_skews;
 mod config;
 mod console;
+mod data_dir;
 pub mod db;
 mod failure;
 mod fragment_selection;
@@ -52,8 +54,10 @@ pub use access_keys::{
     revoke_access_key,
 };
 pub use audit::LocalAuditError;
+pub use backup::{BackupError, Manifest, restore_backup, take_backup};
 pub use clip::ClipLimits;
 pub use config::ServerConfig;
+pub use data_dir::{MasterKeySource, MetadataLoss, accept_metadata_loss, metadata_loss};
 pub use images::ImageDecoders;
 pub use limits::RateLimits;
 pub use playback::SessionUrl;

@@ -1,4 +1,5 @@
-//! The two small files that a server's folder holds for its owner alone: the root credentials and the master key.
+//! The small files that a server's folder holds for its owner alone: the root credentials, the master key, and the
+//! generation of the metadata.
 //! Everything else on disk goes through the store's disk seam or SQLite; these need a file mode, which that seam
 //! does not know.
 
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::auth::{MasterKey, SealError};
 
 const OWNER_ONLY: u32 = 0o600;
+const OTHERS: u32 = 0o077;
 const FILE_SIZE_BYTES_MAX: u64 = 4096;
 
 /// Why a private file could not be read or written.
@@ -25,6 +27,18 @@ pub enum PrivateFileError {
         /// What the file system said.
         source: io::Error,
     },
+    /// Others could read it.
+    #[error(
+        "{0} can be read by others than its owner (mode {mode:04o}): run `chmod 600 {0}` and start again; whoever could \
+         read it can open every stored secret",
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The content is not a master key, or none could be made.
     #[error("{}: {source}", path.display())]
     Key {
@@ -35,26 +49,23 @@ pub enum PrivateFileError {
     },
 }
 
-/// Reads the master key from `path`.
+/// Reads the master key from `path`, which must be its owner's alone.
 pub fn read_master_key(path: &Path) -> Result<MasterKey, PrivateFileError> {
-    let text = read_private(path)
-        .map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })?;
+    let io_error = |source| PrivateFileError::Io { path: path.to_owned(), source };
+    let mode = std::fs::metadata(path).map_err(io_error)?.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(PrivateFileError::Exposed { path: path.to_owned(), mode });
+    }
+    let text = read_private(path).map_err(io_error)?;
     MasterKey::from_hex(&text)
         .map_err(|source| PrivateFileError::Key { path: path.to_owned(), source })
 }
 
-/// Reads the master key from `path`, or makes one and keeps it there with mode 0600.
-pub fn read_or_create_master_key(path: &Path) -> Result<MasterKey, PrivateFileError> {
+/// Makes a master key and keeps it at `path`, where none is, with mode 0600.
+pub(crate) fn create_master_key(path: &Path) -> Result<MasterKey, PrivateFileError> {
     let key_error = |source| PrivateFileError::Key { path: path.to_owned(), source };
-    let text = match read_private(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = MasterKey::generate_hex().map_err(key_error)?;
-            write_private(path, text.as_bytes())?;
-            text
-        }
-        Err(source) => return Err(PrivateFileError::Io { path: path.to_owned(), source }),
-    };
+    let text = MasterKey::generate_hex().map_err(key_error)?;
+    write_private(path, text.as_bytes())?;
     MasterKey::from_hex(&text).map_err(key_error)
 }
 
@@ -76,7 +87,8 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), PrivateFileError
     write().map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })
 }
 
-fn read_private(path: &Path) -> io::Result<Zeroizing<String>> {
+/// The content of a small file.
+pub(crate) fn read_private(path: &Path) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     OpenOptions::new()
         .read(true)
@@ -91,12 +103,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_master_key_is_made_once_for_its_owner_alone() {
+    fn the_master_key_is_made_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        let sealed = read_or_create_master_key(&path).unwrap().seal("p", b"x").unwrap();
+        let sealed = create_master_key(&path).unwrap().seal("p", b"x").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(read_or_create_master_key(&path).unwrap().open("p", &sealed).is_ok());
+        assert!(read_master_key(&path).unwrap().open("p", &sealed).is_ok());
+    }
+
+    #[test]
+    fn a_master_key_that_others_could_read_is_refused_with_the_command_that_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        create_master_key(&path).unwrap();
+        for mode in [0o644, 0o640, 0o601, 0o620] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = read_master_key(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
+            assert!(error.contains(&format!("{mode:04o}")), "{error}");
+        }
+        std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        assert!(read_master_key(&path).is_ok());
     }
 
     #[test]
@@ -104,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         write_private(&path, b"not a key").unwrap();
-        let error = read_or_create_master_key(&path).unwrap_err().to_string();
+        let error = read_master_key(&path).unwrap_err().to_string();
         assert!(error.contains("64 hexadecimal digits"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"not a key");
     }

@@ -1,8 +1,11 @@
 //! The composition of a server: opens what it keeps, serves until it is told to stop, closes in order.
 
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +18,17 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreSettings};
+use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
 use crate::audit::{self, AuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
+use crate::data_dir::{self, MasterKeySource, move_aside};
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
-use crate::fragment_store::EmbeddedFragmentStore;
-use crate::private_file::{PrivateFileError, write_private};
+use crate::fragment_store::{EmbeddedFragmentStore, FragmentStoreError};
+use crate::private_file::{PrivateFileError, create_master_key, write_private};
 use crate::tls::{Tls, TlsError};
 use crate::{http, reconcile};
 
@@ -72,6 +76,32 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
+    /// The metadata is not there, and what it was for is.
+    #[error(
+        "{} is missing or empty, but {} is there: without it the streams, keys and secrets of this folder are out of \
+         reach. Put it back, with its -wal where there is one, or restore a backup (`vigie server restore`). If it is \
+         lost for good, or if this folder was made ready by hand, `vigie server accept-metadata` lets the server begin \
+         anew; media and files stay",
+        path.display(), beside.display()
+    )]
+    MetadataMissing {
+        /// The metadata database.
+        path: PathBuf,
+        /// What shows that there was one.
+        beside: PathBuf,
+    },
+    /// The metadata was stored under a master key that is not there.
+    #[error(
+        "{} is missing, and the secrets in {} open with no other key: put it back from a copy, or give it as \
+         VIGIE_MASTER_KEY",
+        path.display(), metadata.display()
+    )]
+    MasterKeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// The metadata database.
+        metadata: PathBuf,
+    },
     /// The stored secrets belong to another master key.
     #[error(
         "this master key is not the one that the secrets in {} were stored with; start with that one",
@@ -81,6 +111,9 @@ pub enum ServerError {
         /// The metadata database.
         path: PathBuf,
     },
+    /// Metadata or media could not be used any more: what is on disk is known again after a start.
+    #[error("the server stopped because its disk failed; its log says how; start it again")]
+    DiskFailed,
     /// The listener or a thread failed.
     #[error("{action}")]
     Io {
@@ -103,14 +136,15 @@ pub struct Server {
 }
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
-const MASTER_KEY_PROOF: &str = "master-key-proof";
+pub(crate) const MASTER_KEY_PROOF: &str = "master-key-proof";
 
 impl Server {
     /// Opens the data folder, or fills a new one: databases, media, and at first start the root access key, which is
-    /// written to [`ServerConfig::credentials_path`].
+    /// written to [`ServerConfig::credentials_path`]. A folder that has lost its metadata or its master key is refused
+    /// before anything is written.
     pub async fn open(
         config: ServerConfig,
-        master_key: MasterKey,
+        master_key: impl Into<MasterKeySource>,
         clock: Arc<dyn Clock>,
         chance: Box<dyn Chance>,
         disk: Arc<dyn Disk>,
@@ -118,13 +152,23 @@ impl Server {
         let tls =
             config.tls.clone().map(|files| Tls::open(files, Arc::clone(&disk))).transpose()?;
         let path = config.data_dir.clone();
-        create_dir_durably(disk.as_ref(), &path)
-            .map_err(|source| ServerError::DataDir { path, source })?;
+        let made = create_data_dir(&path).and_then(|()| create_dir_durably(disk.as_ref(), &path));
+        made.map_err(|source| ServerError::DataDir { path, source })?;
+        let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
+        // After the database: a key without one is what a lost one leaves.
+        let master_key = match master_key {
+            Some(key) => key,
+            None => create_master_key(&config.master_key_path())?,
+        };
         check_master_key(db.as_ref(), &master_key, &config).await?;
         let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;
-        let (store, recovery) =
-            Store::open(disk, config.media_dir(), Box::new(index), StoreSettings::SERVER)?;
+        let (store, recovery) = Store::open(
+            Arc::clone(&disk),
+            config.media_dir(),
+            Box::new(index),
+            StoreSettings::SERVER,
+        )?;
         tracing::info!(?recovery, "media opened");
         for path in &recovery.missing {
             tracing::error!(path = %path.display(), "a media file is missing; run `vigie store check`");
@@ -140,8 +184,9 @@ impl Server {
         };
         let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        create_root_key(db.as_ref(), &master_key, &config, clock.now().wall).await?;
-        let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle()));
+        create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), clock.now().wall).await?;
+        say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
+        let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle(), StoreSettings::SERVER));
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
@@ -157,10 +202,14 @@ impl Server {
         self.app.spawn(async move {
             let mut stopping = app.stopping();
             loop {
-                let checked = app.db.check().await.map_err(|error| error.to_string());
-                let checked =
-                    checked.and(app.fragments.check().await.map_err(|error| error.to_string()));
-                let wait = match checked {
+                // They answer, if only with what is wrong: what passes is not put right by a new start.
+                let passing = |error: DbError| (!error.is_fatal()).then_some(()).ok_or(error);
+                let metadata = app.db.check().await.or_else(passing);
+                let metadata = metadata.map_err(|error| error.to_string());
+                let passing =
+                    |error: FragmentStoreError| error.is_passing().then_some(()).ok_or(error);
+                let media = app.fragments.check().await.or_else(passing);
+                let wait = match metadata.and(media.map_err(|error| error.to_string())) {
                     Ok(()) => pulse.beat(app.clock.now().mono),
                     Err(error) => {
                         tracing::error!(error, "no sign of life: metadata or media do not answer");
@@ -198,6 +247,7 @@ impl Server {
             app.spawn(tls.follow(Arc::clone(&app)));
         }
         app.spawn(reconcile::run(Arc::clone(&app)));
+        let failed = app.spawn(stop_on_failure(Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
@@ -213,11 +263,41 @@ impl Server {
         }
         let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
         served.map_err(io("serve"))?;
-        closed.map_err(io_error).map_err(io("close the store"))??;
+        let has_failed = failed.await.unwrap_or(false);
+        let closed = closed.map_err(io_error).map_err(io("close the store"))?;
+        if has_failed {
+            if let Err(error) = closed {
+                tracing::error!(error = describe(&error), "the store did not close cleanly");
+            }
+            return Err(ServerError::DiskFailed);
+        }
+        closed?;
         // The last one, unless a task was left: closes the metadata.
         drop(app);
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// How often it is looked whether metadata and media still take anything.
+const FAILURE_PERIOD: Duration = Duration::from_secs(1);
+
+/// Ends a server that takes nothing any more: only a start puts that right, and whoever supervises it gives it one.
+/// Whether it was so.
+async fn stop_on_failure(app: Arc<App>) -> bool {
+    let mut stopping = app.stopping();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FAILURE_PERIOD) => {}
+            () = stopping.wait() => return false,
+        }
+        if app.has_failed() {
+            tracing::error!(
+                "the server stops: metadata or media cannot be written any more; start it again"
+            );
+            app.stop();
+            return true;
+        }
     }
 }
 
@@ -247,6 +327,7 @@ async fn create_root_key(
     db: &dyn MetadataDb,
     master_key: &MasterKey,
     config: &ServerConfig,
+    disk: &dyn Disk,
     now: Timestamp,
 ) -> Result<(), ServerError> {
     if !db.access_keys().await?.is_empty() {
@@ -255,8 +336,15 @@ async fn create_root_key(
     let key = NewAccessKey::generate()?;
     let secret = key.secret_access_key.expose_secret().as_bytes();
     let sealed_secret = master_key.seal(&seal_purpose(&key.access_key_id), secret)?;
-    // The file first: a crash in between makes another key at the next start, and none is lost.
-    write_private(&config.credentials_path(), key.credentials_file().as_bytes())?;
+    // The file first: a crash in between makes another key at the next start, and none is lost. One that is there
+    // already is somebody's.
+    let path = config.credentials_path();
+    if path.symlink_metadata().is_ok() {
+        let aside = move_aside(&path, disk)
+            .map_err(|source| PrivateFileError::Io { path: path.clone(), source })?;
+        tracing::warn!(path = %aside.display(), "the credentials that were there are kept");
+    }
+    write_private(&path, key.credentials_file().as_bytes())?;
     db.create_access_key(&AccessKey {
         access_key_id: key.access_key_id.clone(),
         sealed_secret,
@@ -266,7 +354,31 @@ async fn create_root_key(
         revoked_at: None,
     })
     .await?;
-    let path = config.credentials_path();
     tracing::info!(key = key.access_key_id, path = %path.display(), "root access key created");
+    Ok(())
+}
+
+/// A new folder is its owner's alone: it holds video and secrets. One that is there stays as it is.
+fn create_data_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Says which media belongs to no stream: after the metadata was lost, or an older one accepted. It is kept.
+async fn say_unknown_media(
+    db: &dyn MetadataDb,
+    reader: &StoreReader,
+    config: &ServerConfig,
+) -> Result<(), ServerError> {
+    let known: BTreeSet<String> =
+        db.all_streams().await?.iter().map(|stream| config.media_key(stream)).collect();
+    let mut unknown = reader.stream_keys()?;
+    unknown.retain(|key| !known.contains(key));
+    if let Some(first) = unknown.first() {
+        tracing::warn!(
+            streams = unknown.len(),
+            first,
+            "media of streams that the metadata does not know is kept; `vigie store list` and `vigie store export` reach it"
+        );
+    }
     Ok(())
 }

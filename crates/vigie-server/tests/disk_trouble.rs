@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use common::TestServer;
 use common::media::fragment;
+use common::{TestServer, config, soon};
+use vigie_server::ServerError;
 use vigie_store::OsDisk;
 use vigie_store::disk::{Disk, DiskFile};
 
@@ -21,6 +22,7 @@ const T: i64 = 1_795_000_000_000;
 struct Trouble {
     full: AtomicBool,
     next_sync_fails: AtomicBool,
+    next_directory_sync_fails: AtomicBool,
 }
 
 struct TroubledDisk(Arc<Trouble>);
@@ -91,7 +93,10 @@ impl Disk for TroubledDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.sync_dir(path)
+        match self.0.next_directory_sync_fails.swap(false, Ordering::SeqCst) {
+            true => Err(io::Error::other("the disk did not take it")),
+            false => OsDisk.sync_dir(path),
+        }
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -128,7 +133,16 @@ async fn a_full_disk_is_told_to_the_producer_and_heals() {
     assert_eq!(told.last().unwrap(), &format!("ERROR {} 5001", T + 2000));
     let before = server.list_fragments("gate").await;
     assert!(!before.is_empty());
+    let ready = server.get("/readyz").await;
+    let said = String::from_utf8(ready.body.to_vec()).unwrap();
+    assert_eq!(ready.status, 503);
+    assert!(said.starts_with("not ready: fragments are refused: 0 bytes are free"), "{said}");
+    let health = server.get("/healthz").await;
+    assert_eq!(health.status, 200);
+    assert!(health.body.starts_with(b"ok, but fragments are refused"), "{:?}", health.body);
     trouble.full.store(false, Ordering::SeqCst);
+    assert_eq!(server.get("/readyz").await.status, 200);
+    assert_eq!(server.get("/healthz").await.body, "ok\n");
     assert_eq!(server.list_fragments("gate").await, before);
     let told = server.upload("gate", &[fragment(T + 3000, 4)]).await;
     assert_eq!(told.last().unwrap(), &format!("PERSISTED {}", T + 3000));
@@ -146,4 +160,83 @@ async fn a_failed_sync_is_told_and_the_next_try_succeeds() {
     assert_eq!(told.last().unwrap(), &format!("PERSISTED {}", T + 1000));
     assert_eq!(server.list_fragments("gate").await.len(), 2);
     assert_eq!(server.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_can_write_no_more_ends_so_that_it_is_started_again() {
+    let (server, trouble) = start().await;
+    server.upload("gate", &[fragment(T, 1)]).await;
+    server.create_stream("yard", 24).await;
+    trouble.next_directory_sync_fails.store(true, Ordering::SeqCst);
+    // The first media file of a stream needs its directory's name durable.
+    let told = server.upload("yard", &[fragment(T, 1)]).await;
+    assert_eq!(told.last().unwrap(), &format!("ERROR {T} 5001"));
+    let folder = server.shared_folder();
+    let clock = Arc::clone(&server.clock);
+    let ended = soon(server.ended()).await;
+    assert!(matches!(ended, Err(ServerError::DiskFailed)), "{ended:?}");
+    let server = TestServer::start_in(Arc::new(OsDisk), folder, clock).await;
+    assert_eq!(server.list_fragments("gate").await.len(), 1);
+    let told = server.upload("yard", &[fragment(T, 1)]).await;
+    assert_eq!(told.last().unwrap(), &format!("PERSISTED {T}"));
+}
+
+/// Holds the write lock of a database of the server's, as another program might.
+fn lock(path: &Path) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    other
+}
+
+async fn body_of(server: &TestServer, path: &str) -> (u16, String) {
+    let answer = server.get(path).await;
+    (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn metadata_that_another_program_locks_is_waited_for() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    let other = lock(&config(server.folder()).metadata_path());
+    let input = serde_json::json!({"StreamName": "yard", "DataRetentionInHours": 24});
+    let refused = server.call("/createStream", input.clone()).await;
+    assert_eq!(refused.error(), (503, "ServiceUnavailable"));
+    assert_eq!(refused.headers["retry-after"], "1");
+    let lock_named = "another program holds the lock of metadata.sqlite";
+    let (status, said) = body_of(&server, "/readyz").await;
+    assert_eq!(status, 503);
+    assert_eq!(said, format!("not ready: changes are refused: {lock_named}\n"));
+    let (status, said) = body_of(&server, "/healthz").await;
+    assert_eq!(status, 200);
+    assert_eq!(said, format!("ok, but changes are refused: {lock_named}\n"));
+    // What needs no change goes on.
+    let told = server.upload("gate", &[fragment(T, 1)]).await;
+    assert_eq!(told.last().unwrap(), &format!("PERSISTED {T}"));
+    drop(other);
+    soon(async { while server.get("/readyz").await.status != 200 {} }).await;
+    server.call("/createStream", input).await.ok();
+    assert_eq!(body_of(&server, "/healthz").await, (200, "ok\n".to_owned()));
+}
+
+#[tokio::test]
+async fn an_index_that_another_program_locks_is_waited_for_and_no_fragment_lost() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    server.upload("gate", &[fragment(T, 1)]).await;
+    let other = lock(&config(server.folder()).index_path());
+    // A new connection gets no numbers: its producer comes again.
+    let told = server.upload("gate", &[fragment(T + 1000, 2)]).await;
+    assert_eq!(told.last().unwrap(), "ERROR -1 5000");
+    let locked = "fragments wait: another program holds the lock of index.sqlite";
+    assert_eq!(body_of(&server, "/readyz").await, (503, format!("not ready: {locked}\n")));
+    assert_eq!(body_of(&server, "/healthz").await, (200, format!("ok, but {locked}\n")));
+    assert_eq!(server.list_fragments("gate").await.len(), 1);
+    drop(other);
+    // Nothing waits for the index: it is noticed all the same that it is free.
+    soon(async { while server.get("/readyz").await.status != 200 {} }).await;
+    assert_eq!(body_of(&server, "/healthz").await, (200, "ok\n".to_owned()));
+    let told = server.upload("gate", &[fragment(T + 1000, 2)]).await;
+    assert_eq!(told.last().unwrap(), &format!("PERSISTED {}", T + 1000));
+    assert_eq!(server.list_fragments("gate").await.len(), 2);
 }

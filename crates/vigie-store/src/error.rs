@@ -150,6 +150,16 @@ impl StoreError {
         }
     }
 
+    /// Whether another program keeps the index from being used.
+    pub fn is_index_locked(&self) -> bool {
+        matches!(self, Self::Index(error) if matches!(**error, IndexError::Locked))
+    }
+
+    /// Whether it passes by itself, or when there is space: the same may be asked again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy) || self.is_index_locked() || self.is_disk_full()
+    }
+
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source: Arc::new(source) }
     }
@@ -167,6 +177,9 @@ pub enum IndexError {
     /// No space for the transaction; it was rolled back and may be tried again.
     #[error("no space for the index transaction")]
     Full,
+    /// Another program holds the database's lock; nothing was changed, and it may be tried again.
+    #[error("the index is locked by another program")]
+    Locked,
     /// Another process has this index open for writing.
     #[error("{} is in use by another process", path.display())]
     InUse {
@@ -190,7 +203,7 @@ pub enum IndexError {
         /// Of what.
         what: &'static str,
     },
-    /// The lock file could not be opened.
+    /// The lock file or the database could not be opened or made.
     #[error("open {}", path.display())]
     Lock {
         /// The lock file.
@@ -214,7 +227,7 @@ pub enum IndexError {
 impl IndexError {
     /// Whether the outcome is unknown or beyond repair in this process.
     pub const fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Full)
+        !matches!(self, Self::Full | Self::Locked)
     }
 }
 
@@ -222,6 +235,9 @@ impl From<rusqlite::Error> for IndexError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Locked
+            }
             _ => Self::Sqlite(error),
         }
     }

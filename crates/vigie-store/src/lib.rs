@@ -23,6 +23,7 @@ mod layout;
 mod mark;
 mod orphans;
 mod os_disk;
+mod private_sqlite;
 mod read;
 mod recovery;
 mod repair;
@@ -48,8 +49,9 @@ pub use index::{
     SqliteIndex,
 };
 pub use os_disk::OsDisk;
+pub use private_sqlite::{create_private, make_private, sqlite_files};
 pub use read::StoreReader;
 pub use recovery::RecoveryReport;
 pub use repair::{RepairReport, rebuild, repair};
 pub use settings::{StoreSettings, Uncommitted};
-pub use store::{CommitReport, FailedFragment, PersistedFragment, Store};
+pub use store::{CommitReport, FailedFragment, IndexRefusal, PersistedFragment, Store};

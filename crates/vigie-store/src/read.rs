@@ -41,6 +41,18 @@ impl StoreReader {
         Ok(Self::new(disk, root.into(), index))
     }
 
+    /// Refuses where `reserve_bytes` are not free: then nothing is appended ([`crate::StoreSettings::free_bytes_reserve`]).
+    pub fn check_space(&self, reserve_bytes: u64) -> Result<(), StoreError> {
+        let free_bytes = self
+            .disk
+            .free_bytes(&self.root)
+            .map_err(|error| StoreError::io("measure free space of", self.root.clone(), error))?;
+        if free_bytes < reserve_bytes {
+            return Err(StoreError::DiskFull { free_bytes, reserve_bytes });
+        }
+        Ok(())
+    }
+
     /// The keys of all streams, in the order of their creation.
     pub fn stream_keys(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.index.streams()?.into_iter().map(|stream| stream.key).collect())

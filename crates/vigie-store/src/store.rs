@@ -13,7 +13,7 @@ use vigie_media::Timestamp;
 
 use crate::delete::ErasedStream;
 use crate::disk::{Disk, Workers};
-use crate::error::StoreError;
+use crate::error::{IndexError, StoreError};
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
 use crate::index::{Change, Index, StreamId};
 use crate::layout::media_file_path;
@@ -63,6 +63,25 @@ pub struct CommitReport {
     pub persisted: Vec<PersistedFragment>,
     /// Fragments that were given up with their media file.
     pub failed: Vec<FailedFragment>,
+}
+
+/// Why the index takes no transactions for now. What waits for one goes on waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexRefusal {
+    /// Another program holds its lock.
+    Locked,
+    /// It has no space.
+    Full,
+}
+
+impl IndexRefusal {
+    /// As the error of whoever asks.
+    pub fn error(self) -> StoreError {
+        match self {
+            Self::Locked => IndexError::Locked.into(),
+            Self::Full => IndexError::Full.into(),
+        }
+    }
 }
 
 /// One stream in memory.
@@ -144,6 +163,8 @@ pub struct Store {
     pub(crate) written_out: Vec<Arc<OutFile>>,
     /// The fatal error after which everything is refused.
     failed: Option<StoreError>,
+    /// Why the index took no transaction when it was last asked; it is asked again.
+    index_refusal: Option<IndexRefusal>,
 }
 
 impl Store {
@@ -187,6 +208,7 @@ impl Store {
             unwritten: Vec::new(),
             written_out: Vec::new(),
             failed: None,
+            index_refusal: None,
         };
         store.measure_free_bytes()?;
         Ok(store)
@@ -388,10 +410,30 @@ impl Store {
         match applied {
             Ok(()) => {
                 self.removed.clear();
+                self.index_refusal = None;
                 Ok(())
             }
-            Err(error) => Err(self.note_failure(error.into())),
+            Err(error) => {
+                self.index_refusal = match error {
+                    IndexError::Locked => Some(IndexRefusal::Locked),
+                    IndexError::Full => Some(IndexRefusal::Full),
+                    _ => None,
+                };
+                Err(self.note_failure(error.into()))
+            }
         }
+    }
+
+    /// Why the index took no transaction when it was last asked; `None` where it did.
+    pub const fn index_refusal(&self) -> Option<IndexRefusal> {
+        self.index_refusal
+    }
+
+    /// Asks the index again, by a transaction that says what it knows: whether it takes any can be found out in no other
+    /// way.
+    pub fn ask_index(&mut self) -> Result<(), StoreError> {
+        let next_id = MediaFileId(self.reserved_media_file_id);
+        self.apply(&[Change::ReserveMediaFiles { next_id }])
     }
 
     pub(crate) fn measure_free_bytes(&mut self) -> Result<(), StoreError> {

@@ -8,10 +8,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use bytes::Bytes;
 
 use crate::commit::{SyncHandle, SyncOutcome};
 use crate::delete::Deleted;
-use crate::error::StoreError;
+use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
 use crate::read::StoreReader;
-use crate::store::{CommitReport, Store};
+use crate::store::{CommitReport, IndexRefusal, Store};
 
 /// Files that are removed before the next request is looked at: removing a large one takes milliseconds.
 const FILES_PER_STEP: usize = 4;
@@ -95,6 +95,14 @@ pub struct StoreThread {
 pub struct StoreHandle {
     sender: SyncSender<Request>,
     reader: StoreReader,
+    state: Arc<Mutex<State>>,
+}
+
+/// How the thread is, for whoever asks from outside.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    has_ended: bool,
+    index_refusal: Option<IndexRefusal>,
 }
 
 impl StoreThread {
@@ -106,7 +114,8 @@ impl StoreThread {
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(settings.requests_max);
         let synced = sender.clone();
-        let handle = StoreHandle { sender, reader: store.reader() };
+        let state = Arc::<Mutex<State>>::default();
+        let handle = StoreHandle { sender, reader: store.reader(), state: Arc::clone(&state) };
         let body = Body {
             store,
             settings,
@@ -120,6 +129,7 @@ impl StoreThread {
             deferred: VecDeque::new(),
             deletions: VecDeque::new(),
             reclaim_later: false,
+            state,
         };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
@@ -158,6 +168,17 @@ impl StoreHandle {
     /// Reads what is persisted, without the thread.
     pub const fn reader(&self) -> &StoreReader {
         &self.reader
+    }
+
+    /// Whether the thread can do what it is there for: the error says why not. One that is passing passes without
+    /// anything being done here.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state {
+            State { has_ended: true, .. } => Err(StoreError::Closed),
+            State { index_refusal: Some(refusal), .. } => Err(refusal.error()),
+            _ => Ok(()),
+        }
     }
 
     /// Appends a whole fragment. `reply` is called when it is persisted, or will not be.
@@ -234,6 +255,7 @@ struct Body {
     deletions: VecDeque<Deletion>,
     /// Files of erased streams could not be removed: tried again after the next commit, not before.
     reclaim_later: bool,
+    state: Arc<Mutex<State>>,
 }
 
 /// Media files of a stream that are to go.
@@ -248,6 +270,8 @@ impl Body {
     fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
         let outcome = self.serve(&receiver);
         let outcome = outcome.and_then(|()| self.end());
+        // Before the answers: whoever has one finds the thread ended.
+        self.tell(true);
         let error = outcome.clone().err().unwrap_or(StoreError::Closed);
         for (_, reply) in std::mem::take(&mut self.waiting) {
             reply(Err(error.clone()));
@@ -259,6 +283,23 @@ impl Body {
             request.refuse(error.clone());
         }
         outcome
+    }
+
+    fn tell(&self, has_ended: bool) {
+        let index_refusal = self.store.index_refusal();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match (state.index_refusal, index_refusal) {
+            (None, Some(refusal)) => {
+                let error = describe(&refusal.error());
+                tracing::warn!(
+                    error,
+                    "the index takes no transactions; what waits for one goes on waiting"
+                );
+            }
+            (Some(_), None) => tracing::info!("the index takes transactions again"),
+            _ => {}
+        }
+        *state = State { has_ended, index_refusal };
     }
 
     /// The graceful end: what waits is persisted, what is deleted is gone.
@@ -320,6 +361,10 @@ impl Body {
                 self.begin_commit()?;
             }
             self.store.check_failed()?;
+            if self.store.index_refusal().is_some() && self.syncing.is_none() {
+                self.due.get_or_insert((self.monotonic)() + RETRY_INTERVAL);
+            }
+            self.tell(false);
         }
     }
 
@@ -439,16 +484,20 @@ impl Body {
         Ok(())
     }
 
-    /// Ends the commit and answers. While the index has no space the fragments go on waiting.
+    /// Ends the commit and answers. While the index has no space, or is locked, the fragments go on waiting.
     fn finish_commit(&mut self, outcome: SyncOutcome) -> Result<(), StoreError> {
         match self.store.finish_commit(outcome) {
             Ok(report) => {
                 answer(&mut self.waiting, report);
-                Ok(())
+                // Nothing waited for it: then it is asked whether it would.
+                match self.store.index_refusal().map(|_| self.store.ask_index()) {
+                    Some(Err(error)) if error.is_fatal() => Err(error),
+                    _ => Ok(()),
+                }
             }
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
-                tracing::warn!(%error, "commit; trying again");
+                tracing::debug!(%error, "commit; trying again");
                 self.bytes = 0;
                 self.due = Some((self.monotonic)() + RETRY_INTERVAL);
                 Ok(())
@@ -466,7 +515,7 @@ impl Body {
     }
 }
 
-/// Between tries while the index has no space.
+/// Between tries while the index takes no transaction.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 fn answer(waiting: &mut BTreeMap<(Arc<str>, u64), Reply<FragmentEntry>>, report: CommitReport) {

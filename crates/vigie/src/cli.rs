@@ -62,7 +62,10 @@ pub struct ImageDecoderOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ServerOptions {
+    #[command(subcommand)]
+    pub command: Option<ServerCommand>,
     /// Address to listen on
     #[arg(long, env = "VIGIE_LISTEN", default_value = "127.0.0.1:8440", value_name = "IP:PORT")]
     pub listen: SocketAddr,
@@ -105,6 +108,47 @@ pub struct ServerOptions {
     /// How far the clocks of callers may differ from the server's, in seconds
     #[arg(long, env = "VIGIE_SIGNATURE_SKEW_SECONDS", default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub signature_skew_seconds: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    /// Let the next start take the metadata as it is, although it is missing or older than the folder; says what that
+    /// means unless --yes is given
+    AcceptMetadata(AcceptMetadataOptions),
+    /// Copy index, metadata and keys to a new folder, also while the server runs; copy media/ after it
+    Backup(BackupOptions),
+    /// Bring a backup back into a folder that has none of its files
+    Restore(RestoreOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct BackupOptions {
+    /// The folder to make, on another disk at best; it will hold the keys of the server
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreOptions {
+    /// The folder that `vigie server backup` made
+    #[arg(value_name = "BACKUP")]
+    pub source: PathBuf,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct AcceptMetadataOptions {
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Do it: streams, keys and secrets that are not in it are given up
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What producers and readers may do.

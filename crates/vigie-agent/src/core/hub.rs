@@ -15,7 +15,7 @@ use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, Store, StoreError, describe};
+use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -243,8 +243,30 @@ impl Hub {
             in_contact: self.link.in_contact(),
             age_hold_left: self.world.age_hold.left(now),
             clock_skew_ms: self.link.clock_skew_ms(),
+            troubles: self.troubles(),
             streams,
         }
+    }
+
+    fn troubles(&self) -> Vec<&'static str> {
+        let mut troubles = Vec::new();
+        match self.world.store.index_refusal() {
+            Some(IndexRefusal::Locked) => troubles.push(
+                "what is recorded is not durable: another program holds the lock of index.sqlite",
+            ),
+            Some(IndexRefusal::Full) => {
+                troubles.push("what is recorded is not durable: no space is left for index.sqlite");
+            }
+            None => {}
+        }
+        if self.world.ledgers.is_refused() {
+            troubles.push("nothing is deleted by policy: ledger.sqlite cannot be written");
+        }
+        if self.world.store.free_bytes() < StoreSettings::HUB.free_bytes_reserve {
+            troubles
+                .push("nothing is recorded: the disk has less free space than is kept in reserve");
+        }
+        troubles
     }
 
     /// The store, to look at.

@@ -100,6 +100,11 @@ impl Ledgers {
         written.is_ok()
     }
 
+    /// It could not be written or read when that was last tried.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.failure_said
+    }
+
     fn failed(&mut self, error: &LedgerError) {
         if !std::mem::replace(&mut self.failure_said, true) {
             tracing::error!(

@@ -15,6 +15,8 @@ pub struct HubSnapshot {
     pub age_hold_left: Duration,
     /// How far the hub's clock is ahead of the service's; negative: behind. `None` while that is not known.
     pub clock_skew_ms: Option<i64>,
+    /// What keeps the hub from recording durably or from deleting, and passes by itself; for people.
+    pub troubles: Vec<&'static str>,
     /// One entry a stream, in the order of their ARNs.
     pub streams: Vec<StreamSnapshot>,
 }

@@ -61,6 +61,7 @@ pub(super) struct World {
     /// Streams of whose media more is due than was deleted in one step, and those whose plans wait behind them.
     pub(super) more_due: BTreeSet<Arc<str>>,
     disk_full_said: bool,
+    index_locked_said: bool,
     /// The disk was full: all deletion plans are to be run now.
     pub(super) wants_plans: bool,
     /// The disk has less free space than is kept in reserve, and nothing is left to delete.
@@ -114,6 +115,7 @@ impl World {
             cramped: BTreeSet::new(),
             more_due: BTreeSet::new(),
             disk_full_said: false,
+            index_locked_said: false,
             wants_plans: false,
             reserve_short: false,
             commits: Vec::new(),
@@ -232,6 +234,7 @@ impl World {
         })?;
         self.commits.push((self.commit_number, report));
         self.disk_full_said &= self.reserve_short;
+        self.index_locked_said &= self.store.index_refusal().is_some();
         Ok(())
     }
 
@@ -251,6 +254,10 @@ impl World {
     pub(super) fn store_failed(&mut self, stream: &str, error: &StoreError) {
         // A full disk is said once, not for every batch of every camera.
         if error.is_disk_full() && std::mem::replace(&mut self.disk_full_said, true) {
+            return;
+        }
+        // As a locked index is: every second a commit is tried again.
+        if error.is_index_locked() && std::mem::replace(&mut self.index_locked_said, true) {
             return;
         }
         tracing::error!(stream, error = describe(error), "the media store failed");

@@ -42,6 +42,15 @@ pub enum LedgerError {
     /// The file is there and has no tables: whoever made it was ended before it wrote them.
     #[error("the ledger of gaps and losses is still empty; start the agent on its folder once")]
     Unmade,
+    /// Its file cannot be made.
+    #[error("cannot create {path}")]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The lock beside it cannot be had.
     #[error("cannot lock {path}")]
     Lock {

@@ -11,12 +11,16 @@ use rusqlite::Connection;
 use vigie_engine::age_hold::LastRun;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
+use vigie_store::{create_private, make_private};
 
 use super::{
     Change, EntryQuery, Intent, LedgerDb, LedgerError, LedgerSummary, rows, schema, write,
 };
 
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The running hub waits so long for a lock of another program: it records meanwhile, and what could not be written is
+/// tried again.
+const LOCK_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The file in the hub's folder.
 pub(super) const FILE_NAME: &str = "ledger.sqlite";
@@ -41,7 +45,11 @@ impl SqliteLedger {
         // Whoever asks whether the agent runs holds it for a moment.
         lock.lock()
             .map_err(|source| LedgerError::Lock { path: directory.join(LOCK_NAME), source })?;
-        let connection = Connection::open(directory.join(FILE_NAME))?;
+        let path = directory.join(FILE_NAME);
+        create_private(&path)
+            .map_err(|source| LedgerError::Create { path: path.clone(), source })?;
+        make_private(&path);
+        let connection = Connection::open(&path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         Self::over(connection, Some(Arc::new(lock)))
@@ -59,6 +67,7 @@ impl SqliteLedger {
     fn over(mut connection: Connection, lock: Option<Arc<File>>) -> Result<Self, LedgerError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         schema::upgrade(&mut connection)?;
+        connection.busy_timeout(LOCK_PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection: Arc::new(Mutex::new(connection)), _lock: lock })
     }

@@ -170,6 +170,7 @@ mod tests {
             age_hold_left: Duration::from_millis(1500),
             clock_skew_ms: Some(-6250),
             streams: vec![stream, yard],
+            ..HubSnapshot::default()
         })
         .unwrap();
         assert!(!text.contains("vigie_agent_gap{stream=\"gate\""), "{text}");

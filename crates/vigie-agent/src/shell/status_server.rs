@@ -55,11 +55,19 @@ async fn answer(
         return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"));
     }
     Ok(match request.uri().path() {
+        // Whether it would help to start it anew: what passes by itself is only said.
         "/healthz" => match snapshot(&core).await {
-            Ok(_) => text(StatusCode::OK, "ok\n"),
+            Ok(snapshot) if snapshot.troubles.is_empty() => text(StatusCode::OK, "ok\n"),
+            Ok(snapshot) => {
+                text(StatusCode::OK, format!("ok, but {}\n", snapshot.troubles.join("; ")))
+            }
             Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
         },
         "/readyz" => match snapshot(&core).await {
+            Ok(snapshot) if !snapshot.troubles.is_empty() => {
+                let troubles = snapshot.troubles.join("; ");
+                text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {troubles}\n"))
+            }
             // A hub without a service still records by its last configuration: it is ready, and says so.
             Ok(snapshot) if snapshot.in_contact => text(StatusCode::OK, "ready\n"),
             Ok(_) => text(StatusCode::OK, "ready, out of contact with the service\n"),

@@ -9,6 +9,7 @@ mod rows;
 mod sqlite;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
@@ -20,6 +21,7 @@ pub use rows::{
     StreamStatus,
 };
 pub use sqlite::SqliteMetadataDb;
+pub(crate) use sqlite::{GenerationFile, accept, peek};
 
 /// Why the metadata could not be read or written. The text goes to the log, never to a caller.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,12 +39,41 @@ pub enum DbError {
         /// Version this program writes.
         known: i64,
     },
+    /// It is behind what this folder has seen.
+    #[error(
+        "{} is older than this folder: it is at generation {found}, the folder has seen {known}. Streams, keys and \
+         secrets that came later are missing in it. Put the newest copy in its place, with its -wal where there is one, \
+         or restore a backup (`vigie server restore`); where there is none, `vigie server accept-metadata` lets the \
+         server start from it",
+        path.display()
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// In it.
+        found: u64,
+        /// In the file beside it.
+        known: u64,
+    },
     /// More changes wait than it takes; a caller may try again.
     #[error("metadata database: too many changes are waiting")]
     TooBusy,
+    /// Another program holds the database's lock. Nothing was changed; it goes on by itself when the lock is gone.
+    #[error("metadata database: locked by another program")]
+    Locked,
+    /// No space is left for it. Nothing was changed.
+    #[error("metadata database: no space is left")]
+    Full,
     /// The engine has stopped; the process has to be restarted.
     #[error("metadata database: the writer has stopped")]
     Stopped,
+}
+
+impl DbError {
+    /// Whether nothing will be written any more before the process starts again.
+    pub const fn is_fatal(&self) -> bool {
+        !matches!(self, Self::TooBusy | Self::Locked | Self::Full)
+    }
 }
 
 /// Streams, tags, edge configurations, hubs, secrets and access keys.
@@ -185,6 +216,8 @@ pub trait MetadataDb: Send + Sync {
     /// Saves a small named value.
     async fn save_setting(&self, name: &str, value: &[u8]) -> Result<(), DbError>;
 
-    /// Whether the engine still answers.
+    /// Whether the engine answers and takes changes now; the error says why not.
     async fn check(&self) -> Result<(), DbError>;
+    /// Whether it takes none any more before the process starts again.
+    fn has_ended(&self) -> bool;
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -12,7 +11,7 @@ use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
     Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFile, MediaFileId,
-    StoreError, StoreReader, StreamTotals, WholeFragment,
+    StoreError, StoreReader, StoreSettings, StreamTotals, WholeFragment,
 };
 
 use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
@@ -30,13 +29,14 @@ pub struct EmbeddedFragmentStore {
     /// Kibibytes of fragments that may still be given to the store's thread.
     room: Arc<Semaphore>,
     shared: Arc<Shared>,
+    /// Free space below which nothing is appended.
+    free_bytes_reserve: u64,
 }
 
 /// What the store's thread tells back.
 #[derive(Default)]
 struct Shared {
     watchers: Mutex<HashMap<String, watch::Sender<u64>>>,
-    failed: AtomicBool,
 }
 
 impl Shared {
@@ -48,12 +48,6 @@ impl Shared {
             watchers.remove(stream);
         } else {
             watcher.send_replace(sequence);
-        }
-    }
-
-    fn note(&self, error: &StoreError) {
-        if error.is_fatal() {
-            self.failed.store(true, Ordering::Release);
         }
     }
 }
@@ -69,10 +63,11 @@ impl From<StoreError> for FragmentStoreError {
 }
 
 impl EmbeddedFragmentStore {
-    /// Over a store thread, which the caller shuts down in the end.
-    pub fn new(handle: StoreHandle) -> Self {
+    /// Over a store thread of those settings, which the caller shuts down in the end.
+    pub fn new(handle: StoreHandle, settings: StoreSettings) -> Self {
         let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES_MAX as usize));
-        Self { handle, room, shared: Arc::default() }
+        let free_bytes_reserve = settings.free_bytes_reserve;
+        Self { handle, room, shared: Arc::default(), free_bytes_reserve }
     }
 
     /// A reply that hands its outcome on to a task.
@@ -80,11 +75,7 @@ impl EmbeddedFragmentStore {
         &self,
     ) -> (Reply<T>, oneshot::Receiver<Result<T, FragmentStoreError>>) {
         let (sender, receiver) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
         let reply: Reply<T> = Box::new(move |outcome| {
-            if let Err(error) = &outcome {
-                shared.note(error);
-            }
             if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
                 tracing::debug!("nobody waits for an outcome of the store");
             }
@@ -186,9 +177,8 @@ impl FragmentStore for EmbeddedFragmentStore {
         let reply: Reply<FragmentEntry> = Box::new(move |outcome| {
             // Given back here rather than where the outcome is read: that one may be waiting for room itself.
             drop(room);
-            match &outcome {
-                Ok(entry) => shared.notify(&key, entry.sequence),
-                Err(error) => shared.note(error),
+            if let Ok(entry) = &outcome {
+                shared.notify(&key, entry.sequence);
             }
             if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
                 tracing::debug!(stream = key, "nobody waits for a fragment to be persisted");
@@ -293,10 +283,17 @@ impl FragmentStore for EmbeddedFragmentStore {
     }
 
     async fn check(&self) -> Result<(), FragmentStoreError> {
-        if self.shared.failed.load(Ordering::Acquire) {
-            return Err(FragmentStoreError::Engine(StoreError::Closed));
-        }
-        self.reading(|reader| reader.stream_keys().map(drop)).await
+        self.handle.check()?;
+        let reserve_bytes = self.free_bytes_reserve;
+        self.reading(move |reader| {
+            reader.check_space(reserve_bytes)?;
+            reader.stream_keys().map(drop)
+        })
+        .await
+    }
+
+    fn has_ended(&self) -> bool {
+        self.handle.check().is_err_and(|error| error.is_fatal())
     }
 }
 

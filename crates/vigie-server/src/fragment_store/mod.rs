@@ -39,6 +39,18 @@ pub enum FragmentStoreError {
     Cancelled,
 }
 
+impl FragmentStoreError {
+    /// Whether it passes by itself, or when there is space: a caller may try again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_passing())
+    }
+
+    /// Whether it is for want of space.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_disk_full())
+    }
+}
+
 /// Resolves when the fragment is persisted, or will not be.
 pub type Persisting =
     Pin<Box<dyn Future<Output = Result<FragmentEntry, FragmentStoreError>> + Send>>;
@@ -108,6 +120,8 @@ pub trait FragmentStore: Send + Sync {
     async fn totals(&self, stream: &str) -> Result<StreamTotals, FragmentStoreError>;
     /// Bytes on disk.
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError>;
-    /// Whether the store still takes fragments.
+    /// Whether the store takes fragments now and gives them out; the error says why not.
     async fn check(&self) -> Result<(), FragmentStoreError>;
+    /// Whether it takes none any more before the process starts again.
+    fn has_ended(&self) -> bool;
 }

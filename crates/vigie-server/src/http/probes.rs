@@ -1,10 +1,13 @@
 //! What watches a server: `GET /healthz`, `/readyz`, `/metrics`. Unsigned, and they tell nothing about streams.
 
 use hyper::{Response, StatusCode};
+use vigie_store::StoreError;
 
 use super::body::ResponseBody;
 use super::response::text;
 use crate::app::App;
+use crate::db::DbError;
+use crate::fragment_store::FragmentStoreError;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -12,8 +15,8 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// The answer of a probe; `None` for another path.
 pub(super) async fn probe(app: &App, path: &str) -> Option<Response<ResponseBody>> {
     Some(match path {
-        "/healthz" => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-        "/readyz" => ready(app).await,
+        "/healthz" => healthy(app, trouble(app).await),
+        "/readyz" => ready(trouble(app).await),
         "/metrics" => match metrics(app) {
             Ok(metrics) => text(StatusCode::OK, OPENMETRICS, metrics),
             Err(error) => {
@@ -33,20 +36,65 @@ fn metrics(app: &App) -> Result<String, std::fmt::Error> {
     app.metrics.text()
 }
 
-/// Ready means: metadata and media can be read and their writers run.
-async fn ready(app: &App) -> Response<ResponseBody> {
-    let database = app.db.check().await.map_err(|error| error.to_string());
-    let store = app.fragments.check().await.map_err(|error| error.to_string());
-    let stopping = match app.stopping().is_now() {
-        true => Err("the server is stopping".to_owned()),
-        false => Ok(()),
-    };
-    match database.and(store).and(stopping) {
-        Ok(()) => text(StatusCode::OK, PLAIN, "ready\n".to_owned()),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            text(status, PLAIN, "not ready; the server's log says why\n".to_owned())
+/// Healthy means: starting the process anew would not help. What passes by itself is only said.
+fn healthy(app: &App, trouble: Option<String>) -> Response<ResponseBody> {
+    match trouble {
+        None => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
+        Some(trouble) if app.has_failed() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("failed: {trouble}\n"))
+        }
+        Some(trouble) => text(StatusCode::OK, PLAIN, format!("ok, but {trouble}\n")),
+    }
+}
+
+/// Ready means: metadata and media can be read and written now.
+fn ready(trouble: Option<String>) -> Response<ResponseBody> {
+    match trouble {
+        None => text(StatusCode::OK, PLAIN, "ready\n".to_owned()),
+        Some(trouble) => {
+            tracing::warn!(trouble, "not ready");
+            text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("not ready: {trouble}\n"))
+        }
+    }
+}
+
+/// What is wrong, as far as anyone may know it who asks.
+async fn trouble(app: &App) -> Option<String> {
+    let metadata = app.db.check().await.err().map(|error| of_metadata(&error));
+    let media = app.fragments.check().await.err().map(|error| of_media(&error));
+    let stopping = app.stopping().is_now().then(|| "the server is stopping".to_owned());
+    let troubles: Vec<String> = [metadata, media, stopping].into_iter().flatten().collect();
+    (!troubles.is_empty()).then(|| troubles.join("; "))
+}
+
+fn of_metadata(error: &DbError) -> String {
+    match error {
+        DbError::Locked => "changes are refused: another program holds the lock of metadata.sqlite",
+        DbError::Full => "changes are refused: no space is left for metadata.sqlite",
+        DbError::TooBusy => "changes are refused: too many wait",
+        _ => {
+            // Its text may name more than a stranger may know.
+            tracing::error!(%error, "the metadata does not answer");
+            "the metadata cannot be used; the server's log says why"
+        }
+    }
+    .to_owned()
+}
+
+fn of_media(error: &FragmentStoreError) -> String {
+    match error {
+        FragmentStoreError::Engine(StoreError::DiskFull { free_bytes, reserve_bytes }) => format!(
+            "fragments are refused: {free_bytes} bytes are free and {reserve_bytes} are kept in reserve"
+        ),
+        FragmentStoreError::Engine(error) if error.is_index_locked() => {
+            "fragments wait: another program holds the lock of index.sqlite".to_owned()
+        }
+        FragmentStoreError::Engine(error) if error.is_disk_full() => {
+            "fragments wait: no space is left for index.sqlite".to_owned()
+        }
+        error => {
+            tracing::error!(%error, "the media store does not answer");
+            "the media cannot be used; the server's log says why".to_owned()
         }
     }
 }

@@ -28,7 +28,7 @@ use vigie_kvs::Sensitive;
 use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
 use vigie_media::Timestamp;
 use vigie_server::auth::MasterKey;
-use vigie_server::{Server, ServerConfig, ServerError};
+use vigie_server::{MasterKeySource, Server, ServerConfig, ServerError};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
@@ -135,6 +135,15 @@ pub(crate) async fn open(
     open_on(Arc::new(OsDisk), config, master_key, clock).await
 }
 
+/// With the master key in its file, as the program does.
+pub(crate) async fn open_with_key_file(
+    config: ServerConfig,
+    clock: Arc<TestClock>,
+) -> Result<Server, ServerError> {
+    let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
+    Server::open(config, MasterKeySource::File, clock, chance, Arc::new(OsDisk)).await
+}
+
 async fn open_on(
     disk: Arc<dyn Disk>,
     config: ServerConfig,
@@ -196,9 +205,18 @@ impl TestServer {
         (self.folder, self.clock)
     }
 
+    /// Waits for a server that ends by itself.
+    pub(crate) async fn ended(self) -> Result<(), ServerError> {
+        self.serving.await.unwrap()
+    }
+
     pub(crate) async fn restart(self) -> Self {
         let (folder, clock) = self.stop().await;
         Self::start_in(Arc::new(OsDisk), folder, clock).await
+    }
+
+    pub(crate) fn shared_folder(&self) -> Arc<tempfile::TempDir> {
+        Arc::clone(&self.folder)
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -17,12 +18,18 @@ use super::sqlite_read::{self, SqliteReader};
 use super::{Change, Index, IndexRead, StreamId, schema};
 use crate::error::IndexError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
+use crate::private_sqlite::{create_private, make_private};
 
 /// Small pages, because a commit writes one for each stream that has a new fragment.
 const PAGE_BYTES: u32 = 512;
 
 /// The log is written into the database when it has grown by this: each page once, however often it changed since.
 const CHECKPOINT_BYTES: u32 = 4 << 20;
+
+/// A transaction waits so long for a lock of another program, for whoever asks waits with it …
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// … and hardly at all while the lock is held, for what could not be written is tried again.
+const LOCKED_PATIENCE: Duration = Duration::from_millis(20);
 
 /// The tables that hold fragments, by `media_file_id`.
 const FRAGMENT_TABLES: [&str; 3] = ["fragment", "open_fragment", "packed"];
@@ -32,6 +39,8 @@ pub struct SqliteIndex {
     connection: Arc<Mutex<Connection>>,
     /// `None` for a database in memory, whose readers share the one connection.
     path: Option<PathBuf>,
+    /// How long the connection waits for a lock of another program.
+    patience: Duration,
     /// Held as long as this process writes.
     _lock: Option<IndexLock>,
 }
@@ -47,6 +56,8 @@ impl SqliteIndex {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, IndexError> {
         let path = path.into();
         let lock = IndexLock::acquire(&path)?;
+        create_private(&path).map_err(|source| IndexError::Lock { path: path.clone(), source })?;
+        make_private(&path);
         let connection = Connection::open(&path)?;
         // Counts only for a database that is new.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -78,12 +89,11 @@ impl SqliteIndex {
     ) -> Result<Self, IndexError> {
         schema::upgrade(&mut connection)?;
         keep_statements(&connection)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, _lock: lock })
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, path, patience: super::BUSY_TIMEOUT, _lock: lock })
     }
-}
 
-impl Index for SqliteIndex {
-    fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError> {
+    fn transact(&self, changes: &[Change]) -> Result<(), IndexError> {
         // A poisoned lock means that a reader of the in-memory form panicked; the connection is as it was.
         let mut connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
         let transaction = connection.transaction()?;
@@ -91,6 +101,24 @@ impl Index for SqliteIndex {
             apply(&transaction, change)?;
         }
         Ok(transaction.commit()?)
+    }
+
+    /// The first transaction, at the start, waits longest: nothing else can be done meanwhile.
+    fn set_patience(&mut self, patience: Duration) -> Result<(), IndexError> {
+        if std::mem::replace(&mut self.patience, patience) != patience {
+            let connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
+            connection.busy_timeout(patience)?;
+        }
+        Ok(())
+    }
+}
+
+impl Index for SqliteIndex {
+    fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError> {
+        let result = self.transact(changes);
+        let is_locked = matches!(result, Err(IndexError::Locked));
+        self.set_patience(if is_locked { LOCKED_PATIENCE } else { LOCK_PATIENCE })?;
+        result
     }
 
     fn reader(&self) -> Arc<dyn IndexRead> {

@@ -1,9 +1,10 @@
 //! `vigie server`: the service with the real clock, disk, chance and network.
 
+mod accept_metadata;
+mod backup;
+
 use std::ffi::OsStr;
-use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,16 @@ use vigie_images::confinement::can_start_programs;
 use vigie_images::pool::PoolSettings;
 use vigie_server::auth::MasterKey;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
-use vigie_server::private_file::{read_master_key, read_or_create_master_key};
+use vigie_server::private_file::read_master_key;
 use vigie_server::{
-    ClipLimits, ImageDecoders, RateLimits, ReaderLimits, Server, ServerConfig, TlsFiles,
+    ClipLimits, ImageDecoders, MasterKeySource, RateLimits, ReaderLimits, Server, ServerConfig,
+    TlsFiles,
 };
 use vigie_store::OsDisk;
 
-use crate::cli::{MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerOptions};
+use crate::cli::{
+    MediaOptions, ProducerPolicyOption, RateLimitPreset, ServerCommand, ServerOptions,
+};
 use crate::cmd::image_decoder;
 use crate::failure::{Doing, Failure};
 use crate::open_files;
@@ -31,6 +35,12 @@ use crate::system::{SystemChance, SystemClock};
 const MASTER_KEY_VARIABLE: &str = "VIGIE_MASTER_KEY";
 
 pub fn run(options: ServerOptions) -> Result<(), Failure> {
+    match &options.command {
+        Some(ServerCommand::AcceptMetadata(options)) => return accept_metadata::run(options),
+        Some(ServerCommand::Backup(options)) => return backup::backup(options),
+        Some(ServerCommand::Restore(options)) => return backup::restore(options),
+        None => {}
+    }
     check_account_id(&options.account_id)?;
     let tls = tls_files(options.tls_cert, options.tls_key)?;
     check_insecure_http(options.listen, tls.is_some(), options.insecure_http)?;
@@ -144,22 +154,15 @@ fn ffmpeg_of_path() -> Option<PathBuf> {
 
 /// Opens a server with everything real.
 pub async fn open(config: ServerConfig) -> Result<Server, Failure> {
-    let master_key = master_key(&config)?;
+    let master_key = match master_key_of_environment()? {
+        Some(key) => MasterKeySource::Given(key),
+        None => MasterKeySource::File,
+    };
     let clock = Arc::new(SystemClock::new());
     let disk = Arc::new(OsDisk);
     Server::open(config, master_key, clock, Box::new(SystemChance), disk)
         .await
         .doing("start the server")
-}
-
-fn master_key(config: &ServerConfig) -> Result<MasterKey, Failure> {
-    if let Some(key) = master_key_of_environment()? {
-        return Ok(key);
-    }
-    // The owner's alone: it holds video and secrets.
-    let folder = DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
-    folder.doing(format!("create {}", config.data_dir.display()))?;
-    read_or_create_master_key(&config.master_key_path()).doing("read the master key")
 }
 
 /// The master key of a server that has been started before; makes none.

@@ -5,6 +5,7 @@ mod files;
 mod full_hub;
 mod instance;
 mod ledgers;
+mod locks;
 mod recording;
 mod requests;
 mod secrets;

@@ -4,6 +4,7 @@
 
 mod access_key;
 mod edge_configuration;
+mod generation;
 mod media_ledger;
 mod schema;
 mod secret;
@@ -18,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 use vigie_media::Timestamp;
 
@@ -26,11 +27,18 @@ use super::{
     AccessKey, DbError, EdgeChange, EdgeConfiguration, Hub, HubRow, MediaLedger, MediaLedgerQuery,
     MetadataDb, Secret, StoredLedgerEntry, Stream, StreamKey,
 };
+pub(crate) use generation::GenerationFile;
+use generation::check_generation;
+use vigie_store::{create_private, make_private};
 use writer::Writer;
 
 /// Reading connections kept open; more are opened while more reads run at once and closed after.
 const IDLE_READERS_MAX: usize = 16;
 const STATEMENTS_CACHED: usize = 64;
+/// How long a connection waits for a lock of another one, while nothing is served.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Reads wait only for those who lock others out altogether. They wait where other calls are answered.
+const READ_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The metadata in one SQLite file.
 pub struct SqliteMetadataDb {
@@ -42,14 +50,20 @@ pub struct SqliteMetadataDb {
 
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
-        // Messages of SQLite name tables and columns, never values.
-        Self::Engine(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            // Messages of SQLite name tables and columns, never values.
+            _ => Self::Engine(error.to_string()),
+        }
     }
 }
 
 impl SqliteMetadataDb {
-    /// Opens the database at `path`, or creates it.
+    /// Opens the database at `path`, or creates it. One that is behind the generation file beside it is refused before
+    /// anything is written.
     pub fn open(path: &Path) -> Result<Self, DbError> {
+        create_private(path).map_err(|error| DbError::Engine(error.to_string()))?;
         Self::over(path, connect(path)?)
     }
 
@@ -60,12 +74,15 @@ impl SqliteMetadataDb {
     }
 
     fn over(path: &Path, connection: Connection) -> Result<Self, DbError> {
+        make_private(path);
+        let generation_file = GenerationFile::of(path);
+        check_generation(&connection, &generation_file)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         schema::upgrade(&connection)?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, Some(generation_file))?,
             readers: Mutex::default(),
         })
     }
@@ -78,7 +95,11 @@ impl SqliteMetadataDb {
         let taken = idle().pop();
         let connection = match taken {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => {
+                let connection = connect(&self.path)?;
+                connection.busy_timeout(READ_PATIENCE)?;
+                connection
+            }
         };
         let result = query(&connection);
         let mut idle = idle();
@@ -89,12 +110,55 @@ impl SqliteMetadataDb {
     }
 }
 
+/// What a database says before it is opened for good; nothing is written.
+#[derive(Debug, Default)]
+pub(crate) struct Peek {
+    /// It has tables.
+    pub is_made: bool,
+    /// A setting that was asked for.
+    pub setting: Option<Vec<u8>>,
+    /// See [`generation`].
+    pub generation: u64,
+}
+
+/// Looks into the database at `path`; without a file there is nothing in it.
+pub(crate) fn peek(path: &Path, setting: &str) -> Result<Peek, DbError> {
+    // SQLite takes an empty file for a database, and a log without one for nothing.
+    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0 {
+        return Ok(Peek::default());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(Peek {
+        is_made: schema::version(&connection)? > 0,
+        setting: generation::setting(&connection, setting)?,
+        generation: generation::generation_of(&connection)?,
+    })
+}
+
+/// Takes the database at `path`, or a new one, for the newest from now on.
+pub(crate) fn accept(path: &Path) -> Result<(), DbError> {
+    create_private(path).map_err(|error| DbError::Engine(error.to_string()))?;
+    let file = GenerationFile::of(path);
+    let known = file.read()?;
+    let connection = connect(path)?;
+    make_private(path);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    schema::upgrade(&connection)?;
+    let generation = generation::generation_of(&connection)?.max(known).saturating_add(1);
+    generation::set_generation(&connection, generation)?;
+    // What was the newest until now is older from now on.
+    file.write(generation)
+}
+
 fn connect(path: &Path) -> Result<Connection, DbError> {
     configured(Connection::open(path)?)
 }
 
 fn configured(connection: Connection) -> Result<Connection, DbError> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(connection)
@@ -383,9 +447,12 @@ impl MetadataDb for SqliteMetadataDb {
     }
 
     async fn check(&self) -> Result<(), DbError> {
-        if !self.writer.is_running() {
-            return Err(DbError::Stopped);
-        }
-        self.read(|db| db.query_row("SELECT 1", [], |_| Ok(())))
+        self.writer.check()?;
+        // Not a constant: that would not touch the file.
+        self.read(|db| db.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.writer.check().is_err_and(|error| error.is_fatal())
     }
 }
