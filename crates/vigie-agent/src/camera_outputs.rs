@@ -9,11 +9,12 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
 use vigie_kvs::media_uri::MediaUri;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::client::{LeftOut as CameraLeftOut, VIDEO_TRACK};
 use vigie_rtsp::media::{LeftOut as MediaLeftOut, Limits};
 use vigie_rtsp::session::{
-    LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings, TransportChoice,
-    Wanted,
+    Action, LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings,
+    TransportChoice, Wanted,
 };
 use vigie_rtsp::{AccessUnit, Client, ClientOutput, MediaKind};
 
@@ -69,7 +70,9 @@ pub enum Taken {
     /// The session is over; nothing comes behind it.
     Ended(Failure),
     /// For whoever moves the bytes.
-    ToDo(ClientOutput),
+    Act(Action),
+    /// The session begins this step, for whoever tests the camera.
+    Step(CameraTestStep),
     /// Nothing, for now.
     Nothing,
 }
@@ -107,14 +110,10 @@ impl CameraOutputs {
             ClientOutput::Ended(end) => Taken::Ended(end.into()),
             ClientOutput::Playing { video_over_udp } => {
                 self.over_udp = video_over_udp;
-                Taken::ToDo(output)
+                Taken::Step(CameraTestStep::KeyFrame)
             }
-            ClientOutput::Connect { .. }
-            | ClientOutput::Send(_)
-            | ClientOutput::OpenUdp { .. }
-            | ClientOutput::CloseUdp { .. }
-            | ClientOutput::SendDatagram { .. }
-            | ClientOutput::Described => Taken::ToDo(output),
+            ClientOutput::Described => Taken::Step(CameraTestStep::Setup),
+            ClientOutput::Act(action) => Taken::Act(action),
         }
     }
 

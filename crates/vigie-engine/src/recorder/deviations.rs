@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::media_clock::Deviation;
+use crate::media_clock::StampDeviation;
 
 /// What is wrong with stamps stays said for so long, and jumps are said when they come in less.
 const SAID_FOR: Duration = Duration::from_secs(60);
@@ -27,15 +27,15 @@ impl Deviations {
         *self = Self { stepped_back: self.stepped_back, ..Self::default() };
     }
 
-    pub(super) fn stamps_deviate(&mut self, deviation: Deviation, now: Duration) {
+    pub(super) fn stamps_deviate(&mut self, deviation: StampDeviation, now: Duration) {
         match deviation {
-            Deviation::StampsJumped => {
+            StampDeviation::Jumped => {
                 if self.jumped_at.replace(now).is_some_and(|at| now < at + SAID_FOR) {
                     self.jumping_at = Some(now);
                 }
             }
-            Deviation::StampsConstant => self.constant_at = Some(now),
-            Deviation::StampsOffRate => self.off_rate_at = Some(now),
+            StampDeviation::Constant => self.constant_at = Some(now),
+            StampDeviation::OffRate => self.off_rate_at = Some(now),
         }
     }
 

@@ -15,7 +15,7 @@ use super::message::{self, Head, Method, StartLine};
 use super::opening::left_out;
 use super::request::Pending;
 use super::transport::Unusable;
-use super::{ConnectReason, Output, Session, Stage, uri};
+use super::{Action, ConnectReason, Session, Stage, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
@@ -267,7 +267,7 @@ impl Session {
                 ("501 Not Implemented", &[("Public", PUBLIC)])
             }
         };
-        self.outputs.push_back(Output::Send(message::response(status, head.cseq(), headers)));
+        self.act(Action::Send(message::response(status, head.cseq(), headers)));
         match method {
             "TEARDOWN" => self.end(End::EndedByCamera),
             "REDIRECT" if self.stage == Stage::Playing => self.end(End::SentAway),

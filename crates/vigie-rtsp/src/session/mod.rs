@@ -38,7 +38,7 @@ use url::Url;
 pub use auth::{Login, Password};
 pub use end::{End, LeftOut, MediumName, TooLong};
 pub use message::Method;
-pub use output::{ConnectReason, Output, PacketKind, PlayingMedium};
+pub use output::{Action, ConnectReason, Output, PacketKind, PlayingMedium};
 pub use rtp_info::RtpInfo;
 pub use sdp::{Direction, Medium};
 pub use settings::{SessionSettings, TransportChoice, Wanted};
@@ -211,7 +211,7 @@ impl Session {
         }
     }
 
-    /// Both sockets that [`Output::OpenUdp`] asked for are open on these ports.
+    /// Both sockets that [`Action::OpenUdp`] asked for are open on these ports.
     pub fn udp_opened(&mut self, medium: usize, rtp_port: u16, rtcp_port: u16, now: Duration) {
         if self.stage == Stage::Opening && self.opening_udp == Some(medium) {
             self.opening_udp = None;
@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    /// The sockets that [`Output::OpenUdp`] asked for could not be opened.
+    /// The sockets that [`Action::OpenUdp`] asked for could not be opened.
     pub fn udp_failed(&mut self, medium: usize, now: Duration) {
         if self.stage == Stage::Opening && self.opening_udp == Some(medium) {
             self.opening_udp = None;
@@ -394,7 +394,12 @@ impl Session {
     fn connect(&mut self, reason: ConnectReason) {
         self.stage = Stage::Connecting;
         let (host, port, tls) = (self.host(), self.port(), self.is_tls());
-        self.outputs.push_back(Output::Connect { host, port, tls, reason });
+        self.act(Action::Connect { host, port, tls, reason });
+    }
+
+    /// Asks whoever moves the bytes for something.
+    fn act(&mut self, action: Action) {
+        self.outputs.push_back(Output::Act(action));
     }
 
     /// Begins again on a new connection.
@@ -420,7 +425,7 @@ impl Session {
     fn forget_media(&mut self) {
         for plan in std::mem::take(&mut self.media) {
             if plan.has_sockets {
-                self.outputs.push_back(Output::CloseUdp { medium: plan.name.index });
+                self.act(Action::CloseUdp { medium: plan.name.index });
             }
         }
         self.session_id = None;

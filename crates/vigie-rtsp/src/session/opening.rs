@@ -13,7 +13,7 @@ use super::message::{Head, Method};
 use super::sdp::Description;
 use super::settings::{TransportChoice, Wanted};
 use super::transport::{Route, Unusable, route};
-use super::{Output, PacketKind, PlayingMedium, Session, Stage, rtp_info, uri};
+use super::{Action, Output, PacketKind, PlayingMedium, Session, Stage, rtp_info, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
@@ -99,7 +99,7 @@ impl Session {
             let is_udp = matches!(route, Route::Udp { .. });
             if plan.has_sockets && !is_udp {
                 plan.has_sockets = false;
-                self.outputs.push_back(Output::CloseUdp { medium });
+                self.act(Action::CloseUdp { medium });
             }
         }
         self.send_opening_datagrams(medium);
@@ -267,7 +267,7 @@ impl Session {
         if let Some(at) = self.media.iter().position(|plan| plan.name == name) {
             let plan = self.media.remove(at);
             if plan.has_sockets {
-                self.outputs.push_back(Output::CloseUdp { medium: name.index });
+                self.act(Action::CloseUdp { medium: name.index });
             }
         }
         for channel in &mut self.channels {

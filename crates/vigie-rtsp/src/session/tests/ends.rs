@@ -239,7 +239,7 @@ fn nothing_happens_behind_the_end() {
     let mut session = Session::new(settings(TransportChoice::Tcp), Duration::ZERO);
     session.close();
     let mut outputs = std::iter::from_fn(|| session.poll());
-    assert!(matches!(outputs.next(), Some(Output::Connect { .. })));
+    assert!(matches!(outputs.next(), Some(Output::Act(Action::Connect { .. }))));
     assert_eq!(outputs.next(), Some(Output::Ended(End::Closed)));
     assert_eq!(outputs.next(), None);
     let now = Duration::from_secs(9);
@@ -263,7 +263,7 @@ fn secrets_do_not_print() {
     session.connected(PEER.parse().unwrap(), Duration::ZERO);
     let mut printed = format!("{settings:?}{session:?}");
     while let Some(output) = session.poll() {
-        if let Output::Send(bytes) = &output {
+        if let Output::Act(Action::Send(bytes)) = &output {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             assert!(
                 text.starts_with("OPTIONS rtsp://camera/live?token=secret RTSP/1.0\r\n"),
