@@ -70,6 +70,23 @@ enum Stage {
     Ended,
 }
 
+/// What a connection's first bytes look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstBytes {
+    /// A record of TLS, as a server answers what is no TLS: an alert (RFC 8446 section 5.1).
+    Tls,
+    Other,
+}
+
+impl FirstBytes {
+    fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0x15, 0x03, 0x00..=0x04, ..] => Self::Tls,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// One camera's session, from its first connection to its end.
 ///
 /// After each call, [`Session::poll`] is to be called until it returns `None`, and then
@@ -87,6 +104,8 @@ pub struct Session {
     reader: Reader,
     inputs: VecDeque<(Bytes, Duration)>,
     last_input: Duration,
+    /// What the connection's first bytes are; `None` before them.
+    first_bytes: Option<FirstBytes>,
     disconnected_at: Option<Duration>,
     outputs: VecDeque<Output>,
     tally: Tally,
@@ -137,6 +156,7 @@ impl Session {
             reader: Reader::default(),
             inputs: VecDeque::new(),
             last_input: now,
+            first_bytes: None,
             disconnected_at: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
@@ -182,6 +202,7 @@ impl Session {
     pub fn received(&mut self, bytes: Bytes, now: Duration) {
         if matches!(self.stage, Stage::Opening | Stage::Playing) && !bytes.is_empty() {
             self.last_input = now;
+            self.first_bytes.get_or_insert_with(|| FirstBytes::of(&bytes));
             self.inputs.push_back((bytes, now));
         }
     }
@@ -302,7 +323,7 @@ impl Session {
                     self.inputs.pop_front();
                 }
                 Err(error) => self.end(match error {
-                    ReadError::NotRtsp => End::NotRtsp { host: self.host() },
+                    ReadError::NotRtsp => self.not_rtsp(),
                     ReadError::Junk => End::TooMuch(TooLong::Junk),
                     ReadError::Body => End::TooMuch(TooLong::Body),
                     ReadError::Sdp => End::TooMuch(TooLong::Sdp),
@@ -378,6 +399,15 @@ impl Session {
         }
     }
 
+    /// Nothing that came is RTSP.
+    fn not_rtsp(&self) -> End {
+        let host = self.host();
+        match self.first_bytes {
+            Some(FirstBytes::Tls) if !self.is_tls() => End::SpeaksTls { host },
+            _ => End::NotRtsp { host },
+        }
+    }
+
     fn is_tls(&self) -> bool {
         self.uri.scheme().eq_ignore_ascii_case("rtsps")
     }
@@ -413,6 +443,7 @@ impl Session {
         self.doubtful = None;
         self.reader = Reader::default();
         self.inputs.clear();
+        self.first_bytes = None;
         self.disconnected_at = None;
         if let Some(authenticator) = &mut self.authenticator {
             authenticator.may_be_outworn = true;

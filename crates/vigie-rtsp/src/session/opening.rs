@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answer::Fault;
 use super::choice::{Choice, choose};
 use super::end::{End, LeftOut, MediumName};
-use super::limits::SESSION_ID_BYTES_MAX;
+use super::limits::{MEDIA_MAX, SESSION_ID_BYTES_MAX};
 use super::media_plan::MediumPlan;
 use super::message::{Head, Method};
 use super::sdp::Description;
@@ -39,6 +39,9 @@ impl Session {
         let choice = choose(&description.media, wanted, shunned, self.supports, &mut self.tally);
         let Choice { chosen, left_out } = match choice {
             Ok(choice) => choice,
+            Err(End::NoVideo) if description.has_more => {
+                return self.end(End::NoVideoAmongFirst { looked_at: MEDIA_MAX });
+            }
             Err(end) => return self.end(end),
         };
         for (medium, why) in left_out {
