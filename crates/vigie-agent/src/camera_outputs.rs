@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vigie_engine::clock::Now;
-use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
+use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium, UriFault};
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::client::{LeftOut as CameraLeftOut, VIDEO_TRACK};
@@ -30,9 +30,12 @@ const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// Packets of the sound that were lost, as it stands in metrics.
 const SOUND_LOST: &str = "sound_packets_lost";
 
-/// A session that records the camera with this address; `None` where it is no camera's address. `seed`: see
-/// [`SessionSettings::seed`].
-pub fn client(uri: &MediaUri, seed: [u8; 16], now: Duration) -> Option<Client> {
+/// A session that records the camera with this address. `seed`: see [`SessionSettings::seed`].
+///
+/// # Errors
+///
+/// Why it is no camera's address.
+pub fn client(uri: &MediaUri, seed: [u8; 16], now: Duration) -> Result<Client, UriFault> {
     CameraUri::parse(uri.expose()).map(|camera| client_of(camera, seed, now))
 }
 

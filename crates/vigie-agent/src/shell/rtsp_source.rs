@@ -106,7 +106,7 @@ impl RtspSource {
     }
 
     async fn play(&self, batch: &mut FrameBatch, stop: oneshot::Receiver<()>) -> Result<(), End> {
-        let camera = CameraUri::parse(self.uri.expose()).ok_or(Failure::BadUri)?;
+        let camera = CameraUri::parse(self.uri.expose()).map_err(Failure::BadUri)?;
         let looks_split = camera.looks_split();
         let now = self.cameras.clock.now();
         let datagrams =

@@ -441,6 +441,18 @@ fn a_status_repeats_only_plain_characters_of_a_camera() {
     );
 }
 
+#[test]
+fn what_the_recorder_does_next_is_said_by_the_recorder_alone() {
+    for failure in [away(), refused(), Failure::Stalled, Failure::NotOpened, Failure::TlsUnanswered]
+    {
+        let (details, explanation) = (failure.details(), failure.explanation());
+        assert!(details.starts_with(&explanation) && details.ends_with("ing again"), "{details}");
+        assert!(!explanation.contains("again"), "{explanation}");
+    }
+    let by_user = Failure::BadUri(UriFault::Port);
+    assert_eq!(by_user.details(), by_user.explanation());
+}
+
 /// A camera that is switched off.
 fn away() -> Failure {
     let host = CameraHost { name: "cam.local".to_owned(), looks_split: false };

@@ -73,9 +73,12 @@ impl World {
 
     pub(super) fn open_rtsp(&mut self, session: Session, uri: &MediaUri, seed: [u8; 16]) {
         let now = self.now().mono;
-        let Some(client) = camera_outputs::client(uri, seed, now) else {
-            let event = SourceEvent::Failed(Failure::BadUri);
-            return self.tell_hub(Duration::ZERO, Event::Source { session, event });
+        let client = match camera_outputs::client(uri, seed, now) {
+            Ok(client) => client,
+            Err(fault) => {
+                let event = SourceEvent::Failed(Failure::BadUri(fault));
+                return self.tell_hub(Duration::ZERO, Event::Source { session, event });
+            }
         };
         let source = Source {
             client,
