@@ -9,6 +9,7 @@ dependencies; started as a process so that its pace does not depend on the test'
 
 import asyncio
 import base64
+import functools
 import hashlib
 import json
 import pathlib
@@ -27,8 +28,10 @@ def nal_units(stream):
     return [unit for unit in re.split(b"\0\0\0\1|\0\0\1", stream) if unit]
 
 
+@functools.cache
 def access_units(path, h265=False):
-    """The pictures of a raw stream, each a list of NAL units that begins with its parameter sets, if any."""
+    """The pictures of a raw stream, each a list of NAL units that begins with its parameter sets, if any. Read once for all
+    cameras of the process."""
     units, current, has_slice = [], [], False
     for nal in nal_units(path.read_bytes()):
         kind = (nal[0] >> 1) & 63 if h265 else nal[0] & 31

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vigie_engine::clock::Now;
-use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
+use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium, UriFault};
 use vigie_kvs::media_uri::MediaUri;
+use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::client::{LeftOut as CameraLeftOut, VIDEO_TRACK};
 use vigie_rtsp::media::{LeftOut as MediaLeftOut, Limits};
 use vigie_rtsp::session::{
-    LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings, TransportChoice,
-    Wanted,
+    Action, LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings,
+    TransportChoice, Wanted,
 };
 use vigie_rtsp::{AccessUnit, Client, ClientOutput, MediaKind};
 
@@ -29,9 +30,12 @@ const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// Packets of the sound that were lost, as it stands in metrics.
 const SOUND_LOST: &str = "sound_packets_lost";
 
-/// A session that records the camera with this address; `None` where it is no camera's address. `seed`: see
-/// [`SessionSettings::seed`].
-pub fn client(uri: &MediaUri, seed: [u8; 16], now: Duration) -> Option<Client> {
+/// A session that records the camera with this address. `seed`: see [`SessionSettings::seed`].
+///
+/// # Errors
+///
+/// Why it is no camera's address.
+pub fn client(uri: &MediaUri, seed: [u8; 16], now: Duration) -> Result<Client, UriFault> {
     CameraUri::parse(uri.expose()).map(|camera| client_of(camera, seed, now))
 }
 
@@ -69,7 +73,9 @@ pub enum Taken {
     /// The session is over; nothing comes behind it.
     Ended(Failure),
     /// For whoever moves the bytes.
-    ToDo(ClientOutput),
+    Act(Action),
+    /// The session begins this step, for whoever tests the camera.
+    Step(CameraTestStep),
     /// Nothing, for now.
     Nothing,
 }
@@ -107,14 +113,10 @@ impl CameraOutputs {
             ClientOutput::Ended(end) => Taken::Ended(end.into()),
             ClientOutput::Playing { video_over_udp } => {
                 self.over_udp = video_over_udp;
-                Taken::ToDo(output)
+                Taken::Step(CameraTestStep::KeyFrame)
             }
-            ClientOutput::Connect { .. }
-            | ClientOutput::Send(_)
-            | ClientOutput::OpenUdp { .. }
-            | ClientOutput::CloseUdp { .. }
-            | ClientOutput::SendDatagram { .. }
-            | ClientOutput::Described => Taken::ToDo(output),
+            ClientOutput::Described => Taken::Step(CameraTestStep::Setup),
+            ClientOutput::Act(action) => Taken::Act(action),
         }
     }
 

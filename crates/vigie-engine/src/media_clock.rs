@@ -57,22 +57,22 @@ const LESS_EARLY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What of a camera's stamps was not as it should be, and was lived with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deviation {
+pub enum StampDeviation {
     /// They jumped, forward or back.
-    StampsJumped,
+    Jumped,
     /// They run at another rate than time.
-    StampsOffRate,
+    OffRate,
     /// They stand still.
-    StampsConstant,
+    Constant,
 }
 
-impl Deviation {
+impl StampDeviation {
     /// As it stands in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::StampsJumped => "stamps_jumped",
-            Self::StampsOffRate => "stamps_off_rate",
-            Self::StampsConstant => "stamps_constant",
+            Self::Jumped => "stamps_jumped",
+            Self::OffRate => "stamps_off_rate",
+            Self::Constant => "stamps_constant",
         }
     }
 }
@@ -109,7 +109,7 @@ pub struct FrameTime {
     /// the camera.
     pub camera_us: i64,
     /// What was wrong with its stamp.
-    pub deviation: Option<Deviation>,
+    pub deviation: Option<StampDeviation>,
     /// Before this frame the time line was moved.
     pub step: Option<TimeStep>,
 }
@@ -303,7 +303,7 @@ impl Session {
         frame: CameraFrame,
         wall_us: i64,
         mono: Duration,
-    ) -> (i64, i64, Option<Deviation>) {
+    ) -> (i64, i64, Option<StampDeviation>) {
         let jump_us = self
             .jump
             .filter(|(track, _, at)| *track != frame.track && mono < *at + JUMP_SHARED_FOR)

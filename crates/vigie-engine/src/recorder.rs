@@ -7,11 +7,11 @@
 //! Every attempt has a number that goes out with its actions and comes back with its events, so that the late answer of
 //! a session that was closed moves nothing.
 
-mod deviations;
 mod failure;
 mod left_out;
 mod message;
 mod missed;
+mod remarks;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -28,10 +28,10 @@ use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{OVER_DETAILS, Schedule, ScheduleTracker, Window};
 
-use deviations::Deviations;
 use missed::MissedWindows;
+use remarks::Remarks;
 
-pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial};
+pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial, UriFault};
 pub use left_out::{LeftOut, LeftOutReason, Medium};
 pub use message::{Action, Event, SourceKind, State};
 
@@ -42,16 +42,12 @@ pub const STALL_AFTER: Duration = Duration::from_secs(10);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long resolving a secret may take.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Packets that were lost stay said for so long.
-const LOSS_SAID_FOR: Duration = Duration::from_secs(60);
 /// What fails so soon after the hub itself stood still is not the camera's doing.
 const PAUSE_EXCUSES: Duration = Duration::from_secs(10);
 /// A session that has brought frames for so long ends the row of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A camera that sends pictures for so long without a key frame is set wrongly.
 const KEY_FRAME_WITHIN: Duration = Duration::from_secs(20);
-/// No source has so many tracks that are worth a word.
-const LEFT_OUT_MAX: usize = 64;
 /// At least this often the shell calls [`Event::Tick`], so that a step of the wall clock is noticed.
 const TICK_AT_LEAST: Duration = Duration::from_secs(10);
 
@@ -65,20 +61,11 @@ pub struct Recorder {
     missed: MissedWindows,
     attempt: u64,
     denied: Option<SpaceDenial>,
-    long_group_of_pictures: bool,
     /// A watched folder holds nothing more to record.
     is_folder_idle: bool,
-    /// Of the source, in this attempt.
-    left_out: Vec<LeftOut>,
-    /// What the status says of it, behind the rest.
-    left_out_said: String,
-    /// The file was recorded only so far: it is not whole.
-    broken_off: Option<Duration>,
-    packets_lost_at: Option<Duration>,
-    lost_over_udp: bool,
+    remarks: Remarks,
     /// In this attempt.
     lacks_parameter_sets: bool,
-    deviations: Deviations,
     paused_at: Option<Duration>,
     backoff: Backoff,
     /// Failures of another kind start the waits anew: a camera that refused connections for an hour and now boots is
@@ -97,15 +84,9 @@ impl Recorder {
             missed: MissedWindows::new(now),
             attempt: 0,
             denied: None,
-            long_group_of_pictures: false,
             is_folder_idle: false,
-            left_out: Vec::new(),
-            left_out_said: String::new(),
-            broken_off: None,
-            packets_lost_at: None,
-            lost_over_udp: false,
+            remarks: Remarks::default(),
             lacks_parameter_sets: false,
-            deviations: Deviations::default(),
             paused_at: None,
             backoff: Backoff::default(),
             last_failure: None,
@@ -205,19 +186,15 @@ impl Recorder {
             Event::SourceOpened { attempt } if self.is_current(attempt) => {
                 if matches!(self.state, State::Connecting { .. }) {
                     self.state = State::Recording { since: now.mono, last_frame: now.mono };
-                    self.long_group_of_pictures = false;
-                    self.packets_lost_at = None;
-                    self.deviations.begin_session();
                 }
             }
             Event::FramesStored { attempt } if self.is_current(attempt) => self.frames_stored(now),
             Event::LongGroupOfPictures { attempt } if self.is_current(attempt) => {
-                self.long_group_of_pictures = true;
+                self.remarks.long_group_of_pictures();
                 self.frames_stored(now);
             }
             Event::PacketsLost { attempt, over_udp } if self.is_current(attempt) => {
-                self.packets_lost_at = Some(now.mono);
-                self.lost_over_udp = over_udp;
+                self.remarks.packets_lost(over_udp, now.mono);
             }
             Event::WaitsForKeyFrame { attempt } if self.is_current(attempt) => {
                 self.waits_for_key_frame(now);
@@ -226,16 +203,16 @@ impl Recorder {
                 self.lacks_parameter_sets = true;
             }
             Event::StampsDeviate { attempt, deviation } if self.is_current(attempt) => {
-                self.deviations.stamps_deviate(deviation, now.mono);
+                self.remarks.stamps_deviate(deviation, now.mono);
             }
             Event::SteppedBack { attempt, by_ms } if self.is_current(attempt) => {
-                self.deviations.stepped_back(by_ms, now.mono);
+                self.remarks.stepped_back(by_ms, now.mono);
             }
             Event::LeftOut { attempt, left_out } if self.is_current(attempt) => {
-                self.leave_out(left_out);
+                self.remarks.leave_out(left_out);
             }
             Event::BrokenOff { attempt, after } if self.is_current(attempt) => {
-                self.broken_off = Some(after);
+                self.remarks.broken_off = Some(after);
             }
             Event::FolderIdle { attempt, skipped, broken_off } if self.is_current(attempt) => {
                 self.folder_idle(skipped, broken_off, now);
@@ -249,13 +226,14 @@ impl Recorder {
                 SourceKind::File => {
                     self.close(actions);
                     self.state = State::Finished;
-                    let until = match self.broken_off {
+                    let until = match self.remarks.broken_off {
                         None => "to its end".to_owned(),
                         Some(after) => {
                             format!("to where it breaks off, after {:.1} s", after.as_secs_f64())
                         }
                     };
-                    let details = format!("the file is recorded {until}{}", self.left_out_said);
+                    let details =
+                        format!("the file is recorded {until}{}", self.remarks.left_out());
                     self.status.set(JobOutcome::Success, &details, now.wall);
                 }
             },
@@ -359,9 +337,7 @@ impl Recorder {
     fn begin_attempt(&mut self, now: Now, actions: &mut Vec<Action>) {
         self.attempt += 1;
         self.lacks_parameter_sets = false;
-        self.left_out.clear();
-        self.left_out_said.clear();
-        self.broken_off = None;
+        self.remarks.begin_attempt();
         self.state = State::Resolving { since: now.mono };
         actions.push(Action::ResolveSecret { attempt: self.attempt });
         if self.last_failure.is_none() {
@@ -379,27 +355,8 @@ impl Recorder {
             self.backoff.reset();
         }
         self.status.collected(now.wall);
-        let has_lost = |at: Duration| now.mono < at + LOSS_SAID_FOR;
-        let details = if self.long_group_of_pictures {
-            "recording, but the camera sends key frames more than 20 s apart, so that some fragments begin without \
-             one; set its key frame (I-frame) interval to 2 s"
-        } else if self.packets_lost_at.is_some_and(has_lost) && self.lost_over_udp {
-            "recording, but packets are lost on the way from the camera and pictures are damaged until the next key \
-             frame; have it send over TCP (an rtsp:// URI), or mend its network"
-        } else if self.packets_lost_at.is_some_and(has_lost) {
-            "recording, but the camera leaves packets out or sends some that cannot be read, and pictures are damaged \
-             until the next key frame; lower its bit rate or the number of its viewers, or update its firmware"
-        } else if let Some(details) = self.deviations.details(now.mono) {
-            self.status.set(JobOutcome::Success, &details, now.wall);
-            return;
-        } else if self.left_out_said.is_empty() {
-            "recording"
-        } else {
-            let details = format!("recording{}", self.left_out_said);
-            self.status.set(JobOutcome::Success, &details, now.wall);
-            return;
-        };
-        self.status.set(JobOutcome::Success, details, now.wall);
+        let details = self.remarks.recording(now.mono);
+        self.status.set(JobOutcome::Success, &details, now.wall);
     }
 
     /// The camera is alive; when its next key frame comes is its own affair.
@@ -413,15 +370,6 @@ impl Recorder {
         let details = "waiting for the camera's first key frame, before which no picture can be decoded; set its key frame \
                        (I-frame) interval to 2 s";
         self.status.set(outcome, details, now.wall);
-    }
-
-    fn leave_out(&mut self, left_out: Vec<LeftOut>) {
-        for left_out in left_out {
-            if !self.left_out.contains(&left_out) && self.left_out.len() < LEFT_OUT_MAX {
-                self.left_out.push(left_out);
-            }
-        }
-        self.left_out_said = left_out::suffix(&self.left_out);
     }
 
     fn fail(
@@ -461,7 +409,7 @@ impl Recorder {
     fn folder_idle(&mut self, skipped: u64, broken_off: u64, now: Now) {
         self.last_failure = None;
         self.is_folder_idle = true;
-        let left_out = &self.left_out_said;
+        let left_out = self.remarks.left_out();
         let broken_off = match broken_off {
             0 => String::new(),
             count => format!(", {count} of them to where they break off"),

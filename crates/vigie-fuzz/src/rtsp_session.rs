@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vigie_rtsp::session::{
-    Login, Output, Password, Session, SessionSettings, TransportChoice, Wanted,
+    Action, Login, Output, Password, Session, SessionSettings, TransportChoice, Wanted,
 };
 
 /// What comes of one call is no more than this beside packets: a camera cannot make the agent write without end.
@@ -79,11 +79,11 @@ fn take(session: &mut Session, now: Duration, outputs: &mut Vec<Output>) -> bool
     let mut has_connected = false;
     while let Some(output) = session.poll() {
         match &output {
-            Output::Connect { .. } => {
+            Output::Act(Action::Connect { .. }) => {
                 has_connected = true;
                 session.connected(SocketAddr::from((Ipv4Addr::LOCALHOST, 554)), now);
             }
-            Output::OpenUdp { medium } => session.udp_opened(*medium, 7000, 7001, now),
+            Output::Act(Action::OpenUdp { medium }) => session.udp_opened(*medium, 7000, 7001, now),
             Output::Packet { bytes, .. } => assert!(bytes.len() >= 8, "a packet of nothing"),
             Output::Deviation { .. } => continue,
             _ => {}

@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::media::{self, Receiver, Transport};
 use crate::session::{
-    ConnectReason, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind,
-    PlayingMedium, Session, SessionSettings,
+    Action, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind, PlayingMedium,
+    Session, SessionSettings,
 };
 use crate::{AccessUnit, Deviation, MediaEvent, MediaKind, Metadata};
 use vigie_media::Track;
@@ -35,40 +35,8 @@ pub enum LeftOut {
 /// What is to be done, or has come.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientOutput {
-    /// See [`Output::Connect`].
-    Connect {
-        /// A name, or an IP address without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-        /// With TLS.
-        tls: bool,
-        /// Why.
-        reason: ConnectReason,
-    },
-    /// See [`Output::Send`].
-    Send(Bytes),
-    /// See [`Output::OpenUdp`].
-    OpenUdp {
-        /// The medium's place in the session description.
-        medium: usize,
-    },
-    /// See [`Output::CloseUdp`].
-    CloseUdp {
-        /// The medium's place in the session description.
-        medium: usize,
-    },
-    /// See [`Output::SendDatagram`].
-    SendDatagram {
-        /// The medium's place in the session description.
-        medium: usize,
-        /// From which of its sockets.
-        kind: PacketKind,
-        /// Where to.
-        to: SocketAddr,
-        /// What.
-        bytes: Bytes,
-    },
+    /// See [`Output::Act`].
+    Act(Action),
     /// A medium is not recorded.
     LeftOut {
         /// Which.
@@ -212,15 +180,7 @@ impl Client {
 
     fn take(&mut self, output: Output) -> Option<ClientOutput> {
         match output {
-            Output::Connect { host, port, tls, reason } => {
-                return Some(ClientOutput::Connect { host, port, tls, reason });
-            }
-            Output::Send(bytes) => return Some(ClientOutput::Send(bytes)),
-            Output::OpenUdp { medium } => return Some(ClientOutput::OpenUdp { medium }),
-            Output::CloseUdp { medium } => return Some(ClientOutput::CloseUdp { medium }),
-            Output::SendDatagram { medium, kind, to, bytes } => {
-                return Some(ClientOutput::SendDatagram { medium, kind, to, bytes });
-            }
+            Output::Act(action) => return Some(ClientOutput::Act(action)),
             Output::LeftOut { medium, why } => {
                 return Some(self.left_out(medium, why.into()));
             }

@@ -24,6 +24,9 @@ pub enum Deviation {
     NoParameterSets,
     /// A parameter set that cannot be read; the former stays in force.
     BadParameterSet,
+    /// Parameter sets that change again and again while the picture keeps its size; they stay in the stream. Said once a
+    /// session.
+    ParameterSetsChange,
     /// Several NAL units in the place of one, with start codes between them.
     StartCodes,
 
@@ -106,6 +109,7 @@ impl Deviation {
             Self::AccessUnitTooLarge => "access_unit_too_large",
             Self::NoParameterSets => "no_parameter_sets",
             Self::BadParameterSet => "bad_parameter_set",
+            Self::ParameterSetsChange => "parameter_sets_change",
             Self::StartCodes => "start_codes",
             Self::Junk => "junk",
             Self::LineEnds => "line_ends",

@@ -66,6 +66,49 @@ fn parameter_sets_of_the_sdp_are_a_beginning_whatever_stands_around_them() {
     assert_eq!(receive_payloads(Codec::H264, &fmtp, &sent).units.len(), 1);
 }
 
+#[test]
+fn sets_that_change_with_each_key_picture_stay_in_the_stream_and_make_few_tracks() {
+    let sps = |n: u8| {
+        let mut sps = hex(H264_SPS);
+        // A constraint flag that no decoder looks at.
+        sps[2] ^= n % 4 << 2;
+        sps
+    };
+    let delimiter = vec![0x09, 0xF0];
+    let key = |n: u8| Codec::H264.slice(true, true, &[n + 1; 20]);
+    let mut sent = Vec::new();
+    for n in 0..10_u8 {
+        sent.push((n.into(), false, delimiter.clone()));
+        sent.extend([sps(n), hex(H264_PPS)].map(|set| (n.into(), false, set)));
+        sent.push((n.into(), true, key(n)));
+    }
+    // One without sets, and another size.
+    sent.push((10, true, key(10)));
+    sent.extend([OTHER_SPS, OTHER_PPS].map(|set| (11, false, hex(set))));
+    sent.push((11, true, key(11)));
+    let received = receive_payloads(Codec::H264, &[], &sent);
+    let said = received
+        .tracks
+        .iter()
+        .map(|tracks| AvcConfig::parse(&tracks[0].codec_private).unwrap().sps[0].to_vec());
+    let expect = [sps(0), sps(1), sps(2), sps(3), sps(4), hex(OTHER_SPS)];
+    assert_eq!(said.collect::<Vec<_>>(), expect);
+    assert_eq!(received.deviations, [Deviation::ParameterSetsChange]);
+    // Each can be decoded by what was said last and what it brings.
+    for (n, data) in (0..12_u8).zip(received.data()) {
+        let brings = (n == 10 || (5..10).contains(&n)) && sps(n.min(9)) != sps(4);
+        let mut nal_units = Vec::new();
+        if n < 10 {
+            nal_units.push(delimiter.clone());
+        }
+        if brings {
+            nal_units.extend([sps(n.min(9)), hex(H264_PPS)]);
+        }
+        nal_units.push(key(n));
+        assert_eq!(data, common::length_prefixed(&nal_units), "picture {n}");
+    }
+}
+
 /// x264, 320x240, High profile.
 const OTHER_SPS: &str = "6764000cacb30283f60220000003002000000303c1e2854d";
 const OTHER_PPS: &str = "68e970392c8b";

@@ -24,6 +24,12 @@ fn expected(pictures: &[Picture]) -> Vec<Vec<u8>> {
 
 /// Same pictures, keys, times and arrivals, and nothing lost.
 fn check_whole(received: &Received, pictures: &[Picture], what: &str) {
+    check_all(received, pictures, what);
+    assert_eq!(received.lost(), 0, "{what}");
+}
+
+/// Same pictures, keys, times and arrivals.
+fn check_all(received: &Received, pictures: &[Picture], what: &str) {
     assert_eq!(received.data(), expected(pictures), "{what}");
     let keys: Vec<bool> = pictures.iter().map(|picture| picture.key).collect();
     assert_eq!(
@@ -35,7 +41,6 @@ fn check_whole(received: &Received, pictures: &[Picture], what: &str) {
         assert_eq!(unit.media_us, 1_000_000 + index * 40_000, "{what}");
         assert_eq!(unit.arrival, Duration::from_millis(1_000 + index as u64 * 40), "{what}");
     }
-    assert_eq!(received.lost(), 0, "{what}");
     assert!(received.order.starts_with("TU") && received.tracks.len() == 1, "{what}");
 }
 
@@ -55,7 +60,12 @@ fn markers_on_each_slice_nal_unit_or_packet_or_none_at_all_give_the_same_picture
                 for transport in [Transport::Ordered, Transport::Datagrams] {
                     let packets = packets(&pictures, mark);
                     let received = receive_all(&codec.format(&[]), transport, &packets);
-                    check_whole(&received, &pictures, &what);
+                    check_all(&received, &pictures, &what);
+                    // Where markers tell nothing, nothing tells that the last picture is whole.
+                    let lost: Vec<u32> = received.units.iter().map(|u| u.packets_lost).collect();
+                    let (last, others) = lost.split_last().unwrap();
+                    assert!(others.iter().all(|lost| *lost == 0), "{what}");
+                    assert_eq!(*last, u32::from(said), "{what}");
                     let expect: &[_] = if said { &[Deviation::Marker] } else { &[] };
                     assert_eq!(received.deviations, expect, "{what}");
                 }
@@ -526,6 +536,52 @@ fn a_picture_beyond_the_bound_is_dropped_and_the_next_is_whole() {
         assert_eq!(received.data(), expect);
         assert_eq!(received.deviations, [Deviation::AccessUnitTooLarge]);
         assert!(received.lost() > 0);
+    }
+}
+
+#[test]
+fn a_picture_without_end_is_counted_before_it_ends_and_once() {
+    for codec in CODECS {
+        let mut pictures = pictures(codec, 19, 41, 10, 1);
+        let mut chance = Chance(3);
+        pictures[40].nal_units = vec![codec.slice(false, true, &chance.bytes(120_000))];
+        let mut receiver = Receiver::new(Limits { access_unit_bytes_max: 50_000 });
+        receiver.add_track(0, &codec.format(&[]), Transport::Ordered, 1).unwrap();
+        let mut received = Received::default();
+        let mut sent = packets(&pictures, Mark::Picture);
+        assert!(sent.pop().unwrap().of == 40);
+        for packet in sent {
+            receiver.rtp(0, Bytes::from(packet.to_bytes()), packet.at);
+            received.take(&mut receiver);
+        }
+        assert_eq!(received.data(), expected(&pictures[..40]));
+        assert_eq!(received.deviations, [Deviation::AccessUnitTooLarge], "{codec:?}");
+        receiver.finish();
+        received.take(&mut receiver);
+        assert_eq!(received.deviations, [Deviation::AccessUnitTooLarge], "{codec:?}");
+    }
+}
+
+#[test]
+fn a_session_that_ends_inside_a_picture_marks_it_as_damaged() {
+    for codec in CODECS {
+        for (slices, drop) in [(1, 1), (2, 1), (2, 2)] {
+            let mut pictures = pictures(codec, 20, 45, 10, slices);
+            let mut chance = Chance(4);
+            pictures[44].nal_units.retain(|nal| codec.is_slice(nal));
+            for slice in &mut pictures[44].nal_units {
+                slice.extend(chance.bytes(3_000));
+            }
+            let mut sent = packets(&pictures, Mark::Picture);
+            sent.truncate(sent.len() - drop);
+            let received = receive_all(&codec.format(&[]), Transport::Ordered, &sent);
+            let (last, others) = received.units.split_last().unwrap();
+            assert!(others.iter().all(|unit| unit.packets_lost == 0), "{codec:?} {slices} {drop}");
+            // Of one slice nothing is left; of two the first.
+            let is_damaged = slices == 2;
+            let found = (received.units.len(), last.packets_lost > 0);
+            assert_eq!(found, (44 + usize::from(is_damaged), is_damaged), "{codec:?} {drop}");
+        }
     }
 }
 

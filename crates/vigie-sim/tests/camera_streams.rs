@@ -264,6 +264,27 @@ fn whatever_happens_between_camera_and_hub_what_arrived_is_stored_and_the_rest_i
     });
 }
 
+/// Its answers come so late that its first picture is a tenth of a second old, and it falls silent before its markers are
+/// believed: its last picture goes with the session, and would lie where the gap that is told begins.
+#[test]
+fn the_last_picture_of_a_session_that_falls_silent_lies_in_the_gap_that_is_told() {
+    live(149);
+}
+
+#[test]
+fn what_is_lost_before_a_crash_is_marked_all_the_same() {
+    for crash in [Crash::Kill, Crash::PowerLoss] {
+        let mut world = World::over_rtsp(8, UDP);
+        world.rtsp.link.lost_per_mille = 30;
+        for _ in 0..10 {
+            world.run_for(Duration::from_millis(7_700));
+            world.crash_hub(crash, SECOND);
+        }
+        let media = come_to_rest(&mut world);
+        assert!(media.pictures.iter().any(|picture| !picture.is_whole), "nothing was damaged");
+    }
+}
+
 #[test]
 fn one_seed_is_one_run() {
     assert_eq!(live(3), live(3));

@@ -38,8 +38,8 @@ impl TestOutcome {
     pub(super) fn to_answer(&self, before: &[TimedStep]) -> HubAnswer {
         let key_frame = self.key_frame.as_ref().filter(|frame| frame.len() <= KEY_FRAME_BYTES_MAX);
         let (job_status, job_status_details) = match &self.failure {
-            Some(failure) => (status_of(failure.outcome()), failure.details()),
-            None => (JobStatus::Success, self.success().to_owned()),
+            Some(failure) => (status_of(failure.outcome()), failure.explanation()),
+            None => self.success(),
         };
         let tested = TestedCamera {
             job_status,
@@ -51,17 +51,20 @@ impl TestOutcome {
         HubAnswer { failure: None, test_camera: Some(tested) }
     }
 
-    fn success(&self) -> &'static str {
-        match &self.key_frame {
-            Some(frame) if frame.len() > KEY_FRAME_BYTES_MAX => {
-                "the camera can be recorded; its first picture is too large to be shown"
-            }
-            Some(_) => "the camera can be recorded",
-            None => {
-                "the camera can be recorded, but it sent no key frame within 10 s; set its key frame (I-frame) \
-                 interval to 2 s"
-            }
-        }
+    fn success(&self) -> (JobStatus, String) {
+        let (status, details) = match &self.key_frame {
+            Some(frame) if frame.len() > KEY_FRAME_BYTES_MAX => (
+                JobStatus::Success,
+                "the camera can be recorded; its first picture is too large to be shown",
+            ),
+            Some(_) => (JobStatus::Success, "the camera can be recorded"),
+            None => (
+                JobStatus::UserError,
+                "the camera sends pictures, but no key frame came while it was tried, and before one no picture can be \
+                 decoded; set its key frame (I-frame) interval to 2 s",
+            ),
+        };
+        (status, details.to_owned())
     }
 
     fn told(&self, track: &Track) -> TestedTrack {

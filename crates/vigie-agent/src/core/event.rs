@@ -143,6 +143,13 @@ pub enum SourceEvent {
         /// Media of it in all, from its beginning.
         after: Duration,
     },
+    /// The single file cannot be recorded, or no further: it is what it is, and reading it again would end the same way.
+    FileRefused {
+        /// Which.
+        file: FileVersion,
+        /// Why.
+        failure: recorder::Failure,
+    },
     /// A file of a watched folder is over.
     FileEnded {
         /// Which.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use vigie_engine::folder_watch::FileVersion;
-use vigie_engine::recorder::LeftOut;
+use vigie_engine::recorder::{Failure, LeftOut};
 
 /// The files of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,18 @@ pub struct Imports {
     /// What is to be said of the single file, also after it is recorded.
     #[serde(default, skip_serializing_if = "Remarks::is_empty")]
     pub remarks: Remarks,
+    /// The single file was read as far as it can be, and this came of it: it is not read again until it is another.
+    #[serde(skip)]
+    pub refused: Option<Refused>,
+}
+
+/// A file that cannot be recorded, whatever is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which, as it was.
+    pub file: FileVersion,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// What the status says of a file besides that it is recorded.
@@ -71,5 +83,6 @@ impl Imports {
     pub(super) fn forget_single_file(&mut self) {
         self.current.take_if(|import| !import.in_folder);
         self.remarks = Remarks::default();
+        self.refused = None;
     }
 }

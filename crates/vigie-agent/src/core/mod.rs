@@ -28,7 +28,7 @@ pub use camera_test::TestOutcome;
 pub use effect::{Effect, MediaSource};
 pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame, UploadEvent};
 pub use hub::{Hub, HubError, HubSettings};
-pub use imports::{Import, Imports, NewestFragment, Remarks};
+pub use imports::{Import, Imports, NewestFragment, Refused, Remarks};
 pub use instance::take_over;
 pub use saved::SavedError;
 pub use snapshot::{HubSnapshot, StreamSnapshot};

@@ -20,7 +20,7 @@ use self::frames::Recording;
 pub(super) use self::secret::{KnownSecret, camera_uri, media_uri_of, secret_failure};
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
-use super::imports::{Imports, Remarks};
+use super::imports::{Imports, Refused, Remarks};
 use super::job::Job;
 use super::world::World;
 
@@ -198,6 +198,10 @@ impl Job {
             SourceEvent::FolderIdle { skipped, broken_off } => {
                 let event = Event::FolderIdle { attempt, skipped, broken_off };
                 self.recorder_event(event, world, now);
+            }
+            SourceEvent::FileRefused { file, failure } => {
+                self.record.imports.refused = Some(Refused { file, failure: failure.clone() });
+                self.recorder_event(Event::Failed { attempt, failure }, world, now);
             }
             SourceEvent::Failed(failure) => {
                 self.recorder_event(Event::Failed { attempt, failure }, world, now);

@@ -11,7 +11,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use vigie_engine::recorder::{CameraHost, ConnectCause, Failure};
+use vigie_engine::recorder::{CameraHost, ConnectCause, Failure, UriFault};
 
 use crate::shell::camera_tls::{CameraTls, handshake_failure};
 
@@ -64,11 +64,12 @@ impl CameraConnection {
         let wire: Box<dyn Wire> = match tls {
             None => Box::new(stream),
             Some(tls) => {
-                let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::BadUri)?;
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|_| Failure::BadUri(UriFault::Host))?;
                 match timeout(HANDSHAKE_WITHIN, tls.connector().connect(name, stream)).await {
                     Ok(Ok(stream)) => Box::new(stream),
                     Ok(Err(error)) => return Err(handshake_failure(&error)),
-                    Err(_) => return Err(unreachable(ConnectCause::NoAnswer)),
+                    Err(_) => return Err(Failure::TlsUnanswered),
                 }
             }
         };

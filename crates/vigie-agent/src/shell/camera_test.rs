@@ -11,6 +11,7 @@ use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::{CameraTestStep, TimedStep};
 use vigie_media::TrackKind;
 use vigie_media::codec::h264::AvcConfig;
+use vigie_rtsp::Deviation;
 
 use crate::core::{Event, Session, SourceEvent, SourceFrame, TestOutcome};
 use crate::shell::core_thread::{CoreHandle, Message};
@@ -68,12 +69,19 @@ pub(crate) async fn test_camera(
 struct Test {
     step: CameraTestStep,
     since: Duration,
+    /// Pictures came that nothing says how to decode.
+    lacks_parameter_sets: bool,
     outcome: TestOutcome,
 }
 
 impl Test {
     fn new(now: Duration) -> Self {
-        Self { step: CameraTestStep::Connect, since: now, outcome: TestOutcome::default() }
+        Self {
+            step: CameraTestStep::Connect,
+            since: now,
+            lacks_parameter_sets: false,
+            outcome: TestOutcome::default(),
+        }
     }
 
     fn begin(&mut self, step: CameraTestStep, now: Duration) {
@@ -118,9 +126,13 @@ impl Test {
                 self.outcome.failure = Some(Failure::Ended);
                 return true;
             }
+            SourceEvent::Deviations(deviations) => {
+                self.lacks_parameter_sets |=
+                    deviations.contains_key(Deviation::NoParameterSets.as_str());
+            }
             SourceEvent::FileBrokenOff { .. }
+            | SourceEvent::FileRefused { .. }
             | SourceEvent::LeftOut(_)
-            | SourceEvent::Deviations(_)
             | SourceEvent::PacketsLost { .. }
             | SourceEvent::FileBegun { .. }
             | SourceEvent::FileEnded { .. }
@@ -133,9 +145,9 @@ impl Test {
         self.note_step(now);
         if is_late && self.outcome.tracks.is_empty() {
             // As the recorder says of a camera that does not come so far in its time.
-            self.outcome.failure = Some(match self.step {
-                CameraTestStep::KeyFrame => Failure::Stalled,
-                _ => Failure::NotOpened,
+            self.outcome.failure = Some(match self.lacks_parameter_sets {
+                true => Failure::NoParameterSets,
+                false => Failure::NotOpened,
             });
         }
         self.outcome

@@ -187,7 +187,8 @@ pub(crate) fn handshake_failure(error: &io::Error) -> Failure {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidCertificate(_)) => Failure::CertificateUntrusted,
-        Some(_) => Failure::NotACamera,
-        None => Failure::Ended,
+        Some(rustls::Error::InvalidMessage(_)) => Failure::TlsNotSpoken,
+        Some(_) => Failure::TlsRefused,
+        None => Failure::TlsUnanswered,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The URI comes from a secret. Nothing here prints it, and its errors do not repeat it.
 
-use url::Url;
+use url::{Host, ParseError, Url};
+use vigie_engine::recorder::UriFault;
 use vigie_kvs::Sensitive;
 
 /// How a camera is reached. The secret holds nothing but a URI, so its scheme says it.
@@ -31,26 +32,40 @@ pub(crate) struct Login {
 }
 
 impl CameraUri {
-    /// Takes `text` apart; `None` when it is not a camera's URI with a host.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut url = Url::parse(text.trim()).ok()?;
+    /// Takes `text` apart.
+    ///
+    /// # Errors
+    ///
+    /// What of it is wrong, when it is not a camera's URI with a host.
+    pub(crate) fn parse(text: &str) -> Result<Self, UriFault> {
+        let text = text.trim();
+        let mut url = Url::parse(text).map_err(|error| fault(text, error))?;
         let wire = match url.scheme() {
             "rtsp" => Wire::Tcp,
             "rtspu" => Wire::Udp,
             "rtsps" => Wire::Tls,
-            _ => return None,
+            _ => return Err(UriFault::Kind),
         };
-        url.host()?;
+        if url.port() == Some(0) {
+            return Err(fault(text, ParseError::InvalidPort));
+        }
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(UriFault::Host)?;
+        // What is beyond ASCII stands percent-encoded there; name services and cameras know such a name by its other
+        // form (RFC 5891).
+        if host.contains('%') {
+            let host = Host::parse(host).map_err(|_| UriFault::Host)?.to_string();
+            url.set_host(Some(&host)).map_err(|_| UriFault::Host)?;
+        }
         if wire == Wire::Udp {
-            url.set_scheme("rtsp").ok()?;
+            url.set_scheme("rtsp").map_err(|()| UriFault::Kind)?;
         }
         let user = percent_decode(url.username());
         let password = url.password().map(percent_decode);
-        url.set_password(None).ok()?;
-        url.set_username("").ok()?;
+        url.set_password(None).map_err(|()| UriFault::Host)?;
+        url.set_username("").map_err(|()| UriFault::Host)?;
         let login = (!user.is_empty() || password.is_some())
             .then(|| Login { user, password: Sensitive::new(password.unwrap_or_default()) });
-        Some(Self { wire, url, login })
+        Ok(Self { wire, url, login })
     }
 
     /// Whether it has an `@` behind its host. Such paths are rare, and passwords with a `/`, `?` or `#` that were not
@@ -59,6 +74,23 @@ impl CameraUri {
         let has_at = |text: &str| text.contains('@');
         let url = &self.url;
         has_at(url.path()) || url.query().is_some_and(has_at) || url.fragment().is_some_and(has_at)
+    }
+}
+
+/// Why it is none, in more than the parser's words: a `/`, `?` or `#` in a password ends the host for it, and what stands
+/// behind the user's name is the port then.
+fn fault(text: &str, error: ParseError) -> UriFault {
+    let behind_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    let behind_host = behind_scheme.split_once(['/', '?', '#']).map_or("", |(_, rest)| rest);
+    match error {
+        _ if behind_host.contains('@') => UriFault::LooksSplit,
+        ParseError::InvalidPort => UriFault::Port,
+        ParseError::EmptyHost
+        | ParseError::IdnaError
+        | ParseError::InvalidDomainCharacter
+        | ParseError::InvalidIpv4Address
+        | ParseError::InvalidIpv6Address => UriFault::Host,
+        _ => UriFault::Kind,
     }
 }
 
@@ -85,9 +117,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expect: Option<(&str, Option<(&str, &str)>)>) {
+    fn check(text: &str, expect: Result<(&str, Option<(&str, &str)>), UriFault>) {
         let found = CameraUri::parse(text);
-        let found = found.as_ref().map(|uri| {
+        let found = found.as_ref().map_err(|fault| *fault).map(|uri| {
             let login = uri.login.as_ref();
             let login = login.map(|login| (login.user.as_str(), login.password.expose()));
             (uri.url.as_str(), login)
@@ -97,13 +129,13 @@ mod tests {
 
     #[test]
     fn user_and_password_leave_the_uri_decoded() {
-        check("rtsp://10.0.0.7/live", Some(("rtsp://10.0.0.7/live", None)));
+        check("rtsp://10.0.0.7/live", Ok(("rtsp://10.0.0.7/live", None)));
         check(
             " rtsp://bob:p%40ss%2Fw%3Ard@cam.local:8554/h264?ch=1\n",
-            Some(("rtsp://cam.local:8554/h264?ch=1", Some(("bob", "p@ss/w:rd")))),
+            Ok(("rtsp://cam.local:8554/h264?ch=1", Some(("bob", "p@ss/w:rd")))),
         );
-        check("rtsp://bob@cam/1", Some(("rtsp://cam/1", Some(("bob", "")))));
-        check("rtsp://b:100%25%zz@cam/1", Some(("rtsp://cam/1", Some(("b", "100%%zz")))));
+        check("rtsp://bob@cam/1", Ok(("rtsp://cam/1", Some(("bob", "")))));
+        check("rtsp://b:100%25%zz@cam/1", Ok(("rtsp://cam/1", Some(("b", "100%%zz")))));
     }
 
     #[test]
@@ -127,11 +159,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_rtsp_uri_is_none() {
-        check("http://cam/1", None);
-        check("rtspt://cam/1", None);
-        check("cam/1", None);
-        check("rtsp:///path", None);
-        check("", None);
+    fn what_is_not_an_rtsp_uri_says_what_is_wrong_with_it() {
+        for text in ["http://cam/1", "rtspt://cam/1", "cam/1", ""] {
+            check(text, Err(UriFault::Kind));
+        }
+        for text in [
+            "rtsp:///path",
+            "rtsp://:554/1",
+            "rtsp://a b/1",
+            "rtsp://[::zz]/1",
+            "rtsp://a\u{FFFD}/1",
+        ] {
+            check(text, Err(UriFault::Host));
+        }
+        for text in
+            ["rtsp://cam:99999/1", "rtsp://cam:0/1", "rtsp://cam:port/1", "rtsp://u:p@cam:-1/"]
+        {
+            check(text, Err(UriFault::Port));
+        }
+        for text in ["rtsp://admin:a/b@cam/1", "rtsp://admin:a?b@cam", "rtsp://ad:a#b@cam:554/1"] {
+            check(text, Err(UriFault::LooksSplit));
+        }
+    }
+
+    #[test]
+    fn a_host_beyond_ascii_goes_by_the_name_that_name_services_know() {
+        check("rtsp://k\u{FC}che.local:8554/1", Ok(("rtsp://xn--kche-0ra.local:8554/1", None)));
+        check("rtsp://u:p@K%C3%9CCHE/1", Ok(("rtsp://xn--kche-0ra/1", Some(("u", "p")))));
+        check("rtsps://\u{6444}\u{50CF}\u{673A}/1", Ok(("rtsps://xn--o1q278b98b/1", None)));
     }
 }

@@ -28,14 +28,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use url::Url;
 use vigie_engine::clock::Clock;
 use vigie_engine::folder_watch::FileVersion;
-use vigie_engine::recorder::Failure;
+use vigie_engine::recorder::{Failure, UriFault};
 use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
 use vigie_store::source::{FileStat, Source, SourceBounds, SourceError, SourceFile};
 
 use self::chosen::Chosen;
 use self::delivery::{Delivered, Delivery, Place};
-use crate::core::{Imports, NewestFragment, Session, SourceEvent};
+use crate::core::{Imports, NewestFragment, Refused, Session, SourceEvent};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
 
@@ -57,6 +57,8 @@ pub(crate) struct FileSource {
 /// Why delivering ended before the end of the file.
 enum End {
     Failed(Failure),
+    /// The file is what it is: reading it again would end the same way.
+    Refused(Refused),
     Stopped,
     /// What the stream holds of the file is not in it: it cannot be gone on with.
     NotThere,
@@ -103,6 +105,9 @@ impl FileSource {
         let last = match self.deliver(disk, &mut batch) {
             Ok(()) => SourceEvent::Ended,
             Err(End::Failed(failure)) => SourceEvent::Failed(failure),
+            Err(End::Refused(Refused { file, failure })) => {
+                SourceEvent::FileRefused { file, failure }
+            }
             Err(End::NotThere) => SourceEvent::Failed(Failure::FileNotMedia),
             Err(End::Stopped) => return,
         };
@@ -111,7 +116,7 @@ impl FileSource {
     }
 
     fn deliver(&self, disk: &dyn Disk, batch: &mut FrameBatch) -> Result<(), End> {
-        let path = file_path(&self.uri).ok_or(End::Failed(Failure::BadUri))?;
+        let path = file_path(&self.uri).ok_or(End::Failed(Failure::BadUri(UriFault::Kind)))?;
         if self.bounds.roots.is_empty() {
             return Err(End::Failed(Failure::FileRootsNotSet));
         }
@@ -121,7 +126,17 @@ impl FileSource {
                 let (ends_at, not_before) = (self.ends_at, self.not_before);
                 let place = Place { ends_at, not_before, in_folder: false };
                 let version = version(&path, stat);
-                self.deliver_file(&version, file.as_ref(), place, batch).map(drop)
+                let refused = self.imports.refused.as_ref();
+                if let Some(refused) = refused.filter(|refused| refused.file == version) {
+                    return Err(End::Refused(refused.clone()));
+                }
+                let delivered = self.deliver_file(&version, file.as_ref(), place, batch);
+                delivered.map(drop).map_err(|end| match end {
+                    End::Failed(failure) if failure.is_of_file_content() => {
+                        End::Refused(Refused { file: version, failure })
+                    }
+                    end => end,
+                })
             }
         }
     }

@@ -18,6 +18,7 @@ use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder::Failure;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
+use vigie_rtsp::session::Action;
 use vigie_rtsp::{Client, ClientOutput};
 
 use crate::camera_outputs::{self, BATCH_INTERVAL, CameraOutputs, Taken};
@@ -105,7 +106,7 @@ impl RtspSource {
     }
 
     async fn play(&self, batch: &mut FrameBatch, stop: oneshot::Receiver<()>) -> Result<(), End> {
-        let camera = CameraUri::parse(self.uri.expose()).ok_or(Failure::BadUri)?;
+        let camera = CameraUri::parse(self.uri.expose()).map_err(Failure::BadUri)?;
         let looks_split = camera.looks_split();
         let now = self.cameras.clock.now();
         let datagrams =
@@ -230,7 +231,8 @@ impl Playing<'_> {
                 }
                 Taken::Event(event) => self.batch.send(event).await?,
                 Taken::Ended(failure) => return Err(failure.into()),
-                Taken::ToDo(output) => self.execute(output).await?,
+                Taken::Act(action) => self.execute(action).await?,
+                Taken::Step(step) => self.batch.step(step),
                 Taken::Nothing => {}
             }
         }
@@ -238,9 +240,9 @@ impl Playing<'_> {
     }
 
     /// Moves bytes as the session asks.
-    async fn execute(&mut self, output: ClientOutput) -> Result<(), End> {
-        match output {
-            ClientOutput::Connect { host, port, tls, reason } => {
+    async fn execute(&mut self, action: Action) -> Result<(), End> {
+        match action {
+            Action::Connect { host, port, tls, reason } => {
                 tracing::debug!(stream = %self.batch.stream(), ?reason, "connecting to the camera");
                 self.connection = None;
                 let tls = tls.then_some(&self.cameras.tls);
@@ -251,21 +253,12 @@ impl Playing<'_> {
                 self.batch.step(CameraTestStep::Describe);
                 self.client.connected(peer, self.cameras.clock.now().mono);
             }
-            ClientOutput::Send(bytes) => self.send(&bytes).await,
-            ClientOutput::OpenUdp { medium } => self.open_udp(medium),
-            ClientOutput::CloseUdp { medium } => self.datagrams.close(medium),
-            ClientOutput::SendDatagram { medium, kind, to, bytes } => {
+            Action::Send(bytes) => self.send(&bytes).await,
+            Action::OpenUdp { medium } => self.open_udp(medium),
+            Action::CloseUdp { medium } => self.datagrams.close(medium),
+            Action::SendDatagram { medium, kind, to, bytes } => {
                 self.datagrams.send(medium, kind, to, &bytes);
             }
-            ClientOutput::Described => self.batch.step(CameraTestStep::Setup),
-            ClientOutput::Playing { .. } => self.batch.step(CameraTestStep::KeyFrame),
-            // For the core: taken before.
-            ClientOutput::LeftOut { .. }
-            | ClientOutput::Tracks(_)
-            | ClientOutput::AccessUnit(_)
-            | ClientOutput::Metadata(_)
-            | ClientOutput::Deviation { .. }
-            | ClientOutput::Ended(_) => {}
         }
         Ok(())
     }
@@ -302,7 +295,7 @@ impl Playing<'_> {
         self.client.close();
         let farewell = async {
             while let Some(output) = self.client.poll() {
-                if let ClientOutput::Send(bytes) = output {
+                if let ClientOutput::Act(Action::Send(bytes)) = output {
                     self.send(&bytes).await;
                 }
             }

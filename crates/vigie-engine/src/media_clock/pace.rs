@@ -16,7 +16,7 @@
 use std::time::Duration;
 
 use super::heard::{Heard, Least};
-use super::{Deviation, micros};
+use super::{StampDeviation, micros};
 
 /// B-pictures come at most so far behind the newest stamp …
 const REORDER_US_MAX: i64 = 600_000;
@@ -144,7 +144,7 @@ pub(super) struct Paced {
     pub(super) jump_us: Option<i64>,
     /// Its place is a guess by the stamps around it, so that its delay says nothing of any clock.
     pub(super) is_guess: bool,
-    pub(super) deviation: Option<Deviation>,
+    pub(super) deviation: Option<StampDeviation>,
 }
 
 impl Pace {
@@ -231,7 +231,7 @@ impl Pace {
             paced = self.beside(self.repeated_step_us(arrival, waited_us));
             self.frames_since_jump = 0;
             paced.is_guess = self.repeats_once();
-            paced.deviation = (self.same >= CONSTANT_MIN).then_some(Deviation::StampsConstant);
+            paced.deviation = (self.same >= CONSTANT_MIN).then_some(StampDeviation::Constant);
         } else if moved_us <= 0 && rises && moved_us >= -EARLY_US_MAX {
             // What stood still has gone too far: slowly, until the stamps are there.
             paced = self.beside((self.step_us / 2).max(STEP_US_MIN));
@@ -271,7 +271,7 @@ impl Pace {
         if let Some(least) = self.heard.frame(delay_us, usual_us, arrival)
             && self.judge(least)
         {
-            paced.deviation = paced.deviation.or(Some(Deviation::StampsOffRate));
+            paced.deviation = paced.deviation.or(Some(StampDeviation::OffRate));
         }
         paced
     }
@@ -401,7 +401,7 @@ impl Pace {
         self.base_camera_us = paced.camera_us;
         self.frames_since_jump = 0;
         let jump_us = Some(paced.steady_us.saturating_sub(predicted_us));
-        Paced { jump_us, deviation: Some(Deviation::StampsJumped), ..paced }
+        Paced { jump_us, deviation: Some(StampDeviation::Jumped), ..paced }
     }
 
     fn count_step(&mut self, waited_us: i64) {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use vigie_rtsp::session::End;
+use vigie_rtsp::session::{End, Method};
 
 use crate::backoff;
 use crate::job_status::JobOutcome;
@@ -41,6 +41,42 @@ pub struct CameraHost {
     pub looks_split: bool,
 }
 
+/// What of a `MediaURI` is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriFault {
+    /// It is empty, no URI, or not of the kind that `MediaUriType` says.
+    Kind,
+    /// Behind its host comes an `@`: a part of the password was taken for the host.
+    LooksSplit,
+    /// What stands behind the host's colon is no port.
+    Port,
+    /// It has no host, or one that is no name.
+    Host,
+}
+
+impl UriFault {
+    const fn explanation(self) -> &'static str {
+        match self {
+            Self::Kind => {
+                "the secret's MediaURI does not fit MediaUriType; write rtsp://, rtsps:// or rtspu:// for \
+                 RTSP_URI and file:/// for FILE_URI, with special characters in user and password percent-encoded"
+            }
+            Self::LooksSplit => {
+                "the secret's MediaURI has an @ behind its host: if the user name or password has a /, ? or # in it, \
+                 percent-encode it (%2F, %3F, %23)"
+            }
+            Self::Port => {
+                "the port in the secret's MediaURI is no number from 1 to 65535; correct it, and if it belongs to the \
+                 password, percent-encode the password's special characters"
+            }
+            Self::Host => {
+                "the secret's MediaURI has no host that can be a name or an address; write rtsp://HOST/… with the name \
+                 or the address of the camera"
+            }
+        }
+    }
+}
+
 /// Why an attempt or a session failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -55,9 +91,17 @@ pub enum Failure {
     /// The JSON object has no key `MediaURI`.
     SecretWithoutMediaUri,
     /// `MediaURI` is no URI, or not of the kind that `MediaUriType` says.
-    BadUri,
+    BadUri(UriFault),
     /// `rtsps://`: the camera's certificate is not trusted.
     CertificateUntrusted,
+    /// `rtsps://`: what answers does not speak TLS.
+    TlsNotSpoken,
+    /// `rtsps://`: connected to, and no answer to the first words of TLS, or the connection closed over them.
+    TlsUnanswered,
+    /// `rtsps://`: both speak TLS, and agree on nothing.
+    TlsRefused,
+    /// `rtsp://`: what answers speaks TLS.
+    TlsWanted,
     /// RTSP 401 to the URI's user and password.
     WrongPassword,
     /// RTSP 401, and the URI has no user and password.
@@ -130,8 +174,11 @@ impl Failure {
             | Self::SecretAccessDenied
             | Self::SecretUnreadable
             | Self::SecretWithoutMediaUri
-            | Self::BadUri
+            | Self::BadUri(_)
             | Self::CertificateUntrusted
+            | Self::TlsNotSpoken
+            | Self::TlsRefused
+            | Self::TlsWanted
             | Self::WrongPassword
             | Self::LoginWanted
             | Self::NotACamera
@@ -152,6 +199,7 @@ impl Failure {
                 false => JobOutcome::SystemError,
             },
             Self::SecretUnreachable
+            | Self::TlsUnanswered
             | Self::NotOpened
             | Self::NoParameterSets
             | Self::Stalled
@@ -172,12 +220,37 @@ impl Failure {
                 | Self::SecretUnreachable
                 | Self::SecretUnreadable
                 | Self::SecretWithoutMediaUri
-                | Self::BadUri
+                | Self::BadUri(_)
         )
     }
 
-    /// `JobStatusDetails`.
+    /// `JobStatusDetails` of a recorder: what is wrong, what to do, and what the recorder does meanwhile.
     pub fn details(&self) -> String {
+        let explanation = self.explanation();
+        match self.goes_on() {
+            None => explanation,
+            Some(next) => format!("{explanation}; {next}"),
+        }
+    }
+
+    /// What the recorder does meanwhile, where nobody but itself is asked to do anything, or others may be a while.
+    fn goes_on(&self) -> Option<&'static str> {
+        match self {
+            Self::NotOpened | Self::TlsUnanswered | Self::Camera(_) => {
+                (self.outcome() == JobOutcome::SystemError).then_some("trying again")
+            }
+            Self::Unreachable { host, .. } => (!host.looks_split).then_some("trying again"),
+            Self::NoParameterSets
+            | Self::Stalled
+            | Self::Ended
+            | Self::HubPaused
+            | Self::Internal => Some("connecting again"),
+            _ => None,
+        }
+    }
+
+    /// What is wrong and what to do about it, for whoever tried it once.
+    pub fn explanation(&self) -> String {
         let fixed = match self {
             Self::SecretNotFound => {
                 "the secret of MediaUriSecretArn does not exist; create it, or correct the ARN in the edge configuration"
@@ -198,13 +271,25 @@ impl Failure {
                 "the secret of MediaUriSecretArn has no key MediaURI (case matters); its value must look like \
                  {\"MediaURI\":\"rtsp://…\"}"
             }
-            Self::BadUri => {
-                "the secret's MediaURI does not fit MediaUriType; write rtsp://, rtsps:// or rtspu:// for \
-                 RTSP_URI and file:/// for FILE_URI, with special characters in user and password percent-encoded"
-            }
+            Self::BadUri(fault) => fault.explanation(),
             Self::CertificateUntrusted => {
                 "the camera's certificate is not trusted; give the certificate, or that of its CA, to the agent with \
                  --camera-ca, and check the host in the secret's MediaURI and the clocks of hub and camera"
+            }
+            Self::TlsNotSpoken => {
+                "what answers at the host and port of the secret's MediaURI does not speak TLS; write rtsp:// for a camera \
+                 without TLS, or correct the port"
+            }
+            Self::TlsUnanswered => {
+                "the camera was connected to and did not answer in TLS; if its port is one without TLS, write rtsp:// or \
+                 correct the port, and otherwise check its load and its network"
+            }
+            Self::TlsRefused => {
+                "the camera and the agent agree on no version or cipher of TLS; update the camera's firmware, or have it \
+                 offer TLS 1.2 or 1.3"
+            }
+            Self::TlsWanted => {
+                "what answers at the host and port of the secret's MediaURI speaks TLS; write rtsps://, or correct the port"
             }
             Self::WrongPassword => {
                 "the camera refuses the user name or password in the secret's MediaURI; correct the secret, or the \
@@ -249,19 +334,19 @@ impl Failure {
             }
             Self::Unreachable { host, cause } => return unreachable(host, *cause),
             Self::NotOpened => {
-                "the camera was connected to and sent no video within 20 s; check its load and its network; trying again"
+                "the camera was connected to and sent no video within 20 s; check its load and its network"
             }
             Self::NoParameterSets => {
                 "the camera sends pictures without parameter sets (SPS and PPS, of H.265 VPS as well) that can be read, so \
-                 that they cannot be decoded; restart it, or update its firmware; connecting again"
+                 that they cannot be decoded; restart it, or update its firmware"
             }
-            Self::Stalled => "the camera stopped sending frames for 10 s; connecting again",
-            Self::Ended => "the camera ended the session; connecting again",
+            Self::Stalled => "the camera stopped sending frames for 10 s",
+            Self::Ended => "the camera ended the session",
             Self::HubPaused => {
-                "the hub itself stood still for a while and the camera's session ended over it; connecting again"
+                "the hub itself stood still for a while and the camera's session ended over it"
             }
             Self::Internal => {
-                "the agent failed over what the camera sent; connecting again; please report what the agent's log says"
+                "the agent failed over what the camera sent; please report what the agent's log says"
             }
             Self::DiskFull => {
                 "the hub's disk is full; free space on it, or lower MaxLocalMediaSizeInMB or EdgeRetentionInHours"
@@ -307,12 +392,14 @@ impl Failure {
             | Self::Stalled
             | Self::Ended
             | Self::HubPaused => Duration::from_secs(1),
-            Self::Camera(
+            Self::TlsUnanswered
+            | Self::Camera(
                 End::Refused { status: 500.., .. }
                 | End::ClosedByCamera { .. }
                 | End::NoAnswer { .. },
             ) if failures < NOT_READY_FAILURES => Duration::from_secs(2),
-            Self::Camera(
+            Self::TlsUnanswered
+            | Self::Camera(
                 End::Refused { status: 500.., .. }
                 | End::ClosedByCamera { .. }
                 | End::NoAnswer { .. },
@@ -320,6 +407,18 @@ impl Failure {
             Self::WrongPassword => REFUSED_LOGIN_WAIT,
             _ => Duration::from_secs(60),
         }
+    }
+
+    /// Whether it lies in what a source file holds: as long as the file is the same, reading it again mends nothing.
+    pub fn is_of_file_content(&self) -> bool {
+        matches!(
+            self,
+            Self::FileNotMedia
+                | Self::FileWithoutIndex
+                | Self::FileCodecUnsupported { .. }
+                | Self::FileEncodingUnsupported { .. }
+                | Self::NoVideoTrack
+        )
     }
 
     /// Whether another user or password may mend it: another secret ends the wait.
@@ -339,6 +438,7 @@ impl From<End> for Failure {
             End::WrongPassword => Self::WrongPassword,
             End::LoginWanted { .. } => Self::LoginWanted,
             End::NotRtsp { .. } => Self::NotACamera,
+            End::SpeaksTls { .. } => Self::TlsWanted,
             End::NoVideo => Self::NoVideoTrack,
             End::UnsupportedCodec { codec } => Self::UnsupportedCodec { codec },
             End::Refused { status: 404 | 410, .. } => Self::PathNotFound,
@@ -355,7 +455,8 @@ fn outcome_of(end: &End) -> JobOutcome {
         | End::TooManyRedirects
         | End::UnreadableRedirect { .. }
         | End::UnusableTransport { .. }
-        | End::UnusableControl { .. } => JobOutcome::UserError,
+        | End::UnusableControl { .. }
+        | End::NoVideoAmongFirst { .. } => JobOutcome::UserError,
         _ => JobOutcome::SystemError,
     }
 }
@@ -370,18 +471,18 @@ fn advice(end: &End) -> &'static str {
         End::Refused { status: 461, .. } | End::UnusableTransport { .. } => {
             "set the camera to unicast RTP over RTSP (TCP) or UDP"
         }
-        End::Refused { .. } => {
-            "check whether it allows one more viewer, or restart it; trying again"
+        End::Refused { .. } => "check whether it allows one more viewer, or restart it",
+        End::ClosedByCamera { request: Method::Options, .. } => {
+            "check whether it allows one more viewer, and whether its port wants TLS (an rtsps:// URI)"
         }
-        End::ClosedByCamera { .. } => "check whether it allows one more viewer; trying again",
-        End::NoAnswer { .. } => "check the camera's load and its network; trying again",
+        End::ClosedByCamera { .. } => "check whether it allows one more viewer",
+        End::NoAnswer { .. } => "check the camera's load and its network",
+        End::NoVideoAmongFirst { .. } => "choose a path of the camera with fewer media",
         End::TooManyRedirects | End::UnreadableRedirect { .. } => {
             "write the address where the camera's stream is into the secret's MediaURI"
         }
-        End::NoUdpPorts => {
-            "free ports, or have the camera send over TCP (an rtsp:// URI); trying again"
-        }
-        _ => "trying again; if it goes on, update the camera's firmware",
+        End::NoUdpPorts => "free ports, or have the camera send over TCP (an rtsp:// URI)",
+        _ => "if it goes on, update the camera's firmware",
     }
 }
 
@@ -397,22 +498,20 @@ fn unreachable(host: &CameraHost, cause: ConnectCause) -> String {
     match cause {
         ConnectCause::UnknownHost => format!(
             "the camera's host {name} is not known to the hub's name service; correct the secret's MediaURI or the hub's \
-             DNS; trying again"
+             DNS"
         ),
         ConnectCause::Refused => format!(
-            "the camera at {name} refuses connections; check that it serves RTSP on the port of the secret's MediaURI; \
-             trying again"
+            "the camera at {name} refuses connections; check that it serves RTSP on the port of the secret's MediaURI"
         ),
         ConnectCause::NoAnswer => format!(
-            "the camera at {name} does not answer; check its power, its network and the host in the secret's MediaURI; \
-             trying again"
+            "the camera at {name} does not answer; check its power, its network and the host in the secret's MediaURI"
         ),
         ConnectCause::NoRoute => format!(
-            "the hub has no way to the camera at {name}; check the camera's power and the hub's network; trying again"
+            "the hub has no way to the camera at {name}; check the camera's power and the hub's network"
         ),
-        ConnectCause::Other => format!(
-            "the camera at {name} cannot be connected to; the agent's log says why; trying again"
-        ),
+        ConnectCause::Other => {
+            format!("the camera at {name} cannot be connected to; the agent's log says why")
+        }
     }
 }
 

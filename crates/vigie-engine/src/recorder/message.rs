@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Failure, LeftOut, SpaceDenial};
-use crate::media_clock::Deviation;
+use crate::media_clock::StampDeviation;
 use crate::schedule::Schedule;
 
 /// KVS `MediaUriType`, as far as the job differs.
@@ -92,7 +92,7 @@ pub enum Event {
         /// The attempt it was seen in.
         attempt: u64,
         /// How.
-        deviation: Deviation,
+        deviation: StampDeviation,
     },
     /// The hub's clock was set right after it was far ahead: what is recorded lies before what was recorded then.
     SteppedBack {

@@ -6,7 +6,7 @@ use vigie_rtsp::session::End;
 
 use super::*;
 use crate::cron::CronExpression;
-use crate::media_clock::Deviation;
+use crate::media_clock::StampDeviation;
 
 /// No jitter: every wait is the shortest.
 struct NoChance;
@@ -361,11 +361,11 @@ fn stamps_that_deviate_are_said_while_they_do() {
     bench.record();
     let attempt = bench.job.attempt();
     // A clock that is corrected once costs nothing.
-    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsJumped });
+    bench.send(Event::StampsDeviate { attempt, deviation: StampDeviation::Jumped });
     bench.frames();
     assert_eq!(bench.status(), "SUCCESS recording");
     bench.elapsed += Duration::from_secs(8);
-    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsJumped });
+    bench.send(Event::StampsDeviate { attempt, deviation: StampDeviation::Jumped });
     bench.frames();
     let said = "SUCCESS recording, but the time stamps of the camera's frames jump, so that";
     assert!(bench.status().starts_with(said), "{}", bench.status());
@@ -374,7 +374,7 @@ fn stamps_that_deviate_are_said_while_they_do() {
         bench.frames();
     }
     assert_eq!(bench.status(), "SUCCESS recording");
-    bench.send(Event::StampsDeviate { attempt, deviation: Deviation::StampsOffRate });
+    bench.send(Event::StampsDeviate { attempt, deviation: StampDeviation::OffRate });
     bench.elapsed += Duration::from_secs(8);
     bench.frames();
     assert!(bench.status().contains("run at another rate"), "{}", bench.status());
@@ -439,6 +439,18 @@ fn a_status_repeats_only_plain_characters_of_a_camera() {
         details,
         "the camera's video codec JPEG is not supported; set the camera to H.264 or H.265"
     );
+}
+
+#[test]
+fn what_the_recorder_does_next_is_said_by_the_recorder_alone() {
+    for failure in [away(), refused(), Failure::Stalled, Failure::NotOpened, Failure::TlsUnanswered]
+    {
+        let (details, explanation) = (failure.details(), failure.explanation());
+        assert!(details.starts_with(&explanation) && details.ends_with("ing again"), "{details}");
+        assert!(!explanation.contains("again"), "{explanation}");
+    }
+    let by_user = Failure::BadUri(UriFault::Port);
+    assert_eq!(by_user.details(), by_user.explanation());
 }
 
 /// A camera that is switched off.

@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_secret_is_said_before_its_window_opens_and_no_longer_tha
     assert!(bench.status().starts_with("USER_ERROR the secret"), "{}", bench.status());
     bench.send(Event::SecretForeseen { failure: None });
     assert_eq!(bench.status(), "SUCCESS waiting for the next window of ScheduleConfig");
-    bench.send(Event::SecretForeseen { failure: Some(Failure::BadUri) });
+    bench.send(Event::SecretForeseen { failure: Some(Failure::BadUri(UriFault::Kind)) });
     // The window opens all the same, and what the camera says counts from there.
     assert_eq!(bench.wait(3600.0), "resolve");
     bench.connect();

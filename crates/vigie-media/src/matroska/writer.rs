@@ -145,6 +145,13 @@ impl SimpleBlockHeader {
     }
 }
 
+/// A Void element: readers skip it, whatever is in it (RFC 8794 section 11.3.2).
+pub fn void(content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    ebml::put_element(&mut out, ids::VOID, content);
+    out
+}
+
 /// One Tags element, with a Tag for each pair of name and value.
 pub fn tags(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut body = Vec::new();

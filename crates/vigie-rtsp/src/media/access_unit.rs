@@ -87,6 +87,8 @@ struct Unit {
     /// A marker came last, and no slice since.
     is_marked: bool,
     is_too_large: bool,
+    /// That was said: at its first packet, for it may have no last one.
+    is_said_too_large: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +139,13 @@ impl Unit {
     /// Whether a slice of it came, whole or not.
     const fn has_slice(&self) -> bool {
         self.slice.len > 0
+    }
+
+    /// Once for each that is.
+    fn say_too_large(&mut self, out: &mut Out) {
+        if !std::mem::replace(&mut self.is_said_too_large, true) {
+            out.push_back(Produced::Deviation(Deviation::AccessUnitTooLarge));
+        }
     }
 }
 
@@ -217,6 +226,7 @@ impl Assembly {
     pub(super) fn end_packet(&mut self, marker: bool, out: &mut Out) {
         if self.unit.is_too_large {
             self.lose(1);
+            self.unit.say_too_large(out);
         }
         if !marker {
             return;
@@ -319,8 +329,13 @@ impl Assembly {
         }
     }
 
-    /// Ends what is under way.
+    /// Ends what is under way. Nothing comes behind it that would tell whether all of it came: only a marker does, where
+    /// markers are not known to be wrong.
     pub(super) fn finish(&mut self, out: &mut Out) {
+        let is_whole = self.unit.is_marked && !self.markers.are_ignored() && self.open.is_none();
+        if self.unit.has_slice() && !is_whole {
+            self.lose(1);
+        }
         self.end(End::NextBegins, out);
     }
 
@@ -441,20 +456,26 @@ impl Assembly {
             out.push_back(Produced::Deviation(Deviation::Marker));
         }
         let next = self.split_tail(end);
-        let unit = std::mem::replace(&mut self.unit, next);
-        let (bad_sets, is_another) = self.sets.apply(&unit.sets, unit.slice.bytes());
-        for _ in 0..bad_sets {
+        let mut unit = std::mem::replace(&mut self.unit, next);
+        let applied = self.sets.apply(&unit.sets, unit.slice.bytes());
+        for _ in 0..applied.bad {
             out.push_back(Produced::Deviation(Deviation::BadParameterSet));
         }
-        if let Some(track) = self.sets.track().filter(|_| is_another) {
+        if applied.stay_in_band {
+            out.push_back(Produced::Deviation(Deviation::ParameterSetsChange));
+        }
+        if let Some(track) = self.sets.track().filter(|_| applied.is_another) {
             out.push_back(Produced::Track(track.clone()));
         }
         if unit.is_too_large {
-            out.push_back(Produced::Deviation(Deviation::AccessUnitTooLarge));
+            unit.say_too_large(out);
         } else if self.sets.track().is_none() {
             out.push_back(Produced::Deviation(Deviation::NoParameterSets));
         } else if unit.whole_slices > 0 {
             self.parts_expected = unit.parts.len().min(PARTS_EXPECTED_MAX);
+            if unit.key {
+                self.bring_sets(&mut unit.parts);
+            }
             out.push_back(Produced::AccessUnit(AccessUnit {
                 track_number: self.track_number,
                 media_us: self.clock.us(unit.time.map_or(0, |time| time.ticks)),
@@ -463,6 +484,19 @@ impl Assembly {
                 packets_lost: std::mem::take(&mut self.lost),
                 data: unit.parts.into_data(),
             }));
+        }
+    }
+
+    /// Puts the parameter sets before a picture that needs them, behind its delimiter (H.264 section 7.4.1.2.3).
+    fn bring_sets(&mut self, parts: &mut Parts) {
+        let sets: Vec<Bytes> = self
+            .sets
+            .in_band()
+            .map(|set| self.arena.put([&(set.len() as u32).to_be_bytes(), set]))
+            .collect();
+        if !sets.is_empty() {
+            let codec = self.codec;
+            parts.insert_behind(|nal| codec.is_delimiter(nal), sets);
         }
     }
 

@@ -8,6 +8,9 @@
 //!   also one at a time.
 //! - A sequence parameter set that changes takes the picture parameter sets with it that refer to it, when new ones came
 //!   beside it.
+//! - A track that changes begins a new media file. Sets that change and change again, and the picture keeps its size, would
+//!   make one for each group of pictures: from then on they stay in the stream, before each key picture whose sets are not
+//!   those that the track says.
 //! - Of several sequence parameter sets the one that the pictures refer to stands first where they differ in size: by
 //!   it the track says its size.
 
@@ -31,6 +34,9 @@ const SETS_BYTES_MAX: usize = 64 * 1024;
 /// An avcC counts sequence parameter sets in 5 bits, picture parameter sets in 8.
 const SEQUENCE_SETS_MAX: usize = 31;
 const PICTURE_SETS_MAX: usize = 255;
+
+/// So often in a session a track changes by its sets alone. Cameras do it when somebody changes their settings.
+const SAID_CHANGES_MAX: u32 = 4;
 
 /// Padding may be missing, bits behind the end may be set.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -64,6 +70,20 @@ pub(super) struct ParameterSets {
     /// No sequence parameter set came between the pictures yet.
     is_from_sdp: bool,
     track: Option<Track>,
+    /// The track as it was said last.
+    said: Option<Track>,
+    said_changes: u32,
+}
+
+/// What came of the sets that came with a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Applied {
+    /// So many cannot be used.
+    pub(super) bad: u32,
+    /// The track is another now, and is to be said.
+    pub(super) is_another: bool,
+    /// From now on they stay in the stream.
+    pub(super) stay_in_band: bool,
 }
 
 impl ParameterSets {
@@ -76,8 +96,15 @@ impl ParameterSets {
         let values = keys.iter().filter_map(|key| format.parameter(key));
         let units: Vec<Bytes> =
             values.flat_map(|value| value.split(',')).flat_map(decode).collect();
-        let mut sets =
-            Self { codec, track_number, sets: Sets::default(), is_from_sdp: false, track: None };
+        let mut sets = Self {
+            codec,
+            track_number,
+            sets: Sets::default(),
+            is_from_sdp: false,
+            track: None,
+            said: None,
+            said_changes: 0,
+        };
         sets.apply(&units, &[]);
         sets.is_from_sdp = true;
         sets
@@ -88,9 +115,32 @@ impl ParameterSets {
         self.track.as_ref()
     }
 
-    /// Takes in what came with a picture whose first slice begins with `slice`. Returns how many of them are bad, and
-    /// whether the track is another now.
-    pub(super) fn apply(&mut self, units: &[Bytes], slice: &[u8]) -> (u32, bool) {
+    /// The sets in force, each a NAL unit, where they are not those of the track that was said: a picture that decoding
+    /// can start at has to bring them.
+    pub(super) fn in_band(&self) -> impl Iterator<Item = &Bytes> {
+        let is_needed = self.track != self.said;
+        self.sets.all().filter(move |_| is_needed).map(|set| &set.bytes)
+    }
+
+    /// Whether a track that changed is said; otherwise its sets stay in the stream.
+    fn is_to_be_said(&mut self, track: &Track) -> Applied {
+        let is_same_picture =
+            |said: &Track| said.codec_id == track.codec_id && said.video == track.video;
+        if self.said.as_ref().is_some_and(is_same_picture) {
+            if self.said.as_ref() == Some(track) || self.said_changes > SAID_CHANGES_MAX {
+                return Applied::default();
+            }
+            self.said_changes += 1;
+            if self.said_changes > SAID_CHANGES_MAX {
+                return Applied { stay_in_band: true, ..Applied::default() };
+            }
+        }
+        self.said = Some(track.clone());
+        Applied { is_another: true, ..Applied::default() }
+    }
+
+    /// Takes in what came with a picture whose first slice begins with `slice`.
+    pub(super) fn apply(&mut self, units: &[Bytes], slice: &[u8]) -> Applied {
         let (mut newer, mut bad) = (Sets::default(), 0);
         for unit in units {
             if !self.sets.holds(unit) || self.is_from_sdp {
@@ -101,7 +151,7 @@ impl ParameterSets {
             }
         }
         if !newer.is_within_bounds() {
-            return (bad + 1, false);
+            return Applied { bad: bad + 1, ..Applied::default() };
         }
         let mut sets = self.sets.clone_if(!newer.is_empty() || self.sets.sequence.len() > 1);
         if self.is_from_sdp && !newer.sequence.is_empty() {
@@ -118,21 +168,24 @@ impl ParameterSets {
             self.put_first_what_is_used(&mut sets, slice);
         }
         if sets == self.sets || sets.is_empty() {
-            return (bad, false);
+            return Applied { bad, ..Applied::default() };
         }
         match self.build(&sets) {
             Some(track) => {
-                let is_another = self.track.as_ref() != Some(&track);
+                let said = match self.track.as_ref() == Some(&track) {
+                    true => Applied::default(),
+                    false => self.is_to_be_said(&track),
+                };
                 self.track = Some(track);
                 self.sets = sets;
-                (bad, is_another)
+                Applied { bad, ..said }
             }
             // The others may still come.
             None if self.track.is_none() => {
                 self.sets = sets;
-                (bad, false)
+                Applied { bad, ..Applied::default() }
             }
-            None => (bad + 1, false),
+            None => Applied { bad: bad + 1, ..Applied::default() },
         }
     }
 

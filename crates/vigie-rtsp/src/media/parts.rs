@@ -104,6 +104,18 @@ impl Parts {
         }
     }
 
+    /// Puts pieces of our own before all others, but behind the first NAL unit where `stays_first` says so of it. A length
+    /// and a NAL unit are a part each.
+    pub(super) fn insert_behind(
+        &mut self,
+        stays_first: impl Fn(&[u8]) -> bool,
+        pieces: Vec<Bytes>,
+    ) {
+        let at = if self.parts.get(1).is_some_and(|nal| stays_first(nal)) { 2 } else { 0 };
+        self.bytes += pieces.iter().map(Bytes::len).sum::<usize>();
+        self.parts.splice(at..at, pieces);
+    }
+
     /// Bytes from the part `at` on.
     pub(super) fn bytes_from(&self, at: usize) -> usize {
         self.parts.get(at..).map_or(0, |parts| parts.iter().map(Bytes::len).sum())

@@ -51,6 +51,14 @@ impl VideoCodec {
         }
     }
 
+    /// Whether it is an access unit delimiter.
+    pub(super) fn is_delimiter(self, nal: &[u8]) -> bool {
+        nal.first().is_some_and(|header| match self {
+            Self::H264 => header & 0x1F == 9,
+            Self::H265 => header >> 1 & 0x3F == 35,
+        })
+    }
+
     /// Of a NAL unit's header.
     pub(super) const fn header_bytes(self) -> usize {
         match self {

@@ -15,7 +15,7 @@ use super::message::{self, Head, Method, StartLine};
 use super::opening::left_out;
 use super::request::Pending;
 use super::transport::Unusable;
-use super::{ConnectReason, Output, Session, Stage, uri};
+use super::{Action, ConnectReason, Session, Stage, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
@@ -118,7 +118,7 @@ impl Session {
         }
         match (method, medium) {
             (Method::Options, _) if self.reader.has_read_only_junk() => {
-                self.end(End::NotRtsp { host: self.host() });
+                self.end(self.not_rtsp());
             }
             (Method::Options, _) => {
                 self.tally.add(Deviation::OptionsRefused);
@@ -227,7 +227,7 @@ impl Session {
             return self.reconnect(ConnectReason::Without(name), closed);
         }
         self.end(match self.reader.has_read_only_junk() {
-            true => End::NotRtsp { host: self.host() },
+            true => self.not_rtsp(),
             false => closed,
         });
     }
@@ -267,7 +267,7 @@ impl Session {
                 ("501 Not Implemented", &[("Public", PUBLIC)])
             }
         };
-        self.outputs.push_back(Output::Send(message::response(status, head.cseq(), headers)));
+        self.act(Action::Send(message::response(status, head.cseq(), headers)));
         match method {
             "TEARDOWN" => self.end(End::EndedByCamera),
             "REDIRECT" if self.stage == Stage::Playing => self.end(End::SentAway),
@@ -287,9 +287,7 @@ impl Session {
             Fault::Status(403) => End::Forbidden { request, medium },
             Fault::Status(status) => End::Refused { request, medium, status },
             Fault::Unreadable => End::UnreadableAnswer { request, medium },
-            Fault::NoAnswer if self.reader.has_read_only_junk() => {
-                End::NotRtsp { host: self.host() }
-            }
+            Fault::NoAnswer if self.reader.has_read_only_junk() => self.not_rtsp(),
             Fault::NoAnswer => End::NoAnswer { request, medium },
             Fault::Closed => End::ClosedByCamera { request, medium },
             Fault::Unusable(_) => End::UnusableTransport { medium },

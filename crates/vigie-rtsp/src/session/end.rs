@@ -52,6 +52,12 @@ pub enum End {
         /// Who was asked.
         host: String,
     },
+    /// What answers speaks TLS, and was asked without.
+    #[error("what answers at {host} speaks TLS, and the address is one without TLS")]
+    SpeaksTls {
+        /// Who was asked.
+        host: String,
+    },
     /// The connection ended before a request was answered.
     #[error("the camera closed the connection instead of answering {request}{}", Of(.medium))]
     ClosedByCamera {
@@ -134,6 +140,15 @@ pub enum End {
     /// There are media, but no video.
     #[error("the camera has no video track")]
     NoVideo,
+    /// There are more media than are looked at, and no video among those.
+    #[error(
+        "the camera's session description (SDP) has more than {looked_at} media, and the first {looked_at} of them are no \
+         video"
+    )]
+    NoVideoAmongFirst {
+        /// So many were looked at.
+        looked_at: usize,
+    },
     /// There is video, of a codec that cannot be recorded.
     #[error("the camera's video codec {codec} is not supported")]
     UnsupportedCodec {

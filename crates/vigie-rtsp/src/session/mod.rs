@@ -38,7 +38,7 @@ use url::Url;
 pub use auth::{Login, Password};
 pub use end::{End, LeftOut, MediumName, TooLong};
 pub use message::Method;
-pub use output::{ConnectReason, Output, PacketKind, PlayingMedium};
+pub use output::{Action, ConnectReason, Output, PacketKind, PlayingMedium};
 pub use rtp_info::RtpInfo;
 pub use sdp::{Direction, Medium};
 pub use settings::{SessionSettings, TransportChoice, Wanted};
@@ -70,6 +70,23 @@ enum Stage {
     Ended,
 }
 
+/// What a connection's first bytes look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstBytes {
+    /// A record of TLS, as a server answers what is no TLS: an alert (RFC 8446 section 5.1).
+    Tls,
+    Other,
+}
+
+impl FirstBytes {
+    fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0x15, 0x03, 0x00..=0x04, ..] => Self::Tls,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// One camera's session, from its first connection to its end.
 ///
 /// After each call, [`Session::poll`] is to be called until it returns `None`, and then
@@ -87,6 +104,8 @@ pub struct Session {
     reader: Reader,
     inputs: VecDeque<(Bytes, Duration)>,
     last_input: Duration,
+    /// What the connection's first bytes are; `None` before them.
+    first_bytes: Option<FirstBytes>,
     disconnected_at: Option<Duration>,
     outputs: VecDeque<Output>,
     tally: Tally,
@@ -137,6 +156,7 @@ impl Session {
             reader: Reader::default(),
             inputs: VecDeque::new(),
             last_input: now,
+            first_bytes: None,
             disconnected_at: None,
             outputs: VecDeque::new(),
             tally: Tally::default(),
@@ -182,6 +202,7 @@ impl Session {
     pub fn received(&mut self, bytes: Bytes, now: Duration) {
         if matches!(self.stage, Stage::Opening | Stage::Playing) && !bytes.is_empty() {
             self.last_input = now;
+            self.first_bytes.get_or_insert_with(|| FirstBytes::of(&bytes));
             self.inputs.push_back((bytes, now));
         }
     }
@@ -211,7 +232,7 @@ impl Session {
         }
     }
 
-    /// Both sockets that [`Output::OpenUdp`] asked for are open on these ports.
+    /// Both sockets that [`Action::OpenUdp`] asked for are open on these ports.
     pub fn udp_opened(&mut self, medium: usize, rtp_port: u16, rtcp_port: u16, now: Duration) {
         if self.stage == Stage::Opening && self.opening_udp == Some(medium) {
             self.opening_udp = None;
@@ -219,7 +240,7 @@ impl Session {
         }
     }
 
-    /// The sockets that [`Output::OpenUdp`] asked for could not be opened.
+    /// The sockets that [`Action::OpenUdp`] asked for could not be opened.
     pub fn udp_failed(&mut self, medium: usize, now: Duration) {
         if self.stage == Stage::Opening && self.opening_udp == Some(medium) {
             self.opening_udp = None;
@@ -302,7 +323,7 @@ impl Session {
                     self.inputs.pop_front();
                 }
                 Err(error) => self.end(match error {
-                    ReadError::NotRtsp => End::NotRtsp { host: self.host() },
+                    ReadError::NotRtsp => self.not_rtsp(),
                     ReadError::Junk => End::TooMuch(TooLong::Junk),
                     ReadError::Body => End::TooMuch(TooLong::Body),
                     ReadError::Sdp => End::TooMuch(TooLong::Sdp),
@@ -378,6 +399,15 @@ impl Session {
         }
     }
 
+    /// Nothing that came is RTSP.
+    fn not_rtsp(&self) -> End {
+        let host = self.host();
+        match self.first_bytes {
+            Some(FirstBytes::Tls) if !self.is_tls() => End::SpeaksTls { host },
+            _ => End::NotRtsp { host },
+        }
+    }
+
     fn is_tls(&self) -> bool {
         self.uri.scheme().eq_ignore_ascii_case("rtsps")
     }
@@ -394,7 +424,12 @@ impl Session {
     fn connect(&mut self, reason: ConnectReason) {
         self.stage = Stage::Connecting;
         let (host, port, tls) = (self.host(), self.port(), self.is_tls());
-        self.outputs.push_back(Output::Connect { host, port, tls, reason });
+        self.act(Action::Connect { host, port, tls, reason });
+    }
+
+    /// Asks whoever moves the bytes for something.
+    fn act(&mut self, action: Action) {
+        self.outputs.push_back(Output::Act(action));
     }
 
     /// Begins again on a new connection.
@@ -408,6 +443,7 @@ impl Session {
         self.doubtful = None;
         self.reader = Reader::default();
         self.inputs.clear();
+        self.first_bytes = None;
         self.disconnected_at = None;
         if let Some(authenticator) = &mut self.authenticator {
             authenticator.may_be_outworn = true;
@@ -420,7 +456,7 @@ impl Session {
     fn forget_media(&mut self) {
         for plan in std::mem::take(&mut self.media) {
             if plan.has_sockets {
-                self.outputs.push_back(Output::CloseUdp { medium: plan.name.index });
+                self.act(Action::CloseUdp { medium: plan.name.index });
             }
         }
         self.session_id = None;

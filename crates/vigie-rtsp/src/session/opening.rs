@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::answer::Fault;
 use super::choice::{Choice, choose};
 use super::end::{End, LeftOut, MediumName};
-use super::limits::SESSION_ID_BYTES_MAX;
+use super::limits::{MEDIA_MAX, SESSION_ID_BYTES_MAX};
 use super::media_plan::MediumPlan;
 use super::message::{Head, Method};
 use super::sdp::Description;
 use super::settings::{TransportChoice, Wanted};
 use super::transport::{Route, Unusable, route};
-use super::{Output, PacketKind, PlayingMedium, Session, Stage, rtp_info, uri};
+use super::{Action, Output, PacketKind, PlayingMedium, Session, Stage, rtp_info, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
@@ -39,6 +39,9 @@ impl Session {
         let choice = choose(&description.media, wanted, shunned, self.supports, &mut self.tally);
         let Choice { chosen, left_out } = match choice {
             Ok(choice) => choice,
+            Err(End::NoVideo) if description.has_more => {
+                return self.end(End::NoVideoAmongFirst { looked_at: MEDIA_MAX });
+            }
             Err(end) => return self.end(end),
         };
         for (medium, why) in left_out {
@@ -99,7 +102,7 @@ impl Session {
             let is_udp = matches!(route, Route::Udp { .. });
             if plan.has_sockets && !is_udp {
                 plan.has_sockets = false;
-                self.outputs.push_back(Output::CloseUdp { medium });
+                self.act(Action::CloseUdp { medium });
             }
         }
         self.send_opening_datagrams(medium);
@@ -267,7 +270,7 @@ impl Session {
         if let Some(at) = self.media.iter().position(|plan| plan.name == name) {
             let plan = self.media.remove(at);
             if plan.has_sockets {
-                self.outputs.push_back(Output::CloseUdp { medium: name.index });
+                self.act(Action::CloseUdp { medium: name.index });
             }
         }
         for channel in &mut self.channels {

@@ -47,9 +47,9 @@ pub struct PlayingMedium {
     pub rtp_info: RtpInfo,
 }
 
-/// What is to be done, or has come.
+/// What whoever moves the bytes is to do.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Output {
+pub enum Action {
     /// Close the control connection, if there is one, and open one; then call [`super::Session::connected`]. When none can
     /// be opened the session is over, and is to be dropped.
     Connect {
@@ -86,6 +86,13 @@ pub enum Output {
         /// What.
         bytes: Bytes,
     },
+}
+
+/// What is to be done, or has come.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// What is to be done.
+    Act(Action),
     /// What the camera offers. Comes again after a redirection and after [`ConnectReason::Without`].
     Described {
         /// All media, in their order.
@@ -125,7 +132,7 @@ pub enum Output {
     Ended(End),
 }
 
-impl fmt::Debug for Output {
+impl fmt::Debug for Action {
     /// Without the bytes: requests hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,6 +145,15 @@ impl fmt::Debug for Output {
             Self::SendDatagram { medium, kind, to, bytes } => {
                 write!(f, "SendDatagram({medium}, {kind:?}, {to}, {} bytes)", bytes.len())
             }
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    /// Without the bytes of packets, which would fill a page.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Act(action) => action.fmt(f),
             Self::Described { media } => write!(f, "Described({media:?})"),
             Self::LeftOut { medium, why } => write!(f, "LeftOut({medium:?}, {why:?})"),
             Self::Playing { media } => write!(f, "Playing({media:?})"),

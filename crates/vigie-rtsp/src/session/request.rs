@@ -8,7 +8,7 @@ use super::limits::{ANSWER_WITHIN, DOUBTFUL_FOR, SPARE_ANSWER_WITHIN};
 use super::message::{self, Head, Method};
 use super::rtcp;
 use super::transport::Asked;
-use super::{Output, PacketKind, Session, Stage};
+use super::{Action, Output, PacketKind, Session, Stage};
 use crate::Deviation;
 
 /// A request that was sent and is not answered.
@@ -81,7 +81,7 @@ impl Session {
         pending.has_credentials = authorization.is_some();
         pending.credentials_sent += u8::from(authorization.is_some());
         let bytes = self.write(&pending, authorization.as_deref());
-        self.outputs.push_back(Output::Send(bytes));
+        self.act(Action::Send(bytes));
         self.pending = Some(pending);
         self.doubtful = None;
     }
@@ -126,7 +126,7 @@ impl Session {
         }
         if self.over_udp {
             self.opening_udp = Some(medium);
-            self.outputs.push_back(Output::OpenUdp { medium });
+            self.act(Action::OpenUdp { medium });
         } else {
             self.send_setup(medium, Asked::Interleaved(pair.0, pair.1), now);
         }
@@ -178,12 +178,18 @@ impl Session {
             let medium = plan.name.index;
             if let Some(to) = plan.udp_address(PacketKind::Rtcp, self.peer) {
                 let (kind, bytes) = (PacketKind::Rtcp, report.clone());
-                self.outputs.push_back(Output::SendDatagram { medium, kind, to, bytes });
+                self.outputs.push_back(Output::Act(Action::SendDatagram {
+                    medium,
+                    kind,
+                    to,
+                    bytes,
+                }));
             } else if let Some(channel) = plan.rtcp_channel()
                 && method.is_none()
             {
                 // The last sign of life that a camera without keep-alives may take.
-                self.outputs.push_back(Output::Send(rtcp::interleaved(channel, &report)));
+                self.outputs
+                    .push_back(Output::Act(Action::Send(rtcp::interleaved(channel, &report))));
             }
         }
     }
@@ -197,7 +203,12 @@ impl Session {
             (PacketKind::Rtcp, rtcp::receiver_report(ssrc)),
         ] {
             if let Some(to) = plan.udp_address(kind, self.peer) {
-                self.outputs.push_back(Output::SendDatagram { medium, kind, to, bytes });
+                self.outputs.push_back(Output::Act(Action::SendDatagram {
+                    medium,
+                    kind,
+                    to,
+                    bytes,
+                }));
             }
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Description {
     /// The session's `a=control`.
     pub(crate) control: Option<String>,
     pub(crate) media: Vec<Medium>,
+    /// It has more media than are looked at.
+    pub(crate) has_more: bool,
 }
 
 /// One `m=` line of a session description with what belongs to it.
@@ -74,6 +76,7 @@ impl Description {
                     media_seen += 1;
                     if media_seen > MEDIA_MAX {
                         tally.add(Deviation::SdpLine);
+                        description.has_more = true;
                         break;
                     }
                     reading = Some(Reading::begin(value));

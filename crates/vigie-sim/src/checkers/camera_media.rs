@@ -22,7 +22,7 @@ const OFF_MS_MAX: i64 = 250;
 const BATCH_MS_MAX: i64 = 500;
 
 /// The length of a picture. The last one of a session that falls silent may be held for the next one's beginning, which
-/// alone tells that it is whole; it goes with the session.
+/// alone tells that it is whole; it goes with the session, and the gap that is told has it.
 const PICTURE_MS: i64 = 40;
 
 /// A picture as the hub holds it.
@@ -110,20 +110,11 @@ pub fn camera_media_is_well(world: &World) {
 /// A fragment without a mark has no damaged picture, and none is missing in it, nor between it and the next one of the
 /// session, unless that one is marked.
 fn nothing_is_damaged_in_silence(world: &World, media: &StoredMedia) {
-    // The mark stands behind a fragment: the one that was open at a crash has none.
-    let crashes = world.hub_crashes().iter();
-    let cut_off: BTreeSet<usize> = crashes
-        .filter_map(|(crash, _)| media.fragments.iter().rposition(|open| open.from <= *crash))
-        .collect();
-    let is_marked = |picture: &StoredPicture| {
-        media.fragments[picture.fragment].is_lossy || cut_off.contains(&picture.fragment)
-    };
+    let is_marked = |picture: &StoredPicture| media.fragments[picture.fragment].is_lossy;
     let sent: BTreeMap<u64, u64> =
         world.rtsp.sent.iter().map(|sent| (sent.number, sent.connection)).collect();
-    // Nothing comes behind the last picture of a session that would tell that its last packet was lost.
-    let is_last = |number: u64| sent.get(&number) != sent.get(&(number + 1));
     for picture in &media.pictures {
-        let is_fine = picture.is_whole || is_marked(picture) || is_last(picture.number);
+        let is_fine = picture.is_whole || is_marked(picture);
         assert!(is_fine, "damaged, and its fragment is not marked: {picture:?}");
     }
     for pair in media.pictures.windows(2) {
@@ -161,6 +152,10 @@ fn times_rise_and_are_near_arrival(world: &World, media: &StoredMedia) {
 fn what_arrived_is_stored(world: &World, media: &StoredMedia) {
     let whole = media.pictures.iter().filter(|picture| picture.is_whole);
     let whole: BTreeSet<u64> = whole.map(|picture| picture.number).collect();
+    let stored_at: BTreeMap<u64, Timestamp> =
+        media.pictures.iter().map(|picture| (picture.number, picture.at)).collect();
+    let connections: BTreeMap<u64, u64> =
+        world.rtsp.sent.iter().map(|sent| (sent.number, sent.connection)).collect();
     let gaps = ledger_entries(world, LedgerKind::Gap);
     let mut first_keys: BTreeMap<u64, u64> = BTreeMap::new();
     for sent in world.rtsp.sent.iter().filter(|s| s.is_whole() && pictures::is_key(s.number)) {
@@ -183,9 +178,16 @@ fn what_arrived_is_stored(world: &World, media: &StoredMedia) {
             let off = fragment.from.millis_since(arrived).max(sent.at.millis_since(fragment.until));
             fragment.is_lossy && off <= OFF_MS_MAX
         });
-        // A gap begins where the last stored picture ends, by the camera's clock and not by arrival.
+        // A gap begins where the last stored picture ends, on the session's time line and not by arrival: with a first
+        // picture that was late, all of the line lies later, and the picture that is missing would lie there.
+        let former = stored_at.range(..sent.number).next_back();
+        let former = former.filter(|(number, _)| connections.get(number) == Some(&sent.connection));
+        let would_be_at = former.map_or(arrived, |(number, at)| {
+            at.plus_millis((sent.number - number) as i64 * PICTURE_MS).max(arrived)
+        });
         let is_told = |gap: &LedgerEntry| {
-            gap.start_timestamp.plus_millis(-PICTURE_MS) <= arrived && sent.at <= gap.end_timestamp
+            gap.start_timestamp.plus_millis(-PICTURE_MS) <= would_be_at
+                && sent.at <= gap.end_timestamp
         };
         assert!(
             is_crashed || is_marked || gaps.iter().any(is_told),

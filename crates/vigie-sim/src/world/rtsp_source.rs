@@ -11,7 +11,7 @@ use vigie_agent::camera_outputs::{self, BATCH_INTERVAL, CameraOutputs, Taken};
 use vigie_agent::core::{Event, Session, SourceEvent, SourceFrame};
 use vigie_engine::recorder::{CameraHost, ConnectCause, Failure};
 use vigie_kvs::media_uri::MediaUri;
-use vigie_rtsp::session::PacketKind;
+use vigie_rtsp::session::{Action, PacketKind};
 use vigie_rtsp::{Client, ClientOutput};
 
 use super::camera_link::{CameraDelivery, SentPicture};
@@ -73,9 +73,12 @@ impl World {
 
     pub(super) fn open_rtsp(&mut self, session: Session, uri: &MediaUri, seed: [u8; 16]) {
         let now = self.now().mono;
-        let Some(client) = camera_outputs::client(uri, seed, now) else {
-            let event = SourceEvent::Failed(Failure::BadUri);
-            return self.tell_hub(Duration::ZERO, Event::Source { session, event });
+        let client = match camera_outputs::client(uri, seed, now) {
+            Ok(client) => client,
+            Err(fault) => {
+                let event = SourceEvent::Failed(Failure::BadUri(fault));
+                return self.tell_hub(Duration::ZERO, Event::Source { session, event });
+            }
         };
         let source = Source {
             client,
@@ -97,7 +100,9 @@ impl World {
         };
         source.client.close();
         while let Some(output) = source.client.poll() {
-            if let (ClientOutput::Send(bytes), Some(connection)) = (output, source.connection) {
+            if let (ClientOutput::Act(Action::Send(bytes)), Some(connection)) =
+                (output, source.connection)
+            {
                 self.stream_to_camera(connection, bytes);
             }
         }
@@ -244,8 +249,8 @@ impl World {
                     events.push(SourceEvent::Failed(failure));
                     has_ended = true;
                 }
-                Taken::ToDo(output) => self.execute_rtsp(&mut source, life, &session, output),
-                Taken::Nothing => {}
+                Taken::Act(action) => self.execute_rtsp(&mut source, life, &session, action),
+                Taken::Step(_) | Taken::Nothing => {}
             }
         }
         if source.frames.is_empty() {
@@ -279,32 +284,26 @@ impl World {
         }
     }
 
-    fn execute_rtsp(
-        &mut self,
-        source: &mut Source,
-        life: u64,
-        session: &Session,
-        output: ClientOutput,
-    ) {
+    fn execute_rtsp(&mut self, source: &mut Source, life: u64, session: &Session, action: Action) {
         let now = self.now().mono;
-        match output {
-            ClientOutput::Connect { .. } => {
+        match action {
+            Action::Connect { .. } => {
                 self.drop_connection(source.connection.take());
                 let connect =
                     CameraDelivery::Connect { life, session: session.clone(), attempt: 0 };
                 self.deliver_after(Duration::ZERO, Delivery::Camera(connect));
             }
-            ClientOutput::Send(bytes) => {
+            Action::Send(bytes) => {
                 if let Some(connection) = source.connection {
                     self.stream_to_camera(connection, bytes);
                 }
             }
-            ClientOutput::OpenUdp { medium } => {
+            Action::OpenUdp { medium } => {
                 let port = FIRST_PORT + 2 * medium as u16;
                 source.client.udp_opened(medium, port, port + 1, now);
             }
             // What goes to the camera by datagrams (reports, and one that opens the way) moves nothing there.
-            _ => {}
+            Action::CloseUdp { .. } | Action::SendDatagram { .. } => {}
         }
     }
 

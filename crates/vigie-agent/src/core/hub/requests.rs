@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::hub_request::HubRequests;
-use vigie_engine::recorder::{Failure, SourceKind};
+use vigie_engine::recorder::{Failure, SourceKind, UriFault};
 use vigie_kvs::Sensitive;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_kvs::shapes::hub_request::{CameraTestStep, HubRequest, HubRequestReport, TimedStep};
@@ -82,7 +82,7 @@ impl Hub {
                 self.world.effects.push(Effect::ReadTestSecret { request, secret_arn });
             }
             (None, Some(uri)) => self.test(request_id, camera_uri(&uri)),
-            (None, None) => self.test(request_id, Err(Failure::BadUri)),
+            (None, None) => self.test(request_id, Err(Failure::BadUri(UriFault::Kind))),
         }
     }
 

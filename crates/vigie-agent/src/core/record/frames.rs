@@ -68,6 +68,15 @@ impl OpenFragment {
         fragment
     }
 
+    /// Packets were lost. The first ones are marked at once, inside: the end of the fragment, where all of them are said, is
+    /// not written when the hub loses its power before.
+    fn lose(&mut self, packets: u64) {
+        if packets > 0 && self.packets_lost == 0 {
+            self.push(&writer::void(PACKETS_LOST_TAG.as_bytes()));
+        }
+        self.packets_lost += packets;
+    }
+
     /// A few bytes that stand before or between frames.
     fn push(&mut self, head: &[u8]) {
         self.heads.extend_from_slice(head);
@@ -237,7 +246,7 @@ impl Job {
                 }
                 Command::Append { frame, relative_ms } => {
                     let Some(fragment) = &mut recording.fragment else { continue };
-                    fragment.packets_lost += std::mem::take(&mut recording.lost_before_next);
+                    fragment.lose(std::mem::take(&mut recording.lost_before_next));
                     let Frame { track_number, key_frame, data, .. } = frame;
                     if track_number == leading_track {
                         fragment.last_ms = fragment.last_ms.max(i64::from(relative_ms));

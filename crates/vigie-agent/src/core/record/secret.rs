@@ -1,8 +1,8 @@
 //! The camera's secret: when it is asked for, when what is known will do, and what URI is in it.
 //!
 //! It is asked for as soon as a configuration is applied, whether a window is open or not: a hub that loses its link
-//! before the first window must be able to record. Between windows it is kept fresh. Where the service says what its
-//! revision is, another one is read at once. A camera's session that is open ends when the camera is another one now;
+//! before the first window must be able to record. Where the service says what its revision is, another revision is read
+//! at once, and the same one never again; where it says nothing of it (Amazon's), each hour is taken for another revision. A camera's session that is open ends when the camera is another one now;
 //! what is wrong with a new secret ends none.
 //!
 //! Nothing here prints a secret or the URI in it.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 use vigie_engine::job_status::JobOutcome;
 use vigie_engine::media_clock::MediaClock;
-use vigie_engine::recorder::{Event, Failure, SourceKind, State};
+use vigie_engine::recorder::{Event, Failure, SourceKind, State, UriFault};
 use vigie_kvs::Sensitive;
 use vigie_kvs::error::ErrorKind;
 use vigie_kvs::media_uri::{MediaUri, MediaUriError};
@@ -27,7 +27,7 @@ use crate::core::world::World;
 const ASK_INTERVAL: Duration = Duration::from_secs(60);
 /// Another revision that could not be read is asked for again after so long.
 const REVISION_INTERVAL: Duration = Duration::from_secs(5);
-/// A known secret that nothing uses is asked for again after so long: Secrets Manager is paid by the call.
+/// Where nothing is said of revisions, what was read counts as another one after so long: Secrets Manager is paid by the call.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The secret behind `MediaUriSecretArn`, and how fresh it is.
@@ -90,9 +90,10 @@ impl KnownSecret {
     }
 
     fn is_fresh(&self, now: Now) -> bool {
+        let is_of_this_hour = |at| now.mono.saturating_sub(at) < REFRESH_INTERVAL;
         self.value.is_some()
             && !self.is_behind
-            && self.answered_at.is_some_and(|at| now.mono.saturating_sub(at) < REFRESH_INTERVAL)
+            && self.answered_at.is_some_and(|at| self.revision.is_some() || is_of_this_hour(at))
     }
 }
 
@@ -286,15 +287,15 @@ pub(in crate::core) fn media_uri_of(
     let uri = MediaUri::from_secret_string(secret).map_err(|error| match error {
         MediaUriError::Binary | MediaUriError::NotJson => Failure::SecretUnreadable,
         MediaUriError::NotExactlyMediaUri => Failure::SecretWithoutMediaUri,
-        MediaUriError::NotText | MediaUriError::Empty => Failure::BadUri,
+        MediaUriError::NotText | MediaUriError::Empty => Failure::BadUri(UriFault::Kind),
     })?;
-    if is_of_kind(&uri, kind) { Ok(uri) } else { Err(Failure::BadUri) }
+    if is_of_kind(&uri, kind) { Ok(uri) } else { Err(Failure::BadUri(UriFault::Kind)) }
 }
 
 /// A camera's URI that was given as it is.
 pub(in crate::core) fn camera_uri(text: &Sensitive) -> Result<MediaUri, Failure> {
-    let uri = MediaUri::from_text(text).map_err(|_| Failure::BadUri)?;
-    if is_of_kind(&uri, SourceKind::Rtsp) { Ok(uri) } else { Err(Failure::BadUri) }
+    let uri = MediaUri::from_text(text).map_err(|_| Failure::BadUri(UriFault::Kind))?;
+    if is_of_kind(&uri, SourceKind::Rtsp) { Ok(uri) } else { Err(Failure::BadUri(UriFault::Kind)) }
 }
 
 fn is_of_kind(uri: &MediaUri, kind: SourceKind) -> bool {

@@ -1,6 +1,6 @@
 //! What the service asks of the hub: taken, carried out, answered, called off.
 
-use vigie_engine::recorder::Failure;
+use vigie_engine::recorder::{Failure, UriFault};
 use vigie_kvs::shapes::edge::JobStatus;
 use vigie_kvs::shapes::hub_request::{
     CameraAddress, CameraTestStep, HubRequest, HubRequestReport, TestedCamera, TimedStep,
@@ -114,7 +114,7 @@ fn what_fails_is_said_in_the_recorder_s_words() {
         ask(&mut bench, Some(vec![test_of("1", by_uri(uri))]));
         assert!(!bench.has(|effect| matches!(effect, Effect::TestCamera { .. })));
         let answer = tested(&bench.sync().1.requests);
-        let expect = (JobStatus::UserError, Failure::BadUri.details());
+        let expect = (JobStatus::UserError, Failure::BadUri(UriFault::Kind).explanation());
         assert_eq!((answer.job_status, answer.job_status_details), expect, "{uri}");
     }
     let mut bench = Bench::new();
@@ -123,8 +123,30 @@ fn what_fails_is_said_in_the_recorder_s_words() {
     bench.event(Event::CameraTested { request: "1".to_owned(), outcome: Box::new(outcome) });
     bench.sync();
     let answer = tested(&says(&mut bench));
-    let expect = (JobStatus::SystemError, Failure::Stalled.details());
+    // A test does not connect again.
+    let expect = (JobStatus::SystemError, "the camera stopped sending frames for 10 s".to_owned());
     assert_eq!((answer.job_status, answer.job_status_details), expect);
+}
+
+#[test]
+fn a_camera_of_which_no_key_frame_came_is_not_said_to_be_fine() {
+    let tried = |key_frame: Option<Bytes>| {
+        let mut bench = Bench::new();
+        ask(&mut bench, Some(vec![test_of("1", by_uri("rtsp://camera/"))]));
+        let outcome = TestOutcome { tracks: tracks(), key_frame, ..TestOutcome::default() };
+        bench.event(Event::CameraTested { request: "1".to_owned(), outcome: Box::new(outcome) });
+        bench.sync();
+        let answer = tested(&says(&mut bench));
+        (answer.job_status, answer.job_status_details)
+    };
+    let (status, details) = tried(None);
+    assert_eq!(status, JobStatus::UserError);
+    assert!(
+        details.contains("no key frame came") && !details.contains("can be recorded"),
+        "{details}"
+    );
+    let fine = tried(Some(Bytes::from_static(b"a picture")));
+    assert_eq!(fine, (JobStatus::Success, "the camera can be recorded".to_owned()));
 }
 
 #[test]

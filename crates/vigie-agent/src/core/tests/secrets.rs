@@ -93,6 +93,18 @@ fn a_secret_that_leads_elsewhere_ends_the_open_session_within_the_hour() {
     assert_eq!(opened_with(&mut bench), "rtsp://bob:another@camera/live");
 }
 
+#[test]
+fn where_revisions_are_told_the_hour_leads_to_no_reading() {
+    let mut bench = Bench::new();
+    tell(&mut bench, "1");
+    let session = bench.camera_opens();
+    forget_all_but_sync(&mut bench);
+    bench.play(&session, 3 * 3600);
+    assert_eq!(questions(&bench), 0);
+    tell(&mut bench, "2");
+    assert_eq!(questions(&bench), 1);
+}
+
 /// What the hub has said last is still to be answered.
 fn forget_all_but_sync(bench: &mut Bench) {
     bench.effects.retain(|effect| matches!(effect, Effect::Sync { .. }));

@@ -12,7 +12,7 @@ use vigie_store::disk::Disk;
 
 use super::sources::{bounds, file_source, wall};
 use super::*;
-use crate::core::{Import, Imports, NewestFragment, SourceEvent, SourceFrame};
+use crate::core::{Import, Imports, NewestFragment, Refused, SourceEvent, SourceFrame};
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 
@@ -38,13 +38,16 @@ pub(super) async fn events(
 }
 
 pub(super) fn is_ended(event: &SourceEvent) -> bool {
-    matches!(event, SourceEvent::Ended | SourceEvent::Failed(_))
+    use SourceEvent::{Ended, Failed, FileRefused};
+    matches!(event, Ended | Failed(_) | FileRefused { .. })
 }
 
 /// How the source ended.
 pub(super) fn ended_with(events: &[SourceEvent]) -> Option<Failure> {
     match events.last() {
-        Some(SourceEvent::Failed(failure)) => Some(failure.clone()),
+        Some(SourceEvent::Failed(failure) | SourceEvent::FileRefused { failure, .. }) => {
+            Some(failure.clone())
+        }
         _ => None,
     }
 }
@@ -116,6 +119,33 @@ async fn a_file_of_which_nothing_is_stored_or_that_has_changed_begins_at_its_sta
         assert!(!begun(&again).1);
         assert_eq!(data(&frames(&again)), data(&frames(&whole)));
     }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_recorded_is_not_read_again_until_it_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.mp4");
+    OsDisk.create_new(&path).unwrap().write_all_at(&[&[7; 5_000]], 0).unwrap();
+    let source = |refused| FileSource {
+        bounds: bounds(&[folder.path()]),
+        imports: Imports { refused, ..Imports::default() },
+        ..file_source(path.display().to_string())
+    };
+    let said = events(source(None), is_ended).await;
+    let Some(SourceEvent::FileRefused { file, failure }) = said.last().cloned() else {
+        panic!("{said:?}");
+    };
+    assert_eq!(failure, Failure::FileNotMedia);
+    // As long as it is the same, what was found stands, whatever that was.
+    let found = Failure::FileEncodingUnsupported { name: "as found".to_owned() };
+    let refused = Refused { file, failure: found.clone() };
+    let again = events(source(Some(refused.clone())), is_ended).await;
+    assert_eq!(ended_with(&again), Some(found));
+    // Replaced by a whole one.
+    OsDisk.unlink(&path).unwrap();
+    copy("h264_aac.mp4", &path);
+    let mended = events(source(Some(refused)), is_ended).await;
+    assert_eq!((ended_with(&mended), frames(&mended).is_empty()), (None, false));
 }
 
 /// Ten seconds pass whenever it is looked at.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use vigie_camera::{Camera, CameraConfig, Credentials, Media};
-use vigie_engine::recorder::{CameraHost, ConnectCause, Failure};
+use vigie_engine::recorder::{CameraHost, ConnectCause, Failure, UriFault};
 use vigie_kvs::Sensitive;
 use vigie_kvs::media_uri::MediaUri;
 use vigie_media::Track;
@@ -160,7 +160,8 @@ async fn h265_of_a_camera_arrives_byte_for_byte() {
 }
 
 /// How a source on this URI ends before it opened.
-async fn failure(uri: &str) -> Failure {
+/// What a source ends with that never opens.
+pub(super) async fn failure(uri: &str) -> Failure {
     let (core, mut messages) = CoreHandle::for_test();
     tokio::spawn(run(source(media_uri(uri), core)));
     match next(&mut messages).await {
@@ -222,6 +223,20 @@ async fn what_is_no_camera_is_told_from_what_is_not_there() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_an_address_is_told_apart_before_anybody_is_asked() {
+    for (uri, fault) in [
+        ("rtsp://camera:99999/cam0", UriFault::Port),
+        ("rtsp://admin:a/b@camera/cam0", UriFault::LooksSplit),
+        ("rtsp:///cam0", UriFault::Host),
+    ] {
+        assert_eq!(failure(uri).await, Failure::BadUri(fault), "{uri}");
+    }
+    let host = CameraHost { name: "xn--kche-0ra.invalid".to_owned(), looks_split: false };
+    let unknown = Failure::Unreachable { host, cause: ConnectCause::UnknownHost };
+    assert_eq!(failure("rtsp://k\u{FC}che.invalid/cam0").await, unknown);
+}
+
+#[tokio::test]
 async fn a_camera_that_goes_away_ends_the_session() {
     let camera = camera("h265.mp4", None).await;
     let (core, mut messages) = CoreHandle::for_test();
@@ -276,7 +291,10 @@ async fn record_file(
             Event::Source { event: SourceEvent::Opened { tracks: opened }, .. } => tracks = opened,
             Event::Source { event: SourceEvent::Frames(batch), .. } => frames.extend(batch),
             Event::Source { event: SourceEvent::Ended, .. } => break Ok((tracks, frames)),
-            Event::Source { event: SourceEvent::Failed(failure), .. } => break Err(failure),
+            Event::Source {
+                event: SourceEvent::Failed(failure) | SourceEvent::FileRefused { failure, .. },
+                ..
+            } => break Err(failure),
             other => panic!("{other:?}"),
         }
     };
@@ -346,7 +364,10 @@ async fn a_file_that_is_not_there_or_not_media_is_said() {
     let audio = fixture("sdkc_audio.mkv").display().to_string();
     assert_eq!(record_file(audio, Timestamp::MIN).await.unwrap_err(), Failure::NoVideoTrack);
     let relative = "holiday.mp4".to_owned();
-    assert_eq!(record_file(relative, Timestamp::MIN).await.unwrap_err(), Failure::BadUri);
+    assert_eq!(
+        record_file(relative, Timestamp::MIN).await.unwrap_err(),
+        Failure::BadUri(UriFault::Kind)
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use vigie_rtsp::session::{End, Method};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
-use super::sources::{collect, frames_of, media_uri, run, source, source_by};
+use super::sources::{collect, failure, frames_of, media_uri, run, source, source_by};
 use super::*;
 use crate::core::{FrameTime, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
@@ -198,7 +198,7 @@ async fn certificates_that_are_read_again_count_for_the_next_connection() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_tls_is_said() {
+async fn what_speaks_no_tls_is_said_and_so_is_what_speaks_nothing_else() {
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = plain.local_addr().unwrap();
     let serving = tokio::spawn(async move {
@@ -210,11 +210,33 @@ async fn what_speaks_no_tls_is_said() {
     tokio::spawn(run(source(media_uri(&format!("rtsps://{address}/cam0")), core)));
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => {
-            assert_eq!(failure, Failure::NotACamera);
+            assert_eq!(failure, Failure::TlsNotSpoken);
         }
         other => panic!("{other:?}"),
     }
     serving.await.unwrap();
+    // Asked without TLS, where TLS is spoken.
+    let camera = TlsCamera::start(&["localhost"]).await;
+    let uri = format!("rtsp://localhost:{}/cam0", camera.port);
+    assert_eq!(failure(&uri).await, Failure::TlsWanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_does_not_answer_in_tls_is_said_to() {
+    for closes in [false, true] {
+        let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = plain.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((stream, _)) = plain.accept().await {
+                if !closes {
+                    held.push(stream);
+                }
+            }
+        });
+        let failure = failure(&format!("rtsps://{address}/cam0")).await;
+        assert_eq!(failure, Failure::TlsUnanswered, "closes: {closes}");
+    }
 }
 
 #[test]

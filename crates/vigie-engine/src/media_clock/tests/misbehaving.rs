@@ -51,7 +51,7 @@ impl Random {
 /// What a scene was like.
 #[derive(Debug, Default)]
 struct Seen {
-    deviations: BTreeMap<Deviation, u64>,
+    deviations: BTreeMap<StampDeviation, u64>,
     /// Farthest from the truth, in milliseconds: before and after the clock had settled.
     early_ms: i64,
     late_ms: i64,
@@ -133,12 +133,12 @@ const WAYS: [Way; 3] = [Way::Direct, Way::Batched, Way::Stalling];
 
 /// The scene in all ways; within 250 ms of the truth once settled.
 #[track_caller]
-fn check(name: &str, tracks: &[Stamps<'_>], length_us: i64, kind: Option<Deviation>) {
+fn check(name: &str, tracks: &[Stamps<'_>], length_us: i64, kind: Option<StampDeviation>) {
     for way in WAYS {
         let seen = play(tracks, way, length_us);
         // In a burst, frames are kept apart.
         assert!(seen.settled_ms <= 300, "{name}, {way:?}: {seen:?}");
-        let kinds: Vec<Deviation> = seen.deviations.keys().copied().collect();
+        let kinds: Vec<StampDeviation> = seen.deviations.keys().copied().collect();
         match way {
             // A jump in the midst of a burst may be taken for more than that.
             Way::Stalling => {
@@ -156,7 +156,7 @@ fn rates(length_us: i64) {
             &format!("{per_mille} ‰"),
             &[video(&stamp)],
             length_us,
-            Some(Deviation::StampsOffRate),
+            Some(StampDeviation::OffRate),
         );
     }
 }
@@ -164,12 +164,12 @@ fn rates(length_us: i64) {
 fn units(length_us: i64) {
     for divisor in [2, 10, 90, 1000] {
         let stamp = |_: i64, taken_us: i64| taken_us / divisor;
-        let kind = Some(Deviation::StampsOffRate);
+        let kind = Some(StampDeviation::OffRate);
         check(&format!("{divisor} times too slow"), &[video(&stamp)], length_us, kind);
     }
     for factor in [90, 1000] {
         let stamp = |_: i64, taken_us: i64| taken_us * factor;
-        let kind = Some(Deviation::StampsJumped);
+        let kind = Some(StampDeviation::Jumped);
         check(&format!("{factor} times too fast"), &[video(&stamp)], length_us, kind);
     }
 }
@@ -179,14 +179,14 @@ fn jumps(length_us: i64) {
         -1_000, -3_000, -4_000, -9_000, -9_999, -11_000, -3_600_000, 1_000, 5_000, 9_999, 3_600_000,
     ] {
         let stamp = |n: i64, taken_us: i64| taken_us + n / 200 * jump_ms * 1000;
-        let kind = Some(Deviation::StampsJumped);
+        let kind = Some(StampDeviation::Jumped);
         check(&format!("{jump_ms} ms each 8 s"), &[video(&stamp)], length_us, kind);
     }
 }
 
 fn standing_still(length_us: i64) {
     let stamp = |_: i64, _: i64| 5_000_000;
-    check("constant", &[video(&stamp)], length_us, Some(Deviation::StampsConstant));
+    check("constant", &[video(&stamp)], length_us, Some(StampDeviation::Constant));
 }
 
 fn anywhere(length_us: i64) {
@@ -274,7 +274,7 @@ fn a_day_of_each_misbehaviour() {
 fn stamps_that_were_hours_off_once_cost_nothing() {
     let stamp = |n: i64, taken_us: i64| if n < 100 { taken_us + HOUR_US * 5 } else { taken_us };
     let seen = play(&[video(&stamp)], Way::Direct, HOUR_US / 60);
-    assert_eq!(seen.deviations, BTreeMap::from([(Deviation::StampsJumped, 1)]));
+    assert_eq!(seen.deviations, BTreeMap::from([(StampDeviation::Jumped, 1)]));
     assert!(seen.early_ms <= 60 && seen.late_ms <= 60, "{seen:?}");
 }
 

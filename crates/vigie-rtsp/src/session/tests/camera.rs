@@ -239,14 +239,14 @@ impl Dialogue<'_> {
         for _ in 0..64 {
             while let Some(output) = session.poll() {
                 match output {
-                    Output::Connect { .. } => {
+                    Output::Act(Action::Connect { .. }) => {
                         run.connections += 1;
                         run.outputs.push(output);
                         is_open = true;
                         session.connected(peer, now);
                     }
-                    Output::Send(_) if !is_open => {}
-                    Output::Send(bytes) => {
+                    Output::Act(Action::Send(_)) if !is_open => {}
+                    Output::Act(Action::Send(bytes)) => {
                         let text = String::from_utf8(bytes.to_vec());
                         let Ok(text) = text else {
                             run.heads.push(format!("{bytes:?}"));
@@ -282,7 +282,7 @@ impl Dialogue<'_> {
                             session.disconnected(now);
                         }
                     }
-                    Output::OpenUdp { medium } => {
+                    Output::Act(Action::OpenUdp { medium }) => {
                         run.outputs.push(output);
                         let port = 7000 + 2 * u16::try_from(medium).unwrap();
                         session.udp_opened(medium, port, port + 1, now);

@@ -128,6 +128,9 @@ fn what_does_not_speak_rtsp_is_said_to() {
     let run = ends_with(not_rtsp(), |_| Some(Reply::Bytes(banner.to_vec())));
     assert!(run.waited < Duration::from_secs(5), "{run:#?}");
     ends_with(not_rtsp(), |_| Some(Reply::Bytes(vec![b'x'; 5000])));
+    // An alert of TLS: what answers is what is asked for, in another way.
+    let alert = vec![0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
+    ends_with(End::SpeaksTls { host: host() }, |_| Some(Reply::CloseBehind(alert.clone())));
     // Silence says nothing about it.
     let (request, medium) = (Method::Describe, None);
     ends_with(End::NoAnswer { request, medium }, |_| Some(Reply::Silence));
@@ -146,6 +149,10 @@ fn descriptions_without_video_to_record_name_what_they_have() {
     ends_by_sdp(unsupported("SRTP"), &SDP.replace("RTP/AVP", "RTP/SAVP"));
     ends_by_sdp(unsupported("X"), &SDP.replace("H264", "x\"<script>"));
     ends_by_sdp(End::NoVideo, "v=0\r\nm=audio 0 RTP/AVP 0\r\n");
+    let sounds = "m=audio 0 RTP/AVP 0\r\n".repeat(16);
+    ends_by_sdp(End::NoVideo, &format!("v=0\r\n{sounds}"));
+    let cut = End::NoVideoAmongFirst { looked_at: 16 };
+    ends_by_sdp(cut, &format!("v=0\r\n{sounds}m=video 0 RTP/AVP 96\r\n"));
     let off = SDP.replace("a=control:trackID=0", "a=inactive\r\na=control:trackID=0");
     ends_by_sdp(End::NoVideo, &off);
     ends_by_sdp(End::UnreadableDescription, "v=0\r\n");
@@ -239,7 +246,7 @@ fn nothing_happens_behind_the_end() {
     let mut session = Session::new(settings(TransportChoice::Tcp), Duration::ZERO);
     session.close();
     let mut outputs = std::iter::from_fn(|| session.poll());
-    assert!(matches!(outputs.next(), Some(Output::Connect { .. })));
+    assert!(matches!(outputs.next(), Some(Output::Act(Action::Connect { .. }))));
     assert_eq!(outputs.next(), Some(Output::Ended(End::Closed)));
     assert_eq!(outputs.next(), None);
     let now = Duration::from_secs(9);
@@ -263,7 +270,7 @@ fn secrets_do_not_print() {
     session.connected(PEER.parse().unwrap(), Duration::ZERO);
     let mut printed = format!("{settings:?}{session:?}");
     while let Some(output) = session.poll() {
-        if let Output::Send(bytes) = &output {
+        if let Output::Act(Action::Send(bytes)) = &output {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             assert!(
                 text.starts_with("OPTIONS rtsp://camera/live?token=secret RTSP/1.0\r\n"),

@@ -190,7 +190,7 @@ proptest! {
             }
             let mut outputs = 0;
             while let Some(output) = session.poll() {
-                if matches!(output, Output::Connect { .. }) {
+                if matches!(output, Output::Act(Action::Connect { .. })) {
                     session.connected(PEER.parse().unwrap(), now);
                 }
                 outputs += 1;

@@ -16,12 +16,14 @@ impl Playing {
         let mut sent = 0;
         while let Some(output) = session.poll() {
             match &output {
-                Output::Connect { .. } => session.connected(PEER.parse().unwrap(), Duration::ZERO),
-                Output::OpenUdp { medium } => {
+                Output::Act(Action::Connect { .. }) => {
+                    session.connected(PEER.parse().unwrap(), Duration::ZERO)
+                }
+                Output::Act(Action::OpenUdp { medium }) => {
                     let port = 7000 + 2 * u16::try_from(*medium).unwrap();
                     session.udp_opened(*medium, port, port + 1, Duration::ZERO);
                 }
-                Output::Send(bytes) => {
+                Output::Act(Action::Send(bytes)) => {
                     let text = String::from_utf8(bytes.to_vec()).unwrap();
                     let mut words = text.split(' ');
                     let (method, uri) = (words.next().unwrap().to_owned(), words.next().unwrap());
@@ -60,7 +62,7 @@ impl Playing {
 
     fn datagrams(&self) -> Vec<(usize, PacketKind, String, usize)> {
         let sent = self.outputs.iter().filter_map(|output| match output {
-            Output::SendDatagram { medium, kind, to, bytes } => {
+            Output::Act(Action::SendDatagram { medium, kind, to, bytes }) => {
                 Some((*medium, *kind, to.to_string(), bytes.len()))
             }
             _ => None,
@@ -121,7 +123,7 @@ fn the_way_is_opened_and_reports_are_sent_with_each_keep_alive() {
     assert_eq!(due, Duration::from_secs(30));
     playing.session.timeout(due);
     playing.outputs = std::iter::from_fn(|| playing.session.poll()).collect();
-    assert!(matches!(playing.outputs[0], Output::Send(_)));
+    assert!(matches!(playing.outputs[0], Output::Act(Action::Send(_))));
     assert_eq!(playing.datagrams(), [(0, Rtcp, address(5001), 24), (1, Rtcp, address(6971), 24)]);
 }
 
@@ -192,7 +194,7 @@ fn media_that_comes_interleaved_although_udp_was_asked_for_is_taken() {
     });
     assert_eq!(run.packet_counts(), (2, 1), "{run:#?}");
     assert_eq!(run.seen(), [D::TransportKind]);
-    assert!(run.outputs.contains(&Output::CloseUdp { medium: 0 }));
+    assert!(run.outputs.contains(&Output::Act(Action::CloseUdp { medium: 0 })));
 }
 
 #[test]
@@ -203,12 +205,14 @@ fn sockets_that_cannot_be_opened_cost_their_medium() {
     let mut opened = Vec::new();
     while let Some(output) = session.poll() {
         match output {
-            Output::Connect { .. } => session.connected(PEER.parse().unwrap(), Duration::ZERO),
-            Output::OpenUdp { medium } => {
+            Output::Act(Action::Connect { .. }) => {
+                session.connected(PEER.parse().unwrap(), Duration::ZERO)
+            }
+            Output::Act(Action::OpenUdp { medium }) => {
                 opened.push(medium);
                 session.udp_failed(medium, Duration::ZERO);
             }
-            Output::Send(bytes) => {
+            Output::Act(Action::Send(bytes)) => {
                 let text = String::from_utf8(bytes.to_vec()).unwrap();
                 let mut words = text.split(' ');
                 let (method, uri) =

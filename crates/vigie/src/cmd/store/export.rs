@@ -28,6 +28,8 @@ pub struct Exported {
     pub size_bytes: u64,
     /// Fragments that could not be read and are left out.
     pub lost_count: u64,
+    /// The codec of sound that the container cannot carry.
+    pub sound_left_out: Option<String>,
 }
 
 /// Each container that an export can write, by the output's extension.
@@ -57,9 +59,12 @@ pub fn export(options: &StoreExportOptions) -> Result<(), Failure> {
         Container::Matroska => mkv::write(&options.output, &header, &selection)?,
         Container::Mp4 => mp4::write(&options.output, &header, &selection)?,
     };
-    let Exported { fragment_count, size_bytes, lost_count } = exported;
+    let Exported { fragment_count, size_bytes, lost_count, sound_left_out } = exported;
     let (path, size) = (options.output.display(), output::size_text(size_bytes));
     output::line(&format!("{path}: {fragment_count} fragments, {size}"))?;
+    if let Some(codec) = sound_left_out {
+        output::line(&format!("sound in {codec} is left out; export to a .mkv file keeps it"))?;
+    }
     if lost_count > 0 {
         return Err(Failure::other(format!(
             "{lost_count} fragments could not be read and are missing in {path}"

@@ -28,7 +28,8 @@ fn write_to(
     let (mut writer, start) = FileWriter::new(header).doing("read the document header")?;
     let mut file = BufWriter::new(file);
     file.write_all(&start).doing(writing())?;
-    let mut exported = Exported { fragment_count: 0, size_bytes: 0, lost_count: 0 };
+    let mut exported =
+        Exported { fragment_count: 0, size_bytes: 0, lost_count: 0, sound_left_out: None };
     let mut unreadable = 0;
     exported.lost_count = selection.read_each(|Selected { fragment, bytes, header }| {
         let entry = &fragment.entry;

@@ -5,24 +5,35 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use vigie_media::codec::names;
 use vigie_media::matroska::DocumentHeader;
 use vigie_media::mp4::{Mp4Writer, fragment_data};
-use vigie_media::sample::sample_tracks;
+use vigie_media::sample::SampleTrack;
 use vigie_media::{Track, TrackKind};
 
 use super::export::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
 
-/// Writes the selection to the new file `path`: its first video track and its first audio track.
+/// Writes the selection to the new file `path`: its first video track and its first audio track. Sound that cannot be
+/// written so (Opus) costs no pictures: it is left out, and that is said.
 pub fn write(
     path: &Path,
     header: &DocumentHeader,
     selection: &Selection<'_>,
 ) -> Result<Exported, Failure> {
-    let first = |kind| header.tracks.iter().find(|track| track.kind == kind).cloned();
-    let tracks: Vec<Track> =
-        [first(TrackKind::Video), first(TrackKind::Audio)].into_iter().flatten().collect();
-    let tracks = sample_tracks(&tracks).doing("write the stream as MP4")?;
+    let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
+    let writable = |track: &Track| SampleTrack::new(track).doing("write the stream as MP4");
+    let mut tracks: Vec<SampleTrack> =
+        first(TrackKind::Video).map(writable).transpose()?.into_iter().collect();
+    let mut left_out = None;
+    match first(TrackKind::Audio).map(|sound| (sound, writable(sound))) {
+        Some((_, Ok(sound))) => tracks.push(sound),
+        Some((sound, Err(_))) if !tracks.is_empty() => {
+            left_out = Some(names::of_codec_id(&sound.codec_id));
+        }
+        Some((_, Err(failure))) => return Err(failure),
+        None => {}
+    }
     let mut writer = Mp4Writer::new(&tracks);
     // What is recorded meanwhile is not in the index.
     let mut indexed = BTreeSet::new();
@@ -67,6 +78,7 @@ pub fn write(
             fragment_count: indexed.len() as u64,
             size_bytes: head.file_size_bytes(),
             lost_count: lost + unreadable,
+            sound_left_out: left_out,
         })
     })
 }
