@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useApi } from "../api/api";
 import { describeEdge } from "../api/edge";
@@ -26,20 +27,14 @@ export function NeverUploaded({ name }: { name: string }) {
     };
   });
   if (loaded.data) {
-    const { notUploadedBytes } = loaded.data;
-    return (
-      <div role="status">
-        <StatusIndicator type={notUploadedBytes > 0 ? "error" : "info"} wrapText>
-          {lossText(loaded.data, Date.now())}
-        </StatusIndicator>
-      </div>
-    );
+    const text = lossText(loaded.data, Date.now());
+    return <div role="status">{loaded.data.notUploadedBytes > 0 ? <Alert type="error">{text}</Alert> : text}</div>;
   }
   if (loaded.failure) {
     return (
-      <StatusIndicator type="warning" wrapText>
+      <Alert type="warning">
         What its hub holds that was never uploaded cannot be told: {loaded.failure.message}
-      </StatusIndicator>
+      </Alert>
     );
   }
   return <StatusIndicator type="loading">Looking for video that only the hub has</StatusIndicator>;

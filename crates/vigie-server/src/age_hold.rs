@@ -27,6 +27,11 @@ struct StoredLastRun {
 pub(crate) struct ServerAgeHold(Mutex<AgeHold>);
 
 impl ServerAgeHold {
+    /// Of a server that nothing is known of.
+    pub(crate) fn first(now: Now) -> Self {
+        Self(Mutex::new(AgeHold::start(None, now).0))
+    }
+
     /// Goes on where an earlier process on the same metadata ended.
     pub(crate) async fn open(db: &dyn MetadataDb, now: Now) -> Result<Self, DbError> {
         let stored = db.setting(SETTING).await?;

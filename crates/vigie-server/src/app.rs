@@ -76,8 +76,8 @@ impl App {
         fragments: Arc<dyn FragmentStore>,
         master_key: MasterKey,
         audit: AuditLog,
-        age_hold: ServerAgeHold,
     ) -> Self {
+        let age_hold = ServerAgeHold::first(clock.now());
         let (alive, ended) = mpsc::channel(1);
         let body_budget: Arc<BodyBudget> = Arc::default();
         let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
@@ -114,6 +114,11 @@ impl App {
             ended: AsyncMutex::new(ended),
             listen_port: AtomicU16::new(0),
         }
+    }
+
+    /// Goes on with what an earlier process saw of the clock.
+    pub(crate) fn with_age_hold(self, age_hold: ServerAgeHold) -> Self {
+        Self { age_hold, ..self }
     }
 
     /// The source of chance; hold it only for a draw.

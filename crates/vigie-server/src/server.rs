@@ -191,8 +191,8 @@ impl Server {
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
         let age_hold = ServerAgeHold::open(db.as_ref(), clock.now()).await?;
-        let app = App::new(config, clock, chance, db, fragments, master_key, audit, age_hold);
-        let app = Arc::new(app);
+        let app = App::new(config, clock, chance, db, fragments, master_key, audit);
+        let app = Arc::new(app.with_age_hold(age_hold));
         Ok(Self { app, store, tls })
     }
 

@@ -1,5 +1,7 @@
 //! A server whose clock jumps deletes nothing by age for an hour, over restarts too, and says so.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
+
 mod common;
 
 use std::time::Duration;

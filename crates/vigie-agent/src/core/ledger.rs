@@ -492,19 +492,18 @@ impl Job {
 
     /// What the service does not have, to the media file.
     fn not_uploaded(&self, world: &World) -> Vec<MediaRange> {
-        let mut ranges = not_uploaded_ranges(&world.reader, &self.key);
-        // Files are uploaded from their begin.
         let oldest = self.upload.oldest_not_uploaded(&world.reader, &self.key);
-        if let (Some(first), Some(oldest)) = (ranges.first_mut(), oldest) {
-            let within = first.end_timestamp.plus_millis(-GAP_MS_MIN).max(first.start_timestamp);
-            first.start_timestamp = oldest.clamp(first.start_timestamp, within);
-        }
-        ranges
+        not_uploaded_ranges(&world.reader, &self.key, oldest)
     }
 }
 
-/// What the service does not have of a stream, to the media file; bounded, the last range then spans the rest.
-pub(super) fn not_uploaded_ranges(reader: &StoreReader, key: &str) -> Vec<MediaRange> {
+/// What the service does not have of a stream, to the media file but for the first, in which `oldest` begins; bounded, the
+/// last range then spans the rest.
+pub(super) fn not_uploaded_ranges(
+    reader: &StoreReader,
+    key: &str,
+    oldest: Option<Timestamp>,
+) -> Vec<MediaRange> {
     let range = |from, until| MediaRange { start_timestamp: from, end_timestamp: until };
     // Twice as many, as some may join.
     let closed = reader.not_uploaded_ranges(key, 2 * NOT_UPLOADED_MAX);
@@ -532,6 +531,11 @@ pub(super) fn not_uploaded_ranges(reader: &StoreReader, key: &str) -> Vec<MediaR
             }
             _ => ranges.push(span),
         }
+    }
+    // Files are uploaded from their begin.
+    if let (Some(first), Some(oldest)) = (ranges.first_mut(), oldest) {
+        let within = first.end_timestamp.plus_millis(-GAP_MS_MIN).max(first.start_timestamp);
+        first.start_timestamp = oldest.clamp(first.start_timestamp, within);
     }
     ranges
 }

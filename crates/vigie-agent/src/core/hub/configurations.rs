@@ -10,7 +10,7 @@ use vigie_engine::clock::Now;
 use vigie_engine::edge_config;
 use vigie_kvs::shapes::media_ledger::LossTotals;
 use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, ErasedMedia, Phase};
-use vigie_store::{StoreError, describe};
+use vigie_store::{FragmentQuery, StoreError, describe};
 
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
@@ -178,8 +178,11 @@ impl Hub {
         if let Some(mut job) = self.jobs.remove(arn) {
             job.stop(&mut self.world, now);
         }
-        let settled = self.world.settle_commit();
-        settled.map_err(|error| self.erase_failed(&error))?;
+        // What was uploaded last counts as uploaded; a disk that is full must not keep anything from being erased.
+        match self.world.commit(now) {
+            Err(error) if !error.is_disk_full() => return Err(self.erase_failed(&error)),
+            _ => {}
+        }
         self.note_erased(arn, &key)?;
         let deleted = self.world.store.delete_stream(&key);
         let deleted = deleted.map_err(|error| self.erase_failed(&error))?;
@@ -199,7 +202,11 @@ impl Hub {
         else {
             return Ok(());
         };
-        let totals = self.world.reader.totals(key).map_err(|error| erase_failure(&error))?;
+        let reader = &self.world.reader;
+        let totals = reader.totals(key).map_err(|error| erase_failure(&error))?;
+        let first = reader.fragments(key, &FragmentQuery::not_uploaded(0, 1));
+        let first = first.map_err(|error| erase_failure(&error))?;
+        let oldest = first.first().map(|fragment| fragment.entry.producer_timestamp);
         let erased = ErasedMedia {
             size_bytes: totals.size_bytes,
             fragment_count: totals.fragment_count,
@@ -207,7 +214,7 @@ impl Hub {
                 fragment_count: totals.not_uploaded_count,
                 size_bytes: totals.not_uploaded_size_bytes,
             },
-            not_uploaded_ranges: not_uploaded_ranges(&self.world.reader, key),
+            not_uploaded_ranges: not_uploaded_ranges(reader, key, oldest),
         };
         if erased.not_uploaded.fragment_count > 0 {
             tracing::warn!(
@@ -218,12 +225,12 @@ impl Hub {
             );
         }
         stream.erased_media = Some(erased);
-        self.saved.save(&self.streams).map_err(|error| {
-            tracing::error!(error = describe(&error), "what is to be erased cannot be written down");
-            "the hub's disk could not be written, so nothing was erased; check the disk and the agent's log, then delete \
-             the edge configuration again"
-                .to_owned()
-        })
+        if let Err(error) = self.saved.save(&self.streams) {
+            // The service has counted what was last said: what is to be erased does not wait for a disk that is full.
+            tracing::error!(error = describe(&error), "what is erased cannot be written down");
+            self.world.unsaved = true;
+        }
+        Ok(())
     }
 
     fn erase_failed(&mut self, error: &StoreError) -> String {

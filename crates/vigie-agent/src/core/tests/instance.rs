@@ -37,6 +37,7 @@ fn the_id_stays_with_the_folder() {
     bench.kill_and_open();
     assert_eq!(said(&mut bench).instance_id, first.instance_id);
     // What cannot be understood is no reason not to record.
+    #[allow(clippy::disallowed_methods, reason = "the test damages the file")]
     std::fs::write(bench.directory.join("instance.json"), b"{").unwrap();
     bench.kill_and_open();
     assert_eq!(said(&mut bench).instance_id.len(), 32);

@@ -130,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_the_fifth_version_opens_with_hubs_of_which_no_more_is_known() {
+        let connection = written_by(5, "INSERT INTO hub VALUES ('arn:hub', 5, '1.0.0')");
+        upgrade(&connection).unwrap();
+        let hub = super::super::edge_configuration::hub(&connection, "arn:hub").unwrap().unwrap();
+        assert_eq!((hub.last_seen_at.as_millis(), hub.agent_version.as_str()), (5, "1.0.0"));
+        assert_eq!((hub.clock_skew_ms, hub.holder), (None, None));
+    }
+
+    #[test]
     fn an_upgrade_for_which_there_is_no_space_leaves_the_database_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join("metadata.sqlite")).unwrap();
