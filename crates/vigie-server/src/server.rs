@@ -18,7 +18,9 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
+use vigie_store::{
+    SpaceReserve, SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe,
+};
 
 use crate::app::App;
 use crate::audit::{self, AuditLog};
@@ -132,6 +134,7 @@ pub struct Server {
     app: Arc<App>,
     store: StoreThread,
     tls: Option<Tls>,
+    space_reserve: SpaceReserve,
 }
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
@@ -153,6 +156,9 @@ impl Server {
         let path = config.data_dir.clone();
         let made = create_data_dir(&path).and_then(|()| create_dir_durably(disk.as_ref(), &path));
         made.map_err(|source| ServerError::DataDir { path, source })?;
+        let reserve = StoreSettings::SERVER.free_bytes_reserve;
+        let space_reserve = SpaceReserve::new(Arc::clone(&disk), &config.data_dir, reserve);
+        give_up_if_full(&space_reserve);
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
         // After the database: a key without one is what a lost one leaves.
@@ -191,7 +197,7 @@ impl Server {
         audit::note_path(db.as_ref(), &config).await?;
         let app = App::new(config, clock, chance, db, fragments, master_key, audit);
         let app = Arc::new(app);
-        Ok(Self { app, store, tls })
+        Ok(Self { app, store, tls, space_reserve })
     }
 
     /// Gives a sign of life as long as metadata and media answer.
@@ -235,7 +241,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let Self { app, store, tls } = self;
+        let Self { app, store, tls, space_reserve } = self;
         let io = |action| move |source| ServerError::Io { action, source };
         let address = listener.local_addr().map_err(io("read the listener's address"))?;
         app.set_listen_port(address.port());
@@ -246,6 +252,7 @@ impl Server {
         }
         app.spawn(reconcile::run(Arc::clone(&app)));
         let failed = app.spawn(stop_on_failure(Arc::clone(&app)));
+        app.spawn(keep_space(space_reserve, Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
@@ -295,6 +302,38 @@ async fn stop_on_failure(app: Arc<App>) -> bool {
             );
             app.stop();
             return true;
+        }
+    }
+}
+
+/// A start goes on without: that there is no space is said by whoever needs it.
+fn give_up_if_full(space_reserve: &SpaceReserve) {
+    if let Err(error) = space_reserve.give_up_if_full() {
+        tracing::warn!(%error, "what was set aside for a full disk is not given up");
+    }
+}
+
+/// How often it is looked whether the disk is full.
+const SPACE_PERIOD: Duration = Duration::from_secs(2);
+
+/// Keeps some space set aside while there is any, and gives it up when others have filled the disk.
+async fn keep_space(space_reserve: SpaceReserve, app: Arc<App>) {
+    let space_reserve = Arc::new(space_reserve);
+    let mut stopping = app.stopping();
+    let mut is_said = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SPACE_PERIOD) => {}
+            () = stopping.wait() => return,
+        }
+        let reserve = Arc::clone(&space_reserve);
+        let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
+        match kept.map_err(io_error).flatten() {
+            Ok(()) => is_said = false,
+            Err(error) if !std::mem::replace(&mut is_said, true) => {
+                tracing::warn!(%error, "no space can be set aside for a full disk");
+            }
+            Err(_) => {}
         }
     }
 }
