@@ -23,7 +23,7 @@ use vigie_store::{
 };
 
 use crate::app::App;
-use crate::audit::{self, AuditLog};
+use crate::audit::{self, AuditLine, AuditLog, rfc3339};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
@@ -137,6 +137,10 @@ pub struct Server {
     space_reserve: SpaceReserve,
 }
 
+/// The root key of the first start, in the audit log, and who made it.
+const CREATE_ROOT_KEY: &str = "vigie:CreateRootKey";
+const FIRST_START: &str = "vigie:first-start";
+
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
 pub(crate) const MASTER_KEY_PROOF: &str = "master-key-proof";
 
@@ -189,12 +193,23 @@ impl Server {
         };
         let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), clock.now().wall).await?;
+        let now = clock.now().wall;
+        let made = create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), now).await?;
         say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle(), StoreSettings::SERVER));
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
+        if let Some(access_key_id) = made {
+            audit.write(&AuditLine {
+                time: &rfc3339(now),
+                principal_arn: FIRST_START,
+                action: CREATE_ROOT_KEY,
+                resource: Some(&config.access_key_resource(&access_key_id)),
+                status: 200,
+                ..AuditLine::default()
+            });
+        }
         let app = App::new(config, clock, chance, db, fragments, master_key, audit);
         let app = Arc::new(app);
         Ok(Self { app, store, tls, space_reserve })
@@ -366,9 +381,9 @@ async fn create_root_key(
     config: &ServerConfig,
     disk: &dyn Disk,
     now: Timestamp,
-) -> Result<(), ServerError> {
+) -> Result<Option<String>, ServerError> {
     if !db.access_keys().await?.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let key = NewAccessKey::generate()?;
     let secret = key.secret_access_key.expose_secret().as_bytes();
@@ -392,7 +407,7 @@ async fn create_root_key(
     })
     .await?;
     tracing::info!(key = key.access_key_id, path = %path.display(), "root access key created");
-    Ok(())
+    Ok(Some(key.access_key_id))
 }
 
 /// A new folder is its owner's alone: it holds video and secrets. One that is there stays as it is.

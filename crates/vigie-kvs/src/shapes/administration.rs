@@ -154,6 +154,15 @@ pub struct AuditEvent {
     /// Address and port of the caller; absent for a command at the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_address: Option<String>,
+    /// How many calls of the same address it stands for; where signatures are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Fragments that were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment_count: Option<u64>,
+    /// Their bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
 }
 
 /// A page of the audit log, newest first.

@@ -55,6 +55,9 @@ struct Line {
     status: u16,
     error: Option<String>,
     remote_address: Option<String>,
+    count: Option<u64>,
+    fragment_count: Option<u64>,
+    size_bytes: Option<u64>,
 }
 
 impl Line {
@@ -71,6 +74,9 @@ impl Line {
             status_code: line.status,
             error_code: line.error,
             remote_address: line.remote_address,
+            count: line.count,
+            fragment_count: line.fragment_count,
+            size_bytes: line.size_bytes,
         })
     }
 }
