@@ -1,12 +1,13 @@
-"""A hub's file system that fills up, for real: a tmpfs in a mount namespace of its own."""
+"""A file system that fills up, for real: a tmpfs in a mount namespace of its own; the hub's and the server's."""
 
 import json
 import os
 import subprocess
 
 import media
-from processes import VIGIE, Agent, clean_environment, http_get
-from streams import NEVER, agent_status, configure, wait_in_sync
+import producer
+from processes import VIGIE, Agent, Server, clean_environment, http_get
+from streams import NEVER, agent_status, configure, create_stream, list_fragments, wait_in_sync
 from waiting import eventually
 
 SIZE_MIB = 192
@@ -34,8 +35,46 @@ class SmallDisk:
         filled = self.run("dd", "if=/dev/zero", f"of={self.folder}/filler", "bs=64k")
         assert "No space left" in filled.stderr, filled.stderr
 
+    def free_bytes(self):
+        shown = self.run("stat", "--file-system", "--format", "%a %S", self.folder)
+        blocks, size_bytes = shown.stdout.split()
+        return int(blocks) * int(size_bytes)
+
+    def holds(self, path):
+        return self.run("test", "-e", path).returncode == 0
+
+    def media_files(self, data_dir):
+        return self.run("find", f"{data_dir}/media", "-name", "*.mkv").stdout.split()
+
     def empty(self):
         assert self.run("rm", f"{self.folder}/filler").returncode == 0
+
+
+class ServerOnSmallDisk(Server):
+    def __init__(self, site, disk):
+        super().__init__(site, "cramped-server")
+        self.disk = disk
+        self.data_dir = disk.folder / "server"
+
+    def start(self):
+        where = ["--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir]
+        command = [*self.disk.enter, VIGIE, "server", *where]
+        self.process = self.site.run(self.name, command, clean_environment())
+
+    @property
+    def credentials_path(self):
+        """A copy: the folder is in the namespace."""
+        copy = self.site.folder / "cramped-credentials"
+        copy.write_text(self.disk.run("cat", self.data_dir / "credentials").stdout)
+        return copy
+
+    def answers(self, path, status, text):
+        self.process.assert_running()
+        try:
+            found, body = http_get(f"{self.url}{path}")
+        except OSError:
+            return False
+        return found == status and text in body
 
 
 class AgentOnSmallDisk(Agent):
@@ -45,11 +84,15 @@ class AgentOnSmallDisk(Agent):
         self.data_dir = disk.folder / "hub"
 
     def start(self):
+        self.start_full()
+        self.wait_ready()
+
+    def start_full(self):
+        """Where it will not be ready."""
         options = ["--hub-device-arn", self.hub_device_arn, "--endpoint-url", self.server.url]
         where = ["--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir]
         environment = clean_environment(AWS_SHARED_CREDENTIALS_FILE=str(self.server.credentials_path))
         self.process = self.site.run(self.name, [*self.disk.enter, VIGIE, "agent", *options, *where], environment)
-        self.wait_ready()
 
     def fragment_count(self):
         media = self.status().get("LocalMedia") or {}
@@ -98,3 +141,73 @@ def test_a_file_system_that_fills_stops_neither_the_agent_nor_corrupts_anything(
     agent.process.stop()
     checked = disk.run(VIGIE, "store", "check", "--data-dir", agent.data_dir)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_server_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, tmp_path):
+    disk = SmallDisk(own_site, tmp_path / "small")
+    server = ServerOnSmallDisk(own_site, disk)
+    server.start()
+    server.wait_ready()
+    source = producer.media(media.h264_mp4())
+    arns = {}
+    for name in ("gate", "killed", "stopped", "running"):
+        arns[name] = create_stream(server, name)
+        producer.put_file(server, name, source, 1_795_000_000_000)
+    for how in ("killed", "stopped", "running"):
+        eventually(lambda: disk.holds(server.data_dir / "space-reserve"), 20, "space is set aside")
+        if how == "killed":
+            server.kill()
+        elif how == "stopped":
+            assert server.process.stop() == 0
+        disk.fill()
+        if how != "running":
+            assert disk.free_bytes() == 0
+            server.start()
+        refused = "not ready: fragments are refused"
+        eventually(lambda: server.answers("/readyz", 503, refused), 30, "it runs and says what it refuses")
+        assert server.answers("/healthz", 200, "ok, but fragments are refused")
+        eventually(lambda: not disk.holds(server.data_dir / "space-reserve"), 20, "what was set aside is given up")
+        assert list_fragments(server, "gate")
+        before = disk.media_files(server.data_dir)
+        server.client("kinesisvideo").delete_stream(StreamARN=arns[how])
+        eventually(lambda: len(disk.media_files(server.data_dir)) < len(before), 20, "the media of a stream is gone")
+        disk.empty()
+        eventually(lambda: server.answers("/readyz", 200, "ready"), 30, "it is ready when there is space")
+    producer.put_file(server, "gate", source, 1_795_000_100_000)
+    assert server.process.stop() == 0
+    checked = disk.run(VIGIE, "store", "check", "--data-dir", server.data_dir)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_an_agent_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, tmp_path):
+    disk = SmallDisk(own_site, tmp_path / "small")
+    agent = AgentOnSmallDisk(own_site, disk, own_site.server)
+    agent.start()
+    camera = own_site.vigie_camera(media.h264_mp4())
+    configure(own_site.server, agent, "cramped", f"rtsp://{camera}/cam0", upload=NEVER)
+    wait_in_sync(own_site.server, "cramped")
+    eventually(lambda: agent.fragment_count() > 1, 40, "it records")
+    eventually(lambda: disk.holds(agent.data_dir / "space-reserve"), 20, "space is set aside")
+    agent.process.kill()
+    disk.fill()
+    assert disk.free_bytes() == 0
+    agent.start_full()
+    refused = "not ready: nothing is recorded: the disk has less free space"
+
+    def says(path, status, text):
+        agent.process.assert_running()
+        try:
+            found, body = http_get(f"{agent.url}{path}")
+        except OSError:
+            return False
+        return found == status and text in body
+
+    eventually(lambda: says("/readyz", 503, refused), 40, "it runs and says what it does not do")
+    assert says("/healthz", 200, "ok, but nothing is recorded")
+    assert not disk.holds(agent.data_dir / "space-reserve")
+    # The reserve of the disk comes before media, and what was not uploaded is told of.
+    eventually(lambda: not disk.media_files(agent.data_dir), 60, "its media is deleted")
+    eventually(lambda: agent.status()["Losses"], 20, "the loss is told of")
+    disk.empty()
+    eventually(lambda: says("/readyz", 200, "ready"), 40, "it is ready when there is space")
+    assert agent.process.stop() == 0

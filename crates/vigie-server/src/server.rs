@@ -18,11 +18,13 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
+use vigie_store::{
+    SpaceReserve, SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe,
+};
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
-use crate::audit::{self, AuditLog};
+use crate::audit::{self, AuditLine, AuditLog, rfc3339};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
@@ -133,7 +135,12 @@ pub struct Server {
     app: Arc<App>,
     store: StoreThread,
     tls: Option<Tls>,
+    space_reserve: SpaceReserve,
 }
+
+/// The root key of the first start, in the audit log, and who made it.
+const CREATE_ROOT_KEY: &str = "vigie:CreateRootKey";
+const FIRST_START: &str = "vigie:first-start";
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
 pub(crate) const MASTER_KEY_PROOF: &str = "master-key-proof";
@@ -154,6 +161,9 @@ impl Server {
         let path = config.data_dir.clone();
         let made = create_data_dir(&path).and_then(|()| create_dir_durably(disk.as_ref(), &path));
         made.map_err(|source| ServerError::DataDir { path, source })?;
+        let reserve = StoreSettings::SERVER.free_bytes_reserve;
+        let space_reserve = SpaceReserve::new(Arc::clone(&disk), &config.data_dir, reserve);
+        give_up_if_full(&space_reserve);
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = Arc::new(SqliteMetadataDb::open(&config.metadata_path())?);
         // After the database: a key without one is what a lost one leaves.
@@ -184,16 +194,27 @@ impl Server {
         };
         let store = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), clock.now().wall).await?;
+        let now = clock.now().wall;
+        let made = create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), now).await?;
         say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle(), StoreSettings::SERVER));
         let audit = AuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
+        if let Some(access_key_id) = made {
+            audit.write(&AuditLine {
+                time: &rfc3339(now),
+                principal_arn: FIRST_START,
+                action: CREATE_ROOT_KEY,
+                resource: Some(&config.access_key_resource(&access_key_id)),
+                status: 200,
+                ..AuditLine::default()
+            });
+        }
         let age_hold = ServerAgeHold::open(db.as_ref(), clock.now()).await?;
         let app = App::new(config, clock, chance, db, fragments, master_key, audit);
         let app = Arc::new(app.with_age_hold(age_hold));
-        Ok(Self { app, store, tls })
+        Ok(Self { app, store, tls, space_reserve })
     }
 
     /// Gives a sign of life as long as metadata and media answer.
@@ -237,7 +258,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let Self { app, store, tls } = self;
+        let Self { app, store, tls, space_reserve } = self;
         let io = |action| move |source| ServerError::Io { action, source };
         let address = listener.local_addr().map_err(io("read the listener's address"))?;
         app.set_listen_port(address.port());
@@ -248,6 +269,7 @@ impl Server {
         }
         app.spawn(reconcile::run(Arc::clone(&app)));
         let failed = app.spawn(stop_on_failure(Arc::clone(&app)));
+        app.spawn(keep_space(space_reserve, Arc::clone(&app)));
         let stopper = tokio::spawn({
             let app = Arc::clone(&app);
             async move {
@@ -301,6 +323,38 @@ async fn stop_on_failure(app: Arc<App>) -> bool {
     }
 }
 
+/// A start goes on without: that there is no space is said by whoever needs it.
+fn give_up_if_full(space_reserve: &SpaceReserve) {
+    if let Err(error) = space_reserve.give_up_if_full() {
+        tracing::warn!(%error, "what was set aside for a full disk is not given up");
+    }
+}
+
+/// How often it is looked whether the disk is full.
+const SPACE_PERIOD: Duration = Duration::from_secs(2);
+
+/// Keeps some space set aside while there is any, and gives it up when others have filled the disk.
+async fn keep_space(space_reserve: SpaceReserve, app: Arc<App>) {
+    let space_reserve = Arc::new(space_reserve);
+    let mut stopping = app.stopping();
+    let mut is_said = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SPACE_PERIOD) => {}
+            () = stopping.wait() => return,
+        }
+        let reserve = Arc::clone(&space_reserve);
+        let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
+        match kept.map_err(io_error).flatten() {
+            Ok(()) => is_said = false,
+            Err(error) if !std::mem::replace(&mut is_said, true) => {
+                tracing::warn!(%error, "no space can be set aside for a full disk");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
 fn io_error(error: tokio::task::JoinError) -> io::Error {
     io::Error::other(error)
 }
@@ -329,9 +383,9 @@ async fn create_root_key(
     config: &ServerConfig,
     disk: &dyn Disk,
     now: Timestamp,
-) -> Result<(), ServerError> {
+) -> Result<Option<String>, ServerError> {
     if !db.access_keys().await?.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let key = NewAccessKey::generate()?;
     let secret = key.secret_access_key.expose_secret().as_bytes();
@@ -355,7 +409,7 @@ async fn create_root_key(
     })
     .await?;
     tracing::info!(key = key.access_key_id, path = %path.display(), "root access key created");
-    Ok(())
+    Ok(Some(key.access_key_id))
 }
 
 /// A new folder is its owner's alone: it holds video and secrets. One that is there stays as it is.

@@ -6,14 +6,14 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use vigie_kvs::Operation;
 use vigie_kvs::arn::{SecretArn, StreamArn};
 use vigie_kvs::operation::Service;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
+use vigie_kvs::{ErrorKind, Operation};
 
 use crate::app::App;
-use crate::audit::{AuditLine, rfc3339};
+use crate::audit::{AuditLine, note_refused, rfc3339};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
 
@@ -84,15 +84,20 @@ impl Subject {
         }
     }
 
-    /// Writes the call's line in the audit log, if it changes something and its caller is known.
-    pub(crate) fn audit(
+    /// Writes the call's line in the audit log, if it changes something and its caller is known; of those who are not, a
+    /// sample.
+    pub(crate) async fn audit(
         &self,
         app: &App,
         request_id: &str,
         remote: SocketAddr,
         status: u16,
-        error: Option<&str>,
+        refused: Option<ErrorKind>,
     ) {
+        if let (None, Some(refused)) = (&self.identity, refused) {
+            let (action, key) = (self.operation.action, self.claimed_key.as_deref());
+            return note_refused(app, action, key, request_id, remote, (status, refused)).await;
+        }
         let Some(identity) = self.identity.as_ref().filter(|_| self.is_audited) else {
             return;
         };
@@ -104,9 +109,10 @@ impl Subject {
             action: self.operation.action,
             resource: self.resource.as_deref(),
             status,
-            error,
+            error: refused.map(ErrorKind::name),
             remote_address: Some(&remote.to_string()),
             not_uploaded_bytes: self.not_uploaded_bytes,
+            ..AuditLine::default()
         });
     }
 

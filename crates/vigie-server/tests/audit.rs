@@ -7,6 +7,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use common::media::fragment;
 use common::{HUB, TestServer, collect};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -24,8 +25,16 @@ async fn start() -> (TestServer, tempfile::TempDir, PathBuf) {
     (server, folder, path)
 }
 
-/// Stops the server, so that every line is there, and reads them.
+/// Stops the server, so that every line is there, and reads them, but those of first starts.
 async fn lines(server: TestServer, path: &PathBuf) -> Vec<Value> {
+    let mut lines = all_lines(server, path).await;
+    let made = lines.iter().filter(|line| line["principal_arn"] == "vigie:first-start").count();
+    assert!(made > 0, "{lines:?}");
+    lines.retain(|line| line["principal_arn"] != "vigie:first-start");
+    lines
+}
+
+async fn all_lines(server: TestServer, path: &PathBuf) -> Vec<Value> {
     server.stop().await;
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'));
@@ -107,7 +116,11 @@ async fn a_line_says_who_what_and_what_came_of_it_and_never_a_secret() {
     let forged = server.call_as(&stranger, "/deleteStream", json!({ "StreamARN": arn })).await;
     assert_eq!(forged.status, 403);
 
-    let lines = lines(server, &path).await;
+    let mut lines = lines(server, &path).await;
+    // Nothing of who he says he is.
+    let is_forged = |line: &Value| line["principal_arn"] == "unproven";
+    assert_eq!(lines.iter().filter(|line| is_forged(line)).count(), 1);
+    lines.retain(|line| !is_forged(line));
     let all = std::fs::read_to_string(&path).unwrap();
     for hidden in ["p4ssw0rd", "rtsp:", "MediaURI", secret_key.expose()] {
         assert!(!all.contains(hidden), "{hidden} is in {all}");
@@ -153,6 +166,7 @@ async fn the_file_is_its_owners_alone_and_is_appended_to() {
 
 #[tokio::test]
 async fn a_line_that_cannot_be_written_is_counted_and_the_call_succeeds() {
+    // The line of the first start, and that of the call.
     let full = Some(PathBuf::from("/dev/full"));
     let server = TestServer::start_configured(|config| config.audit_log = full).await;
     server.create_stream("gate", 1).await;
@@ -160,11 +174,101 @@ async fn a_line_that_cannot_be_written_is_counted_and_the_call_succeeds() {
         loop {
             let metrics = server.get("/metrics").await.body;
             let metrics = String::from_utf8(metrics.to_vec()).unwrap();
-            if metrics.contains("vigie_server_audit_failures_total 1\n") {
+            if metrics.contains("vigie_server_audit_failures_total 2\n") {
                 break;
             }
         }
     })
     .await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn refused_signatures_are_sampled_and_say_nothing_that_is_not_known() {
+    let (server, _folder, path) = start().await;
+    let key = server.credentials.access_key_id.clone();
+    let stranger = |access_key_id: &str| Credentials {
+        access_key_id: access_key_id.to_owned(),
+        secret_access_key: Sensitive::new("wrong"),
+        session_token: None,
+    };
+    let input = json!({ "StreamName": "gate" });
+    let refused = server.call_as(&stranger(&key), "/describeStream", input.clone()).await;
+    assert_eq!(refused.status, 403);
+    let request_id = refused.headers["x-amzn-requestid"].to_str().unwrap().to_owned();
+    for pasted in [key.as_str(), "a-secret-pasted-by-mistake"] {
+        assert_eq!(server.call_as(&stranger(pasted), "/listStreams", json!({})).await.status, 403);
+    }
+    server.clock.advance(std::time::Duration::from_secs(1));
+    let lines = lines(server, &path).await;
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(line["request_id"], request_id.as_str());
+    assert_eq!(line["access_key_id"], key.as_str());
+    assert_eq!(line["action"], "kinesisvideo:DescribeStream");
+    assert_eq!((&line["status"], &line["count"]), (&json!(403), &json!(1)));
+    assert_eq!(line["resource"], Value::Null);
+    assert!(line["remote_address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    let all = std::fs::read_to_string(&path).unwrap();
+    assert!(!all.contains("pasted"), "{all}");
+}
+
+#[tokio::test]
+async fn the_first_root_key_sign_ins_and_what_is_erased_are_in_it() {
+    let (server, _folder, path) = start().await;
+    let arn = server.create_stream("gate", 24).await;
+    let t = 1_795_000_000_000;
+    server.upload("gate", &[fragment(t, 1), fragment(t + 1000, 2)]).await;
+    server.create_stream("empty", 24).await;
+    for name in ["gate", "empty"] {
+        let described = server.call("/describeStream", json!({ "StreamName": name })).await.ok();
+        let arn = &described["StreamInfo"]["StreamARN"];
+        server.call("/deleteStream", json!({ "StreamARN": arn })).await.ok();
+    }
+    common::soon(async {
+        while !std::fs::read_to_string(&path).unwrap().contains("vigie:EraseMedia") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let key = server.credentials.access_key_id.clone();
+    let lines = all_lines(server, &path).await;
+    let made = &lines[0];
+    assert_eq!(made["principal_arn"], "vigie:first-start");
+    assert_eq!(made["action"], "vigie:CreateRootKey");
+    assert!(made["resource"].as_str().unwrap().ends_with(&format!(":access-key/{key}")));
+    let erased: Vec<_> = lines.iter().filter(|line| line["action"] == "vigie:EraseMedia").collect();
+    let [erased] = &erased[..] else { panic!("{erased:?}") };
+    assert_eq!(erased["resource"], arn.as_str());
+    assert_eq!(erased["principal_arn"], "vigie:server");
+    assert_eq!(erased["fragment_count"], 2);
+    assert!(erased["size_bytes"].as_u64().unwrap() > 1000, "{erased}");
+}
+
+#[tokio::test]
+async fn a_sign_in_by_the_link_of_a_demonstration_is_in_it_and_its_code_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = common::config(folder.path());
+    let opened = common::open(config.clone(), 7, common::TestClock::new()).await.unwrap();
+    let code = opened.offer_console_sign_in().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(opened.serve(listener, async {
+        stopped.await.ok();
+    }));
+    let body = bytes::Bytes::from(json!({ "Code": code.expose() }).to_string());
+    for status in [200, 403] {
+        let request = hyper::Request::post("/console/sign-in").header("host", address.to_string());
+        let request = request.body(Full::new(body.clone())).unwrap();
+        assert_eq!(collect(common::send_to(address, request).await).await.status, status);
+    }
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
+    let text = std::fs::read_to_string(config.audit_log_path()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [_made, signed_in] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(signed_in["action"], "vigie:ConsoleSignIn");
+    assert_eq!(signed_in["principal_arn"], "arn:aws:iam::000000000000:root");
+    assert!(signed_in["resource"].as_str().unwrap().contains(":access-key/ASIA"), "{signed_in}");
+    assert!(!text.contains(code.expose()));
 }

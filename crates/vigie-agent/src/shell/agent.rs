@@ -16,7 +16,9 @@ use vigie_engine::pulse::Pulse;
 use vigie_kvs::arn::ThingArn;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::source::SourceBounds;
-use vigie_store::{SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe};
+use vigie_store::{
+    SpaceReserve, SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe,
+};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
@@ -152,6 +154,7 @@ pub struct Agent {
     pulse: Option<Pulse>,
     pace: UploadPace,
     settings: Option<mpsc::UnboundedReceiver<LiveSettings>>,
+    space_reserve: SpaceReserve,
 }
 
 /// What an operator may change while the agent runs.
@@ -211,6 +214,12 @@ impl Agent {
         let store_error = |source| AgentError::Store { path: data_dir.clone(), source };
         create_dir_durably(disk.as_ref(), data_dir)
             .map_err(|source| AgentError::Folder { path: data_dir.clone(), source })?;
+        let reserve = StoreSettings::HUB.free_bytes_reserve;
+        let space_reserve = SpaceReserve::new(disk.clone(), data_dir, reserve);
+        if let Err(error) = space_reserve.give_up_if_full() {
+            // A start goes on without: that there is no space is said by whoever needs it.
+            tracing::warn!(%error, "what was set aside for a full disk is not given up");
+        }
         let index = SqliteIndex::open(data_dir.join("index.sqlite"))
             .map_err(|error| store_error(error.into()))?;
         let (store, recovered) =
@@ -249,6 +258,7 @@ impl Agent {
             camera_tls,
             file_bounds,
             listener,
+            space_reserve,
         })
     }
 
@@ -291,12 +301,14 @@ impl Agent {
             camera_tls,
             file_bounds,
             listener,
+            space_reserve,
         } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
         let sources = source_runtime::start().map_err(AgentError::Threads)?;
         let (core, effects, thread) =
             core_thread::start(hub, clock.clone(), pulse).map_err(AgentError::Threads)?;
         let status = tokio::spawn(status_server::serve(listener, core.clone()));
+        let keeping = tokio::spawn(keep_space(space_reserve));
         if let Some(settings) = settings {
             let (tls, disk) = (camera_tls.clone(), disk.clone());
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
@@ -331,9 +343,31 @@ impl Agent {
             ended = &mut executing => joined(ended),
         }
         status.abort();
+        keeping.abort();
         match tokio::task::spawn_blocking(move || thread.join()).await {
             Ok(Ok(false)) => Ok(()),
             _ => Err(AgentError::DiskFailed),
+        }
+    }
+}
+
+/// How often it is looked whether the disk is full.
+const SPACE_PERIOD: Duration = Duration::from_secs(2);
+
+/// Keeps some space set aside while there is any, and gives it up when others have filled the disk.
+async fn keep_space(space_reserve: SpaceReserve) {
+    let space_reserve = Arc::new(space_reserve);
+    let mut is_said = false;
+    loop {
+        tokio::time::sleep(SPACE_PERIOD).await;
+        let reserve = Arc::clone(&space_reserve);
+        let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
+        match kept.map_err(io::Error::other).flatten() {
+            Ok(()) => is_said = false,
+            Err(error) if !std::mem::replace(&mut is_said, true) => {
+                tracing::warn!(%error, "no space can be set aside for a full disk");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -157,6 +157,15 @@ pub struct AuditEvent {
     /// Bytes of video that went by it and were never uploaded; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_uploaded_bytes: Option<u64>,
+    /// How many calls of the same address it stands for; where signatures are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Fragments that were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment_count: Option<u64>,
+    /// Their bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
 }
 
 /// A page of the audit log, newest first.

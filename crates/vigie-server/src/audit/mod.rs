@@ -1,11 +1,12 @@
 //! The audit log: one line for each call that changes something, by whom it was, what it was about and what came of it.
+//! Besides: who signs in, what the server erases for good, and a sample of the calls whose signature does not hold.
 //!
-//! Only calls whose signature holds are in it: the others have no caller and change nothing; `/metrics` counts them.
 //! A line goes to tracing's target `vigie_audit` and to a file as JSON, by a thread of its own. A line that cannot be
 //! written is said and counted; it never stops or fails a call.
 
 mod file;
 mod page;
+mod refusals;
 
 use std::ffi::OsStr;
 use std::io;
@@ -23,12 +24,14 @@ use crate::db::{DbError, MetadataDb};
 use file::AuditFile;
 
 pub(crate) use page::{PageError, Position, read_page};
+use refusals::RefusalSampler;
+pub(crate) use refusals::note_refused;
 
 /// Lines that wait for the disk; beyond, lines are lost, counted and said.
 const LINES_WAITING_MAX: usize = 8192;
 
 /// One call. What of a call may be in the log is decided by what is here: no input but the resource's ARN.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct AuditLine<'a> {
     /// When the call was answered, RFC 3339, UTC.
     pub time: &'a str,
@@ -51,6 +54,15 @@ pub(crate) struct AuditLine<'a> {
     /// the hub last said, or as it said when it had erased them. Left out where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_uploaded_bytes: Option<u64>,
+    /// How many calls of the same address the line stands for; where signatures are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Fragments that were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fragment_count: Option<u64>,
+    /// Their bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
 }
 
 /// See the module's documentation.
@@ -60,6 +72,7 @@ pub(crate) struct AuditLog {
     lines: Option<SyncSender<Vec<u8>>>,
     writer: Option<JoinHandle<()>>,
     failures: Counter,
+    refusals: RefusalSampler,
 }
 
 impl AuditLog {
@@ -73,7 +86,8 @@ impl AuditLog {
         let writer = std::thread::Builder::new()
             .name("audit-log".to_owned())
             .spawn(move || write_lines(file, &waiting, &counter))?;
-        Ok(Self { path, lines: Some(lines), writer: Some(writer), failures })
+        let refusals = RefusalSampler::default();
+        Ok(Self { path, lines: Some(lines), writer: Some(writer), failures, refusals })
     }
 
     /// The file that lines are appended to.
@@ -99,6 +113,9 @@ impl AuditLog {
             error = line.error,
             remote_address = line.remote_address,
             not_uploaded_bytes = line.not_uploaded_bytes,
+            count = line.count,
+            fragment_count = line.fragment_count,
+            size_bytes = line.size_bytes,
             "call"
         );
         let Some(lines) = &self.lines else { return };
@@ -176,8 +193,7 @@ impl LocalAuditLog {
             resource,
             status,
             error,
-            remote_address: None,
-            not_uploaded_bytes: None,
+            ..AuditLine::default()
         };
         if let Err(error) = json_line(&line).and_then(|line| self.file.write(&line)) {
             let path = self.file.path().display();

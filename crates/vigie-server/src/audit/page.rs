@@ -56,6 +56,9 @@ struct Line {
     error: Option<String>,
     remote_address: Option<String>,
     not_uploaded_bytes: Option<u64>,
+    count: Option<u64>,
+    fragment_count: Option<u64>,
+    size_bytes: Option<u64>,
 }
 
 impl Line {
@@ -73,6 +76,9 @@ impl Line {
             error_code: line.error,
             remote_address: line.remote_address,
             not_uploaded_bytes: line.not_uploaded_bytes,
+            count: line.count,
+            fragment_count: line.fragment_count,
+            size_bytes: line.size_bytes,
         })
     }
 }

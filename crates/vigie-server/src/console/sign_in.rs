@@ -4,7 +4,7 @@
 //! There is no such code unless the composition asks for one. It stands behind `#` in the link, so that it is in no
 //! request line and no log.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,12 +21,15 @@ use vigie_media::Timestamp;
 
 use super::{HEADERS, whole};
 use crate::app::App;
+use crate::audit::{AuditLine, rfc3339};
 use crate::auth::{NewAccessKey, SealError, TemporaryCredentials};
 use crate::failure::{Answer, Failure};
 use crate::http::body::ResponseBody;
 use crate::http::request_body;
 
 pub(crate) const PATH: &str = "/console/sign-in";
+/// In the audit log.
+const ACTION: &str = "vigie:ConsoleSignIn";
 const CODE_HOLDS: Duration = Duration::from_secs(3600);
 const SESSION_HOLDS: Duration = Duration::from_secs(12 * 3600);
 
@@ -85,8 +88,14 @@ impl OneTimeCode {
 }
 
 /// Exchanges a code for temporary credentials.
-pub(crate) async fn answer(app: &App, remote: IpAddr, body: Incoming) -> Response<ResponseBody> {
-    let mut response = match exchange(app, remote, body).await {
+pub(crate) async fn answer(
+    app: &App,
+    remote: SocketAddr,
+    body: Incoming,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let exchanged = exchange(app, remote, body, request_id).await;
+    let mut response = match exchanged {
         Ok(body) => whole(StatusCode::OK, "application/json", body),
         Err(Failure::Refused(error)) if error.kind == ErrorKind::AccessDenied => {
             whole(StatusCode::FORBIDDEN, "text/plain", error.message)
@@ -103,10 +112,15 @@ pub(crate) async fn answer(app: &App, remote: IpAddr, body: Incoming) -> Respons
     response
 }
 
-async fn exchange(app: &App, remote: IpAddr, body: Incoming) -> Answer<Vec<u8>> {
+async fn exchange(
+    app: &App,
+    remote: SocketAddr,
+    body: Incoming,
+    request_id: &str,
+) -> Answer<Vec<u8>> {
     let unreadable =
         || KvsError::new(ErrorKind::InvalidArgument, "the request is not {\"Code\": …}");
-    let (kind, mut share) = (ErrorKind::InvalidArgument, app.body_budget.share(remote));
+    let (kind, mut share) = (ErrorKind::InvalidArgument, app.body_budget.share(remote.ip()));
     let too_large = (BODY_BYTES_MAX, unreadable());
     let body = request_body::read_or(kind, too_large, &mut share, body).await?;
     let input: Input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
@@ -122,6 +136,17 @@ async fn exchange(app: &App, remote: IpAddr, body: Incoming) -> Answer<Vec<u8>> 
     };
     let made =
         TemporaryCredentials::issue(&app.master_key, &root.access_key_id, now, SESSION_HOLDS)?;
+    app.audit.write(&AuditLine {
+        time: &rfc3339(now),
+        request_id: Some(request_id),
+        access_key_id: Some(&root.access_key_id),
+        principal_arn: &root.principal_arn,
+        action: ACTION,
+        resource: Some(&app.config.access_key_resource(&made.access_key_id)),
+        status: StatusCode::OK.as_u16(),
+        remote_address: Some(&remote.to_string()),
+        ..AuditLine::default()
+    });
     tracing::info!(
         key = made.access_key_id,
         of = root.access_key_id,

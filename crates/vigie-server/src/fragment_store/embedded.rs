@@ -14,7 +14,7 @@ use vigie_store::{
     StoreError, StoreReader, StoreSettings, StreamTotals, WholeFragment,
 };
 
-use super::{Blocks, ERASED, FragmentStore, FragmentStoreError, Persisting};
+use super::{Blocks, ERASED, Erased, FragmentStore, FragmentStoreError, Persisting};
 
 /// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
 /// filling the memory. Room for one commit under way, one that gathers, and what is on its way to the store's thread.
@@ -222,7 +222,7 @@ impl FragmentStore for EmbeddedFragmentStore {
         self.reading(move |reader| reader.read(&fragment)).await
     }
 
-    async fn delete_stream(&self, stream: &str) -> Result<(), FragmentStoreError> {
+    async fn delete_stream(&self, stream: &str) -> Result<Erased, FragmentStoreError> {
         let (reply, receiver) = self.reply();
         self.handle.delete_stream(stream.into(), reply);
         let deleted = outcome(receiver).await?;
@@ -231,7 +231,7 @@ impl FragmentStore for EmbeddedFragmentStore {
             let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
             tracing::info!(stream, fragments, bytes, "media of a deleted stream erased");
         }
-        Ok(())
+        Ok(Erased { fragment_count: deleted.fragment_count, size_bytes: deleted.size_bytes })
     }
 
     async fn delete_older_than(

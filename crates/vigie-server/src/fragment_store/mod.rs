@@ -58,6 +58,15 @@ pub type Persisting =
 /// What [`FragmentStore::watch`] says when there is nothing more to come.
 pub const ERASED: u64 = u64::MAX;
 
+/// What an erasure took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Fragments.
+    pub fragment_count: u64,
+    /// Their bytes on disk.
+    pub size_bytes: u64,
+}
+
 /// A fragment's bytes, a block at a time.
 #[async_trait]
 pub trait Blocks: Send {
@@ -101,7 +110,7 @@ pub trait FragmentStore: Send + Sync {
     /// A fragment's bytes, verbatim and checked.
     async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
     /// Erases all media of a stream.
-    async fn delete_stream(&self, stream: &str) -> Result<(), FragmentStoreError>;
+    async fn delete_stream(&self, stream: &str) -> Result<Erased, FragmentStoreError>;
     /// Erases media that is older than `before` as a whole, by the time at which the server received it.
     async fn delete_older_than(
         &self,

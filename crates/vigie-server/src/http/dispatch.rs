@@ -52,7 +52,7 @@ pub(super) async fn dispatch(
         return Ok(response);
     }
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
-        return Ok(console::sign_in::answer(&app, remote.ip(), request.into_body()).await);
+        return Ok(console::sign_in::answer(&app, remote, request.into_body(), &request_id).await);
     }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
@@ -80,7 +80,7 @@ pub(super) async fn dispatch(
                 response::error(operation.protocol(), &error)
             });
             let status = response.status().as_u16();
-            subject.audit(&app, &request_id, remote, status, refused.map(ErrorKind::name));
+            subject.audit(&app, &request_id, remote, status, refused).await;
             let repeated = Repeated::of(&subject, remote.ip(), refused);
             app.limits.hold_back(&app, repeated, refused.is_some()).await;
             (operation.name, response)

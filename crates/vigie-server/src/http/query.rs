@@ -18,7 +18,7 @@ use super::dispatch::{signed_head, signed_headers};
 use super::request_body;
 use crate::api;
 use crate::app::App;
-use crate::audit::{AuditLine, rfc3339};
+use crate::audit::{AuditLine, note_refused, rfc3339};
 use crate::auth::{Identity, authenticate};
 use crate::failure::Failure;
 use crate::limits::Repeated;
@@ -61,6 +61,10 @@ pub(super) async fn answer(
         Err(error) => (error.status, Some(error.code())),
     };
     call.audit(app, request_id, remote, status, error);
+    if let (None, Some(refused)) = (&call.identity, refused) {
+        let key = call.claimed_key.as_deref();
+        note_refused(app, "sts:unknown", key, request_id, remote, (status, refused)).await;
+    }
     let repeated = Repeated::credentials(call.claimed_key.as_deref(), remote.ip(), refused);
     app.limits.hold_back(app, repeated, refused.is_some()).await;
     let body = answered.unwrap_or_else(|error| error.body(request_id));
@@ -120,7 +124,7 @@ impl StsCall {
             status,
             error,
             remote_address: Some(&remote.to_string()),
-            not_uploaded_bytes: None,
+            ..AuditLine::default()
         });
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use crate::app::App;
+use crate::audit::{AuditLine, rfc3339};
 use crate::db::{DbError, Stream};
-use crate::fragment_store::FragmentStoreError;
+use crate::fragment_store::{Erased, FragmentStoreError};
 use crate::ingest::EndReason;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -38,6 +39,29 @@ pub(crate) async fn delete_expired_media(
     Ok(())
 }
 
+/// In the audit log.
+const ERASE: &str = "vigie:EraseMedia";
+/// Who erases what callers have deleted.
+const SERVER: &str = "vigie:server";
+
+/// What goes for good with a stream stands in the audit log, beside the call that deleted it.
+fn note_erasure(app: &App, stream: &Stream, erased: Erased) {
+    // A try again, after it was cut off, finds nothing.
+    if erased == Erased::default() {
+        return;
+    }
+    app.audit.write(&AuditLine {
+        time: &rfc3339(app.clock.now().wall),
+        principal_arn: SERVER,
+        action: ERASE,
+        resource: Some(&stream.arn),
+        status: 200,
+        fragment_count: Some(erased.fragment_count),
+        size_bytes: Some(erased.size_bytes),
+        ..AuditLine::default()
+    });
+}
+
 /// Finishes the deletion of a stream: ends its connections, erases its media, then forgets it. What fails is tried
 /// again by the next sweep.
 pub(crate) async fn erase_stream(app: &Arc<App>, stream: Stream) {
@@ -48,7 +72,8 @@ pub(crate) async fn erase_stream(app: &Arc<App>, stream: Stream) {
         let key = app.config.media_key(&stream);
         app.connections.end(&key, EndReason::StreamDeleted).await;
         let erased: Result<(), String> = async {
-            app.fragments.delete_stream(&key).await.map_err(|error| error.to_string())?;
+            let erased = app.fragments.delete_stream(&key).await;
+            note_erasure(&app, &stream, erased.map_err(|error| error.to_string())?);
             app.db
                 .finish_stream_deletion(&stream.arn)
                 .await

@@ -1,0 +1,136 @@
+//! Callers whose signature does not hold, in the audit log: a sample, for anybody can make as many as he likes.
+//!
+//! Decides which of them gets a line: the first of an address, and one a minute while they go on, which says how many it
+//! stands for. All addresses together get so many lines a minute; the rest is counted in `/metrics` alone.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use vigie_kvs::ErrorKind;
+
+use super::{AuditLine, rfc3339};
+use crate::app::App;
+use crate::limits::site_of;
+
+/// Between two lines of one address.
+const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Lines of all addresses in that time.
+const LINES_MAX: u32 = 60;
+/// Addresses that are remembered; beyond, all are forgotten.
+const SITES_MAX: usize = 4096;
+
+/// Who it is stands in the line of no call that is not proven to be his.
+const UNPROVEN: &str = "unproven";
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalSampler(Mutex<Sampled>);
+
+#[derive(Debug, Default)]
+struct Sampled {
+    sites: BTreeMap<IpAddr, Site>,
+    window_began: Duration,
+    lines: u32,
+}
+
+#[derive(Debug, Default)]
+struct Site {
+    said_at: Option<Duration>,
+    untold: u64,
+}
+
+impl RefusalSampler {
+    /// One more of an address: for how many a line is to be written now, if any is.
+    fn note(&self, address: IpAddr, now: Duration) -> Option<u64> {
+        let mut sampled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_sub(sampled.window_began) >= LINE_INTERVAL {
+            sampled.window_began = now;
+            sampled.lines = 0;
+        }
+        let may_say = sampled.lines < LINES_MAX;
+        if sampled.sites.len() >= SITES_MAX {
+            sampled.sites.clear();
+        }
+        let site = sampled.sites.entry(site_of(address)).or_default();
+        site.untold += 1;
+        let is_due = site.said_at.is_none_or(|at| now.saturating_sub(at) >= LINE_INTERVAL);
+        if !(may_say && is_due) {
+            return None;
+        }
+        site.said_at = Some(now);
+        let told = std::mem::take(&mut site.untold);
+        sampled.lines += 1;
+        Some(told)
+    }
+}
+
+/// Notes a call whose caller is not known.
+pub(crate) async fn note_refused(
+    app: &App,
+    action: &str,
+    claimed_key: Option<&str>,
+    request_id: &str,
+    remote: SocketAddr,
+    (status, refused): (u16, ErrorKind),
+) {
+    if !refused.is_of_authentication() {
+        return;
+    }
+    let now = app.clock.now();
+    let Some(count) = app.audit.refusals.note(remote.ip(), now.mono) else { return };
+    // What is no key of this server is not repeated: it may be a secret that was pasted by mistake.
+    let known = match claimed_key {
+        Some(id) => app.db.access_key(id).await.ok().flatten(),
+        None => None,
+    };
+    app.audit.write(&AuditLine {
+        time: &rfc3339(now.wall),
+        request_id: Some(request_id),
+        access_key_id: known.as_ref().map(|key| key.access_key_id.as_str()),
+        principal_arn: UNPROVEN,
+        action,
+        status,
+        error: Some(refused.name()),
+        remote_address: Some(&remote.to_string()),
+        count: Some(count),
+        ..AuditLine::default()
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn the_first_gets_a_line_and_those_that_follow_are_counted() {
+        let sampler = RefusalSampler::default();
+        let at = Duration::from_secs;
+        let [one, other] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        assert_eq!(sampler.note(one, at(5)), Some(1));
+        for _ in 0..99 {
+            assert_eq!(sampler.note(one, at(6)), None);
+        }
+        assert_eq!(sampler.note(other, at(7)), Some(1));
+        assert_eq!(sampler.note(one, at(65)), Some(100));
+        assert_eq!(sampler.note(one, at(124)), None);
+    }
+
+    #[test]
+    fn many_addresses_cannot_fill_the_log() {
+        let sampler = RefusalSampler::default();
+        let lines = |second: u64| {
+            let addresses = (0..20_000u32).map(|number| IpAddr::from(Ipv4Addr::from(number)));
+            addresses
+                .filter_map(|address| sampler.note(address, Duration::from_secs(second)))
+                .count()
+        };
+        assert_eq!(lines(100), LINES_MAX as usize);
+        assert_eq!(lines(130), 0);
+        assert!(lines(160) <= LINES_MAX as usize);
+        assert!(sampler.0.lock().unwrap().sites.len() <= SITES_MAX);
+    }
+}

@@ -1,0 +1,156 @@
+//! Space that is set aside for the time when others have filled the disk: a file of zeros that is given up then.
+//!
+//! Media leaves [`crate::StoreSettings::free_bytes_reserve`] free, but others on the disk do not. Then nothing could be
+//! deleted any more, for a deletion is a transaction of the index, and nothing started, for SQLite's log takes space. What
+//! is given up is enough for both. Decides when; never touches anything else. On a file system that stores zeros in no
+//! space (compression, copy on write without reservation) it is of no use and does no harm.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::Disk;
+
+/// The file in the data folder.
+const NAME: &str = "space-reserve";
+/// Its size: the logs of two databases between two checkpoints, twice.
+const SIZE_BYTES: u64 = 8 << 20;
+/// It is given up when no more than this is free …
+const GIVE_UP_BELOW_BYTES: u64 = 4 << 20;
+const CHUNK: [u8; 64 << 10] = [0; 64 << 10];
+
+/// See the module's documentation.
+pub struct SpaceReserve {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    /// … and made when so much is free.
+    make_above_bytes: u64,
+}
+
+impl SpaceReserve {
+    /// In a data folder whose media leaves `free_bytes_reserve` free.
+    pub fn new(disk: Arc<dyn Disk>, folder: &Path, free_bytes_reserve: u64) -> Self {
+        let make_above_bytes = free_bytes_reserve.saturating_add(2 * SIZE_BYTES);
+        Self { disk, folder: folder.to_owned(), make_above_bytes }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(NAME)
+    }
+
+    fn is_there(&self) -> bool {
+        self.disk.open_read_only(&self.path()).is_ok()
+    }
+
+    /// Gives the file up where the disk is full. A start does this before anything else.
+    pub fn give_up_if_full(&self) -> io::Result<()> {
+        let free_bytes = self.disk.free_bytes(&self.folder)?;
+        if free_bytes > GIVE_UP_BELOW_BYTES || !self.is_there() {
+            return Ok(());
+        }
+        self.disk.unlink(&self.path())?;
+        self.disk.sync_dir(&self.folder)?;
+        tracing::warn!(
+            free_bytes,
+            given_up_bytes = SIZE_BYTES,
+            "the disk is full: what was set aside is given up, so that media can be deleted; free space soon"
+        );
+        Ok(())
+    }
+
+    /// Gives it up or makes it, as there is space. To be called now and again; may take a moment.
+    pub fn keep(&self) -> io::Result<()> {
+        self.give_up_if_full()?;
+        if self.disk.free_bytes(&self.folder)? < self.make_above_bytes || self.is_there() {
+            return Ok(());
+        }
+        let written = self.folder.join(format!("{NAME}.new"));
+        match self.disk.unlink(&written) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = self.disk.create_new(&written)?;
+        for offset in (0..SIZE_BYTES).step_by(CHUNK.len()) {
+            file.write_all_at(&[&CHUNK], offset)?;
+        }
+        file.sync()?;
+        self.disk.rename(&written, &self.path())?;
+        self.disk.sync_dir(&self.folder)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at the real file")]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::OsDisk;
+    use crate::disk::DiskFile;
+
+    /// The real disk, with as much free space as is said.
+    struct Tight(AtomicU64);
+
+    impl Disk for Tight {
+        fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+            OsDisk.create_new(path)
+        }
+        fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+            OsDisk.open(path)
+        }
+        fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+            OsDisk.open_read_only(path)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            OsDisk.rename(from, to)
+        }
+        fn unlink(&self, path: &Path) -> io::Result<()> {
+            OsDisk.unlink(path)
+        }
+        fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+            OsDisk.create_dir_all(path)
+        }
+        fn remove_dir(&self, path: &Path) -> io::Result<()> {
+            OsDisk.remove_dir(path)
+        }
+        fn sync_dir(&self, path: &Path) -> io::Result<()> {
+            OsDisk.sync_dir(path)
+        }
+        fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+            OsDisk.list(path)
+        }
+        fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+            Ok(self.0.load(Ordering::Relaxed))
+        }
+        fn boot_id(&self) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn it_is_made_where_there_is_space_given_up_when_there_is_none_and_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Tight(AtomicU64::new(0)));
+        let reserve = SpaceReserve::new(disk.clone(), folder.path(), 64 << 20);
+        let path = folder.path().join(NAME);
+        let check = |free_bytes: u64, is_there: bool| {
+            disk.0.store(free_bytes, Ordering::Relaxed);
+            reserve.keep().unwrap();
+            assert_eq!(path.exists(), is_there, "{free_bytes}");
+        };
+        std::fs::write(folder.path().join("space-reserve.new"), "of a process that was killed")
+            .unwrap();
+        check(0, false);
+        check((80 << 20) - 1, false);
+        check(80 << 20, true);
+        let file = std::fs::metadata(&path).unwrap();
+        assert_eq!(file.len(), SIZE_BYTES);
+        // As far as the file system says, it takes the space.
+        let allocated = std::os::unix::fs::MetadataExt::blocks(&file) * 512;
+        assert!(allocated >= SIZE_BYTES, "{allocated}");
+        check(5 << 20, true);
+        check(4 << 20, false);
+        check(12 << 20, false);
+        check(100 << 20, true);
+    }
+}
