@@ -85,7 +85,8 @@ def processor_seconds(agent):
 def frames_recorded(agent):
     status, text = processes.http_get(f"{agent.url}/metrics")
     assert status == 200, text  # too busy to say it just now
-    return {name: int(float(count)) for name, count in re.findall(r'vigie_agent_frames_total\{stream="([\w-]+)"\} ([\d.e+]+)', text)}
+    found = re.findall(r'vigie_agent_frames_total\{stream="([\w-]+)"\} ([\d.e+]+)', text)
+    return {name: int(float(count)) for name, count in found}
 
 
 def events(log):

@@ -7,6 +7,7 @@
 //! Every attempt has a number that goes out with its actions and comes back with its events, so that the late answer of
 //! a session that was closed moves nothing.
 
+mod address;
 mod failure;
 mod left_out;
 mod message;
@@ -31,7 +32,8 @@ use crate::schedule::{OVER_DETAILS, Schedule, ScheduleTracker, Window};
 use missed::MissedWindows;
 use remarks::Remarks;
 
-pub use failure::{CameraHost, ConnectCause, Failure, SpaceDenial, UriFault};
+pub use address::{CameraHost, ConnectCause, UriFault};
+pub use failure::{Failure, SpaceDenial};
 pub use left_out::{LeftOut, LeftOutReason, Medium};
 pub use message::{Action, Event, SourceKind, State};
 

@@ -71,7 +71,7 @@ fn sets_that_change_with_each_key_picture_stay_in_the_stream_and_make_few_tracks
     let sps = |n: u8| {
         let mut sps = hex(H264_SPS);
         // A constraint flag that no decoder looks at.
-        sps[2] ^= n % 4 << 2;
+        sps[2] ^= (n % 4) << 2;
         sps
     };
     let delimiter = vec![0x09, 0xF0];

@@ -21,7 +21,7 @@ pub struct Imports {
     pub remarks: Remarks,
     /// The single file was read as far as it can be, and this came of it: it is not read again until it is another.
     #[serde(skip)]
-    pub refused: Option<Refused>,
+    pub refused: Option<Box<Refused>>,
 }
 
 /// A file that cannot be recorded, whatever is tried again.

@@ -200,7 +200,8 @@ impl Job {
                 self.recorder_event(event, world, now);
             }
             SourceEvent::FileRefused { file, failure } => {
-                self.record.imports.refused = Some(Refused { file, failure: failure.clone() });
+                let refused = Refused { file, failure: failure.clone() };
+                self.record.imports.refused = Some(Box::new(refused));
                 self.recorder_event(Event::Failed { attempt, failure }, world, now);
             }
             SourceEvent::Failed(failure) => {

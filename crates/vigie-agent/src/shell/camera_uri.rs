@@ -116,8 +116,11 @@ mod tests {
 
     use super::*;
 
+    /// The address without its login, user and password.
+    type Parts<'a> = (&'a str, Option<(&'a str, &'a str)>);
+
     #[track_caller]
-    fn check(text: &str, expect: Result<(&str, Option<(&str, &str)>), UriFault>) {
+    fn check(text: &str, expect: Result<Parts<'_>, UriFault>) {
         let found = CameraUri::parse(text);
         let found = found.as_ref().map_err(|fault| *fault).map(|uri| {
             let login = uri.login.as_ref();

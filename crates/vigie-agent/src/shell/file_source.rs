@@ -58,7 +58,7 @@ pub(crate) struct FileSource {
 enum End {
     Failed(Failure),
     /// The file is what it is: reading it again would end the same way.
-    Refused(Refused),
+    Refused(Box<Refused>),
     Stopped,
     /// What the stream holds of the file is not in it: it cannot be gone on with.
     NotThere,
@@ -105,7 +105,8 @@ impl FileSource {
         let last = match self.deliver(disk, &mut batch) {
             Ok(()) => SourceEvent::Ended,
             Err(End::Failed(failure)) => SourceEvent::Failed(failure),
-            Err(End::Refused(Refused { file, failure })) => {
+            Err(End::Refused(refused)) => {
+                let Refused { file, failure } = *refused;
                 SourceEvent::FileRefused { file, failure }
             }
             Err(End::NotThere) => SourceEvent::Failed(Failure::FileNotMedia),
@@ -133,7 +134,7 @@ impl FileSource {
                 let delivered = self.deliver_file(&version, file.as_ref(), place, batch);
                 delivered.map(drop).map_err(|end| match end {
                     End::Failed(failure) if failure.is_of_file_content() => {
-                        End::Refused(Refused { file: version, failure })
+                        End::Refused(Box::new(Refused { file: version, failure }))
                     }
                     end => end,
                 })

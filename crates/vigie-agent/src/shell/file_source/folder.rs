@@ -12,7 +12,7 @@ use vigie_store::source::{FileStat, FolderEntry, Source, SourceError};
 
 use super::delivery::{Delivered, Place};
 use super::{End, FileSource, Wholeness, version};
-use crate::core::{Refused, SourceEvent};
+use crate::core::SourceEvent;
 use crate::shell::frame_batch::FrameBatch;
 
 /// Between two looks at the folder.
@@ -76,7 +76,8 @@ impl FileSource {
                     None
                 }
                 Err(End::Stopped) => return Err(End::Stopped),
-                Err(End::Failed(failure) | End::Refused(Refused { failure, .. })) => Some(failure),
+                Err(End::Failed(failure)) => Some(failure),
+                Err(End::Refused(refused)) => Some(refused.failure),
                 Err(End::NotThere) => Some(Failure::FileNotMedia),
             };
             if failure.is_some() {

@@ -126,9 +126,9 @@ async fn a_file_that_cannot_be_recorded_is_not_read_again_until_it_is_another() 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.mp4");
     OsDisk.create_new(&path).unwrap().write_all_at(&[&[7; 5_000]], 0).unwrap();
-    let source = |refused| FileSource {
+    let source = |refused: Option<Refused>| FileSource {
         bounds: bounds(&[folder.path()]),
-        imports: Imports { refused, ..Imports::default() },
+        imports: Imports { refused: refused.map(Box::new), ..Imports::default() },
         ..file_source(path.display().to_string())
     };
     let said = events(source(None), is_ended).await;
