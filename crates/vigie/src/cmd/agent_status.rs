@@ -128,7 +128,7 @@ fn read(
         },
         last_heartbeat: heartbeat.map(zone::utc_text),
         in_contact: is_running && in_contact,
-        age_hold_seconds_left: (!age_hold_left.is_zero()).then(|| age_hold_left.as_secs()),
+        age_hold_seconds_left: (!age_hold_left.is_zero()).then_some(age_hold_left.as_secs()),
         streams,
     })
 }
