@@ -245,7 +245,7 @@ fn an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_s
     }
     let (says, mut chance) = (says(), SimChance::new(8));
     let databases = [
-        ("server/metadata.sqlite", 4, 5),
+        ("server/metadata.sqlite", 4, 6),
         ("server/index.sqlite", 1, 2),
         ("hub/ledger.sqlite", 1, 2),
         ("hub/index.sqlite", 1, 2),

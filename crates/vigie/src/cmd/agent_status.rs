@@ -29,8 +29,10 @@ struct Status {
     /// Of this moment everything below was said, at the latest. RFC 3339, UTC, as all times here.
     last_heartbeat: Option<String>,
     in_contact: bool,
-    /// For how long from `last_heartbeat` nothing is deleted by age, because the hub's clock jumped.
-    age_hold_seconds_left: u64,
+    /// For how long from `last_heartbeat` nothing is deleted by age, because the hub's clock jumped; absent when
+    /// it is believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_hold_seconds_left: Option<u64>,
     streams: Vec<Stream>,
 }
 
@@ -126,7 +128,7 @@ fn read(
         },
         last_heartbeat: heartbeat.map(zone::utc_text),
         in_contact: is_running && in_contact,
-        age_hold_seconds_left: age_hold_left.as_secs(),
+        age_hold_seconds_left: (!age_hold_left.is_zero()).then_some(age_hold_left.as_secs()),
         streams,
     })
 }
