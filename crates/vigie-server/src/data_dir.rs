@@ -20,14 +20,14 @@ use crate::server::{MASTER_KEY_PROOF, ServerError};
 #[derive(Debug)]
 pub enum MasterKeySource {
     /// From elsewhere.
-    Given(MasterKey),
+    Given(Box<MasterKey>),
     /// From [`ServerConfig::master_key_path`], where the first start makes it.
     File,
 }
 
 impl From<MasterKey> for MasterKeySource {
     fn from(key: MasterKey) -> Self {
-        Self::Given(key)
+        Self::Given(Box::new(key))
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn check(
         return Err(DbError::Older { path, found, known }.into());
     }
     let key = match source {
-        MasterKeySource::Given(key) => Some(key),
+        MasterKeySource::Given(key) => Some(*key),
         MasterKeySource::File => existing(read_master_key(&config.master_key_path()))?,
     };
     match (&peek.setting, &key) {

@@ -159,7 +159,7 @@ async fn accepted_a_lost_database_begins_anew_and_what_was_there_is_kept() {
     remove_metadata(&config);
     let kept = accept_metadata_loss(&config, &OsDisk).unwrap();
     let aside = config.data_dir.join("credentials.old-1");
-    assert_eq!(kept, [aside.clone()]);
+    assert_eq!(kept, std::slice::from_ref(&aside));
     // Again, as after a crash: nothing more to do.
     assert_eq!(accept_metadata_loss(&config, &OsDisk).unwrap(), Vec::<PathBuf>::new());
     let server = TestServer::start_in(Arc::new(OsDisk), folder, clock).await;

@@ -49,6 +49,7 @@ pub fn make_private(path: &Path) {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at the real files")]
 mod tests {
     use super::*;
 

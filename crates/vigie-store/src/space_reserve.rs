@@ -17,7 +17,7 @@ const NAME: &str = "space-reserve";
 const SIZE_BYTES: u64 = 8 << 20;
 /// It is given up when no more than this is free …
 const GIVE_UP_BELOW_BYTES: u64 = 4 << 20;
-const CHUNK: [u8; 64 << 10] = [0; 64 << 10];
+static CHUNK: [u8; 64 << 10] = [0; 64 << 10];
 
 /// See the module's documentation.
 pub struct SpaceReserve {

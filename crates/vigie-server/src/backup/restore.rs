@@ -37,13 +37,8 @@ pub fn restore_backup(
         let target = folder.join(name);
         let is_there = target.symlink_metadata().is_ok();
         match manifest.file(name) {
-            Some(listed) if is_there => {
-                if ListedFile::of(&target, name, disk)? != *listed {
-                    return Err(BackupError::WouldReplace(target));
-                }
-            }
+            Some(listed) if is_there => check_same(&target, listed, disk)?,
             Some(_) => missing.push(name),
-            None if is_there && name == METADATA => return Err(BackupError::WouldReplace(target)),
             None => {}
         }
     }
@@ -56,6 +51,13 @@ pub fn restore_backup(
     // It is the newest that this folder has from now on, whatever was here before.
     GenerationFile::of(&config.metadata_path()).write(manifest.generation)?;
     Ok(manifest)
+}
+
+fn check_same(target: &Path, listed: &ListedFile, disk: &dyn Disk) -> Result<(), BackupError> {
+    if ListedFile::of(target, &listed.name, disk)? == *listed {
+        return Ok(());
+    }
+    Err(BackupError::WouldReplace(target.to_owned()))
 }
 
 /// A log of another database would be taken for the log of the one that is brought back.

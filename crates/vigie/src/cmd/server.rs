@@ -155,7 +155,7 @@ fn ffmpeg_of_path() -> Option<PathBuf> {
 /// Opens a server with everything real.
 pub async fn open(config: ServerConfig) -> Result<Server, Failure> {
     let master_key = match master_key_of_environment()? {
-        Some(key) => MasterKeySource::Given(key),
+        Some(key) => MasterKeySource::from(key),
         None => MasterKeySource::File,
     };
     let clock = Arc::new(SystemClock::new());

@@ -30,10 +30,12 @@ const LOCKED_PATIENCE: Duration = Duration::from_millis(100);
 /// … and so often it is looked whether it is gone, though nobody asks.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-type Answer = oneshot::Sender<Result<bool, DbError>>;
+type Change = Box<dyn FnOnce(&Connection) -> rusqlite::Result<bool> + Send>;
+type Outcome = Result<bool, DbError>;
+type Answer = oneshot::Sender<Outcome>;
 
 struct Job {
-    change: Box<dyn FnOnce(&Connection) -> rusqlite::Result<bool> + Send>,
+    change: Change,
     answer: Answer,
 }
 
@@ -204,7 +206,7 @@ impl Body {
         &mut self,
         first: Option<Job>,
         waiting: &Receiver<Job>,
-    ) -> (Result<(), DbError>, Vec<(Answer, Result<bool, DbError>)>) {
+    ) -> (Result<(), DbError>, Vec<(Answer, Outcome)>) {
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let mut jobs = first.into_iter().chain(more).take(CHANGES_PER_COMMIT_MAX);
         if let Err(error) = self.begin() {
