@@ -84,6 +84,8 @@ def test_a_secret_that_does_not_exist(hub):
         ("not-json", "rtsp://127.0.0.1/cam0", ["MediaURI"]),
         ("not-a-uri", json.dumps({"MediaURI": "not a uri"}), ["MediaURI"]),
         ("not-rtsp", json.dumps({"MediaURI": "http://127.0.0.1/video"}), ["rtsp"]),
+        ("bad-port", json.dumps({"MediaURI": "rtsp://127.0.0.1:99999/cam0"}), ["port", "65535"]),
+        ("split-login", json.dumps({"MediaURI": f"rtsp://admin:a/{PASSWORD}@127.0.0.1/cam0"}), ["percent-encode"]),
     ],
 )
 def test_a_secret_that_holds_no_camera(hub, name, value, words):

@@ -275,9 +275,9 @@ fn the_last_picture_of_a_session_that_falls_silent_lies_in_the_gap_that_is_told(
 fn what_is_lost_before_a_crash_is_marked_all_the_same() {
     for crash in [Crash::Kill, Crash::PowerLoss] {
         let mut world = World::over_rtsp(8, UDP);
-        world.rtsp.link.lost_per_mille = 30;
-        for _ in 0..10 {
-            world.run_for(Duration::from_millis(7_700));
+        world.rtsp.link.lost_per_mille = 120;
+        for at in 0..40 {
+            world.run_for(Duration::from_millis(5_000 + at * 137));
             world.crash_hub(crash, SECOND);
         }
         let media = come_to_rest(&mut world);
