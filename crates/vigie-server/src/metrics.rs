@@ -37,6 +37,10 @@ pub(crate) struct Metrics {
     pub get_media_connections: Gauge,
     pub connected_hubs: Gauge,
     pub stored_bytes: Gauge<u64, AtomicU64>,
+    pub unclaimed_bytes: Gauge<u64, AtomicU64>,
+    pub unclaimed_files: Gauge<u64, AtomicU64>,
+    pub claimed_fragments: Gauge<u64, AtomicU64>,
+    pub missing_media_files: Gauge<u64, AtomicU64>,
     pub refused_connections: Counter,
     pub limited_calls: Counter,
     pub held_back_answers: Counter,
@@ -66,6 +70,10 @@ impl Metrics {
             get_media_connections: Gauge::default(),
             connected_hubs: Gauge::default(),
             stored_bytes: Gauge::default(),
+            unclaimed_bytes: Gauge::default(),
+            unclaimed_files: Gauge::default(),
+            claimed_fragments: Gauge::default(),
+            missing_media_files: Gauge::default(),
             refused_connections: Counter::default(),
             limited_calls: Counter::default(),
             held_back_answers: Counter::default(),
@@ -134,6 +142,23 @@ impl Metrics {
             "Bytes of media files on disk",
             Unit::Bytes,
             m.stored_bytes.clone(),
+        );
+        r.register_with_unit(
+            "unclaimed",
+            "Bytes of media that lies aside because the index does not refer to it and a start could not take it in",
+            Unit::Bytes,
+            m.unclaimed_bytes.clone(),
+        );
+        r.register("unclaimed_files", "Files of that", m.unclaimed_files.clone());
+        r.register(
+            "claimed_fragments",
+            "Fragments that the index did not know at the start and that are in it again",
+            m.claimed_fragments.clone(),
+        );
+        r.register(
+            "missing_media_files",
+            "Media files of the index that were not on the disk at the start",
+            m.missing_media_files.clone(),
         );
         r.register(
             "refused_connections",

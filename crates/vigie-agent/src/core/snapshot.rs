@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
+use vigie_store::Findings;
 
 /// One reading of everything the hub counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HubSnapshot {
     /// Whether the service has answered the last call of the hub link.
     pub in_contact: bool,
+    /// What the store found at the start that its index did not know.
+    pub findings: Findings,
     /// One entry a stream, in the order of their ARNs.
     pub streams: Vec<StreamSnapshot>,
 }

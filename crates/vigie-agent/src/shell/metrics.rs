@@ -71,9 +71,26 @@ const STREAM_METRICS: &[StreamMetric] = &[
 
 impl Collector for SnapshotCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let findings = self.0.findings;
         let hub_gauges = [
             ("in_contact", "1 while the service answers", f64::from(self.0.in_contact)),
             ("streams", "Streams configured on this hub", self.0.streams.len() as f64),
+            (
+                "unclaimed_bytes",
+                "Bytes of media that lies aside because the index does not refer to it and a start could not take it in",
+                findings.unclaimed_size_bytes as f64,
+            ),
+            ("unclaimed_files", "Files of that", findings.unclaimed_file_count as f64),
+            (
+                "claimed_fragments",
+                "Fragments that the index did not know at the start and that are in it again",
+                findings.claimed_fragment_count as f64,
+            ),
+            (
+                "missing_media_files",
+                "Media files of the index that were not on the disk at the start",
+                findings.missing_media_file_count as f64,
+            ),
         ];
         for (name, help, value) in hub_gauges {
             Value(MetricType::Gauge, value).encode(encoder.encode_descriptor(
@@ -154,7 +171,12 @@ mod tests {
             gap: Some(MediaGapReason::SourceOffline),
             ..StreamSnapshot::default()
         };
-        let text = render(HubSnapshot { in_contact: true, streams: vec![stream, yard] }).unwrap();
+        let text = render(HubSnapshot {
+            in_contact: true,
+            streams: vec![stream, yard],
+            ..HubSnapshot::default()
+        })
+        .unwrap();
         assert!(!text.contains("vigie_agent_gap{stream=\"gate\""), "{text}");
         for line in [
             "vigie_agent_in_contact 1.0",
