@@ -260,7 +260,8 @@ impl Journal {
                 self.sequences.insert(key.to_owned(), next);
             }
         }
-        if bytes.is_empty() { Ok(()) } else { self.append(disk, &bytes) }
+        // What could not be written before is known here and not in the file.
+        if bytes.is_empty() && self.file.is_some() { Ok(()) } else { self.append(disk, &bytes) }
     }
 
     /// Whether it has grown so that [`Journal::compact`] is worth it.

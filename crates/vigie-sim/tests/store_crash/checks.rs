@@ -72,6 +72,10 @@ impl World {
                 }
                 continue;
             };
+            if was_rolled_back && !fragment.whole {
+                // Of what grew the older index knows less, and behind that no frame is trusted after a loss of power.
+                fragment.committed = fragment.committed.min(found.entry.size_bytes as usize);
+            }
             fragment.assert_is(&found.entry, Some(&reader.read(found).unwrap()));
             match fragment.state {
                 State::Lost | State::Deleted => panic!("{key} came back: {fragment:?}, {found:?}"),
