@@ -260,9 +260,13 @@ pub(crate) fn make_durable(
     let from = durable_end.min(last.end());
     let again = usize::try_from(last.end() - from).map_err(std::io::Error::other)?;
     let again = file.read_exact_at(from, again)?;
-    // To the fragment's end, not the mark's: a cut that made the file longer would leave what looks like a mark.
-    file.truncate(last.end())?;
-    file.write_all_at(&[&again, &end_mark(last)], from)?;
+    let mark = end_mark(last);
+    let marked = file.read_exact_at(last.end(), mark.len());
+    // A mark that is there stays, whenever this is cut off: by it alone an older index is told of the fragment. Else to the
+    // fragment's end, for a cut that made the file longer would leave what looks like a mark.
+    let is_marked = marked.is_ok_and(|marked| marked == mark.as_slice());
+    file.truncate(if is_marked { marked_end(last) } else { last.end() })?;
+    file.write_all_at(&[&again, &mark], from)?;
     file.sync()
 }
 

@@ -504,7 +504,11 @@ impl World {
                 State::Deleted
             }
             // The index entries are gone; the file is reclaimed at the next start.
-            Err(StoreError::Io { .. }) if !self.disk.is_off() => State::Deleted,
+            Err(StoreError::Io { action, .. }) if !self.disk.is_off() => {
+                // Only the index tells of it while the journal cannot be written, and an older index does not.
+                let may_return = self.rolls_back && action != "remove";
+                if may_return { State::MaybeDeleted } else { State::Deleted }
+            }
             Err(StoreError::MediaFileOpen { .. }) => {
                 assert_eq!(file.state, MediaFileState::Open);
                 return;
