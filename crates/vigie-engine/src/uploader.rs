@@ -202,6 +202,13 @@ impl<I: Copy + Ord> Uploader<I> {
                     self.state = State::WaitingForMedia;
                 }
             }
+            Event::MediaReturned => {
+                self.doubt = Doubt::Everything;
+                if self.connection.is_some() {
+                    self.close(actions);
+                    self.state = State::WaitingForMedia;
+                }
+            }
             Event::Stop => {
                 self.close(actions);
                 self.state = State::Stopped;

@@ -41,6 +41,10 @@ pub(crate) struct Metrics {
     pub strangers: Gauge,
     pub age_hold_seconds_left: Gauge<u64, AtomicU64>,
     pub hub_clock_skew_seconds_max: Gauge<f64, AtomicU64>,
+    pub unclaimed_bytes: Gauge<u64, AtomicU64>,
+    pub unclaimed_files: Gauge<u64, AtomicU64>,
+    pub claimed_fragments: Gauge<u64, AtomicU64>,
+    pub missing_media_files: Gauge<u64, AtomicU64>,
     pub refused_connections: Counter,
     pub given_up_connections: Counter,
     pub limited_calls: Counter,
@@ -75,6 +79,10 @@ impl Metrics {
             strangers: Gauge::default(),
             age_hold_seconds_left: Gauge::default(),
             hub_clock_skew_seconds_max: Gauge::default(),
+            unclaimed_bytes: Gauge::default(),
+            unclaimed_files: Gauge::default(),
+            claimed_fragments: Gauge::default(),
+            missing_media_files: Gauge::default(),
             refused_connections: Counter::default(),
             given_up_connections: Counter::default(),
             limited_calls: Counter::default(),
@@ -165,6 +173,23 @@ impl Metrics {
             "hub_clock_skew_seconds_max",
             "The greatest difference between a connected hub's clock and this one",
             m.hub_clock_skew_seconds_max.clone(),
+        );
+        r.register_with_unit(
+            "unclaimed",
+            "Bytes of media that lies aside because the index does not refer to it and a start could not take it in",
+            Unit::Bytes,
+            m.unclaimed_bytes.clone(),
+        );
+        r.register("unclaimed_files", "Files of that", m.unclaimed_files.clone());
+        r.register(
+            "claimed_fragments",
+            "Fragments that the index did not know at the start and that are in it again",
+            m.claimed_fragments.clone(),
+        );
+        r.register(
+            "missing_media_files",
+            "Media files of the index that were not on the disk at the start",
+            m.missing_media_files.clone(),
         );
         r.register(
             "refused_connections",

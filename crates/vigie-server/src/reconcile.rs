@@ -71,6 +71,11 @@ async fn sweep(app: &Arc<App>) {
     match app.fragments.size_bytes().await {
         Ok(size_bytes) => {
             app.metrics.stored_bytes.set(size_bytes);
+            let found = app.fragments.findings();
+            app.metrics.unclaimed_bytes.set(found.unclaimed_size_bytes);
+            app.metrics.unclaimed_files.set(found.unclaimed_file_count);
+            app.metrics.claimed_fragments.set(found.claimed_fragment_count);
+            app.metrics.missing_media_files.set(found.missing_media_file_count);
         }
         Err(error) => tracing::error!(%error, "the size of the media could not be read"),
     }

@@ -140,6 +140,9 @@ impl SimHub {
 
     /// Bytes of all its media files.
     pub fn media_bytes(&self) -> u64 {
-        self.disk.size_bytes_under(&PathBuf::from(FOLDER).join("media"))
+        let media = PathBuf::from(FOLDER).join("media");
+        // Of what was deleted the journal tells.
+        let journal = self.disk.size_bytes_under(&media.join("deleted.journal"));
+        self.disk.size_bytes_under(&media) - journal
     }
 }

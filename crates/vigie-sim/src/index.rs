@@ -12,12 +12,41 @@ use crate::disk::SimDisk;
 pub struct SimIndex {
     index: Arc<Mutex<SqliteIndex>>,
     disk: SimDisk,
+    /// Every transaction, where older copies are wanted.
+    history: Option<Arc<Mutex<Vec<Vec<Change>>>>>,
 }
 
 impl SimIndex {
     /// An empty index whose transactions count as changes of `disk`.
     pub fn new(disk: SimDisk) -> Result<Self, IndexError> {
-        Ok(Self { index: Arc::new(Mutex::new(SqliteIndex::in_memory()?)), disk })
+        let index = Arc::new(Mutex::new(SqliteIndex::in_memory()?));
+        Ok(Self { index, disk, history: None })
+    }
+
+    /// The same, of which an older copy can be put in its place: [`SimIndex::roll_back`].
+    pub fn with_history(disk: SimDisk) -> Result<Self, IndexError> {
+        Ok(Self { history: Some(Arc::default()), ..Self::new(disk)? })
+    }
+
+    /// Transactions so far, and after how many of them there was a stream.
+    pub fn transactions(&self) -> (usize, usize) {
+        let Some(history) = &self.history else { return (0, 0) };
+        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        let creates = |changes: &Vec<Change>| {
+            changes.iter().any(|c| matches!(c, Change::CreateStream { .. }))
+        };
+        (history.len(), history.iter().position(creates).map_or(history.len(), |at| at + 1))
+    }
+
+    /// An older copy of the index is put in its place: it knows the first `transactions` and no more.
+    pub fn roll_back(&self, transactions: usize) -> Result<(), IndexError> {
+        let Some(history) = &self.history else { return Ok(()) };
+        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.truncate(transactions);
+        let mut older = SqliteIndex::in_memory()?;
+        history.iter().try_for_each(|changes| older.apply(changes))?;
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = older;
+        Ok(())
     }
 }
 
@@ -27,6 +56,9 @@ impl Index for SimIndex {
             return Err(IndexError::PowerCut);
         }
         self.index.lock().unwrap_or_else(PoisonError::into_inner).apply(changes)?;
+        if let Some(history) = &self.history {
+            history.lock().unwrap_or_else(PoisonError::into_inner).push(changes.to_vec());
+        }
         if self.disk.tick() { Ok(()) } else { Err(IndexError::PowerCut) }
     }
 

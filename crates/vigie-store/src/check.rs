@@ -14,9 +14,10 @@ use crate::contents::{begin_with_mark, read_whole, whole_fragments};
 use crate::disk::Disk;
 use crate::error::{IndexError, StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFile, MediaFileId, MediaFileSpan, MediaFileState};
-use crate::layout::is_media_file;
+use crate::layout::{UNCLAIMED_DIRECTORY, is_media_file};
 use crate::mark::{FRAGMENT_MARK_BYTES, parse_end_mark, parse_file_mark};
 use crate::read::StoreReader;
+use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
 /// One thing in which index and files disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,15 @@ pub enum Disagreement {
         /// The file.
         path: PathBuf,
     },
-    /// A media file that the index does not have. The next start removes it.
+    /// A media file that the index does not have. The next start takes it in, or sets it aside.
     Orphan {
         /// The file.
         path: PathBuf,
+    },
+    /// A file that lies aside: no entry refers to it, and a start could not take it in.
+    Unclaimed {
+        /// The file.
+        file: UnclaimedFile,
     },
     /// A sealed media file is not as long as the index says.
     Length {
@@ -99,8 +105,15 @@ impl fmt::Display for Disagreement {
             }
             Self::Orphan { path } => write!(
                 f,
-                "{}: on the disk, not in the index; the next start removes it, a repair takes it in",
+                "{}: on the disk, not in the index; the next start takes it in, or sets it aside",
                 path.display()
+            ),
+            Self::Unclaimed { file } => write!(
+                f,
+                "{}: {} bytes lie aside, {} fragments by their marks; see `vigie store unclaimed`",
+                file.path.display(),
+                file.size_bytes,
+                file.fragment_count
             ),
             Self::Length { path, expected, found } => {
                 write!(f, "{}: {found} bytes long, by the index {expected}", path.display())
@@ -157,6 +170,11 @@ pub fn check(reader: &StoreReader) -> Result<Vec<Disagreement>, StoreError> {
         if !known.contains(&path) {
             found.push(Disagreement::Orphan { path });
         }
+    }
+    for path in list_unclaimed(reader.disk(), reader.root())? {
+        let file = UnclaimedFile::read(reader.disk(), &path)
+            .map_err(|error| StoreError::io("read", path, error))?;
+        found.push(Disagreement::Unclaimed { file });
     }
     Ok(found)
 }
@@ -319,11 +337,20 @@ impl Comparison<'_> {
 /// All files under `root` that are named as media files are.
 pub(crate) fn list_media_files(disk: &dyn Disk, root: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
-    let directories = disk.list(root).map_err(|error| StoreError::io("list", root, error))?;
-    for directory in directories {
+    for directory in list_stream_directories(disk, root)? {
         files.extend(list_directory(disk, &directory)?);
     }
     Ok(files)
+}
+
+/// What lies in the media directory and may be a stream's.
+pub(crate) fn list_stream_directories(
+    disk: &dyn Disk,
+    root: &Path,
+) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = disk.list(root).map_err(|error| StoreError::io("list", root, error))?;
+    found.retain(|path| !path.ends_with(UNCLAIMED_DIRECTORY));
+    Ok(found)
 }
 
 /// The media files in a stream's directory; none when it is gone or no directory.

@@ -111,6 +111,34 @@ pub(crate) fn whole_fragments(bytes: &[u8], range: Range<usize>) -> Vec<Fragment
     found
 }
 
+/// What the end marks within `bytes` say, whether or not what lies before them is whole. Their offsets are 0.
+pub(crate) fn marked_fragments(bytes: &[u8]) -> Vec<FragmentEntry> {
+    let mut found = Vec::new();
+    let mut looked_at = bytes.len();
+    while let Some(at) = last_void(bytes, 0..looked_at) {
+        looked_at = at;
+        found.extend(bytes.get(at..).and_then(parse_end_mark));
+    }
+    found.reverse();
+    found
+}
+
+/// Whether bytes that no entry refers to may be somebody's media: they hold a mark. What a kill leaves of a frame or of
+/// a fragment that was never whole has none.
+pub(crate) fn may_be_media(bytes: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = bytes.get(from..).and_then(|rest| rest.iter().position(|&b| b == VOID))
+    {
+        let at = from + found;
+        let mark = bytes.get(at..).unwrap_or_default();
+        if parse_begin_mark(mark).is_some() || parse_end_mark(mark).is_some() {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
+}
+
 /// The last place within `range` where a mark may begin.
 fn last_void(bytes: &[u8], range: Range<usize>) -> Option<usize> {
     let slice = bytes.get(range.clone())?;

@@ -5,12 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vigie_media::Timestamp;
+
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::fragment::MediaFileId;
+use crate::fragment::{MediaFile, MediaFileId};
 use crate::index::{Change, StreamId};
-use crate::layout::{media_file_number, stream_directory};
+use crate::journal::Deletion;
+use crate::layout::{UNCLAIMED_DIRECTORY, media_file_number, stream_directory};
 use crate::store::{FailedFragment, Store};
+use crate::unclaimed::{Discarded, UnclaimedFile, discard};
 
 /// What a deletion removed.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +55,10 @@ pub(crate) struct ErasedStream {
 }
 
 impl ErasedStream {
+    pub(crate) fn has_file(&self, path: &Path) -> bool {
+        self.files.iter().any(|(file, _)| file == path)
+    }
+
     pub(crate) fn size_bytes(&self) -> u64 {
         self.files.iter().map(|(_, size_bytes)| size_bytes).sum()
     }
@@ -65,6 +73,7 @@ impl Store {
         let mut deleted = Deleted::default();
         let mut changes = Vec::new();
         let mut files: Vec<(StreamId, PathBuf, u64)> = Vec::new();
+        let mut by_stream: BTreeMap<StreamId, Vec<MediaFileId>> = BTreeMap::new();
         for &id in ids {
             if self.is_being_written(id) {
                 return Err(StoreError::MediaFileOpen { id });
@@ -76,12 +85,26 @@ impl Store {
             deleted.not_uploaded_count += file.not_uploaded_count;
             deleted.not_uploaded_size_bytes += file.not_uploaded_size_bytes;
             changes.push(Change::DeleteMediaFile { id });
-            files.push((stream, self.root.join(&file.place.path), file.size_bytes));
+            by_stream.entry(stream).or_default().push(id);
+            let size_bytes = self.unsealed_size_bytes.get(&id).copied().unwrap_or(file.size_bytes);
+            files.push((stream, self.root.join(&file.place.path), size_bytes));
         }
         if changes.is_empty() {
             return Ok(deleted);
         }
+        let deletions: Vec<Deletion> = by_stream
+            .into_iter()
+            .filter_map(|(stream, ids)| {
+                let state = self.streams.values().find(|state| state.id == stream)?;
+                Some(Deletion::Files { key: state.key.as_ref().to_owned(), ids })
+            })
+            .collect();
+        let number = self.journal.last_number() + deletions.len() as u64;
+        changes.push(Change::NoteDeletions { number });
         self.apply(&changes)?;
+        for deletion in deletions {
+            self.journal.add(deletion);
+        }
 
         for (stream, path, size_bytes) in files {
             let state = self.streams.values_mut().find(|state| state.id == stream);
@@ -90,12 +113,14 @@ impl Store {
             }
         }
         let removed = self.remove_leftovers();
+        self.shorten_journal();
         self.remeasure();
         removed.map(|()| deleted)
     }
 
     /// Removes the files that no entry refers to. What cannot be removed stays a leftover, for the next time.
     fn remove_leftovers(&mut self) -> Result<(), StoreError> {
+        self.flush_journal()?;
         let mut first_error = None;
         let mut directories = BTreeSet::new();
         let mut removed = Vec::new();
@@ -143,7 +168,14 @@ impl Store {
     pub fn begin_delete_stream(&mut self, key: &str) -> Result<Deleted, StoreError> {
         self.check_idle()?;
         let mut deleted = Deleted::default();
-        let Some(state) = self.streams.get(key) else { return Ok(deleted) };
+        let Some(state) = self.streams.get(key) else {
+            // What could not be written down before is written now.
+            self.flush_journal()?;
+            // What lies aside may be all that is left of it.
+            let discarded = self.discard_unclaimed(|file| file.is_of(key))?;
+            deleted.size_bytes = discarded.size_bytes;
+            return Ok(deleted);
+        };
         let id = state.id;
         let reader = self.index.reader();
         let totals = reader.totals(id)?;
@@ -151,9 +183,14 @@ impl Store {
         deleted.not_uploaded_count = totals.not_uploaded_count;
         deleted.not_uploaded_size_bytes = totals.not_uploaded_size_bytes;
         let files = reader.media_files(id)?.into_iter();
+        let size_bytes = |file: &MediaFile| {
+            self.unsealed_size_bytes.get(&file.id).copied().unwrap_or(file.size_bytes)
+        };
         let mut files: BTreeMap<PathBuf, u64> =
-            files.map(|file| (self.root.join(&file.place.path), file.size_bytes)).collect();
+            files.map(|file| (self.root.join(&file.place.path), size_bytes(&file))).collect();
         files.extend(state.leftovers.iter().cloned());
+        let aside = self.unclaimed.iter().filter(|file| file.is_of(key));
+        files.extend(aside.map(|file| (file.path.clone(), file.size_bytes)));
         for writer in state.closing.iter().chain(&state.writer) {
             files.insert(writer.path.clone(), writer.length_bytes);
             let open = writer.open.as_ref().map(|open| open.meta.sequence);
@@ -165,12 +202,18 @@ impl Store {
             }));
         }
         deleted.media_file_count = files.len() as u64;
-        deleted.size_bytes = state.size_bytes;
+        deleted.size_bytes = state.size_bytes + state.unclaimed_size_bytes;
         let key = Arc::clone(&state.key);
-        self.apply(&[Change::DeleteStream { id }])?;
+        let number = self.journal.last_number() + 1;
+        self.apply(&[Change::DeleteStream { id }, Change::NoteDeletions { number }])?;
         self.streams.remove(&key);
+        self.unclaimed.retain(|file| !file.is_of(&key));
+        self.count_unclaimed();
         let files = files.into_iter().collect();
+        let below = MediaFileId(self.next_media_file_id);
+        self.journal.add(Deletion::Stream { key: key.as_ref().to_owned(), below });
         self.erased.push_back(ErasedStream { key, files, removed: Vec::new() });
+        self.flush_journal()?;
         Ok(deleted)
     }
 
@@ -182,6 +225,7 @@ impl Store {
     /// Removes files of erased streams, at most `files_max` of them. One that cannot be removed stays for a later call.
     pub fn reclaim(&mut self, files_max: usize) -> Result<(), StoreError> {
         self.check_idle()?;
+        self.flush_journal()?;
         for _ in 0..files_max.max(1) {
             let Some(erased) = self.erased.front_mut() else { break };
             if let Some((path, size_bytes)) = erased.files.pop_front() {
@@ -193,12 +237,75 @@ impl Store {
                 erased.removed.extend(media_file_number(&path));
             }
             if let Some(erased) = self.erased.pop_front_if(|erased| erased.files.is_empty()) {
-                self.remove_stream_directory(&self.root.join(stream_directory(&erased.key)))?;
+                let directory = stream_directory(&erased.key);
+                let aside = self.root.join(UNCLAIMED_DIRECTORY).join(&directory);
+                crate::recovery::sync_directory(self.disk.as_ref(), &aside)
+                    .map_err(|error| self.note_failure(error))?;
+                self.remove_stream_directory(&self.root.join(directory))?;
                 self.removed.extend(erased.removed);
             }
         }
+        self.shorten_journal();
         self.remeasure();
         Ok(())
+    }
+
+    /// Makes durable that what is to be removed was deleted: nothing is removed before.
+    fn flush_journal(&mut self) -> Result<(), StoreError> {
+        let flushed = self.journal.flush(self.disk.as_ref());
+        flushed.map_err(|error| self.note_failure(error))
+    }
+
+    /// Drops the oldest deletions of a long journal, once no file of them can be there.
+    fn shorten_journal(&mut self) {
+        let has_leftovers = self.streams.values().any(|stream| !stream.leftovers.is_empty());
+        let is_done = self.search.is_none() && self.erased.is_empty() && !has_leftovers;
+        if !is_done || !self.journal.is_long() {
+            return;
+        }
+        // What is dropped is in the index's own file, whatever becomes of its log.
+        let shortened = self.index.checkpoint().map_err(StoreError::from);
+        let shortened = shortened.and_then(|()| self.journal.compact(self.disk.as_ref()));
+        if let Err(error) = shortened.map_err(|error| self.note_failure(error)) {
+            tracing::warn!(%error, "shorten the journal of deletions");
+        }
+    }
+
+    /// Removes files that lie aside, those that `is_meant` names. Each is in the journal before it goes.
+    pub fn discard_unclaimed(
+        &mut self,
+        is_meant: impl Fn(&UnclaimedFile) -> bool,
+    ) -> Result<Discarded, StoreError> {
+        self.check_idle()?;
+        let meant: Vec<UnclaimedFile> =
+            self.unclaimed.iter().filter(|file| is_meant(file)).cloned().collect();
+        if meant.is_empty() {
+            return Ok(Discarded::default());
+        }
+        let number = self.journal.last_number() + meant.len() as u64;
+        self.apply(&[Change::NoteDeletions { number }])?;
+        let discarded = discard(self.disk.as_ref(), &self.root, &mut self.journal, &meant);
+        let discarded = discarded.map_err(|error| self.note_failure(error))?;
+        self.unclaimed.retain(|file| !meant.contains(file));
+        self.count_unclaimed();
+        Ok(discarded)
+    }
+
+    /// The files that lie aside, once the search has counted them.
+    pub fn unclaimed(&self) -> &[UnclaimedFile] {
+        &self.unclaimed
+    }
+
+    /// Removes what lies aside of a stream and holds nothing received at `before` or later, by its own marks. What has no
+    /// mark stays: nobody knows how old it is.
+    pub fn discard_unclaimed_before(
+        &mut self,
+        key: &str,
+        before: Timestamp,
+    ) -> Result<Discarded, StoreError> {
+        self.discard_unclaimed(|file| {
+            file.is_of(key) && file.newest.is_some_and(|newest| newest < before)
+        })
     }
 
     /// Removes a stream's directory when nothing is left in it, and makes all of that durable.

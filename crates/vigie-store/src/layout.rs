@@ -12,6 +12,9 @@ use crate::fragment::MediaFileId;
 /// Longest directory name made from a key; file systems allow 255 bytes.
 const DIRECTORY_NAME_BYTES_MAX: usize = 200;
 
+/// Where media lies that the index does not refer to and that cannot be taken in again. No stream has it.
+pub(crate) const UNCLAIMED_DIRECTORY: &str = "unclaimed";
+
 /// The extension of every media file.
 const EXTENSION: &str = "mkv";
 
@@ -30,6 +33,9 @@ pub(crate) fn stream_directory(key: &str) -> PathBuf {
         } else {
             name.push_str(&format!("%{byte:02X}"));
         }
+    }
+    if name == UNCLAIMED_DIRECTORY {
+        name.replace_range(..1, "%75");
     }
     if name.len() > DIRECTORY_NAME_BYTES_MAX {
         name.truncate(DIRECTORY_NAME_BYTES_MAX - 9);
@@ -70,6 +76,7 @@ mod tests {
         check("front-door_1.main", "front-door_1.main");
         check("..", "%2E.");
         check(".hidden", "%2Ehidden");
+        check("unclaimed", "%75nclaimed");
         check("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd");
         check("a b\0é", "a%20b%00%C3%A9");
     }

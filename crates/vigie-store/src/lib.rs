@@ -6,19 +6,22 @@
 //! The five invariants, kept by the numbered steps of `docs/design/store.md`:
 //! 1. *Persisted* means that bytes and index entry survive the loss of power.
 //! 2. No index entry refers to bytes that are not there and whole.
-//! 3. Bytes that no index entry refers to are reclaimed after a start.
+//! 3. Bytes that no index entry refers to are taken in again after a start, or set aside.
 //! 4. Deletion removes the index entry durably first, then the file.
 //! 5. A failed sync is never tried again: the file is abandoned and said so.
 
 mod blocks;
 mod check;
+mod claim;
 mod commit;
 mod contents;
 mod delete;
 pub mod disk;
 mod error;
+mod findings;
 mod fragment;
 pub mod index;
+mod journal;
 mod layout;
 mod mark;
 mod orphans;
@@ -33,6 +36,7 @@ pub mod source;
 mod space_reserve;
 mod store;
 pub mod thread;
+mod unclaimed;
 mod write_out;
 mod writer;
 
@@ -41,6 +45,7 @@ pub use check::{Disagreement, check};
 pub use commit::{SyncHandle, SyncJob, SyncOutcome};
 pub use delete::Deleted;
 pub use error::{IndexError, StoreError, describe};
+pub use findings::Findings;
 pub use fragment::{
     Fragment, FragmentEntry, FragmentMeta, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan,
     MediaFileState, StreamTotals, WholeFragment,
@@ -57,3 +62,4 @@ pub use repair::{RepairReport, rebuild, repair};
 pub use settings::{StoreSettings, Uncommitted};
 pub use space_reserve::SpaceReserve;
 pub use store::{CommitReport, FailedFragment, IndexRefusal, PersistedFragment, Store};
+pub use unclaimed::{Discarded, UnclaimedFile, discard_unclaimed, unclaimed};

@@ -27,6 +27,9 @@ const KIND_END: u8 = b'E';
 pub(crate) const FRAGMENT_MARK_BYTES: usize =
     ELEMENT_HEADER_BYTES + FRAGMENT_BODY_BYTES + CHECKSUM_BYTES;
 
+/// No file mark is longer: a size of two bytes has 14 bits.
+pub(crate) const FILE_MARK_BYTES_MAX: usize = ELEMENT_HEADER_BYTES + 0x3FFF;
+
 /// A begin mark or an end mark.
 pub(crate) type FragmentMark = [u8; FRAGMENT_MARK_BYTES];
 

@@ -1,46 +1,70 @@
-//! The search for what earlier processes left: media files that no entry refers to, and entries without a file.
+//! The search for what index and disk do not agree about: media files that no entry refers to, entries without a file,
+//! and what lies aside.
 //!
 //! A store is open before it: there may be a million files, and listing them takes longer than anybody wants to wait.
-//! What a crash keeps from being removed after its entry is gone is not looked for here, that is noted in the index; here
-//! it is about files that were created and never committed. They have numbers below those that this process uses.
+//! It goes in steps, and whatever has to be read is read by the disk's workers. Decides which file is looked at when;
+//! what becomes of one that no entry refers to is [`crate::claim`]'s.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::check::list_directory;
-use crate::delete::unlink;
-use crate::error::StoreError;
-use crate::fragment::MediaFileId;
-use crate::index::IndexRead;
+use crate::check::{list_directory, list_stream_directories};
+use crate::claim::{Examined, examine};
+use crate::error::{StoreError, describe};
+use crate::fragment::{MediaFileId, MediaFileState};
+use crate::index::{Change, IndexRead, UnsealedMediaFile};
 use crate::layout::media_file_number;
+use crate::recovery::{RecoveryReport, seal_file};
 use crate::store::Store;
+use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
 /// Where the search stands.
 pub(crate) struct OrphanSearch {
     reader: Arc<dyn IndexRead>,
-    /// The first number that this process may use.
-    first_own: MediaFileId,
-    /// Still to be listed; `None` before the first step.
+    /// The machine has not booted since the store was last open: a sync of it may have failed.
+    same_boot: bool,
+    /// Nor since a search last ended: all that is not known was written in this boot.
+    is_of_this_boot: bool,
+    /// Files with more behind their last commit than a start reads; `None` before the first step.
+    unsealed: Option<VecDeque<UnsealedMediaFile>>,
+    /// Still to be listed; `None` before that step.
     directories: Option<VecDeque<PathBuf>>,
     /// Listed and not compared yet.
     files: VecDeque<PathBuf>,
     /// Numbers that are on the disk and in the index, 64 of them in each word.
     seen: HashMap<u64, u64>,
-    /// Rows up to this number were looked for on the disk.
-    compared: MediaFileId,
+    /// Rows up to this number were looked for on the disk; `None` behind the last.
+    compared: Option<MediaFileId>,
+    /// What lies aside and is not counted yet; `None` before it is listed.
+    aside: Option<VecDeque<PathBuf>>,
+    /// What a worker is at.
+    work: Option<Slot>,
+}
+
+/// Where a worker puts what it found.
+type Slot = Arc<Mutex<Option<Found>>>;
+
+enum Found {
+    Examined(PathBuf, Result<Examined, StoreError>),
+    Sealed(Box<UnsealedMediaFile>, RecoveryReport, Result<Vec<Change>, StoreError>),
+    Aside(PathBuf, io::Result<UnclaimedFile>),
 }
 
 impl OrphanSearch {
-    pub(crate) fn new(reader: Arc<dyn IndexRead>, first_own: MediaFileId) -> Self {
+    pub(crate) fn new(reader: Arc<dyn IndexRead>, same_boot: bool, is_of_this_boot: bool) -> Self {
         Self {
             reader,
-            first_own,
+            same_boot,
+            is_of_this_boot,
+            unsealed: None,
             directories: None,
             files: VecDeque::new(),
             seen: HashMap::new(),
-            compared: MediaFileId(0),
+            compared: Some(MediaFileId(0)),
+            aside: None,
+            work: None,
         }
     }
 
@@ -51,6 +75,11 @@ impl OrphanSearch {
     fn has_seen(&self, id: MediaFileId) -> bool {
         self.seen.get(&(id.0 / 64)).is_some_and(|word| word & (1 << (id.0 % 64)) != 0)
     }
+
+    fn is_waiting(&self) -> bool {
+        let is_empty = |slot: &Slot| slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        self.work.as_ref().is_some_and(is_empty)
+    }
 }
 
 impl Store {
@@ -59,14 +88,44 @@ impl Store {
         self.search.is_some()
     }
 
-    /// Compares some more of the disk with the index: one directory is listed, or at most `files_max` files or entries
-    /// are compared. Files that no entry refers to are removed; entries without a file are said and kept. An error ends
-    /// the search; the next start begins it anew.
+    /// Whether the search waits for a worker of the disk: another step does nothing before that is done.
+    pub fn is_search_waiting(&self) -> bool {
+        self.search.as_ref().is_some_and(OrphanSearch::is_waiting)
+    }
+
+    /// Compares some more of the disk with the index: one directory is listed, at most `files_max` files or entries are
+    /// compared, or one file is read. Files that no entry refers to are taken in, or set aside; entries without a file
+    /// are said and kept. After an error the next call goes on where this one failed.
     pub fn search_orphans(&mut self, files_max: usize) -> Result<(), StoreError> {
         self.check_idle()?;
         let Some(mut search) = self.search.take() else { return Ok(()) };
-        if self.search_step(&mut search, files_max)? {
+        let step = self.search_step(&mut search, files_max);
+        if !matches!(step, Ok(false)) {
             self.search = Some(search);
+            return step.map(drop);
+        }
+        if let Some(boot_id) = self.disk.boot_id()
+            && let Err(error) = self.apply(&[Change::SetSearchedBootId { boot_id }])
+        {
+            self.search = Some(search);
+            return Err(error);
+        }
+        self.findings.set_searching(false);
+        let found = self.findings.get();
+        if found.claimed_fragment_count > 0 {
+            tracing::warn!(
+                media_files = found.claimed_media_file_count,
+                fragments = found.claimed_fragment_count,
+                size_bytes = found.claimed_size_bytes,
+                "the index did not know all media on the disk: what it did not know is in it again"
+            );
+        }
+        if found.unclaimed_file_count > 0 {
+            tracing::warn!(
+                files = found.unclaimed_file_count,
+                size_bytes = found.unclaimed_size_bytes,
+                "media lies aside that no index entry refers to; see `vigie store unclaimed`"
+            );
         }
         Ok(())
     }
@@ -77,22 +136,145 @@ impl Store {
         search: &mut OrphanSearch,
         files_max: usize,
     ) -> Result<bool, StoreError> {
-        if search.directories.is_none() {
-            let root = &self.root;
-            let listed = self.disk.list(root);
-            let listed = listed.map_err(|error| StoreError::io("list", root.clone(), error))?;
-            search.directories = Some(listed.into());
+        if let Some(slot) = &search.work {
+            let found = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(found) = found else { return Ok(true) };
+            search.work = None;
+            return self.settle_found(search, found).map(|()| true);
+        }
+        let Some(unsealed) = &mut search.unsealed else {
+            let mut unsealed: VecDeque<_> = search.reader.unsealed_media_files()?.into();
+            unsealed.retain(|file| {
+                let path = self.root.join(&file.media_file.place.path);
+                file.media_file.state == MediaFileState::Open && !self.is_own(&path)
+            });
+            search.unsealed = Some(unsealed);
+            return Ok(true);
+        };
+        if let Some(unsealed) = unsealed.pop_front() {
+            self.seal_by_worker(search, unsealed);
             return Ok(true);
         }
-        if search.files.is_empty() {
-            let Some(directory) = search.directories.as_mut().and_then(VecDeque::pop_front) else {
-                return self.search_missing(search, files_max);
-            };
-            search.files = list_directory(self.disk.as_ref(), &directory)?.into();
+        let Some(directories) = &mut search.directories else {
+            search.directories =
+                Some(list_stream_directories(self.disk.as_ref(), &self.root)?.into());
+            return Ok(true);
+        };
+        if !search.files.is_empty() {
+            self.compare_files(search, files_max)?;
             return Ok(true);
         }
-        self.compare_files(search, files_max)?;
+        if let Some(directory) = directories.front() {
+            search.files = list_directory(self.disk.as_ref(), directory)?.into();
+            directories.pop_front();
+            return Ok(true);
+        }
+        if search.compared.is_some() {
+            self.search_missing(search, files_max)?;
+            return Ok(true);
+        }
+        let Some(aside) = &mut search.aside else {
+            search.aside = Some(list_unclaimed(self.disk.as_ref(), &self.root)?.into());
+            return Ok(true);
+        };
+        let Some(path) = aside.pop_front() else { return Ok(false) };
+        if self.journal.is_stream_deleted(&path) {
+            if let Err(error) = self.finish_deletion(&path) {
+                aside.push_front(path);
+                return Err(error);
+            }
+            return Ok(true);
+        }
+        let disk = Arc::clone(&self.disk);
+        self.work(search, move || {
+            let file = UnclaimedFile::read(disk.as_ref(), &path);
+            Found::Aside(path, file)
+        });
         Ok(true)
+    }
+
+    fn work(&self, search: &mut OrphanSearch, find: impl FnOnce() -> Found + Send + 'static) {
+        let slot = Slot::default();
+        search.work = Some(Arc::clone(&slot));
+        self.workers.run(Box::new(move || {
+            let found = find();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        }));
+    }
+
+    fn seal_by_worker(&self, search: &mut OrphanSearch, unsealed: UnsealedMediaFile) {
+        let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
+        let (settings, same_boot) = (self.settings, search.is_of_this_boot);
+        self.work(search, move || {
+            let mut report = RecoveryReport::default();
+            let changes =
+                seal_file(disk.as_ref(), &root, settings, same_boot, &unsealed, &mut report);
+            Found::Sealed(Box::new(unsealed), report, changes)
+        });
+    }
+
+    fn settle_found(&mut self, search: &mut OrphanSearch, found: Found) -> Result<(), StoreError> {
+        match found {
+            Found::Examined(path, examined) => {
+                let settled = self.settle_examined(&path, examined);
+                if settled.is_err() {
+                    search.files.push_front(path);
+                }
+                settled
+            }
+            Found::Sealed(unsealed, report, changes) => {
+                let settled = changes.and_then(|changes| self.settle_sealed(&unsealed, &changes));
+                match settled {
+                    Ok(()) => {
+                        self.findings.add_claimed(0, report.recovered_fragment_count, 0);
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let unsealed = *unsealed;
+                        search.unsealed.get_or_insert_default().push_front(unsealed);
+                        Err(error)
+                    }
+                }
+            }
+            Found::Aside(_, Ok(file)) => {
+                self.note_unclaimed(file);
+                Ok(())
+            }
+            Found::Aside(path, Err(error)) => {
+                let error = describe(&error);
+                tracing::warn!(path = %path.display(), error, "read a file that lies aside");
+                Ok(())
+            }
+        }
+    }
+
+    /// A file that was open and no longer is. Deleted meanwhile it stays so.
+    fn settle_sealed(
+        &mut self,
+        unsealed: &UnsealedMediaFile,
+        changes: &[Change],
+    ) -> Result<(), StoreError> {
+        let reader = self.index.reader();
+        let id = unsealed.media_file.id;
+        if reader.place(id)?.is_none() || changes.is_empty() {
+            return Ok(());
+        }
+        let path = self.root.join(&unsealed.media_file.place.path);
+        let counted_bytes = self.unsealed_size_bytes.get(&id).copied().unwrap_or(0);
+        self.apply(changes)?;
+        self.unsealed_size_bytes.remove(&id);
+        let file = self.index.reader().media_file(id)?;
+        let size_bytes = file.map_or(0, |(_, file)| file.size_bytes);
+        let sequences = self.index.reader().streams()?;
+        let row = sequences.into_iter().find(|row| row.id == unsealed.stream);
+        let state = self.streams.values_mut().find(|state| state.id == unsealed.stream);
+        if let (Some(state), Some(row)) = (state, row) {
+            state.size_bytes = (state.size_bytes + size_bytes).saturating_sub(counted_bytes);
+            state.next_sequence = state.next_sequence.max(row.next_sequence);
+            state.reserved_sequence = state.reserved_sequence.max(row.next_sequence);
+        }
+        tracing::info!(path = %path.display(), size_bytes, "a media file with much behind its last commit is sealed");
+        Ok(())
     }
 
     fn compare_files(
@@ -100,27 +282,33 @@ impl Store {
         search: &mut OrphanSearch,
         files_max: usize,
     ) -> Result<(), StoreError> {
-        // All of them lie in one directory.
-        let mut directory = None;
         for _ in 0..files_max.max(1) {
-            let Some(path) = search.files.pop_front() else { break };
-            let Some(id) = media_file_number(&path) else { continue };
-            if id >= search.first_own {
+            let Some(path) = search.files.front() else { break };
+            let Some(id) = media_file_number(path) else {
+                search.files.pop_front();
                 continue;
-            }
+            };
             let known = search.reader.place(id)?;
-            if known.is_some_and(|known| self.root.join(known) == path) {
+            let is_known = known.is_some_and(|known| self.root.join(known) == *path);
+            let Some(path) = search.files.pop_front() else { break };
+            if is_known {
                 search.see(id);
-                continue;
+            } else if self.is_own(&path) {
+                // Of this process: the index is told, or it is removed.
+            } else if path.parent().is_some_and(|parent| self.journal.is_deleted(parent, id)) {
+                if let Err(error) = self.finish_deletion(&path) {
+                    search.files.push_front(path);
+                    return Err(error);
+                }
+            } else {
+                let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
+                let (same_boot, is_of_this_boot) = (search.same_boot, search.is_of_this_boot);
+                self.work(search, move || {
+                    let examined = examine(disk.as_ref(), &root, &path, same_boot, is_of_this_boot);
+                    Found::Examined(path, examined)
+                });
+                break;
             }
-            tracing::info!(path = %path.display(), "remove a media file that no index entry refers to");
-            unlink(self.disk.as_ref(), &path)?;
-            directory = path.parent().map(Path::to_owned);
-        }
-        if let Some(directory) = directory
-            && let Err(error) = crate::recovery::sync_directory(self.disk.as_ref(), &directory)
-        {
-            return Err(self.note_failure(error));
         }
         Ok(())
     }
@@ -130,21 +318,23 @@ impl Store {
         &self,
         search: &mut OrphanSearch,
         files_max: usize,
-    ) -> Result<bool, StoreError> {
-        let places = search.reader.places(search.compared, files_max.max(1))?;
+    ) -> Result<(), StoreError> {
+        let compared = search.compared.unwrap_or(MediaFileId(0));
+        let places = search.reader.places(compared, files_max.max(1))?;
         for (id, path) in &places {
-            if *id >= search.first_own {
-                return Ok(false);
-            }
-            search.compared = *id;
+            search.compared = Some(*id);
             let path = self.root.join(path);
             if !search.has_seen(*id)
                 && let Err(error) = self.disk.open_read_only(&path)
                 && error.kind() == io::ErrorKind::NotFound
             {
                 tracing::error!(path = %path.display(), "media file is missing");
+                self.findings.add_missing();
             }
         }
-        Ok(places.len() >= files_max.max(1))
+        if places.len() < files_max.max(1) {
+            search.compared = None;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use vigie_media::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
+use crate::findings::{Findings, SharedFindings};
 use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, StreamTotals,
 };
@@ -23,11 +24,22 @@ pub struct StoreReader {
     disk: Arc<dyn Disk>,
     root: PathBuf,
     index: Arc<dyn IndexRead>,
+    findings: Arc<SharedFindings>,
 }
 
 impl StoreReader {
-    pub(crate) fn new(disk: Arc<dyn Disk>, root: PathBuf, index: Arc<dyn IndexRead>) -> Self {
-        Self { disk, root, index }
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        root: PathBuf,
+        index: Arc<dyn IndexRead>,
+        findings: Arc<SharedFindings>,
+    ) -> Self {
+        Self { disk, root, index, findings }
+    }
+
+    /// What the start and the search behind it found so far; nothing for a reader of its own.
+    pub fn findings(&self) -> Findings {
+        self.findings.get()
     }
 
     /// Opens a store only to read it, also while another process writes it. `root` is its media directory,
@@ -38,7 +50,7 @@ impl StoreReader {
         index_path: impl Into<PathBuf>,
     ) -> Result<Self, StoreError> {
         let index = SqliteIndex::open_read_only(index_path)?;
-        Ok(Self::new(disk, root.into(), index))
+        Ok(Self::new(disk, root.into(), index, Arc::default()))
     }
 
     /// Refuses where `reserve_bytes` are not free: then nothing is appended ([`crate::StoreSettings::free_bytes_reserve`]).

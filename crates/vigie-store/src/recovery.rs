@@ -1,27 +1,33 @@
 //! Opening a store: what the last process left half done is finished or undone, whatever moment it ended at.
 
+mod catch_up;
 mod scan;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::scan::Scan;
+use self::catch_up::catch_up;
+use self::scan::{Scan, committed_end};
 use crate::check::list_media_files;
+use crate::contents::{begin_with_mark, may_be_media};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
-use crate::error::StoreError;
-use crate::fragment::{FragmentEntry, MediaFileState};
-use crate::index::{Change, Index, UnsealedMediaFile};
-use crate::mark::{end_mark, marked_end};
+use crate::error::{StoreError, describe};
+use crate::fragment::{FragmentEntry, MediaFilePlace, MediaFileState};
+use crate::index::{Change, Index, IndexRead, UnsealedMediaFile};
+use crate::mark::{
+    FILE_MARK_BYTES_MAX, FRAGMENT_MARK_BYTES, end_mark, marked_end, parse_end_mark, parse_file_mark,
+};
 use crate::settings::StoreSettings;
 use crate::store::Store;
+use crate::unclaimed::set_tail_aside;
 
 /// What opening a store found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
     /// Media files that were open and are sealed now.
     pub sealed_media_file_count: u64,
-    /// Fragments that no commit knew and that were kept, the last of a file cut to its whole frames.
+    /// Fragments that no commit of the index knew and that were kept, the last of a file cut to its whole frames.
     pub recovered_fragment_count: u64,
     /// Bytes behind them that were cut off.
     pub cut_bytes: u64,
@@ -45,9 +51,11 @@ impl Store {
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
         let mut report = RecoveryReport::default();
         check_belongs(disk.as_ref(), &root, index.as_ref())?;
-        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, &mut report)?;
+        let journal = catch_up(disk.as_ref(), &root, index.as_mut())?;
+        let same_boot = is_same_boot(disk.as_ref(), index.reader().as_ref())?;
+        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, same_boot, &mut report)?;
         finish_removals(disk.as_ref(), &root, index.as_mut(), &mut report)?;
-        Ok((Self::new(disk, root, index, settings)?, report))
+        Ok((Self::new(disk, root, index, journal, settings, same_boot)?, report))
     }
 }
 
@@ -59,76 +67,179 @@ fn check_belongs(disk: &dyn Disk, root: &Path, index: &dyn Index) -> Result<(), 
     Err(StoreError::IndexMissing { path: root.to_owned() })
 }
 
+/// Bytes behind the last commits that are read before a store is open. A kill leaves less; where an index is older than
+/// its media it is the search that reads them.
+const SCANNED_BYTES_MAX: u64 = 64 << 20;
+
+/// Whether the machine has not booted since the store was last open, by the index.
+pub(crate) fn is_same_boot(disk: &dyn Disk, index: &dyn IndexRead) -> Result<bool, StoreError> {
+    let boot_id = disk.boot_id();
+    Ok(boot_id.is_some() && index.boot_id()? == boot_id)
+}
+
 /// Seals every file that was being written, cut to what is whole.
 fn seal_open_files(
     disk: &dyn Disk,
     root: &Path,
     index: &mut dyn Index,
     settings: StoreSettings,
+    same_boot: bool,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
     let reader = index.reader();
-    let boot_id = disk.boot_id();
-    let same_boot = boot_id.is_some() && reader.boot_id()? == boot_id;
     let mut changes = Vec::new();
+    let mut left_bytes = SCANNED_BYTES_MAX;
+    let mut is_complete = true;
     for unsealed in reader.unsealed_media_files()? {
         let path = root.join(&unsealed.media_file.place.path);
-        match disk.open(&path) {
-            Ok(file) => {
-                let scan = Scan { file: file.as_ref(), settings, same_boot };
-                changes.extend(seal_file(&scan, &unsealed, report));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                tracing::error!(path = %path.display(), "media file is missing");
-                report.missing.push(path);
-            }
-            Err(error) => return Err(StoreError::io("open", path, error)),
-        }
+        let tail_bytes = disk.open_read_only(&path).and_then(|file| file.length_bytes());
+        let tail_bytes = tail_bytes
+            .map_or(0, |bytes| bytes.saturating_sub(committed_end(&unsealed).unwrap_or(bytes)));
+        let Some(left) = left_bytes.checked_sub(tail_bytes) else {
+            is_complete = false;
+            continue;
+        };
+        left_bytes = left;
+        let sealed = seal_file(disk, root, settings, same_boot, &unsealed, report)?;
+        is_complete &= !sealed.is_empty() || report.missing.last() == Some(&path);
+        changes.extend(sealed);
     }
+    // What is left may be of an earlier boot.
+    let boot_id = disk.boot_id().filter(|_| is_complete || same_boot);
     changes.extend(boot_id.map(|boot_id| Change::SetBootId { boot_id }));
     index.apply(&changes)?;
     Ok(())
 }
 
-/// Cuts and seals one file. A disk that fails here costs what no commit had made durable, never the rest, and the
-/// next start tries again.
-fn seal_file(
-    scan: &Scan<'_>,
+/// Cuts and seals one file. Where the disk fails it stays as it is, and the next start tries again.
+pub(crate) fn seal_file(
+    disk: &dyn Disk,
+    root: &Path,
+    settings: StoreSettings,
+    same_boot: bool,
     unsealed: &UnsealedMediaFile,
     report: &mut RecoveryReport,
-) -> Vec<Change> {
+) -> Result<Vec<Change>, StoreError> {
     let id = unsealed.media_file.id;
-    let path = unsealed.media_file.place.path.display();
-    let recovered = scan.recover(unsealed).unwrap_or_else(|error| {
-        tracing::error!(%path, %error, "read behind the last commit");
-        Vec::from_iter(unsealed.open_fragment)
-    });
-    let Some(last) = recovered.last().or(unsealed.entries.last()).copied() else {
-        // Its file is an orphan now, and goes with the others.
-        return vec![Change::DeleteMediaFile { id }];
+    let path = root.join(&unsealed.media_file.place.path);
+    let file = match disk.open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::error!(path = %path.display(), "media file is missing");
+            report.missing.push(path);
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(StoreError::io("open", path, error)),
     };
-    let length_bytes = scan.file.length_bytes().unwrap_or(0);
-    let (entries, state, size_bytes) = match make_durable(scan.file, durable_end(unsealed), &last) {
-        Ok(()) => {
+    let scan = Scan { file: file.as_ref(), settings, same_boot };
+    let sealed = scan.recover(unsealed).and_then(|mut recovered| {
+        let Some(last) = recovered.last().or(unsealed.entries.last()).copied() else {
+            return Ok(None);
+        };
+        let length_bytes = file.length_bytes()?;
+        if let [torn, next, ..] = recovered.as_slice()
+            && !end_torn(disk, root, &path, file.as_ref(), torn, next)?
+        {
+            recovered.truncate(1);
+        }
+        let last = recovered.last().copied().unwrap_or(last);
+        let is_given_up = unsealed.media_file.state == MediaFileState::Abandoned;
+        if !is_given_up {
+            keep_tail(disk, root, &path, file.as_ref(), &unsealed.media_file.place, &last)
+                .map_err(std::io::Error::other)?;
+        }
+        make_durable(file.as_ref(), durable_end(unsealed), &last)?;
+        Ok(Some((recovered, last, length_bytes)))
+    });
+    match sealed {
+        Ok(Some((entries, last, length_bytes))) => {
             report.sealed_media_file_count += 1;
             report.cut_bytes += length_bytes.saturating_sub(marked_end(&last));
-            (recovered, MediaFileState::Sealed, marked_end(&last))
+            report.recovered_fragment_count += entries.len() as u64;
+            let size_bytes = marked_end(&last);
+            let close = Change::CloseMediaFile { id, state: MediaFileState::Sealed, size_bytes };
+            // An older index may not know how far sequences were handed out.
+            let Some(next) = entries.iter().map(|entry| entry.sequence.saturating_add(1)).max()
+            else {
+                return Ok(vec![close]);
+            };
+            let reserve = Change::ReserveSequences { id: unsealed.stream, next_sequence: next };
+            Ok(vec![reserve, Change::AppendFragments { id, entries }, close])
         }
+        // The index has nothing of it: what it holds is for the search to see.
+        Ok(None) => Ok(vec![Change::ForgetMediaFile { id }]),
         Err(error) => {
-            tracing::error!(%path, %error, "seal after a crash; media file abandoned");
-            let size_bytes = scan.file.length_bytes().unwrap_or(length_bytes);
-            (Vec::from_iter(unsealed.open_fragment), MediaFileState::Abandoned, size_bytes)
+            let error = describe(&error);
+            tracing::error!(path = %path.display(), error, "seal after a crash; left to the next start");
+            Ok(Vec::new())
         }
+    }
+}
+
+/// Ends the first recovered fragment with its mark where others are whole behind it and its own end is torn. What lies
+/// between them is copied aside before. `false` where there is no room for a mark.
+fn end_torn(
+    disk: &dyn Disk,
+    root: &Path,
+    path: &Path,
+    file: &dyn DiskFile,
+    torn: &FragmentEntry,
+    next: &FragmentEntry,
+) -> std::io::Result<bool> {
+    let gap_bytes = usize::try_from(next.offset.saturating_sub(torn.end()));
+    let gap = file.read_exact_at(torn.end(), gap_bytes.map_err(std::io::Error::other)?)?;
+    let expected = FragmentEntry { offset: 0, ..*torn };
+    if parse_end_mark(&gap) == Some(expected) {
+        return Ok(true);
+    }
+    let begin = begin_with_mark(&gap, &FragmentEntry { offset: gap.len() as u64, ..*next });
+    let gap = gap.slice(..begin);
+    if gap.len() < FRAGMENT_MARK_BYTES {
+        return Ok(false);
+    }
+    if may_be_media(&gap) {
+        set_tail_aside(disk, root, path, &[], &gap, torn.end()).map_err(std::io::Error::other)?;
+    }
+    file.write_all_at(&[&end_mark(torn)], torn.end())?;
+    Ok(true)
+}
+
+/// What is about to be cut off behind `last` is copied aside where it may be somebody's media: a fragment's mark is there
+/// and its bytes are not what the mark says.
+pub(crate) fn keep_tail(
+    disk: &dyn Disk,
+    root: &Path,
+    path: &Path,
+    file: &dyn DiskFile,
+    place: &MediaFilePlace,
+    last: &FragmentEntry,
+) -> Result<(), StoreError> {
+    let read = || {
+        let length_bytes = file.length_bytes()?;
+        let tail_bytes = length_bytes.saturating_sub(marked_end(last));
+        let tail_bytes = usize::try_from(tail_bytes).map_err(std::io::Error::other)?;
+        file.read_exact_at(marked_end(last).min(length_bytes), tail_bytes)
     };
-    if entries.is_empty() && unsealed.entries.is_empty() {
-        return vec![Change::DeleteMediaFile { id }];
+    let tail = read().map_err(|error| StoreError::io("read", path, error))?;
+    if !may_be_media(&tail) {
+        return Ok(());
     }
-    report.recovered_fragment_count += entries.len() as u64;
-    let close = Change::CloseMediaFile { id, state, size_bytes };
-    if entries.is_empty() {
-        return vec![close];
-    }
-    vec![Change::AppendFragments { id, entries }, close]
+    let head_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);
+    let head_bytes = head_bytes.saturating_add(FILE_MARK_BYTES_MAX);
+    let head_bytes = head_bytes.min(usize::try_from(last.offset).unwrap_or(usize::MAX));
+    let head =
+        file.read_exact_at(0, head_bytes).map_err(|error| StoreError::io("read", path, error))?;
+    let header_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);
+    let mark = head.get(header_bytes..).and_then(parse_file_mark);
+    let head = mark.and_then(|mark| head.get(..header_bytes + mark.size_bytes)).unwrap_or_default();
+    let aside = set_tail_aside(disk, root, path, head, &tail, marked_end(last))?;
+    tracing::warn!(
+        path = %path.display(),
+        aside = %aside.display(),
+        size_bytes = tail.len(),
+        "media that cannot be read back is cut off and lies aside; see `vigie store unclaimed`"
+    );
+    Ok(())
 }
 
 /// Up to where commits made a file durable.
@@ -149,9 +260,13 @@ pub(crate) fn make_durable(
     let from = durable_end.min(last.end());
     let again = usize::try_from(last.end() - from).map_err(std::io::Error::other)?;
     let again = file.read_exact_at(from, again)?;
-    // To the fragment's end, not the mark's: a cut that made the file longer would leave what looks like a mark.
-    file.truncate(last.end())?;
-    file.write_all_at(&[&again, &end_mark(last)], from)?;
+    let mark = end_mark(last);
+    let marked = file.read_exact_at(last.end(), mark.len());
+    // A mark that is there stays, whenever this is cut off: by it alone an older index is told of the fragment. Else to the
+    // fragment's end, for a cut that made the file longer would leave what looks like a mark.
+    let is_marked = marked.is_ok_and(|marked| marked == mark.as_slice());
+    file.truncate(if is_marked { marked_end(last) } else { last.end() })?;
+    file.write_all_at(&[&again, &mark], from)?;
     file.sync()
 }
 

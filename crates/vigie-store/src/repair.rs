@@ -2,8 +2,7 @@
 //!
 //! What has its mark and the checksum that the mark says comes into the new index as it was in the old one. Of the
 //! old one, where it can be read, only what no file knows is carried over: uploaded marks, and how far sequences were
-//! handed out. No media file is removed: one that says nothing of itself is set aside under another name, and the
-//! old index as well.
+//! handed out. No media file is removed: one that says nothing of itself is set aside, and the old index as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -14,19 +13,19 @@ use crate::check::list_media_files;
 use crate::contents::{Contents, read_whole};
 use crate::disk::{Disk, create_dir_durably};
 use crate::error::StoreError;
-use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
+use crate::fragment::{FragmentEntry, MediaFileId};
 use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
+use crate::journal::Journal;
+use crate::layout::media_file_number;
 use crate::mark::marked_end;
-use crate::recovery::make_durable;
+use crate::recovery::{keep_tail, make_durable};
+use crate::unclaimed::set_aside;
 
 /// Sequences passed over where it is not known which were handed out: those of fragments that are gone.
 const SEQUENCE_GAP: u64 = 1_000_000;
 
 /// Media files for each transaction of the new index.
 const MEDIA_FILES_PER_TRANSACTION: usize = 256;
-
-/// What is put behind the name of a file that is set aside.
-const SET_ASIDE: &str = "unreadable";
 
 /// What a repair found, and did unless it was only asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,8 +43,10 @@ pub struct RepairReport {
     /// Media files with bytes that belong to no whole fragment, and how many: what damage took, or what was being
     /// written at the end. Those at the end are cut off.
     pub damaged: Vec<(PathBuf, u64)>,
-    /// Files that are no media file with a fragment: they get another name.
+    /// Files that are no media file with a fragment: they are set aside.
     pub set_aside: Vec<PathBuf>,
+    /// Files of deleted media that were not removed yet; the next start does.
+    pub deleted_file_count: u64,
     /// Under which name the old index was kept.
     pub old_index: Option<PathBuf>,
 }
@@ -113,6 +114,7 @@ pub fn rebuild<'a>(
         old,
         index,
         report: RepairReport::default(),
+        journal: Journal::open(disk, root)?.journal,
         streams: BTreeMap::new(),
         ids: BTreeSet::new(),
         changes: Vec::new(),
@@ -136,6 +138,7 @@ struct Rebuild<'a> {
     old: Option<&'a dyn IndexRead>,
     index: Option<&'a mut dyn Index>,
     report: RepairReport,
+    journal: Journal,
     streams: BTreeMap<String, Stream>,
     ids: BTreeSet<MediaFileId>,
     /// Of the next transaction, and the media files in them.
@@ -145,9 +148,23 @@ struct Rebuild<'a> {
 
 impl Rebuild<'_> {
     fn media_file(&mut self, path: &Path) -> Result<(), StoreError> {
+        let is_deleted = |directory: &Path, id| self.journal.is_deleted(directory, id);
+        let number = media_file_number(path);
+        if number.is_some_and(|id| path.parent().is_some_and(|parent| is_deleted(parent, id))) {
+            // The next start removes it.
+            self.report.deleted_file_count += 1;
+            return Ok(());
+        }
         let file = self.disk.open(path).map_err(|error| StoreError::io("open", path, error))?;
         let bytes =
             read_whole(file.as_ref()).map_err(|error| StoreError::io("read", path, error))?;
+        if bytes.as_ref().is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) {
+            // It was made and never written to.
+            if self.index.is_some() {
+                remove(self.disk, path)?;
+            }
+            return Ok(());
+        }
         let contents = bytes.as_ref().and_then(Contents::of);
         let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
         let Some(contents) = contents.filter(|contents| {
@@ -165,6 +182,8 @@ impl Rebuild<'_> {
             self.report.damaged.push((path.to_owned(), contents.unknown_bytes));
         }
         if self.index.is_some() && length_bytes != marked_end(last) {
+            let place = contents.place(relative.clone());
+            keep_tail(self.disk, self.root, path, file.as_ref(), &place, last)?;
             make_durable(file.as_ref(), last.offset, last)
                 .map_err(|error| StoreError::io("write", path, error))?;
         }
@@ -188,13 +207,7 @@ impl Rebuild<'_> {
         for entry in &mut entries {
             entry.uploaded = uploaded.contains(&entry.sequence);
         }
-        let place = MediaFilePlace {
-            id,
-            path,
-            header_size_bytes: contents.header_size_bytes,
-            header_crc32c: contents.header_crc32c,
-        };
-        let place = place.into();
+        let place = contents.place(path).into();
         self.changes.push(Change::AddSealedMediaFile { stream, place, entries, size_bytes });
         self.waiting += 1;
         if self.waiting >= MEDIA_FILES_PER_TRANSACTION {
@@ -207,7 +220,8 @@ impl Rebuild<'_> {
     fn old_streams(&mut self) {
         let rows = self.old.and_then(|old| old.streams().ok()).unwrap_or_default();
         for row in rows {
-            self.create_stream(&row.key, row.next_sequence);
+            let reserved = self.journal.next_sequence(&row.key).unwrap_or(0);
+            self.create_stream(&row.key, row.next_sequence.max(reserved));
         }
     }
 
@@ -220,7 +234,7 @@ impl Rebuild<'_> {
     /// The stream of this key, new or not, which hands out no sequence of `entries` again.
     fn stream(&mut self, key: &str, entries: &[FragmentEntry]) -> StreamId {
         if !self.streams.contains_key(key) {
-            self.create_stream(key, 0);
+            self.create_stream(key, self.journal.next_sequence(key).unwrap_or(0));
         }
         let Some(stream) = self.streams.get_mut(key) else { return StreamId(0) };
         let largest = entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
@@ -247,14 +261,7 @@ impl Rebuild<'_> {
         if self.index.is_none() {
             return Ok(());
         }
-        let free = (1..).map(|number: u32| match number {
-            1 => with_suffix(path, SET_ASIDE),
-            number => with_suffix(path, &format!("{SET_ASIDE}-{number}")),
-        });
-        if let Some(aside) = free.into_iter().find(|aside| !exists(self.disk, aside)) {
-            rename(self.disk, path, &aside)?;
-        }
-        path.parent().map_or(Ok(()), |directory| sync_dir(self.disk, directory))
+        set_aside(self.disk, self.root, path).map(drop)
     }
 
     fn apply(&mut self) -> Result<(), StoreError> {
@@ -278,6 +285,11 @@ impl Rebuild<'_> {
             let key = "-".to_owned();
             self.changes.extend([Change::CreateStream { id, key }, Change::DeleteStream { id }]);
         }
+        let old = self.old.and_then(|old| old.deletion_number().ok().flatten()).unwrap_or(0);
+        let number = self.journal.last_number().max(old);
+        let next_id = MediaFileId(self.journal.next_media_file_id());
+        self.changes.push(Change::NoteDeletions { number });
+        self.changes.push(Change::ReserveMediaFiles { next_id });
         self.apply()?;
         Ok(self.report)
     }

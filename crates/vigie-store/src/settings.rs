@@ -3,10 +3,11 @@
 /// What becomes of bytes behind the last commit when a store is opened after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uncommitted {
-    /// The hub: keep what is whole, the open fragment up to its last whole frame.
+    /// The hub: keep also the open fragment, up to its last whole frame.
     KeepWholeFrames,
-    /// The server: drop it, for its producer was not told that it is persisted and will send it again.
-    Drop,
+    /// The server: keep fragments that are whole. Of most of them the producer was not told that they are persisted, and
+    /// sends them again; but an index may be older than its media, and then they were.
+    KeepWholeFragments,
 }
 
 /// The settings of a [`crate::Store`].
@@ -33,7 +34,7 @@ impl StoreSettings {
     };
 
     /// The server's settings.
-    pub const SERVER: Self = Self { uncommitted: Uncommitted::Drop, ..Self::HUB };
+    pub const SERVER: Self = Self { uncommitted: Uncommitted::KeepWholeFragments, ..Self::HUB };
 
     /// The file size for a stream that may hold `budget_bytes`: 1/32 of it, so that deleting the oldest file
     /// frees about 3 %, but no less than 1 MiB, for a file costs a directory entry and two syncs.

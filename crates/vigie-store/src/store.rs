@@ -13,14 +13,17 @@ use vigie_media::Timestamp;
 
 use crate::delete::ErasedStream;
 use crate::disk::{Disk, Workers};
-use crate::error::{IndexError, StoreError};
+use crate::error::{IndexError, StoreError, describe};
+use crate::findings::SharedFindings;
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
 use crate::index::{Change, Index, StreamId};
+use crate::journal::Journal;
 use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::orphans::OrphanSearch;
 use crate::read::StoreReader;
 use crate::settings::StoreSettings;
+use crate::unclaimed::UnclaimedFile;
 use crate::write_out::OutFile;
 use crate::writer::MediaFileWriter;
 
@@ -93,6 +96,8 @@ pub(crate) struct StreamState {
     pub(crate) reserved_sequence: u64,
     /// Bytes of its media files on disk, in-progress ones included.
     pub(crate) size_bytes: u64,
+    /// Bytes of it that lie aside.
+    pub(crate) unclaimed_size_bytes: u64,
     /// See [`StoreSettings::media_file_size_bytes_for`].
     pub(crate) media_file_size_bytes_max: u64,
     pub(crate) writer: Option<MediaFileWriter>,
@@ -120,6 +125,7 @@ impl StreamState {
             next_sequence: 1,
             reserved_sequence: 1,
             size_bytes: 0,
+            unclaimed_size_bytes: 0,
             media_file_size_bytes_max: settings.media_file_size_bytes_for(None),
             writer: None,
             closing: Vec::new(),
@@ -139,6 +145,7 @@ pub struct Store {
     pub(crate) workers: Arc<dyn Workers>,
     pub(crate) root: PathBuf,
     pub(crate) index: Box<dyn Index>,
+    pub(crate) journal: Journal,
     pub(crate) settings: StoreSettings,
     pub(crate) streams: BTreeMap<Arc<str>, StreamState>,
     /// Streams whose entries are gone and whose files are to go.
@@ -151,6 +158,11 @@ pub struct Store {
     pub(crate) removed: Vec<MediaFileId>,
     /// What earlier processes left is still looked for.
     pub(crate) search: Option<OrphanSearch>,
+    /// Of files that are left to it because much lies behind their last commit: the bytes that count.
+    pub(crate) unsealed_size_bytes: BTreeMap<MediaFileId, u64>,
+    /// What lies aside.
+    pub(crate) unclaimed: Vec<UnclaimedFile>,
+    pub(crate) findings: Arc<SharedFindings>,
     /// Free bytes when last measured, less what was written since.
     free_bytes: u64,
     /// To be written by the commit that was begun.
@@ -172,11 +184,22 @@ impl Store {
         disk: Arc<dyn Disk>,
         root: PathBuf,
         index: Box<dyn Index>,
+        journal: Journal,
         settings: StoreSettings,
+        same_boot: bool,
     ) -> Result<Self, StoreError> {
         let reader = index.reader();
         let mut streams = BTreeMap::new();
-        let sizes = reader.sizes()?;
+        let mut sizes = reader.sizes()?;
+        let mut unsealed_size_bytes = BTreeMap::new();
+        for unsealed in reader.unsealed_media_files()? {
+            let file = unsealed.media_file;
+            let length_bytes = disk.open_read_only(&root.join(&file.place.path));
+            let length_bytes = length_bytes.and_then(|file| file.length_bytes());
+            let length_bytes = length_bytes.unwrap_or(0).max(file.size_bytes);
+            *sizes.entry(unsealed.stream).or_default() += length_bytes - file.size_bytes;
+            unsealed_size_bytes.insert(file.id, length_bytes);
+        }
         for row in reader.streams()? {
             let key: Arc<str> = row.key.into();
             let state = StreamState {
@@ -189,11 +212,14 @@ impl Store {
         }
         let next_media_file_id = reader.next_media_file_id()?.0;
         let next_stream_id = reader.next_stream_id()?.0;
+        let boot_id = disk.boot_id();
+        let is_of_this_boot = boot_id.is_some() && reader.searched_boot_id()? == boot_id;
         let mut store = Self {
             workers: disk.workers(),
             disk,
             root,
             index,
+            journal,
             settings,
             streams,
             erased: VecDeque::new(),
@@ -201,7 +227,10 @@ impl Store {
             reserved_media_file_id: next_media_file_id,
             next_stream_id,
             removed: Vec::new(),
-            search: Some(OrphanSearch::new(reader, MediaFileId(next_media_file_id))),
+            search: Some(OrphanSearch::new(reader, same_boot, is_of_this_boot)),
+            unsealed_size_bytes,
+            unclaimed: Vec::new(),
+            findings: Arc::default(),
             free_bytes: 0,
             behind_bytes_committing: 0,
             is_committing: false,
@@ -210,21 +239,29 @@ impl Store {
             failed: None,
             index_refusal: None,
         };
+        store.findings.set_searching(true);
         store.measure_free_bytes()?;
         Ok(store)
     }
 
     /// A reader for this and other threads: it sees what is committed.
     pub fn reader(&self) -> StoreReader {
-        StoreReader::new(Arc::clone(&self.disk), self.root.clone(), self.index.reader())
+        let (disk, findings) = (Arc::clone(&self.disk), Arc::clone(&self.findings));
+        StoreReader::new(disk, self.root.clone(), self.index.reader(), findings)
     }
 
-    /// Bytes of a stream's media files on disk, exactly: headers, marks, what is in progress and what is deleted but
-    /// not yet removed included.
+    /// Bytes of a stream's media files on disk, exactly: headers, marks, what is in progress, what is deleted but not yet
+    /// removed, and what lies aside included.
     pub fn size_bytes(&self, key: &str) -> u64 {
         let erased = self.erased.iter().filter(|erased| *erased.key == *key);
         let erased: u64 = erased.map(ErasedStream::size_bytes).sum();
-        self.streams.get(key).map_or(0, |stream| stream.size_bytes) + erased
+        let stream = self.streams.get(key);
+        let unclaimed = || {
+            let own = self.unclaimed.iter().filter(|file| file.is_of(key));
+            own.map(|file| file.size_bytes).sum()
+        };
+        stream.map_or_else(unclaimed, |stream| stream.size_bytes + stream.unclaimed_size_bytes)
+            + erased
     }
 
     /// Free bytes of the disk at the last commit, less what was appended since.
@@ -251,9 +288,11 @@ impl Store {
         let next = first.saturating_add(count);
         if next > stream.reserved_sequence {
             let reserved = next.saturating_add(SEQUENCES_PER_RESERVATION);
-            let id = stream.id;
+            let (id, key) = (stream.id, Arc::clone(&stream.key));
+            let written = self.journal.reserve_sequences(self.disk.as_ref(), [(&*key, reserved)]);
+            written.map_err(|error| self.note_failure(error))?;
             self.apply(&[Change::ReserveSequences { id, next_sequence: reserved }])?;
-            self.stream(key)?.reserved_sequence = reserved;
+            self.stream(&key)?.reserved_sequence = reserved;
         }
         self.stream(key)?.next_sequence = next;
         Ok(first..next)
@@ -375,7 +414,16 @@ impl Store {
     /// Seals everything and commits: the graceful end.
     pub fn close(mut self) -> Result<CommitReport, StoreError> {
         self.seal_all()?;
-        self.commit()
+        let report = self.commit()?;
+        self.close_index();
+        Ok(report)
+    }
+
+    /// The end, all committed: puts the index's log into its file, so that nothing depends on the log, and closes it.
+    pub fn close_index(&mut self) {
+        if let Err(error) = self.index.close() {
+            tracing::warn!(error = describe(&error), "write the index's log into its file");
+        }
     }
 
     pub(crate) fn seal_all(&mut self) -> Result<(), StoreError> {
@@ -483,7 +531,12 @@ impl Store {
                 return Err(StoreError::InvalidKey { length_bytes: key.len() });
             }
             let id = StreamId(self.next_stream_id);
-            let next_sequence = 1 + SEQUENCES_PER_RESERVATION;
+            // An index that is older than the stream's first fragment does not know what was handed out since.
+            let first = self.journal.next_sequence(key).unwrap_or(1);
+            let next_sequence = first.saturating_add(SEQUENCES_PER_RESERVATION);
+            let reserved = [(key, next_sequence)];
+            let written = self.journal.reserve_sequences(self.disk.as_ref(), reserved);
+            written.map_err(|error| self.note_failure(error))?;
             self.apply(&[
                 Change::CreateStream { id, key: key.to_owned() },
                 Change::ReserveSequences { id, next_sequence },
@@ -491,8 +544,11 @@ impl Store {
             self.next_stream_id += 1;
             let key: Arc<str> = key.into();
             let mut state = StreamState::new(id, Arc::clone(&key), self.settings);
-            state.reserved_sequence = next_sequence;
+            (state.next_sequence, state.reserved_sequence) = (first, next_sequence);
             self.streams.insert(key, state);
+            if !self.unclaimed.is_empty() {
+                self.count_unclaimed();
+            }
         }
         self.streams.get_mut(key).ok_or_else(|| StoreError::StreamDeleted { key: key.to_owned() })
     }
@@ -533,6 +589,8 @@ impl Store {
             let key = Arc::clone(&stream.key);
             if id >= self.reserved_media_file_id {
                 let next_id = MediaFileId(id + MEDIA_FILES_PER_RESERVATION);
+                let written = self.journal.reserve_media_files(self.disk.as_ref(), next_id.0);
+                written.map_err(|error| self.note_failure(error))?;
                 self.apply(&[Change::ReserveMediaFiles { next_id }])?;
                 self.reserved_media_file_id = next_id.0;
             }

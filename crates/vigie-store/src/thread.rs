@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use vigie_media::Timestamp;
 
 use crate::commit::{SyncHandle, SyncOutcome};
 use crate::delete::Deleted;
@@ -23,12 +24,17 @@ use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
 use crate::read::StoreReader;
 use crate::store::{CommitReport, IndexRefusal, Store};
+use crate::unclaimed::Discarded;
 
 /// Files that are removed before the next request is looked at: removing a large one takes milliseconds.
 const FILES_PER_STEP: usize = 4;
 
 /// Files that are compared with the index before the next request is looked at.
 const FILES_PER_SEARCH: usize = 64;
+
+/// How soon the search looks whether a worker has read what it waits for, and when it goes on after an error.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(5);
+const SEARCH_AGAIN: Duration = Duration::from_secs(10);
 
 /// Called once with the outcome, on the store's thread: hand it on and return.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
@@ -78,6 +84,11 @@ enum Request {
     DeleteStream {
         key: Arc<str>,
         reply: Reply<Deleted>,
+    },
+    DiscardUnclaimed {
+        key: Arc<str>,
+        before: Timestamp,
+        reply: Reply<Discarded>,
     },
     /// The syncs of a commit are done: their outcome is there.
     Synced,
@@ -130,6 +141,7 @@ impl StoreThread {
             deletions: VecDeque::new(),
             reclaim_later: false,
             state,
+            search_at: Duration::ZERO,
         };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
@@ -210,6 +222,16 @@ impl StoreHandle {
         self.send(Request::DeleteStream { key, reply });
     }
 
+    /// See [`Store::discard_unclaimed_before`].
+    pub fn discard_unclaimed_before(
+        &self,
+        key: Arc<str>,
+        before: Timestamp,
+        reply: Reply<Discarded>,
+    ) {
+        self.send(Request::DiscardUnclaimed { key, before, reply });
+    }
+
     fn send(&self, request: Request) {
         let (request, error) = match self.sender.try_send(request) {
             Ok(()) => return,
@@ -225,6 +247,7 @@ impl Request {
         match self {
             Self::Append { reply, .. } => reply(Err(error)),
             Self::Reserve { reply, .. } => reply(Err(error)),
+            Self::DiscardUnclaimed { reply, .. } => reply(Err(error)),
             Self::DeleteMediaFiles { reply, .. } | Self::DeleteStream { reply, .. } => {
                 reply(Err(error));
             }
@@ -256,6 +279,8 @@ struct Body {
     /// Files of erased streams could not be removed: tried again after the next commit, not before.
     reclaim_later: bool,
     state: Arc<Mutex<State>>,
+    /// When the search may go on, by `monotonic`.
+    search_at: Duration,
 }
 
 /// Media files of a stream that are to go.
@@ -319,6 +344,7 @@ impl Body {
                 break;
             }
         }
+        self.store.close_index();
         self.store.check_failed()
     }
 
@@ -327,13 +353,15 @@ impl Body {
             let has_work = self.has_work();
             let is_due =
                 self.syncing.is_none() && self.due.is_some_and(|due| (self.monotonic)() >= due);
-            let received = match self.due {
+            let search_at = self.store.is_searching_orphans().then_some(self.search_at);
+            let wake_at = self.due.into_iter().chain(search_at).min();
+            let received = match wake_at {
                 _ if has_work || is_due => receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
-                Some(due) if self.syncing.is_none() => {
-                    receiver.recv_timeout(due.saturating_sub((self.monotonic)()))
+                Some(at) if self.syncing.is_none() => {
+                    receiver.recv_timeout(at.saturating_sub((self.monotonic)()))
                 }
                 _ => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -372,7 +400,7 @@ impl Body {
     fn has_work(&self) -> bool {
         let has_some = !self.deletions.is_empty()
             || (self.store.is_reclaiming() && !self.reclaim_later)
-            || self.store.is_searching_orphans();
+            || (self.store.is_searching_orphans() && (self.monotonic)() >= self.search_at);
         has_some && self.syncing.is_none()
     }
 
@@ -388,14 +416,23 @@ impl Body {
             }
             return;
         }
-        if let Err(error) = self.store.search_orphans(FILES_PER_SEARCH) {
-            tracing::warn!(%error, "look for files without entries; left to the next start");
-        }
+        let searched = self.store.search_orphans(FILES_PER_SEARCH);
+        let wait = match searched {
+            Err(error) => {
+                tracing::warn!(%error, "compare the disk with the index; trying again");
+                SEARCH_AGAIN
+            }
+            Ok(()) if self.store.is_search_waiting() => SEARCH_INTERVAL,
+            Ok(()) => Duration::ZERO,
+        };
+        self.search_at = (self.monotonic)() + wait;
     }
 
     fn handle(&mut self, request: Request) {
         match request {
-            Request::DeleteMediaFiles { .. } | Request::DeleteStream { .. }
+            Request::DeleteMediaFiles { .. }
+            | Request::DeleteStream { .. }
+            | Request::DiscardUnclaimed { .. }
                 if self.syncing.is_some() =>
             {
                 self.deferred.push_back(request);
@@ -431,6 +468,9 @@ impl Body {
                     }
                 }
                 reply(result);
+            }
+            Request::DiscardUnclaimed { key, before, reply } => {
+                reply(self.store.discard_unclaimed_before(&key, before));
             }
             // Taken by `serve`.
             Request::Synced | Request::Shutdown => {}

@@ -405,6 +405,8 @@ pub enum StoreCommand {
     Check(StoreCheckOptions),
     /// Rebuild the index from the media files alone; says what it would do unless --yes is given
     Repair(StoreRepairOptions),
+    /// List the media that lies aside because no index entry refers to it, or remove it; the store must not be in use
+    Unclaimed(StoreUnclaimedOptions),
     /// List the streams and their media files
     List(StoreListOptions),
     /// Write a time range of a stream to one file
@@ -429,6 +431,22 @@ pub struct StoreRepairOptions {
     /// Do it: replace the index, cut off what is behind the last whole frame of a media file
     #[arg(long)]
     pub yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreUnclaimedOptions {
+    /// The server's or the hub's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Remove this file, as the list shows it; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub discard: Vec<PathBuf>,
+    /// Remove all of them
+    #[arg(long, conflicts_with = "discard")]
+    pub discard_all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

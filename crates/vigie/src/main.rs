@@ -39,6 +39,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Revoke(options)) => cmd::keys::revoke(&options),
         Command::Store(StoreCommand::Check(options)) => cmd::store::check(&options),
         Command::Store(StoreCommand::Repair(options)) => cmd::store::repair(&options),
+        Command::Store(StoreCommand::Unclaimed(options)) => cmd::store::unclaimed(&options),
         Command::Store(StoreCommand::List(options)) => cmd::store::list(&options),
         Command::Store(StoreCommand::Export(options)) => cmd::store::export(&options),
         Command::ImageDecoder(options) => cmd::image_decoder::run(options),

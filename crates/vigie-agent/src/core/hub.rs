@@ -42,6 +42,8 @@ const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
 /// While a commit is under way nothing is searched: it is over in milliseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
 const FILES_PER_SEARCH: usize = 256;
+/// How soon it goes on after an error.
+const SEARCH_AGAIN: Duration = Duration::from_secs(10);
 
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
@@ -239,11 +241,13 @@ impl Hub {
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
         let disk = self.disk_seconds();
         let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
+        let findings = self.world.reader.findings();
         HubSnapshot {
             in_contact: self.link.in_contact(),
             age_hold_left: self.world.age_hold.left(now),
             clock_skew_ms: self.link.clock_skew_ms(),
             troubles: self.troubles(),
+            findings,
             streams,
         }
     }
@@ -297,10 +301,25 @@ impl Hub {
         }
         if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
             self.search_at = now.mono + SEARCH_INTERVAL;
+            let claimed_before = self.world.reader.findings().claimed_fragment_count;
             match self.world.store.search_orphans(FILES_PER_SEARCH) {
                 Ok(()) => {}
                 Err(StoreError::Busy) => self.search_at = now.mono + BUSY_WAIT,
-                Err(error) => self.world.store_failed("", &error),
+                Err(error) => {
+                    self.search_at = now.mono + SEARCH_AGAIN;
+                    self.world.store_failed("", &error);
+                }
+            }
+            if self.world.reader.findings().claimed_fragment_count > claimed_before {
+                // Whether the service has it nobody knows: it is asked before anything more is sent.
+                for job in self.jobs.values_mut() {
+                    job.uploader_event(
+                        vigie_engine::uploader::Event::MediaReturned,
+                        &mut self.world,
+                        now,
+                    );
+                    job.settled(&mut self.world, now);
+                }
             }
         }
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
@@ -461,6 +480,7 @@ impl Hub {
         self.world.unsaved = true;
         self.save_at = now.mono;
         self.save(now);
+        self.world.store.close_index();
         self.is_stopped = true;
     }
 }

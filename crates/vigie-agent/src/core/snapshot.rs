@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_media::Timestamp;
+use vigie_store::Findings;
 
 /// One reading of everything the hub counts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +18,8 @@ pub struct HubSnapshot {
     pub clock_skew_ms: Option<i64>,
     /// What keeps the hub from recording durably or from deleting, and passes by itself; for people.
     pub troubles: Vec<&'static str>,
+    /// What the store found at the start that its index did not know.
+    pub findings: Findings,
     /// One entry a stream, in the order of their ARNs.
     pub streams: Vec<StreamSnapshot>,
 }

@@ -131,7 +131,12 @@ impl Job {
         world: &mut World,
         now: Now,
     ) -> Result<Due, StoreError> {
+        if world.store.is_searching_orphans() {
+            // What the index says may be old: nothing goes by itself before it was compared with the media.
+            return Ok(Due::Deleted);
+        }
         let policy = DeletionPolicy { local_size: None, ..self.plan.deletion.clone() };
+        self.discard_unclaimed(world, now)?;
         loop {
             let media = StoredMedia::first_of(&self.key, DUE_FILES_MAX, world);
             let plan = deletion::plan(&media, &policy, 0, world.age_hold.age_clock(now));
@@ -151,6 +156,21 @@ impl Job {
                 return Ok(Due::More);
             }
         }
+    }
+
+    /// Removes what lies aside and is older than the stream keeps its media, by its own marks. Nobody knows whether it was
+    /// uploaded, so it counts as lost.
+    fn discard_unclaimed(&mut self, world: &mut World, now: Now) -> Result<(), StoreError> {
+        if world.store.unclaimed().is_empty() {
+            return Ok(());
+        }
+        let kept_ms = i64::from(self.plan.deletion.retention_hours) * 60 * 60 * 1000;
+        world.settle_commit()?;
+        let before = now.wall.plus_millis(-kept_ms);
+        let discarded = world.store.discard_unclaimed_before(&self.key, before)?;
+        self.ledger.losses.fragment_count += discarded.fragment_count;
+        self.ledger.losses.size_bytes += discarded.size_bytes;
+        Ok(())
     }
 
     /// Deletes, once the ledger tells of it; `false` when the ledger could not.

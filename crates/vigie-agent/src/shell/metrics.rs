@@ -71,6 +71,7 @@ const STREAM_METRICS: &[StreamMetric] = &[
 
 impl Collector for SnapshotCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let findings = self.0.findings;
         let hub_gauges = [
             ("in_contact", "1 while the service answers", f64::from(self.0.in_contact)),
             ("streams", "Streams configured on this hub", self.0.streams.len() as f64),
@@ -78,6 +79,22 @@ impl Collector for SnapshotCollector {
                 "age_hold_seconds_left",
                 "For how long nothing is deleted by age, because the clock jumped",
                 self.0.age_hold_left.as_secs_f64(),
+            ),
+            (
+                "unclaimed_bytes",
+                "Bytes of media that lies aside because the index does not refer to it and a start could not take it in",
+                findings.unclaimed_size_bytes as f64,
+            ),
+            ("unclaimed_files", "Files of that", findings.unclaimed_file_count as f64),
+            (
+                "claimed_fragments",
+                "Fragments that the index did not know at the start and that are in it again",
+                findings.claimed_fragment_count as f64,
+            ),
+            (
+                "missing_media_files",
+                "Media files of the index that were not on the disk at the start",
+                findings.missing_media_file_count as f64,
             ),
         ];
         let skew = self.0.clock_skew_ms.map(|skew_ms| {

@@ -41,6 +41,9 @@ pub enum Event<I> {
     Tick,
     /// The store has a new whole fragment.
     MediaAdded,
+    /// The store has media again that it had forgotten, and nobody knows whether the service holds it: the service is asked
+    /// before anything more is sent.
+    MediaReturned,
     /// A configuration was applied. Ends every wait, so that sending a configuration again restarts a failing job.
     ConfigChanged {
         /// When to upload now.

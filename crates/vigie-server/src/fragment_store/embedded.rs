@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use vigie_media::Timestamp;
 use vigie_store::thread::{Reply, StoreHandle};
 use vigie_store::{
-    Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFile, MediaFileId,
-    StoreError, StoreReader, StoreSettings, StreamTotals, WholeFragment,
+    Findings, Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFile,
+    MediaFileId, StoreError, StoreReader, StoreSettings, StreamTotals, WholeFragment,
 };
 
 use super::{Blocks, ERASED, Erased, FragmentStore, FragmentStoreError, Persisting};
@@ -239,6 +239,14 @@ impl FragmentStore for EmbeddedFragmentStore {
         stream: &str,
         before: Timestamp,
     ) -> Result<(), FragmentStoreError> {
+        if self.handle.reader().findings().is_searching {
+            return Ok(());
+        }
+        if self.handle.reader().findings().unclaimed_file_count > 0 {
+            let (reply, receiver) = self.reply();
+            self.handle.discard_unclaimed_before(stream.into(), before, reply);
+            outcome(receiver).await?;
+        }
         loop {
             let key = stream.to_owned();
             let read = move |reader: &StoreReader| {
@@ -262,6 +270,9 @@ impl FragmentStore for EmbeddedFragmentStore {
         stream: &str,
         kept_bytes_min: u64,
     ) -> Result<(), FragmentStoreError> {
+        if self.handle.reader().findings().is_searching {
+            return Ok(());
+        }
         let key = stream.to_owned();
         let files = self.reading(move |reader| reader.media_files(&key)).await?;
         let newest_first = files.iter().rev().map(|file| (file.id, file.size_bytes));
@@ -279,7 +290,12 @@ impl FragmentStore for EmbeddedFragmentStore {
     }
 
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError> {
-        self.reading(StoreReader::size_bytes).await
+        let unclaimed_bytes = self.findings().unclaimed_size_bytes;
+        Ok(self.reading(StoreReader::size_bytes).await?.saturating_add(unclaimed_bytes))
+    }
+
+    fn findings(&self) -> Findings {
+        self.handle.reader().findings()
     }
 
     async fn check(&self) -> Result<(), FragmentStoreError> {

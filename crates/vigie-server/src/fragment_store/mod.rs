@@ -14,7 +14,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use vigie_media::Timestamp;
 use vigie_store::{
-    Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StreamTotals, WholeFragment,
+    Findings, Fragment, FragmentEntry, FragmentOrder, FragmentQuery, StoreError, StreamTotals,
+    WholeFragment,
 };
 
 pub use embedded::EmbeddedFragmentStore;
@@ -111,7 +112,8 @@ pub trait FragmentStore: Send + Sync {
     async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError>;
     /// Erases all media of a stream.
     async fn delete_stream(&self, stream: &str) -> Result<Erased, FragmentStoreError>;
-    /// Erases media that is older than `before` as a whole, by the time at which the server received it.
+    /// Erases media that is older than `before` as a whole, by the time at which the server received it; nothing while the
+    /// store still compares what it has with its index.
     async fn delete_older_than(
         &self,
         stream: &str,
@@ -127,6 +129,8 @@ pub trait FragmentStore: Send + Sync {
     fn watch(&self, stream: &str) -> watch::Receiver<u64>;
     /// What a stream holds; nothing when it never had a fragment.
     async fn totals(&self, stream: &str) -> Result<StreamTotals, FragmentStoreError>;
+    /// What the store found at its start that its index did not know, so far.
+    fn findings(&self) -> Findings;
     /// Bytes on disk.
     async fn size_bytes(&self) -> Result<u64, FragmentStoreError>;
     /// Whether the store takes fragments now and gives them out; the error says why not.

@@ -1,12 +1,31 @@
 //! What must hold: after every step, after every crash, and for every way of reading.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use vigie_store::{FragmentOrder, FragmentQuery, StoreReader, Uncommitted};
+use bytes::Bytes;
+use vigie_sim::disk::SimDisk;
+use vigie_store::disk::Disk;
+use vigie_store::{Disagreement, FragmentOrder, FragmentQuery, StoreReader, Uncommitted, check};
 
 use crate::model::{State, StreamModel, Uploaded};
 use crate::world::{KEYS, ROOT, World};
+
+/// All that lies aside.
+fn aside_of(disk: &SimDisk) -> Vec<Bytes> {
+    let root = Path::new(ROOT).join("unclaimed");
+    let directories = disk.list(&root).unwrap_or_default();
+    let files = directories.iter().flat_map(|directory| disk.list(directory).unwrap());
+    let read = |path: PathBuf| {
+        let file = disk.open_read_only(&path).unwrap();
+        file.read_exact_at(0, file.length_bytes().unwrap() as usize).unwrap()
+    };
+    files.map(read).collect()
+}
+
+fn holds(file: &[u8], bytes: &[u8]) -> bool {
+    !bytes.is_empty() && file.windows(bytes.len()).any(|window| window == bytes)
+}
 
 impl World {
     /// Compares one stream with its model after a crash, then lets the model follow what was open.
@@ -31,6 +50,8 @@ impl World {
             .into_iter()
             .map(|fragment| (fragment.entry.sequence, fragment))
             .collect();
+        let was_rolled_back = self.was_rolled_back;
+        let aside = if was_rolled_back { aside_of(&self.disk) } else { Vec::new() };
         for sequence in found.keys() {
             assert!(model.fragments.contains_key(sequence), "{key} {sequence} was never written");
         }
@@ -39,24 +60,33 @@ impl World {
                 let may_go = match fragment.state {
                     State::Persisted => false,
                     State::Pending => fragment.committed == 0,
-                    State::Lost | State::MaybeDeleted | State::Deleted => true,
+                    State::GivenUp | State::Lost | State::MaybeDeleted | State::Deleted => true,
                 };
-                assert!(may_go, "{key} {sequence} was lost: {:?}", fragment.state);
-                if fragment.state != State::Deleted {
+                // What grew when the older index was copied has no end mark: it lies aside where power was lost since.
+                let bytes = &fragment.bytes[..fragment.committed];
+                let lies_aside = || aside.iter().any(|file| holds(file, bytes));
+                assert!(may_go || lies_aside(), "{key} {sequence} was lost: {fragment:?}");
+                // That a file was removed which no commit knew is not made durable: it may be there again later.
+                if !matches!(fragment.state, State::Deleted | State::GivenUp) {
                     fragment.state = State::Lost;
                 }
                 continue;
             };
+            if was_rolled_back && !fragment.whole {
+                // Of what grew the older index knows less, and behind that no frame is trusted after a loss of power.
+                fragment.committed = fragment.committed.min(found.entry.size_bytes as usize);
+            }
             fragment.assert_is(&found.entry, Some(&reader.read(found).unwrap()));
             match fragment.state {
-                State::Lost | State::Deleted => panic!("{key} {sequence} came back"),
+                State::Lost | State::Deleted => panic!("{key} came back: {fragment:?}, {found:?}"),
                 State::Persisted | State::MaybeDeleted => {}
+                State::GivenUp => {
+                    let is_hub = mode == Uncommitted::KeepWholeFrames;
+                    assert!(fragment.whole || is_hub, "{key} {sequence} was not whole");
+                }
                 State::Pending => {
                     let kept_by_mode = mode == Uncommitted::KeepWholeFrames;
-                    assert!(
-                        kept_by_mode || fragment.in_flight,
-                        "{key} {sequence} was not committed"
-                    );
+                    assert!(kept_by_mode || fragment.whole, "{key} {sequence} was not whole");
                     if all_kept && fragment.committed > 0 {
                         assert!(
                             found.entry.size_bytes as usize >= fragment.written_out,
@@ -66,6 +96,9 @@ impl World {
                 }
             }
             match fragment.uploaded {
+                Uploaded::Yes if was_rolled_back && !found.entry.uploaded => {
+                    fragment.uploaded = Uploaded::No;
+                }
                 Uploaded::Yes => assert!(found.entry.uploaded, "{key} {sequence} not uploaded"),
                 Uploaded::No => assert!(!found.entry.uploaded, "{key} {sequence} uploaded"),
                 Uploaded::Asked | Uploaded::Planned if found.entry.uploaded => {
@@ -85,10 +118,22 @@ impl World {
         }
     }
 
+    /// Index and files agree; what lies aside is known and agrees with nothing.
+    pub(crate) fn assert_agrees(&self, reader: &StoreReader) {
+        let found = check(reader).unwrap();
+        let lies_aside = |found: &Disagreement| matches!(found, Disagreement::Unclaimed { .. });
+        let wrong: Vec<_> = found.iter().filter(|found| !lies_aside(found)).collect();
+        assert_eq!(wrong, Vec::<&Disagreement>::new(), "index and files");
+        let unclaimed = reader.findings().unclaimed_file_count;
+        assert_eq!(found.len() as u64, unclaimed, "what lies aside: {found:?}");
+    }
+
     pub(crate) fn assert_accounts(&self) {
         let Some(store) = &self.store else { return };
         for key in KEYS {
+            let aside = Path::new(ROOT).join("unclaimed").join(key);
             let on_disk = self.disk.size_bytes_under(&Path::new(ROOT).join(key));
+            let on_disk = on_disk + self.disk.size_bytes_under(&aside);
             assert_eq!(store.size_bytes(key), on_disk, "bytes of {key}");
         }
     }

@@ -30,12 +30,20 @@ impl World {
         let planned = rebuild(&self.disk, root, Some(old.as_ref()), None).unwrap();
         let report = rebuild(&self.disk, root, Some(old.as_ref()), Some(&mut index)).unwrap();
         assert_eq!(report, planned);
-        assert_eq!((&report.set_aside, &report.damaged), (&vec![], &vec![]));
+        // A loss of power may have torn a fragment before one that is whole.
+        assert_eq!(report.set_aside, Vec::<PathBuf>::new());
         let disk = Arc::new(self.disk.clone());
         let settings = StoreSettings { uncommitted: self.mode, ..StoreSettings::SERVER };
-        let (store, recovery) = Store::open(disk, ROOT, Box::new(index), settings).unwrap();
+        let (mut store, recovery) = Store::open(disk, ROOT, Box::new(index), settings).unwrap();
+        while store.is_searching_orphans() {
+            store.search_orphans(100).unwrap();
+            self.disk.work_off();
+        }
+        assert_eq!(store.reader().findings().claimed_fragment_count, 0);
         assert_eq!(recovery.reclaimed_file_count, 0);
-        assert_eq!(check(&store.reader()).unwrap(), []);
+        let wrong = check(&store.reader()).unwrap();
+        let lies_aside = |found: &Disagreement| matches!(found, Disagreement::Unclaimed { .. });
+        assert!(wrong.iter().all(lies_aside), "{wrong:?}");
         assert_eq!(listing(&store.reader()), listing(&self.store().reader()));
         for key in KEYS {
             assert_eq!(store.size_bytes(key), self.store().size_bytes(key), "bytes of {key}");
@@ -63,7 +71,7 @@ impl World {
         let named = found.iter().any(|disagreement| path_of(disagreement) == Some(&path));
         assert!(named || before_fragment, "byte {at} of {}: {found:?}", path.display());
         self.disk.rot(&path, at).unwrap();
-        assert_eq!(check(&reader).unwrap(), []);
+        self.assert_agrees(&reader);
     }
 }
 
@@ -77,6 +85,7 @@ fn path_of(disagreement: &Disagreement) -> Option<&PathBuf> {
         | Disagreement::Overlap { path, .. }
         | Disagreement::Mark { path, .. }
         | Disagreement::Unknown { path, .. } => Some(path),
+        Disagreement::Unclaimed { file } => Some(&file.path),
         Disagreement::Row { .. } | Disagreement::Index { .. } => None,
     }
 }

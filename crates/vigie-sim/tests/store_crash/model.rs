@@ -11,7 +11,10 @@ pub(crate) enum State {
     Pending,
     /// In a commit that succeeded.
     Persisted,
-    /// Its file was abandoned before, or it was lost in a crash: it must never be seen.
+    /// Its file was abandoned, and whoever handed it over was told. Where the disk kept it nevertheless, a start may find
+    /// it whole.
+    GivenUp,
+    /// It was lost in a crash: it must never be seen.
     Lost,
     /// Its deletion was under way when the power went.
     MaybeDeleted,
@@ -111,7 +114,7 @@ impl FragmentModel {
         let size = entry.size_bytes as usize;
         assert!(self.boundaries.contains(&size), "{size} bytes is no end of a block: {self:?}");
         assert!(size >= self.committed, "{size} of {} committed bytes are left", self.committed);
-        assert_eq!(entry.crc32c, crc(&self.bytes[..size]), "bytes of {}", entry.sequence);
+        assert_eq!(entry.crc32c, crc(&self.bytes[..size]), "bytes of {self:?}, {entry:?}");
         if let Some(bytes) = bytes {
             assert!(bytes == &self.bytes[..size], "bytes of fragment {} differ", entry.sequence);
         }

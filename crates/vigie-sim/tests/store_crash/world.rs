@@ -1,7 +1,7 @@
 //! One store on one simulated disk, driven at random and crashed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use vigie_sim::index::SimIndex;
 use vigie_store::index::{Change, Index, IndexRead};
 use vigie_store::{
     CommitReport, FragmentMeta, IndexError, MediaFileState, Store, StoreError, StoreSettings,
-    Uncommitted, WholeFragment, check,
+    Uncommitted, WholeFragment,
 };
 
 use crate::model::{FragmentModel, State, StreamModel, Uploaded};
@@ -56,13 +56,20 @@ pub(crate) struct World {
     pub(crate) must_restart: bool,
     /// Syncs may have failed since the store was opened: then what was not committed is given up.
     pub(crate) syncs_failed: bool,
+    /// An older copy of the index is put in its place now and then …
+    rolls_back: bool,
+    /// … and was before the last start.
+    pub(crate) was_rolled_back: bool,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, mode: Uncommitted) -> Self {
+    pub(crate) fn new(seed: u64, mode: Uncommitted, rolls_back: bool) -> Self {
         let mut chance = SimChance::new(seed);
         let disk = SimDisk::new(chance.next_u64(), ROOMY);
-        let index = SimIndex::new(disk.clone()).unwrap();
+        let index = match rolls_back {
+            true => SimIndex::with_history(disk.clone()).unwrap(),
+            false => SimIndex::new(disk.clone()).unwrap(),
+        };
         let headers = (1..=3).map(header).collect();
         let now = Timestamp::from_millis(1_763_829_180_000);
         let streams = KEYS.iter().map(|key| (*key, StreamModel::default())).collect();
@@ -79,6 +86,8 @@ impl World {
             headers,
             must_restart,
             syncs_failed: false,
+            rolls_back,
+            was_rolled_back: false,
         };
         world.reopen(false);
         world
@@ -119,6 +128,12 @@ impl World {
         let mut killed = self.stop();
         self.disk.set_faults(Faults::default());
         self.disk.set_capacity_bytes(ROOMY);
+        if self.rolls_back && self.chance.happens(300) {
+            let (all, first) = self.index.transactions();
+            let lost = self.chance.below(all.saturating_sub(first) as u64 + 1) as usize;
+            self.index.roll_back(all - lost).unwrap();
+            self.was_rolled_back = true;
+        }
         // Recovery can be cut off as well, any number of times.
         while self.chance.happens(200) {
             self.disk.cut_after(self.chance.below(20) + 1);
@@ -160,8 +175,12 @@ impl World {
         let (mut store, report) = Store::open(disk, ROOT, Box::new(index), settings)?;
         while store.is_searching_orphans() {
             store.search_orphans(3)?;
+            if store.is_search_waiting() {
+                self.disk.work();
+            }
         }
-        assert_eq!(report.missing, Vec::<PathBuf>::new());
+        // An older index may have files that were deleted since; the journal says so of most.
+        assert!(report.missing.is_empty() || self.was_rolled_back, "{:?}", report.missing);
         Ok(store)
     }
 
@@ -174,10 +193,11 @@ impl World {
             }
         });
         let reader = self.store().reader();
-        assert_eq!(check(&reader).unwrap(), [], "index and files");
+        self.assert_agrees(&reader);
         for key in KEYS {
             self.assert_recovered(key, &reader, all_kept);
         }
+        self.was_rolled_back = false;
         self.assert_accounts();
         match self.chance.below(20) {
             0 => self.assert_repair_gives_the_same(),
@@ -388,7 +408,7 @@ impl World {
                 16..=17 => self.mark_uploaded(key),
                 _ => {
                     let refused = self.store().delete_stream(key).unwrap_err();
-                    let is_busy = matches!(refused, StoreError::Busy);
+                    let is_busy = matches!(refused, StoreError::Busy) || refused.is_fatal();
                     assert!(is_busy || self.disk.is_off(), "{refused:?}");
                 }
             }
@@ -408,7 +428,7 @@ impl World {
             let model = self.streams.get_mut(&*failed.key).unwrap();
             let fragment = model.fragments.get_mut(&failed.sequence).unwrap();
             assert_eq!(fragment.state, State::Pending);
-            fragment.state = State::Lost;
+            fragment.state = State::GivenUp;
             if model.open == Some(failed.sequence) {
                 model.open = None;
             }
@@ -418,7 +438,7 @@ impl World {
             let entry = persisted.entry;
             let fragment = model.fragments.get_mut(&entry.sequence).unwrap();
             fragment.assert_is(&entry, None);
-            if fragment.state == State::Lost {
+            if fragment.state == State::GivenUp {
                 assert_eq!(entry.size_bytes as usize, fragment.committed, "what was durable of it");
             } else {
                 assert_eq!(entry.size_bytes as usize, fragment.written, "{entry:?}");
@@ -456,7 +476,10 @@ impl World {
     fn mark_uploaded(&mut self, key: &'static str) {
         let visible = self.streams[key].visible();
         let some: Vec<u64> = visible.into_iter().filter(|_| self.chance.happens(400)).collect();
-        self.store().mark_uploaded(key, &some).unwrap();
+        if let Err(error) = self.store().mark_uploaded(key, &some) {
+            // The store has failed.
+            return self.expect_error(&error);
+        }
         let model = self.streams.get_mut(key).unwrap();
         for sequence in some {
             let fragment = model.fragments.get_mut(&sequence).unwrap();
@@ -481,7 +504,11 @@ impl World {
                 State::Deleted
             }
             // The index entries are gone; the file is reclaimed at the next start.
-            Err(StoreError::Io { action: "remove", .. }) if !self.disk.is_off() => State::Deleted,
+            Err(StoreError::Io { action, .. }) if !self.disk.is_off() => {
+                // Only the index tells of it while the journal cannot be written, and an older index does not.
+                let may_return = self.rolls_back && action != "remove";
+                if may_return { State::MaybeDeleted } else { State::Deleted }
+            }
             Err(StoreError::MediaFileOpen { .. }) => {
                 assert_eq!(file.state, MediaFileState::Open);
                 return;
@@ -501,7 +528,14 @@ impl World {
     }
 
     fn delete_stream(&mut self, key: &'static str) {
-        match self.store().begin_delete_stream(key) {
+        let mut result = self.store().begin_delete_stream(key);
+        if matches!(result, Err(StoreError::Io { .. })) && !self.disk.is_off() {
+            // The index entries are gone, and the journal cannot tell of it yet: whoever asked tries again.
+            self.disk.set_faults(Faults::default());
+            self.disk.set_capacity_bytes(ROOMY);
+            result = self.store().begin_delete_stream(key);
+        }
+        match result {
             Ok(deleted) => {
                 let model = &self.streams[key];
                 let pending = model.fragments.values().filter(|f| f.state == State::Pending);
@@ -510,9 +544,15 @@ impl World {
             }
             Err(error) => {
                 self.expect_error(&error);
-                if self.disk.is_off() {
+                if self.disk.is_off() || error.is_fatal() {
                     let model = self.streams.get_mut(key).unwrap();
                     model.maybe_deleted = true;
+                    // Some of it may be there, what no index entry refers to.
+                    for fragment in model.fragments.values_mut() {
+                        if matches!(fragment.state, State::Persisted | State::Pending) {
+                            fragment.state = State::MaybeDeleted;
+                        }
+                    }
                 }
             }
         }

@@ -12,6 +12,7 @@ mod sqlite;
 mod sqlite_files;
 mod sqlite_read;
 mod varint;
+mod wal;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -110,6 +111,11 @@ pub enum Change {
         /// The file.
         id: MediaFileId,
     },
+    /// The file's row and its fragments go, and nothing else: its file stays where it is.
+    ForgetMediaFile {
+        /// The file.
+        id: MediaFileId,
+    },
     /// Files of deleted entries are not on the disk any more.
     ForgetRemovals {
         /// Their numbers.
@@ -120,8 +126,18 @@ pub enum Change {
         /// The stream.
         id: StreamId,
     },
+    /// Deletions up to this number of the journal are in the index.
+    NoteDeletions {
+        /// The number.
+        number: u64,
+    },
     /// The machine's present boot.
     SetBootId {
+        /// See [`crate::disk::Disk::boot_id`].
+        boot_id: String,
+    },
+    /// All that was on the disk before this boot was compared with the index.
+    SetSearchedBootId {
         /// See [`crate::disk::Disk::boot_id`].
         boot_id: String,
     },
@@ -265,6 +281,14 @@ impl ClosedPosition {
 pub trait Index: Send {
     /// Commits all of `changes` durably in one transaction, or none of them.
     fn apply(&mut self, changes: &[Change]) -> Result<(), IndexError>;
+    /// Puts everything into the index's one file, where its log is another: what is lost of that then loses nothing.
+    fn checkpoint(&mut self) -> Result<(), IndexError> {
+        Ok(())
+    }
+    /// The graceful end: as [`Index::checkpoint`], and the index says that it was closed.
+    fn close(&mut self) -> Result<(), IndexError> {
+        Ok(())
+    }
     /// A way to read that other threads can use while this one writes.
     fn reader(&self) -> Arc<dyn IndexRead>;
 }
@@ -336,8 +360,12 @@ pub trait IndexRead: Send + Sync {
     fn next_media_file_id(&self) -> Result<MediaFileId, IndexError>;
     /// The smallest stream number that was never used.
     fn next_stream_id(&self) -> Result<StreamId, IndexError>;
+    /// Up to which deletion of the journal the index knows; `None` where it never knew a journal.
+    fn deletion_number(&self) -> Result<Option<u64>, IndexError>;
     /// The boot in which the store was last opened.
     fn boot_id(&self) -> Result<Option<String>, IndexError>;
+    /// The boot in which a search behind a start last ended.
+    fn searched_boot_id(&self) -> Result<Option<String>, IndexError>;
     /// In which ways the index is not sound in itself; empty when it is.
     fn unsound(&self) -> Result<Vec<String>, IndexError>;
 }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::pack::pack;
 use super::runs::Runs;
 use super::sqlite_read::{self, SqliteReader};
+use super::wal::{self, Log};
 use super::{Change, Index, IndexRead, StreamId, schema};
 use crate::error::IndexError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState};
@@ -58,6 +59,7 @@ impl SqliteIndex {
         let lock = IndexLock::acquire(&path)?;
         create_private(&path).map_err(|source| IndexError::Lock { path: path.clone(), source })?;
         make_private(&path);
+        let log = wal::inspect(&path);
         let connection = Connection::open(&path)?;
         // Counts only for a database that is new.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -66,7 +68,34 @@ impl SqliteIndex {
         connection.busy_timeout(super::BUSY_TIMEOUT)?;
         // FULL syncs the log in every transaction: what the store calls persisted depends on it.
         connection.pragma_update(None, "synchronous", "full")?;
-        Self::new(connection, Some(path), Some(lock))
+        let mut index = Self::new(connection, Some(path), Some(lock))?;
+        index.begin_use(log)?;
+        Ok(index)
+    }
+
+    /// Says what the log shows of how the index was left, and notes that it is in use: from now on a log belongs to it,
+    /// until [`Index::checkpoint`] has put it in.
+    fn begin_use(&mut self, log: Log) -> Result<(), IndexError> {
+        let connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
+        let sql = "SELECT value FROM meta WHERE name = 'is_in_use'";
+        let was_in_use: Option<u64> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        let was_in_use = was_in_use == Some(1);
+        match log {
+            Log::Damaged { lost_frames } => tracing::warn!(
+                lost_frames,
+                "the index's log is damaged, and what was written behind the damage is lost; the media says what it was"
+            ),
+            Log::Absent if was_in_use => tracing::warn!(
+                "the index was not closed and has no log: it may be older than its media, which says what is missing"
+            ),
+            _ => {}
+        }
+        if !was_in_use {
+            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('is_in_use', 1)";
+            connection.execute(sql, [])?;
+            write_log_in(&connection)?;
+        }
+        Ok(())
     }
 
     /// An index that lives as long as this value and its readers.
@@ -121,12 +150,40 @@ impl Index for SqliteIndex {
         result
     }
 
+    fn checkpoint(&mut self) -> Result<(), IndexError> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
+        write_log_in(&connection)
+    }
+
+    fn close(&mut self) -> Result<(), IndexError> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let connection = self.connection.lock().unwrap_or_else(|poison| poison.into_inner());
+        let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('is_in_use', 0)";
+        connection.execute(sql, [])?;
+        write_log_in(&connection)
+    }
+
     fn reader(&self) -> Arc<dyn IndexRead> {
         Arc::new(match &self.path {
             Some(path) => SqliteReader::of_file(path.clone()),
             None => SqliteReader::shared(Arc::clone(&self.connection)),
         })
     }
+}
+
+/// Puts the log into the database and empties it. Where somebody reads, what they read stays in it.
+fn write_log_in(connection: &Connection) -> Result<(), IndexError> {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_busy: u64 = connection.query_row(sql, [], |row| row.get(0))?;
+    if is_busy != 0 {
+        tracing::debug!("the index's log is read by others and stays");
+    }
+    Ok(())
 }
 
 /// Prepares each statement once: without QPSG, SQLite plans again whenever a bound value changes, to look it up in
@@ -216,13 +273,9 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             let sql = "INSERT OR REPLACE INTO removal (media_file_id, path)
                            SELECT id, path FROM media_file WHERE id = ?1";
             transaction.prepare_cached(sql)?.execute([id.0])?;
-            for table in FRAGMENT_TABLES {
-                remove_rows(transaction, table, *id)?;
-            }
-            let sql = "DELETE FROM media_file WHERE id = ?1";
-            transaction.prepare_cached(sql)?.execute([id.0])?;
-            Ok(())
+            forget_media_file(transaction, *id)
         }
+        Change::ForgetMediaFile { id } => forget_media_file(transaction, *id),
         Change::DeleteStream { id } => {
             // Its total goes first: nothing is subtracted from it file by file.
             transaction.prepare_cached("DELETE FROM stream WHERE id = ?1")?.execute([id.0])?;
@@ -243,6 +296,12 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
                 let sql = format!("DELETE FROM media_file WHERE stream_id = ?1 AND {state}");
                 transaction.prepare_cached(&sql)?.execute([id.0])?;
             }
+            Ok(())
+        }
+        Change::NoteDeletions { number } => raise_meta(transaction, "deletions", *number),
+        Change::SetSearchedBootId { boot_id } => {
+            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('searched_boot_id', ?1)";
+            transaction.prepare_cached(sql)?.execute([boot_id])?;
             Ok(())
         }
         Change::SetBootId { boot_id } => {
@@ -318,6 +377,15 @@ fn remove_rows(
 ) -> Result<(), IndexError> {
     let sql = format!("DELETE FROM {table} WHERE media_file_id = ?1");
     transaction.prepare_cached(&sql)?.execute([id.0])?;
+    Ok(())
+}
+
+fn forget_media_file(transaction: &Transaction<'_>, id: MediaFileId) -> Result<(), IndexError> {
+    for table in FRAGMENT_TABLES {
+        remove_rows(transaction, table, id)?;
+    }
+    let sql = "DELETE FROM media_file WHERE id = ?1";
+    transaction.prepare_cached(sql)?.execute([id.0])?;
     Ok(())
 }
 

@@ -293,8 +293,16 @@ impl IndexRead for SqliteReader {
         Ok(StreamId(self.meta("next_stream_id")?.unwrap_or(1)))
     }
 
+    fn deletion_number(&self) -> Result<Option<u64>, IndexError> {
+        self.meta("deletions")
+    }
+
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.meta("boot_id")
+    }
+
+    fn searched_boot_id(&self) -> Result<Option<String>, IndexError> {
+        self.meta("searched_boot_id")
     }
 
     fn unsound(&self) -> Result<Vec<String>, IndexError> {

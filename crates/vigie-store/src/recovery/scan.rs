@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::contents::whole_frames;
+use crate::contents::{begin_with_mark, whole_fragments, whole_frames};
 use crate::disk::DiskFile;
-use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFileState};
+use crate::fragment::{Extent, FragmentEntry, MediaFileState};
 use crate::index::UnsealedMediaFile;
-use crate::mark::{FRAGMENT_MARK_BYTES, VOID, marked_end, parse_begin_mark, parse_end_mark};
+use crate::mark::{FRAGMENT_MARK_BYTES, marked_end, parse_begin_mark};
 use crate::settings::{StoreSettings, Uncommitted};
 
 /// Looks for whole fragments behind the last commit of one file.
@@ -17,90 +17,77 @@ pub(super) struct Scan<'a> {
     pub(super) same_boot: bool,
 }
 
+/// Where the index's last commit of a file ends, and what is read again begins. `None` of one of which it has nothing.
+pub(super) fn committed_end(unsealed: &UnsealedMediaFile) -> Option<u64> {
+    match (&unsealed.open_fragment, unsealed.entries.last()) {
+        (Some(open), _) => Some(open.offset.saturating_sub(FRAGMENT_MARK_BYTES as u64)),
+        (None, last) => last.map(marked_end),
+    }
+}
+
 impl Scan<'_> {
-    /// The fragments to add to the file's entries, by offset.
+    /// The fragments to add to the file's entries, by offset. Whatever has its end mark and the checksum that it says is
+    /// one, whether or not the index was told: the index may be older than the file.
     pub(super) fn recover(
         &self,
         unsealed: &UnsealedMediaFile,
     ) -> std::io::Result<Vec<FragmentEntry>> {
-        let mut recovered = Vec::new();
-        if self.settings.uncommitted == Uncommitted::Drop
-            || unsealed.media_file.state == MediaFileState::Abandoned
-        {
-            return Ok(recovered);
-        }
-        let length_bytes = self.file.length_bytes()?;
-        let mut begin = match (&unsealed.open_fragment, unsealed.entries.last()) {
-            (Some(open), _) => open.offset.saturating_sub(FRAGMENT_MARK_BYTES as u64),
-            (None, Some(last)) => marked_end(last),
-            // Without a fragment or the begin of one there is nothing to know it by.
-            (None, None) => return Ok(recovered),
-        };
+        // What lies behind in an abandoned file was given up, and whoever sent it was told.
+        let begin = committed_end(unsealed);
+        let begin = begin.filter(|_| unsealed.media_file.state != MediaFileState::Abandoned);
+        let Some(begin) = begin else { return Ok(Vec::new()) };
         // A recovery that was cut off itself may have cut the last mark.
-        let Some(tail) = length_bytes.checked_sub(begin) else { return Ok(recovered) };
+        let length_bytes = self.file.length_bytes()?;
+        let Some(tail) = length_bytes.checked_sub(begin) else {
+            return Ok(Vec::from_iter(unsealed.open_fragment));
+        };
         let tail = usize::try_from(tail).unwrap_or(usize::MAX);
-        let mut tail = self.file.read_exact_at(begin, tail)?;
-        let mut open_fragment = unsealed.open_fragment;
-        while let Some(meta) = parse_begin_mark(&tail) {
-            let body = tail.slice(FRAGMENT_MARK_BYTES..);
-            let offset = begin + FRAGMENT_MARK_BYTES as u64;
-            let whole = find_whole(&meta, &body);
-            let Some(extent) = whole.or_else(|| self.whole_frames(unsealed, &body)) else { break };
-            let entry = FragmentEntry::new(&meta, Extent { offset, ..extent });
-            // What a commit made durable is kept at the least.
-            let shorter = open_fragment.is_some_and(|open| open.size_bytes > entry.size_bytes);
-            if shorter {
-                break;
+        let tail = self.file.read_exact_at(begin, tail)?;
+        let whole = whole_fragments(&tail, 0..tail.len());
+        let mut recovered = Vec::with_capacity(whole.len() + 1);
+        if let Some(open) = unsealed.open_fragment {
+            let is_whole = whole.first().is_some_and(|first| {
+                first.sequence == open.sequence && first.size_bytes >= open.size_bytes
+            });
+            if !is_whole {
+                let until = whole.first().map_or(tail.len(), |next| begin_with_mark(&tail, next));
+                // What a commit made durable is kept at the least.
+                let longer = self.growing(unsealed, tail.slice(..until), begin);
+                let longer = longer.filter(|longer| longer.size_bytes >= open.size_bytes);
+                recovered.push(longer.unwrap_or(open));
             }
-            open_fragment = None;
-            recovered.push(entry);
-            if whole.is_none() {
-                return Ok(recovered);
-            }
-            let passed = FRAGMENT_MARK_BYTES + body_bytes(&extent) + FRAGMENT_MARK_BYTES;
-            tail = tail.slice(passed.min(tail.len())..);
-            begin += passed as u64;
         }
-        recovered.extend(open_fragment);
+        let moved =
+            |entry: &FragmentEntry| FragmentEntry { offset: entry.offset + begin, ..*entry };
+        recovered.extend(whole.iter().map(moved));
+        // What was begun behind the last whole one.
+        if let Some(last) = whole.last() {
+            let end = usize::try_from(marked_end(last)).unwrap_or(usize::MAX).min(tail.len());
+            recovered.extend(self.growing(unsealed, tail.slice(end..), begin + end as u64));
+        } else if unsealed.open_fragment.is_none() {
+            recovered.extend(self.growing(unsealed, tail, begin));
+        }
         Ok(recovered)
     }
 
-    /// The open fragment up to its last whole frame. Only where no power was lost: a frame has no checksum of its
-    /// own, and a disk that lost power may hold half of one with the next one whole behind it.
-    fn whole_frames(&self, unsealed: &UnsealedMediaFile, body: &Bytes) -> Option<Extent> {
-        if !self.same_boot {
+    /// A fragment that begins with its mark at `begin` and has no end, up to its last whole frame. Only where no power
+    /// was lost: a frame has no checksum of its own, and a disk that lost power may hold half of one with the next one
+    /// whole behind it.
+    fn growing(
+        &self,
+        unsealed: &UnsealedMediaFile,
+        tail: Bytes,
+        begin: u64,
+    ) -> Option<FragmentEntry> {
+        if !self.same_boot || self.settings.uncommitted == Uncommitted::KeepWholeFragments {
             return None;
         }
+        let meta = parse_begin_mark(&tail)?;
         let place = &unsealed.media_file.place;
         let header_bytes = usize::try_from(place.header_size_bytes).ok()?;
         let raw = self.file.read_exact_at(0, header_bytes).ok()?;
-        whole_frames(&raw, body)
+        let extent = whole_frames(&raw, &tail.slice(FRAGMENT_MARK_BYTES..))?;
+        let offset = begin + FRAGMENT_MARK_BYTES as u64;
+        Some(FragmentEntry::new(&meta, Extent { offset, ..extent }))
     }
-}
-
-/// A fragment that has its end mark behind it and the checksum that the mark says.
-fn find_whole(meta: &FragmentMeta, body: &Bytes) -> Option<Extent> {
-    let mut from = 0;
-    while let Some(found) = body.get(from..)?.iter().position(|&byte| byte == VOID) {
-        let at = from + found;
-        if let Some(entry) = parse_end_mark(&body[at..])
-            && entry.meta() == *meta
-            && entry.size_bytes == at as u64
-            && crc32c::crc32c(&body[..at]) == entry.crc32c
-        {
-            return Some(Extent {
-                offset: 0,
-                size_bytes: entry.size_bytes,
-                duration_ms: entry.duration_ms,
-                frame_count: entry.frame_count,
-                crc32c: entry.crc32c,
-            });
-        }
-        from = at + 1;
-    }
-    None
-}
-
-fn body_bytes(extent: &Extent) -> usize {
-    usize::try_from(extent.size_bytes).unwrap_or(usize::MAX)
 }

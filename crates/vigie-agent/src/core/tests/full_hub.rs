@@ -133,8 +133,14 @@ impl IndexRead for CountingReader {
     fn next_stream_id(&self) -> Result<StreamId, IndexError> {
         self.reader.next_stream_id()
     }
+    fn deletion_number(&self) -> Result<Option<u64>, IndexError> {
+        self.reader.deletion_number()
+    }
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.reader.boot_id()
+    }
+    fn searched_boot_id(&self) -> Result<Option<String>, IndexError> {
+        self.reader.searched_boot_id()
     }
     fn unsound(&self) -> Result<Vec<String>, IndexError> {
         self.reader.unsound()

@@ -8,6 +8,7 @@ mod list;
 mod mkv;
 mod mp4;
 mod repair;
+mod unclaimed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use self::check::check;
 pub use self::export::export;
 pub use self::list::list;
 pub use self::repair::repair;
+pub use self::unclaimed::unclaimed;
 use crate::failure::{Doing, Failure};
 
 /// A server's or a hub's folder.

@@ -63,8 +63,8 @@ fn print(report: &Report) -> Result<(), Failure> {
         output::line(&format!("{path}: {unreadable_bytes} bytes belong to no whole fragment"))?;
     }
     for path in &report.set_aside {
-        let verb = if report.done { "renamed" } else { "to be renamed" };
-        output::line(&format!("{path}: no media of its own; {verb} to end in .unreadable"))?;
+        let verb = if report.done { "moved" } else { "to be moved" };
+        output::line(&format!("{path}: no media of its own; {verb} to media/unclaimed"))?;
     }
     output::line(&format!(
         "{stream_count} streams, {media_file_count} media files, {fragment_count} fragments, {}; {} marked uploaded",
