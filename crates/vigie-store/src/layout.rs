@@ -44,6 +44,25 @@ pub(crate) fn stream_directory(key: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The key of the stream that a directory is named after; `None` where the name was cut or is none of a store.
+pub(crate) fn key_of_directory(directory: &Path) -> Option<String> {
+    let name = directory.file_name()?.to_str()?;
+    let mut key = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte != b'%' {
+            key.push(byte);
+            continue;
+        }
+        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+        key.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = rest.get(2..)?;
+    }
+    let key = String::from_utf8(key).ok()?;
+    (stream_directory(&key) == Path::new(name)).then_some(key)
+}
+
 /// The path of a new media file, relative to the media directory: when it begins (UTC), then its number.
 pub(crate) fn media_file_path(key: &str, id: MediaFileId, begins_at: Timestamp) -> PathBuf {
     let begin = jiff::Timestamp::from_millisecond(begins_at.as_millis())
@@ -72,6 +91,8 @@ mod tests {
     fn keys_become_safe_directory_names() {
         let check = |key: &str, expect: &str| {
             assert_eq!(stream_directory(key), Path::new(expect), "{key:?}");
+            let directory = Path::new("media").join(expect);
+            assert_eq!(key_of_directory(&directory).as_deref(), Some(key), "{key:?}");
         };
         check("front-door_1.main", "front-door_1.main");
         check("..", "%2E.");
@@ -87,6 +108,7 @@ mod tests {
         let name = stream_directory(&key);
         assert!(name.as_os_str().len() <= DIRECTORY_NAME_BYTES_MAX);
         assert_ne!(name, stream_directory(&"k".repeat(1023)));
+        assert_eq!(key_of_directory(&name), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod catch_up;
 mod scan;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use crate::check::list_media_files;
 use crate::contents::{begin_with_mark, may_be_media};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::{StoreError, describe};
-use crate::fragment::{FragmentEntry, MediaFilePlace, MediaFileState};
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
 use crate::index::{Change, Index, IndexRead, UnsealedMediaFile};
+use crate::journal::{Deletion, Journal};
+use crate::layout::key_of_directory;
 use crate::mark::{
     FILE_MARK_BYTES_MAX, FRAGMENT_MARK_BYTES, end_mark, marked_end, parse_end_mark, parse_file_mark,
 };
@@ -51,10 +53,10 @@ impl Store {
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
         let mut report = RecoveryReport::default();
         check_belongs(disk.as_ref(), &root, index.as_ref())?;
-        let journal = catch_up(disk.as_ref(), &root, index.as_mut())?;
+        let mut journal = catch_up(disk.as_ref(), &root, index.as_mut())?;
         let same_boot = is_same_boot(disk.as_ref(), index.reader().as_ref())?;
         seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, same_boot, &mut report)?;
-        finish_removals(disk.as_ref(), &root, index.as_mut(), &mut report)?;
+        finish_removals(disk.as_ref(), &root, index.as_mut(), &mut journal, &mut report)?;
         Ok((Self::new(disk, root, index, journal, settings, same_boot)?, report))
     }
 }
@@ -275,12 +277,27 @@ fn finish_removals(
     disk: &dyn Disk,
     root: &Path,
     index: &mut dyn Index,
+    journal: &mut Journal,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
     let removals = index.reader().removals()?;
     if removals.is_empty() {
         return Ok(());
     }
+    // Cut off before the journal was told of them.
+    let mut untold: BTreeMap<PathBuf, Vec<MediaFileId>> = BTreeMap::new();
+    for (id, path) in &removals {
+        if let Some(directory) = path.parent().filter(|parent| !journal.is_deleted(parent, *id)) {
+            untold.entry(directory.to_owned()).or_default().push(*id);
+        }
+    }
+    for (directory, ids) in untold {
+        let Some(key) = key_of_directory(&directory) else { continue };
+        let number = journal.last_number() + 1;
+        index.apply(&[Change::NoteDeletions { number }])?;
+        journal.add(Deletion::Files { key, ids });
+    }
+    journal.flush(disk)?;
     let mut directories = BTreeSet::new();
     for (_, path) in &removals {
         let path = root.join(path);
