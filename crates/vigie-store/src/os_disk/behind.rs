@@ -12,6 +12,8 @@
 //!
 //! Little, what is read at once, and all on a file system without direct writes goes through the cache.
 
+mod queue;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -22,13 +24,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Buf, Bytes};
 use rustix::fs::OFlags;
 
+use self::queue::{Piece, Queue};
 use super::copied::Copied;
 use super::scratch::Scratch;
 use super::write_parts;
 use crate::disk::BLOCK_BYTES;
-
-/// Parts that are larger, on average, stay where they are.
-const COPY_BELOW_BYTES: usize = 16 << 10;
 
 /// Less is cheaper through the page cache, until a file has gone past it once.
 const DIRECT_BYTES_MIN: usize = 32 << 10;
@@ -41,21 +41,6 @@ pub(super) struct Behind {
     writing: Mutex<Writing>,
     is_read_at_once: AtomicBool,
     has_ended: AtomicBool,
-}
-
-/// Bytes in a row.
-#[derive(Default)]
-struct Queue {
-    pieces: VecDeque<Piece>,
-    offset: u64,
-    size_bytes: usize,
-    /// Why bytes were lost. They do not come back, so no later sync may succeed.
-    failed: Option<(io::ErrorKind, String)>,
-}
-
-enum Piece {
-    Given(Bytes),
-    Copied(Copied),
 }
 
 struct Writing {
@@ -98,7 +83,7 @@ impl Behind {
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.queue().size_bytes
+        self.queue().size_bytes()
     }
 
     /// The file's length with what waits and without zeros.
@@ -123,27 +108,14 @@ impl Behind {
         if end != 0 && end != offset {
             self.flush(file)?;
         }
-        let mut queue = self.queue();
-        if queue.pieces.is_empty() {
-            queue.offset = offset;
-        }
-        let mut sum = Sum(crc32c);
-        queue.push(parts, &mut sum);
-        Ok(sum.0.unwrap_or_default())
+        Ok(self.queue().push(parts, offset, crc32c))
     }
 
     /// Cuts the file, or makes it as long; forgets what waits beyond.
     pub(super) fn truncate(&self, file: &File, length_bytes: u64) -> io::Result<()> {
         let mut writing = self.writing();
         let mut queue = self.queue();
-        let left = length_bytes.saturating_sub(queue.offset).min(queue.size_bytes as u64) as usize;
-        queue.size_bytes = left;
-        let mut kept_bytes = 0;
-        queue.pieces.retain_mut(|piece| {
-            piece.truncate(left - kept_bytes);
-            kept_bytes += piece.len();
-            piece.len() > 0
-        });
+        queue.truncate(length_bytes);
         drop(queue);
         writing.through_cache(file)?;
         file.set_len(length_bytes)?;
@@ -198,7 +170,7 @@ impl Behind {
             let written = writing.write(file, pieces, offset, past_cache);
             if let Err(error) = written {
                 tracing::debug!(path = %self.path.display(), %error, "write behind");
-                self.queue().failed = Some((error.kind(), error.to_string()));
+                self.queue().fail(&error);
                 return Err(error);
             }
         }
@@ -211,102 +183,6 @@ impl Behind {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    /// Where the last byte that waits ends; 0 when none does.
-    fn end(&self) -> u64 {
-        if self.pieces.is_empty() { 0 } else { self.offset + self.size_bytes as u64 }
-    }
-
-    fn push(&mut self, parts: &[Bytes], sum: &mut Sum) {
-        let size_bytes: usize = parts.iter().map(Bytes::len).sum();
-        if size_bytes / parts.len().max(1) >= COPY_BELOW_BYTES {
-            for part in parts.iter().filter(|part| !part.is_empty()) {
-                sum.add(part);
-                self.pieces.push_back(Piece::Given(part.clone()));
-            }
-            self.size_bytes += size_bytes;
-            return;
-        }
-        let mut parts = parts.iter().map(Bytes::as_ref).filter(|part| !part.is_empty());
-        let mut rest = parts.next().unwrap_or_default();
-        while !rest.is_empty() {
-            let mut copied = self.take_open();
-            let before = copied.len();
-            while !rest.is_empty() && !copied.is_full() {
-                copied.take(&mut rest);
-                if rest.is_empty() {
-                    rest = parts.next().unwrap_or_default();
-                }
-            }
-            sum.add(copied.bytes().get(before..).unwrap_or_default());
-            self.size_bytes += copied.len() - before;
-            self.pieces.push_back(Piece::Copied(copied));
-        }
-    }
-
-    /// Where the next bytes are copied to, taken off the queue.
-    fn take_open(&mut self) -> Copied {
-        match self.pieces.pop_back() {
-            Some(Piece::Copied(last)) if !last.is_full() => last,
-            other => {
-                self.pieces.extend(other);
-                Copied::at(self.offset + self.size_bytes as u64)
-            }
-        }
-    }
-
-    fn take(&mut self) -> io::Result<(VecDeque<Piece>, u64)> {
-        if let Some((kind, reason)) = &self.failed {
-            return Err(io::Error::new(*kind, reason.clone()));
-        }
-        self.size_bytes = 0;
-        Ok((std::mem::take(&mut self.pieces), self.offset))
-    }
-}
-
-/// A checksum that goes on, where one is wanted.
-struct Sum(Option<u32>);
-
-impl Sum {
-    fn add(&mut self, bytes: &[u8]) {
-        self.0 = self.0.map(|crc32c| crc32c::crc32c_append(crc32c, bytes));
-    }
-}
-
-impl Piece {
-    fn len(&self) -> usize {
-        match self {
-            Self::Given(part) => part.len(),
-            Self::Copied(copied) => copied.len(),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Given(part) => part,
-            Self::Copied(copied) => copied.bytes(),
-        }
-    }
-
-    fn truncate(&mut self, len: usize) {
-        match self {
-            Self::Given(part) => part.truncate(len),
-            Self::Copied(copied) => copied.truncate(len),
-        }
-    }
-
-    /// Takes off what goes to the block that begins before `offset`, where the piece begins.
-    fn split_first_block(&mut self, offset: u64) -> Bytes {
-        match self {
-            Self::Given(part) => {
-                let to_block = offset.next_multiple_of(BLOCK_BYTES as u64) - offset;
-                part.split_to(part.len().min(to_block as usize))
-            }
-            Self::Copied(copied) => copied.split_first_block(),
-        }
     }
 }
 
