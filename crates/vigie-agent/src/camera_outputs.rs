@@ -21,9 +21,9 @@ use vigie_rtsp::{AccessUnit, Client, ClientOutput, MediaKind};
 use crate::core::{FrameTime, SourceEvent, SourceFrame};
 use crate::shell::camera_uri::{CameraUri, Wire};
 
-/// Frames are handed over at least this often: what a kill costs at most, with the 50 ms that they may wait to be read and
-/// the 10 ms until they are written. Together below 0.2 s.
-pub const BATCH_INTERVAL: Duration = Duration::from_millis(120);
+/// Packets and frames wait for each other no longer than this before they are handed over: what a kill costs at most, with
+/// the time in which all cameras are read and their frames written. Together below 0.2 s.
+pub const BATCH_INTERVAL: Duration = Duration::from_millis(160);
 /// Deviations are told at most so often.
 const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 

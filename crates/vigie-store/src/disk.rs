@@ -23,6 +23,12 @@ pub trait DiskFile: Send + Sync {
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         self.write_all_at(&parts, offset)
     }
+    /// The same, and the CRC-32C of what `crc32c` is of and then `parts`: where they are copied, it is the copy that is
+    /// summed, in one piece.
+    fn write_behind_summed(&self, parts: &[Bytes], offset: u64, crc32c: u32) -> io::Result<u32> {
+        self.write_behind(parts, offset)?;
+        Ok(parts.iter().fold(crc32c, |crc32c, part| crc32c::crc32c_append(crc32c, part)))
+    }
     /// Writes what waits, so that a kill cannot lose it any more. A failure is final as that of [`DiskFile::sync`], which
     /// fails as well from then on.
     fn flush(&self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The operating system's file system behind the disk seam. The only place where the store's files are opened.
 
 mod behind;
+mod copied;
 mod scratch;
 mod source;
 mod workers;
@@ -47,7 +48,11 @@ impl DiskFile for OsFile {
     }
 
     fn write_behind(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
-        self.behind.push(&self.file, parts, offset)
+        self.behind.push(&self.file, parts, offset, None).map(drop)
+    }
+
+    fn write_behind_summed(&self, parts: &[Bytes], offset: u64, crc32c: u32) -> io::Result<u32> {
+        self.behind.push(&self.file, parts, offset, Some(crc32c))
     }
 
     fn flush(&self) -> io::Result<()> {

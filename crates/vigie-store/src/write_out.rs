@@ -20,11 +20,17 @@ pub(crate) struct OutFile {
     file: Arc<dyn DiskFile>,
     /// A worker is about to write what waits.
     is_queued: AtomicBool,
+    /// It is in [`Store::written_out`], once.
+    is_listed: AtomicBool,
 }
 
 impl OutFile {
     pub(crate) fn new(file: Arc<dyn DiskFile>) -> Arc<Self> {
-        Arc::new(Self { file, is_queued: AtomicBool::new(false) })
+        Arc::new(Self {
+            file,
+            is_queued: AtomicBool::new(false),
+            is_listed: AtomicBool::new(false),
+        })
     }
 
     fn write_out(&self) {
@@ -44,20 +50,25 @@ impl Store {
             return;
         }
         let unwritten = std::mem::take(&mut self.unwritten);
-        self.written_out.retain(|out| out.file.waiting_bytes() > 0);
-        let mut waiting_bytes: usize =
-            self.written_out.iter().map(|out| out.file.waiting_bytes()).sum();
+        self.written_out.retain(|out| {
+            let is_waiting = out.file.waiting_bytes() > 0;
+            out.is_listed.store(is_waiting, Ordering::Relaxed);
+            is_waiting
+        });
+        let is_new = |out: &&Arc<OutFile>| !out.is_listed.swap(true, Ordering::Relaxed);
+        self.written_out.extend(unwritten.iter().filter(is_new).map(Arc::clone));
+        let waiting_bytes = |out: &Arc<OutFile>| out.file.waiting_bytes();
+        let mut waiting: usize = self.written_out.iter().map(waiting_bytes).sum();
         let mut group = Vec::with_capacity(FILES_PER_WORK);
         for out in unwritten {
-            waiting_bytes += out.file.waiting_bytes();
-            if waiting_bytes > WAITING_BYTES_MAX {
+            if waiting > WAITING_BYTES_MAX {
+                waiting = waiting.saturating_sub(waiting_bytes(&out));
                 out.write_out();
                 continue;
             }
             if !out.is_queued.swap(true, Ordering::SeqCst) {
-                group.push(Arc::clone(&out));
+                group.push(out);
             }
-            self.written_out.push(out);
             if group.len() == FILES_PER_WORK {
                 self.write_out_group(std::mem::take(&mut group));
             }

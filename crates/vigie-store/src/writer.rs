@@ -139,7 +139,7 @@ impl MediaFileWriter {
             },
         );
         let mark = Bytes::copy_from_slice(&end_mark(&entry));
-        self.append(&[], &[fragment.bytes.clone(), mark])?;
+        self.append(&[], &[fragment.bytes.clone(), mark], None)?;
         self.uncommitted.push(entry);
         Ok(entry)
     }
@@ -163,17 +163,18 @@ impl MediaFileWriter {
     ) -> Result<bool, StoreError> {
         let Some(open) = &self.open else { return Ok(false) };
         let (meta, mut extent) = (open.meta, open.extent);
-        if extent.size_bytes == 0 {
-            extent.offset = self.length_bytes + self.preamble_bytes() + FRAGMENT_MARK_BYTES as u64;
-            self.append(&begin_mark(&meta), parts)?;
-        } else {
-            self.append(&[], parts)?;
-        }
+        let head = match extent.size_bytes {
+            0 => {
+                let before_bytes = self.preamble_bytes() + FRAGMENT_MARK_BYTES as u64;
+                extent.offset = self.length_bytes + before_bytes;
+                begin_mark(&meta).to_vec()
+            }
+            _ => Vec::new(),
+        };
+        let length_bytes = self.length_bytes + self.preamble_bytes() + head.len() as u64;
+        extent.crc32c = self.append(&head, parts, Some(extent.crc32c))?;
         self.has_unwritten = true;
-        for part in parts {
-            extent.crc32c = crc32c::crc32c_append(extent.crc32c, part);
-            extent.size_bytes += part.len() as u64;
-        }
+        extent.size_bytes += self.length_bytes - length_bytes;
         extent.frame_count = extent.frame_count.saturating_add(frame_count);
         extent.duration_ms = extent.duration_ms.max(duration_ms);
         if let Some(open) = &mut self.open {
@@ -194,31 +195,49 @@ impl MediaFileWriter {
         }
         open.extent.duration_ms = open.extent.duration_ms.max(duration_ms);
         let entry = open.entry();
-        self.append(&end_mark(&entry), &[])?;
+        self.append(&end_mark(&entry), &[], None)?;
         self.has_unwritten = true;
         self.open = None;
         self.uncommitted.push(entry);
         Ok(Some(entry))
     }
 
-    /// Appends `head` and `parts`, to be written behind. After a failure the file is as long as before, or broken.
-    fn append(&mut self, head: &[u8], parts: &[Bytes]) -> Result<(), StoreError> {
+    /// Appends `head` and `parts`, to be written behind; the checksum `crc32c` gone on with `parts`, where there is one.
+    /// After a failure the file is as long as before, or broken.
+    fn append(
+        &mut self,
+        head: &[u8],
+        parts: &[Bytes],
+        crc32c: Option<u32>,
+    ) -> Result<u32, StoreError> {
         let preamble_bytes = self.preamble.len();
         self.preamble.extend_from_slice(head);
-        let mut all = Vec::with_capacity(1 + parts.len());
-        all.push(Bytes::from(std::mem::take(&mut self.preamble)));
-        all.extend_from_slice(parts);
+        let head = Bytes::from(std::mem::take(&mut self.preamble));
         self.dirty = true;
-        match self.file.write_behind(&all, self.length_bytes) {
-            Ok(()) => {
-                self.length_bytes += all.iter().map(|part| part.len() as u64).sum::<u64>();
-                Ok(())
+        match self.append_behind(&head, parts, crc32c) {
+            Ok(crc32c) => {
+                self.length_bytes +=
+                    [&head].into_iter().chain(parts).map(|it| it.len() as u64).sum::<u64>();
+                Ok(crc32c)
             }
             Err(error) => {
-                self.preamble = all.swap_remove(0).into();
+                self.preamble = head.into();
                 self.preamble.truncate(preamble_bytes);
                 Err(self.cut_failed_write(error))
             }
+        }
+    }
+
+    /// By themselves, so that the parts, which may be very many, need not be put in a list with the head.
+    fn append_behind(&self, head: &Bytes, parts: &[Bytes], crc32c: Option<u32>) -> io::Result<u32> {
+        if !head.is_empty() {
+            self.file.write_behind(std::slice::from_ref(head), self.length_bytes)?;
+        }
+        let offset = self.length_bytes + head.len() as u64;
+        match crc32c {
+            Some(crc32c) => self.file.write_behind_summed(parts, offset, crc32c),
+            None if parts.is_empty() => Ok(0),
+            None => self.file.write_behind(parts, offset).map(|()| 0),
         }
     }
 

@@ -18,10 +18,6 @@ use super::ledger::Ledgers;
 /// slower than that sets the pace itself.
 const URGENT_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long frames wait for those of other cameras, so that one waking of the disk's workers serves many. With what they
-/// wait for where they are received, it is what a kill costs.
-const WRITE_OUT_DELAY: Duration = Duration::from_millis(10);
-
 /// Called when the syncs of a commit are done, on a thread of the disk's: wakes whoever runs the hub.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -46,8 +42,9 @@ pub(super) struct World {
     /// The syncs of the commit that is under way.
     syncing: Option<SyncHandle>,
     pub(super) waker: Waker,
-    /// When frames that were appended are to be written.
-    write_out_at: Option<Duration>,
+    /// Frames were appended that are to be written: at the end of what came with them, so that one waking of the disk's
+    /// workers serves many cameras.
+    has_unwritten: bool,
     /// The service answered when it was last asked.
     pub(super) in_contact: bool,
     /// It refuses this agent, because another one works as the hub and uploads.
@@ -107,7 +104,7 @@ impl World {
             committed_at: None,
             syncing: None,
             waker: Arc::new(|| {}),
-            write_out_at: None,
+            has_unwritten: false,
             in_contact: false,
             another_agent: false,
             news: true,
@@ -150,7 +147,7 @@ impl World {
 
     /// Frames were appended: what was not written to the disk goes with the process.
     pub(super) fn appended(&mut self, now: Now) {
-        self.write_out_at.get_or_insert(now.mono + WRITE_OUT_DELAY);
+        self.has_unwritten = true;
         self.touch(now);
     }
 
@@ -167,7 +164,7 @@ impl World {
 
     /// When [`World::keep_disk_time`] has something to do.
     pub(super) fn disk_deadline(&self) -> Duration {
-        let write_out = self.write_out_at.unwrap_or(Duration::MAX);
+        let write_out = if self.has_unwritten { Duration::ZERO } else { Duration::MAX };
         let commit = match &self.syncing {
             Some(syncing) if syncing.is_done() => Duration::ZERO,
             // The waker tells.
@@ -188,7 +185,7 @@ impl World {
     /// Has written what was appended, ends the commit that is under way when its syncs are done, and begins the next when
     /// it is due. Waits for nothing.
     pub(super) fn keep_disk_time(&mut self, now: Now) -> Result<(), StoreError> {
-        if self.write_out_at.take_if(|at| now.mono >= *at).is_some() {
+        if std::mem::take(&mut self.has_unwritten) {
             self.store.write_out();
         }
         self.finish_commit(false)?;

@@ -30,7 +30,7 @@ use crate::shell::executor::Executor;
 use crate::shell::read_pool::ReadPool;
 use crate::shell::rtsp_source::Cameras;
 use crate::shell::upload_pace::UploadPace;
-use crate::shell::{core_thread, source_runtime, status_server};
+use crate::shell::{core_thread, gathering, source_runtime, status_server};
 
 /// Everything that an operator says about a hub.
 pub struct AgentConfig {
@@ -314,10 +314,11 @@ impl Agent {
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
         let cameras = Cameras {
-            core: core.clone(),
+            core: gathering::start(&core, &sources.handle),
             clock: clock.clone(),
             tls: camera_tls,
             pool: Arc::new(ReadPool::default()),
+            pace: sources.pace.clone(),
             datagram_runtime: tokio::runtime::Handle::current(),
         };
         let executor = Executor {
@@ -329,7 +330,7 @@ impl Agent {
             disk,
             file_bounds,
             source_runtime: sources.handle.clone(),
-            liveness: sources.liveness.clone(),
+            drain_pace: sources.pace.clone(),
             cameras,
         };
         let mut executing = tokio::spawn(executor.run(effects));

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::pulse::Pulse;
 
 use crate::core::{Effect, Event, Hub, HubSnapshot, Waker};
+use crate::shell::gathering::Gathering;
 
 /// Messages that may wait for the core. Sources and uploads wait for room, so slow storage slows the cameras' sockets
 /// down instead of filling the memory.
@@ -23,6 +25,8 @@ const LATE_MIN: Duration = Duration::from_secs(3);
 
 pub(crate) enum Message {
     Event(Event),
+    /// Many at once, in order; the permit is given back when they are handled.
+    Events(Vec<Event>, OwnedSemaphorePermit),
     /// What the hub left to its disk is done.
     Wake,
     Snapshot(oneshot::Sender<HubSnapshot>),
@@ -32,17 +36,32 @@ pub(crate) enum Message {
 #[derive(Clone)]
 pub(crate) struct CoreHandle {
     sender: mpsc::Sender<Message>,
+    /// Where events wait for others, if they do.
+    gathering: Option<Arc<Gathering>>,
 }
 
 impl CoreHandle {
+    /// The same core, whose events are handed over together with others.
+    pub(crate) fn gathered_by(&self, gathering: Arc<Gathering>) -> Self {
+        Self { sender: self.sender.clone(), gathering: Some(gathering) }
+    }
+
     /// Reports `event`, waiting for room. `false` when the core has ended.
     pub(crate) async fn send(&self, event: Event) -> bool {
-        self.sender.send(Message::Event(event)).await.is_ok()
+        match &self.gathering {
+            Some(gathering) => gathering.send(event).await,
+            None => self.sender.send(Message::Event(event)).await.is_ok(),
+        }
     }
 
     /// Like [`CoreHandle::send`], from a thread that may block.
     pub(crate) fn blocking_send(&self, event: Event) -> bool {
         self.sender.blocking_send(Message::Event(event)).is_ok()
+    }
+
+    /// Where messages go.
+    pub(crate) const fn sender(&self) -> &mpsc::Sender<Message> {
+        &self.sender
     }
 
     /// The numbers of this moment; `None` when the core has ended.
@@ -55,7 +74,7 @@ impl CoreHandle {
     /// A handle of no core: its messages are read by whoever makes it.
     pub(crate) fn apart() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        (Self { sender }, receiver)
+        (Self { sender, gathering: None }, receiver)
     }
 
     /// The same, for tests.
@@ -75,11 +94,12 @@ pub(crate) fn start(
     hub.wake_by(waker(&sender));
     // Unbounded without risk: the core itself bounds what is under way (one call of each kind, a window of fragments).
     let (effect_sender, effects) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Handle::current();
+    // Of its own: a timer of another runtime would wake a thread of that one for each wait of this one.
+    let runtime = Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
         .name("vigie-hub".to_owned())
         .spawn(move || run(hub, &runtime, clock.as_ref(), pulse, messages, &effect_sender))?;
-    Ok((CoreHandle { sender }, effects, thread))
+    Ok((CoreHandle { sender, gathering: None }, effects, thread))
 }
 
 /// Wakes the core. Not a [`CoreHandle`]: the core ends when the last of those is gone.
@@ -95,7 +115,7 @@ fn waker(sender: &mpsc::Sender<Message>) -> Waker {
 
 fn run(
     mut hub: Hub,
-    runtime: &tokio::runtime::Handle,
+    runtime: &Runtime,
     clock: &dyn Clock,
     mut pulse: Option<Pulse>,
     mut messages: mpsc::Receiver<Message>,
@@ -138,6 +158,11 @@ fn run(
             match message {
                 Message::Event(event) => {
                     if !send(&mut hub, event, now) {
+                        return hub.has_failed();
+                    }
+                }
+                Message::Events(events, _permit) => {
+                    if !events.into_iter().all(|event| send(&mut hub, event, now)) {
                         return hub.has_failed();
                     }
                 }

@@ -23,7 +23,7 @@ use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
 use crate::shell::rtsp_source::{Cameras, RtspSource};
-use crate::shell::source_runtime::Liveness;
+use crate::shell::source_runtime::DrainPace;
 use crate::shell::upload_pace::UploadPace;
 
 /// A source that runs.
@@ -46,7 +46,7 @@ pub(crate) struct Executor {
     pub(crate) file_bounds: Arc<SourceBounds>,
     /// Where cameras are read, see [`crate::shell::source_runtime`].
     pub(crate) source_runtime: Handle,
-    pub(crate) liveness: Liveness,
+    pub(crate) drain_pace: DrainPace,
     pub(crate) cameras: Cameras,
 }
 
@@ -56,7 +56,7 @@ impl Executor {
         let mut running = Running::default();
         while let Some(effect) = effects.recv().await {
             self.execute(effect, &mut running);
-            self.liveness.set(!running.uploads.is_empty());
+            self.drain_pace.set_live(!running.uploads.is_empty());
         }
     }
 

@@ -9,8 +9,8 @@ use crate::shell::core_thread::CoreHandle;
 
 /// A batch is handed over when it holds this much, or earlier by time.
 const BATCH_BYTES: usize = 256 * 1024;
-/// Room for a second of a camera's frames without growing.
-const FRAMES: usize = 64;
+/// Room for what a camera sends between two passes, pictures and sound, without growing.
+const FRAMES: usize = 12;
 
 /// The core has ended; the source ends too.
 pub(crate) struct CoreGone;

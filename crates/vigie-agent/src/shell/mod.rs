@@ -13,6 +13,7 @@ pub mod credentials;
 mod executor;
 mod file_source;
 mod frame_batch;
+mod gathering;
 mod http;
 mod metrics;
 mod polling;

@@ -21,7 +21,7 @@ use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::session::Action;
 use vigie_rtsp::{Client, ClientOutput};
 
-use crate::camera_outputs::{self, BATCH_INTERVAL, CameraOutputs, Taken};
+use crate::camera_outputs::{self, CameraOutputs, Taken};
 use crate::core::{Session, SourceEvent};
 use crate::shell::camera_connection::CameraConnection;
 use crate::shell::camera_datagrams::{CameraDatagrams, Datagram};
@@ -30,9 +30,13 @@ use crate::shell::camera_uri::CameraUri;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
 use crate::shell::read_pool::ReadPool;
+use crate::shell::source_runtime::{DrainPace, Keeping, Opening};
 
 /// A request is a few hundred bytes: a camera that takes none for so long takes no more.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
+/// From a session's first frame until it is read no more often than others: until then it is the least delay of a frame
+/// that tells how the camera's clock stands.
+const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 /// For the words of farewell.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -63,6 +67,8 @@ pub(crate) struct Cameras {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tls: CameraTls,
     pub(crate) pool: Arc<ReadPool>,
+    /// How often they are read.
+    pub(crate) pace: DrainPace,
     /// Where sockets for datagrams are read, see [`CameraDatagrams`].
     pub(crate) datagram_runtime: Handle,
 }
@@ -119,6 +125,9 @@ impl RtspSource {
             connection: None,
             datagrams,
             batch,
+            kept: None,
+            opening: None,
+            settles_at: None,
         };
         tokio::select! {
             biased;
@@ -140,6 +149,11 @@ struct Playing<'a> {
     connection: Option<CameraConnection>,
     datagrams: CameraDatagrams,
     batch: &'a mut FrameBatch,
+    /// Until when the frames of the batch may wait for more.
+    kept: Option<(Duration, Keeping)>,
+    /// Until the session has settled.
+    opening: Option<Opening>,
+    settles_at: Option<Duration>,
 }
 
 /// What a session waited for.
@@ -151,23 +165,36 @@ enum Happened {
 
 impl Playing<'_> {
     async fn run(&mut self) -> Result<(), End> {
-        let mut flush_at = None;
         loop {
             let now = self.cameras.clock.now();
             self.drain(now).await?;
+            if self.settles_at.is_some_and(|at| at <= now.mono) {
+                self.opening = None;
+            }
             if self.batch.is_empty() {
-                flush_at = None;
-            } else if *flush_at.get_or_insert(now.mono + BATCH_INTERVAL) <= now.mono {
-                self.batch.flush().await?;
-                flush_at = None;
+                self.kept = None;
+            } else {
+                let pace = &self.cameras.pace;
+                let until = match &self.kept {
+                    Some((until, _)) => *until,
+                    None => now.mono + pace.may_keep_for(),
+                };
+                if until <= now.mono {
+                    self.kept = None;
+                    self.batch.flush().await?;
+                } else {
+                    self.kept.get_or_insert_with(|| (until, pace.keep()));
+                }
             }
             if let Some(deviations) = self.outputs.deviations(now) {
                 self.batch.send(deviations).await?;
             }
+            let flush_at = self.kept.as_ref().map(|(until, _)| *until);
             let deadline = [flush_at, self.client.next_deadline()].into_iter().flatten().min();
             match self.wait(deadline, now).await {
                 Happened::Read(Ok(bytes)) if bytes.is_empty() => self.disconnected(),
                 Happened::Read(Ok(bytes)) => {
+                    self.cameras.pace.note_read(bytes.len());
                     self.client.received(bytes, self.cameras.clock.now().mono);
                 }
                 Happened::Read(Err(error)) => {
@@ -222,6 +249,7 @@ impl Playing<'_> {
             }
             match self.outputs.take(output, now) {
                 Taken::Frame { lost, frame } => {
+                    self.settles_at.get_or_insert(now.mono + SETTLES_WITHIN);
                     if let Some(lost) = lost {
                         self.batch.send(lost).await?;
                     }
@@ -248,6 +276,9 @@ impl Playing<'_> {
                 let tls = tls.then_some(&self.cameras.tls);
                 let open = CameraConnection::open(&host, port, tls, self.looks_split);
                 let connection = open.await?;
+                if self.settles_at.is_none() {
+                    self.opening.get_or_insert_with(|| self.cameras.pace.opening());
+                }
                 let peer = connection.peer;
                 self.connection = Some(connection);
                 self.batch.step(CameraTestStep::Describe);

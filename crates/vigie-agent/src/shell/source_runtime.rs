@@ -2,54 +2,144 @@
 //!
 //! A camera sends hundreds of packets a second, and a recorder needs none of them sooner than a fraction of a second:
 //! before this thread waits for sockets it sleeps a little, so that one wake-up then drains what all cameras have sent
-//! meanwhile, in few and large reads. The pace of the cameras' connections is TCP's as ever: what is not read yet
-//! waits in the kernel. While fragments are uploaded as they come, it sleeps less.
+//! meanwhile, each in one large read. The pace of the cameras' connections is TCP's as ever: what is not read yet waits in
+//! the kernel. It sleeps less while fragments are uploaded as they come, while a camera's session opens, and while a
+//! camera sends so much that it would wait for room.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// How long packets may wait. At 8 Mbit/s this is 50 KB a camera, well below every socket's buffer.
-const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
+use crate::camera_outputs::BATCH_INTERVAL;
+
+/// How long packets may wait. At 8 Mbit/s this is 150 KB a camera, below every socket's buffer: those grow as they are
+/// used (tcp(7), tcp_rmem).
+const DRAIN_INTERVAL: Duration = BATCH_INTERVAL;
+/// The same while a session opens, which asks and is answered several times, and while a camera sends very much.
+const SHORT_DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 /// The same while somebody waits for what comes: half the time between two pictures.
 const LIVE_DRAIN_INTERVAL: Duration = Duration::from_millis(20);
+/// As much of one camera at once, 25 Mbit/s, is very much.
+const READ_BYTES_LARGE: usize = 512 * 1024;
+/// Tasks that run before sockets are asked again: those of one wake-up are all done first.
+const TASKS_PER_PASS: u32 = 4096;
 
-/// Whether somebody waits for what cameras send.
+/// How often the thread looks at its sockets.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Liveness {
-    is_live: Arc<AtomicBool>,
+pub(crate) struct DrainPace {
+    shared: Arc<Shared>,
 }
 
-impl Liveness {
-    /// Counts from the next time that the thread sleeps.
-    pub(crate) fn set(&self, is_live: bool) {
-        self.is_live.store(is_live, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Shared {
+    is_live: AtomicBool,
+    opening: AtomicUsize,
+    largest_read_bytes: AtomicUsize,
+    /// Cameras whose frames wait for a later pass, which was taken to be soon.
+    keeping: AtomicUsize,
+    slept_ms: AtomicU64,
+}
+
+/// A session opens, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Opening(DrainPace);
+
+/// Frames wait for a later pass, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Keeping(DrainPace);
+
+impl DrainPace {
+    /// Whether somebody waits for what cameras send. Counts from the next time that the thread sleeps.
+    pub(crate) fn set_live(&self, is_live: bool) {
+        self.shared.is_live.store(is_live, Ordering::Relaxed);
+    }
+
+    /// A session begins to open.
+    pub(crate) fn opening(&self) -> Opening {
+        self.shared.opening.fetch_add(1, Ordering::Relaxed);
+        Opening(self.clone())
+    }
+
+    /// A camera had so much for one read.
+    pub(crate) fn note_read(&self, bytes: usize) {
+        // One thread reads.
+        if bytes > self.shared.largest_read_bytes.load(Ordering::Relaxed) {
+            self.shared.largest_read_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// How long frames of this pass may wait for a later one: what they have waited to be read and the time until the
+    /// next pass leave so much of [`BATCH_INTERVAL`].
+    pub(crate) fn may_keep_for(&self) -> Duration {
+        let slept = Duration::from_millis(self.shared.slept_ms.load(Ordering::Relaxed));
+        BATCH_INTERVAL.saturating_sub(slept + self.interval())
+    }
+
+    /// A camera's frames wait for a later pass.
+    pub(crate) fn keep(&self) -> Keeping {
+        self.shared.keeping.fetch_add(1, Ordering::Relaxed);
+        Keeping(self.clone())
     }
 
     fn interval(&self) -> Duration {
-        if self.is_live.load(Ordering::Relaxed) { LIVE_DRAIN_INTERVAL } else { DRAIN_INTERVAL }
+        let Shared { is_live, opening, largest_read_bytes, .. } = &*self.shared;
+        if is_live.load(Ordering::Relaxed) {
+            LIVE_DRAIN_INTERVAL
+        } else if opening.load(Ordering::Relaxed) > 0
+            || largest_read_bytes.load(Ordering::Relaxed) >= READ_BYTES_LARGE
+        {
+            SHORT_DRAIN_INTERVAL
+        } else {
+            DRAIN_INTERVAL
+        }
+    }
+
+    /// Decides how long the thread sleeps now.
+    fn next_sleep(&self) -> Duration {
+        let mut interval = self.interval();
+        self.shared.largest_read_bytes.store(0, Ordering::Relaxed);
+        if self.shared.keeping.load(Ordering::Relaxed) > 0 {
+            // Whatever made the passes frequent may just have ended.
+            interval = interval.min(SHORT_DRAIN_INTERVAL);
+        }
+        let slept_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.shared.slept_ms.store(slept_ms, Ordering::Relaxed);
+        interval
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.shared.opening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.0.shared.keeping.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Ends the thread when dropped.
 pub(crate) struct SourceRuntime {
     pub(crate) handle: Handle,
-    pub(crate) liveness: Liveness,
+    pub(crate) pace: DrainPace,
     /// Dropped with the struct; the thread waits for that.
     _end: oneshot::Sender<()>,
 }
 
 /// Starts the thread.
 pub(crate) fn start() -> io::Result<SourceRuntime> {
-    let liveness = Liveness::default();
-    let sleeping = liveness.clone();
+    let pace = DrainPace::default();
+    let sleeping = pace.clone();
     let runtime = Builder::new_current_thread()
         .enable_all()
-        .on_thread_park(move || std::thread::sleep(sleeping.interval()))
+        .event_interval(TASKS_PER_PASS)
+        .on_thread_park(move || std::thread::sleep(sleeping.next_sleep()))
         .build()?;
     let handle = runtime.handle().clone();
     let (end, ended) = oneshot::channel::<()>();
@@ -58,5 +148,47 @@ pub(crate) fn start() -> io::Result<SourceRuntime> {
         drop(runtime.block_on(ended));
         runtime.shutdown_background();
     })?;
-    Ok(SourceRuntime { handle, liveness, _end: end })
+    Ok(SourceRuntime { handle, pace, _end: end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_who_opens_and_who_sends_much_is_looked_at_more_often() {
+        let pace = DrainPace::default();
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL);
+        let opening = pace.opening();
+        assert_eq!(pace.next_sleep(), SHORT_DRAIN_INTERVAL);
+        drop(opening);
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL);
+        pace.note_read(READ_BYTES_LARGE - 1);
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL);
+        pace.note_read(READ_BYTES_LARGE);
+        pace.note_read(1);
+        assert_eq!(pace.next_sleep(), SHORT_DRAIN_INTERVAL);
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL, "of one pass");
+        pace.set_live(true);
+        assert_eq!(pace.next_sleep(), LIVE_DRAIN_INTERVAL);
+    }
+
+    #[test]
+    fn what_waited_to_be_read_and_waits_again_is_not_late_however_the_pace_changes() {
+        let pace = DrainPace::default();
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL);
+        assert_eq!(pace.may_keep_for(), Duration::ZERO);
+        // The pass before was long ago, though the next is soon.
+        pace.set_live(true);
+        assert_eq!(pace.may_keep_for(), Duration::ZERO);
+        let waited = pace.next_sleep();
+        let keep_for = pace.may_keep_for();
+        assert_eq!(waited + keep_for + LIVE_DRAIN_INTERVAL, BATCH_INTERVAL);
+        let keeping = pace.keep();
+        pace.set_live(false);
+        assert_eq!(pace.next_sleep(), SHORT_DRAIN_INTERVAL);
+        assert_eq!(pace.next_sleep(), SHORT_DRAIN_INTERVAL);
+        drop(keeping);
+        assert_eq!(pace.next_sleep(), DRAIN_INTERVAL);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 /// The fixed part of the header.
 const HEADER_BYTES: usize = 12;
@@ -23,7 +23,7 @@ pub(super) struct Packet {
 
 impl Packet {
     /// `None` when it is no RTP packet or its own lengths do not fit into it.
-    pub(super) fn parse(datagram: &Bytes, arrival: Duration) -> Option<Self> {
+    pub(super) fn parse(mut datagram: Bytes, arrival: Duration) -> Option<Self> {
         let (header, rest) = datagram.split_first_chunk::<HEADER_BYTES>()?;
         let &[first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] = header;
         if first >> 6 != VERSION {
@@ -42,15 +42,14 @@ impl Packet {
         if start > end {
             return None;
         }
-        Some(Self {
-            marker: second & 0x80 != 0,
-            payload_type: second & 0x7F,
-            sequence: u16::from_be_bytes([s0, s1]),
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
-            payload: datagram.slice(start..end),
-            arrival,
-        })
+        let marker = second & 0x80 != 0;
+        let payload_type = second & 0x7F;
+        let sequence = u16::from_be_bytes([s0, s1]);
+        let timestamp = u32::from_be_bytes([t0, t1, t2, t3]);
+        let ssrc = u32::from_be_bytes([c0, c1, c2, c3]);
+        datagram.truncate(end);
+        datagram.advance(start);
+        Some(Self { marker, payload_type, sequence, timestamp, ssrc, payload: datagram, arrival })
     }
 }
 
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     fn parse(bytes: &[u8]) -> Option<Packet> {
-        Packet::parse(&Bytes::copy_from_slice(bytes), Duration::from_secs(1))
+        Packet::parse(Bytes::copy_from_slice(bytes), Duration::from_secs(1))
     }
 
     const HEADER: [u8; 12] = [0x80, 0xE0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];

@@ -139,7 +139,7 @@ impl Receiver {
             let number = medium.number;
             return self.rtcp(number, packet, arrival);
         }
-        let Some(packet) = Packet::parse(&packet, arrival) else {
+        let Some(packet) = Packet::parse(packet, arrival) else {
             self.events.push_back(MediaEvent::Deviation(Deviation::BadRtpPacket));
             return;
         };

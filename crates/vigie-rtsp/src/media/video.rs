@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use vigie_media::Track;
 use vigie_media::codec::nal;
 use vigie_media::codec::nal_kind::{self, NalKind};
@@ -154,27 +154,29 @@ impl Video {
         self.assembly.finish(out);
     }
 
-    fn h264(&mut self, payload: Bytes, out: &mut Out) {
+    fn h264(&mut self, mut payload: Bytes, out: &mut Out) {
         match payload.first().map(|header| header & 0x1F) {
             Some(0..=23) => self.nal(payload, out),
             Some(H264_STAP_A) => self.aggregate(&payload, 1, out),
             Some(H264_FU_A) => {
                 let &[indicator, fu, ..] = &payload[..] else { return self.bad(out) };
                 let header = indicator & 0xE0 | fu & 0x1F;
-                self.fragment(&[header], fu & 0x1F, fu, payload.slice(2..), out);
+                payload.advance(2);
+                self.fragment(&[header], fu & 0x1F, fu, payload, out);
             }
             _ => self.bad(out),
         }
     }
 
-    fn h265(&mut self, payload: Bytes, out: &mut Out) {
+    fn h265(&mut self, mut payload: Bytes, out: &mut Out) {
         match payload.first().map(|header| header >> 1 & 0x3F) {
             Some(0..=47) => self.nal(payload, out),
             Some(H265_AP) => self.aggregate(&payload, 2, out),
             Some(H265_FU) => {
                 let &[high, low, fu, ..] = &payload[..] else { return self.bad(out) };
                 let header = [high & 0x81 | (fu & 0x3F) << 1, low];
-                self.fragment(&header, fu & 0x3F, fu, payload.slice(3..), out);
+                payload.advance(3);
+                self.fragment(&header, fu & 0x3F, fu, payload, out);
             }
             _ => self.bad(out),
         }

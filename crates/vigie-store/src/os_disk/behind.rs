@@ -7,12 +7,16 @@
 //! so a sector of it that a loss of power keeps old is as good as new. A copy of it in the cache, which a reader beside
 //! may have caused, is dropped by the kernel with each direct write. The file is cut to its bytes when it ends.
 //!
+//! Few and large parts stay where they are until they are written; many and small ones are copied at once, to where they
+//! are written from. Either way there is one copy.
+//!
 //! Little, what is read at once, and all on a file system without direct writes goes through the cache.
+
+mod queue;
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +24,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Buf, Bytes};
 use rustix::fs::OFlags;
 
+use self::queue::{Piece, Queue};
+use super::copied::Copied;
 use super::scratch::Scratch;
 use super::write_parts;
 use crate::disk::BLOCK_BYTES;
@@ -35,16 +41,6 @@ pub(super) struct Behind {
     writing: Mutex<Writing>,
     is_read_at_once: AtomicBool,
     has_ended: AtomicBool,
-}
-
-/// Bytes in a row.
-#[derive(Default)]
-struct Queue {
-    parts: VecDeque<Bytes>,
-    offset: u64,
-    size_bytes: usize,
-    /// Why bytes were lost. They do not come back, so no later sync may succeed.
-    failed: Option<(io::ErrorKind, String)>,
 }
 
 struct Writing {
@@ -87,7 +83,7 @@ impl Behind {
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.queue().size_bytes
+        self.queue().size_bytes()
     }
 
     /// The file's length with what waits and without zeros.
@@ -100,33 +96,26 @@ impl Behind {
         Ok(written.max(self.queue().end()))
     }
 
-    /// Keeps bytes that are to be written.
-    pub(super) fn push(&self, file: &File, parts: &[Bytes], offset: u64) -> io::Result<()> {
+    /// Keeps bytes that are to be written, and sums them where a checksum is to go on with them.
+    pub(super) fn push(
+        &self,
+        file: &File,
+        parts: &[Bytes],
+        offset: u64,
+        crc32c: Option<u32>,
+    ) -> io::Result<u32> {
         let end = self.queue().end();
         if end != 0 && end != offset {
             self.flush(file)?;
         }
-        let mut queue = self.queue();
-        if queue.parts.is_empty() {
-            queue.offset = offset;
-        }
-        queue.size_bytes += parts.iter().map(Bytes::len).sum::<usize>();
-        queue.parts.extend(parts.iter().filter(|part| !part.is_empty()).cloned());
-        Ok(())
+        Ok(self.queue().push(parts, offset, crc32c))
     }
 
     /// Cuts the file, or makes it as long; forgets what waits beyond.
     pub(super) fn truncate(&self, file: &File, length_bytes: u64) -> io::Result<()> {
         let mut writing = self.writing();
         let mut queue = self.queue();
-        let left = length_bytes.saturating_sub(queue.offset).min(queue.size_bytes as u64) as usize;
-        queue.size_bytes = left;
-        let mut kept_bytes = 0;
-        queue.parts.retain_mut(|part| {
-            part.truncate(left - kept_bytes);
-            kept_bytes += part.len();
-            !part.is_empty()
-        });
+        queue.truncate(length_bytes);
         drop(queue);
         writing.through_cache(file)?;
         file.set_len(length_bytes)?;
@@ -175,13 +164,13 @@ impl Behind {
 
     fn flushed(&self, file: &File) -> io::Result<MutexGuard<'_, Writing>> {
         let mut writing = self.writing();
-        let (parts, offset) = self.queue().take()?;
-        if !parts.is_empty() {
+        let (pieces, offset) = self.queue().take()?;
+        if !pieces.is_empty() {
             let past_cache = !self.is_read_at_once.load(Ordering::Relaxed);
-            let written = writing.write(file, Parts(parts), offset, past_cache);
+            let written = writing.write(file, pieces, offset, past_cache);
             if let Err(error) = written {
                 tracing::debug!(path = %self.path.display(), %error, "write behind");
-                self.queue().failed = Some((error.kind(), error.to_string()));
+                self.queue().fail(&error);
                 return Err(error);
             }
         }
@@ -197,21 +186,6 @@ impl Behind {
     }
 }
 
-impl Queue {
-    /// Where the last byte that waits ends; 0 when none does.
-    fn end(&self) -> u64 {
-        if self.parts.is_empty() { 0 } else { self.offset + self.size_bytes as u64 }
-    }
-
-    fn take(&mut self) -> io::Result<(VecDeque<Bytes>, u64)> {
-        if let Some((kind, reason)) = &self.failed {
-            return Err(io::Error::new(*kind, reason.clone()));
-        }
-        self.size_bytes = 0;
-        Ok((std::mem::take(&mut self.parts), self.offset))
-    }
-}
-
 impl Writing {
     fn new() -> Self {
         Self { takes_direct: true, is_direct: false, tail: None, end: 0, zeros_end: 0 }
@@ -224,17 +198,18 @@ impl Writing {
     fn write(
         &mut self,
         file: &File,
-        parts: Parts,
+        pieces: VecDeque<Piece>,
         offset: u64,
         past_cache: bool,
     ) -> io::Result<()> {
         let goes_on =
             self.tail.as_ref().is_some_and(|tail| tail.start + tail.bytes.len() as u64 == offset);
-        let is_worth_it = goes_on || parts.size_bytes() >= DIRECT_BYTES_MIN;
+        let is_worth_it =
+            goes_on || pieces.iter().map(Piece::len).sum::<usize>() >= DIRECT_BYTES_MIN;
         if past_cache && self.takes_direct && is_worth_it {
-            return self.write_past_cache(file, parts, offset);
+            return self.write_past_cache(file, pieces, offset);
         }
-        let parts: Vec<&[u8]> = parts.0.iter().map(AsRef::as_ref).collect();
+        let parts: Vec<&[u8]> = pieces.iter().map(Piece::bytes).collect();
         self.write_through_cache(file, &parts, offset)
     }
 
@@ -246,46 +221,114 @@ impl Writing {
         Ok(())
     }
 
-    fn write_past_cache(&mut self, file: &File, mut parts: Parts, offset: u64) -> io::Result<()> {
-        let mut scratch = Scratch::take();
-        let blocks = scratch.blocks();
+    fn write_past_cache(
+        &mut self,
+        file: &File,
+        mut pieces: VecDeque<Piece>,
+        offset: u64,
+    ) -> io::Result<()> {
         let tail = self.tail.take();
-        let tail = tail.filter(|tail| tail.start + tail.bytes.len() as u64 == offset);
-        let (mut at, mut filled) = match tail {
-            Some(tail) => {
-                blocks[..tail.bytes.len()].copy_from_slice(&tail.bytes);
-                (tail.start, tail.bytes.len())
-            }
+        let mut tail = match tail.filter(|tail| tail.start + tail.bytes.len() as u64 == offset) {
+            Some(tail) => tail,
             None => {
-                // The block that is begun is in the cache.
-                let to_block = offset.next_multiple_of(BLOCK_BYTES as u64) - offset;
-                let head = parts.copy_to(&mut blocks[..to_block as usize]);
-                if head > 0 {
-                    self.write_through_cache(file, &[&blocks[..head]], offset)?;
-                }
-                (offset + head as u64, 0)
+                let start = self.write_first_block(file, &mut pieces, offset)?;
+                Tail { start, bytes: Vec::new() }
             }
         };
+        while let Some(piece) = pieces.pop_front() {
+            match piece {
+                Piece::Copied(copied) => {
+                    let mut run = vec![copied];
+                    while let Some(piece) = pieces.pop_front() {
+                        match piece {
+                            Piece::Copied(copied) => run.push(copied),
+                            other => {
+                                pieces.push_front(other);
+                                break;
+                            }
+                        }
+                    }
+                    tail = self.write_copied(file, run, tail)?;
+                }
+                Piece::Given(part) => {
+                    let mut parts = VecDeque::from([part]);
+                    while let Some(piece) = pieces.pop_front() {
+                        match piece {
+                            Piece::Given(part) => parts.push_back(part),
+                            other => {
+                                pieces.push_front(other);
+                                break;
+                            }
+                        }
+                    }
+                    tail = self.write_given(file, Parts(parts), tail)?;
+                }
+            }
+        }
+        if self.takes_direct {
+            self.tail = Some(tail);
+        }
+        Ok(())
+    }
+
+    /// The block that is begun is in the cache: writes what goes to it, and says where the next begins.
+    fn write_first_block(
+        &mut self,
+        file: &File,
+        pieces: &mut VecDeque<Piece>,
+        offset: u64,
+    ) -> io::Result<u64> {
+        let mut at = offset;
+        while !at.is_multiple_of(BLOCK_BYTES as u64)
+            && let Some(piece) = pieces.front_mut()
+        {
+            let head = piece.split_first_block(at);
+            self.write_through_cache(file, &[&head], at)?;
+            at += head.len() as u64;
+            if piece.len() == 0 {
+                pieces.pop_front();
+            }
+        }
+        Ok(at)
+    }
+
+    /// Writes what follows `tail`, from where it was copied to; what the next write begins with.
+    fn write_copied(&mut self, file: &File, mut run: Vec<Copied>, tail: Tail) -> io::Result<Tail> {
+        let mut filled = tail.bytes.len();
+        let mut before: &[u8] = &tail.bytes;
+        for copied in &mut run {
+            copied.fill_blocks(before);
+            filled += copied.len();
+            before = &[];
+        }
+        let blocks: Vec<&[u8]> = run.iter().map(Copied::whole_blocks).collect();
+        self.write_blocks(file, &blocks, filled, tail.start)?;
+        let bytes = run.last().map_or(&[][..], Copied::last_odd).to_vec();
+        Ok(Tail { start: tail.start + (filled - bytes.len()) as u64, bytes })
+    }
+
+    /// The same of parts that are where they were given.
+    fn write_given(&mut self, file: &File, mut parts: Parts, tail: Tail) -> io::Result<Tail> {
+        let mut scratch = Scratch::take();
+        let blocks = scratch.blocks();
+        blocks[..tail.bytes.len()].copy_from_slice(&tail.bytes);
+        let (mut at, mut filled) = (tail.start, tail.bytes.len());
         loop {
             filled += parts.copy_to(&mut blocks[filled..]);
             if filled < blocks.len() {
                 break;
             }
-            self.write_blocks(file, blocks, filled, at)?;
+            self.write_blocks(file, &[blocks], filled, at)?;
             at += filled as u64;
             filled = 0;
         }
         if filled > 0 {
             let whole = filled.next_multiple_of(BLOCK_BYTES);
             blocks[filled..whole].fill(0);
-            self.write_blocks(file, &blocks[..whole], filled, at)?;
+            self.write_blocks(file, &[&blocks[..whole]], filled, at)?;
         }
-        if self.takes_direct {
-            let odd = filled - filled % BLOCK_BYTES;
-            let bytes = blocks[odd..filled].to_vec();
-            self.tail = Some(Tail { start: at + odd as u64, bytes });
-        }
-        Ok(())
+        let odd = filled - filled % BLOCK_BYTES;
+        Ok(Tail { start: at + odd as u64, bytes: blocks[odd..filled].to_vec() })
     }
 
     /// Writes whole blocks, of which the first `filled` bytes are the file's; those alone and through the cache where the
@@ -293,13 +336,13 @@ impl Writing {
     fn write_blocks(
         &mut self,
         file: &File,
-        blocks: &[u8],
+        blocks: &[&[u8]],
         filled: usize,
         at: u64,
     ) -> io::Result<()> {
         if self.takes_direct {
             let written =
-                self.with_descriptor(file, true).and_then(|()| file.write_all_at(blocks, at));
+                self.with_descriptor(file, true).and_then(|()| write_parts(file, blocks, at));
             match written {
                 Err(error) if is_refusal(&error) => {
                     tracing::debug!(%error, "write through the page cache");
@@ -307,13 +350,21 @@ impl Writing {
                 }
                 Err(error) => return Err(error),
                 Ok(()) => {
+                    let size_bytes: usize = blocks.iter().map(|blocks| blocks.len()).sum();
                     self.end = self.end.max(at + filled as u64);
-                    self.zeros_end = self.zeros_end.max(at + blocks.len() as u64);
+                    self.zeros_end = self.zeros_end.max(at + size_bytes as u64);
                     return Ok(());
                 }
             }
         }
-        self.write_through_cache(file, &[&blocks[..filled]], at)
+        let mut left = filled;
+        let bytes = blocks.iter().map(|blocks| {
+            let (bytes, _) = blocks.split_at(blocks.len().min(left));
+            left -= bytes.len();
+            bytes
+        });
+        let bytes: Vec<&[u8]> = bytes.collect();
+        self.write_through_cache(file, &bytes, at)
     }
 
     /// From here on the cache has something of the last block that the kept one has not.
@@ -344,10 +395,6 @@ fn is_refusal(error: &io::Error) -> bool {
 struct Parts(VecDeque<Bytes>);
 
 impl Parts {
-    fn size_bytes(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
-    }
-
     /// Moves as many bytes as there are and fit to `target`; how many. What is copied is let go.
     fn copy_to(&mut self, target: &mut [u8]) -> usize {
         let mut filled = 0;

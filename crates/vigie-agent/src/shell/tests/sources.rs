@@ -23,6 +23,7 @@ use crate::shell::core_thread::CoreHandle;
 use crate::shell::file_source::FileSource;
 use crate::shell::read_pool::ReadPool;
 use crate::shell::rtsp_source::{Cameras, RtspSource};
+use crate::shell::source_runtime::DrainPace;
 
 pub(super) fn media_uri(uri: &str) -> MediaUri {
     let secret = Sensitive::new(format!(r#"{{"MediaURI":"{uri}"}}"#));
@@ -59,6 +60,7 @@ pub(super) fn source_by(uri: MediaUri, core: CoreHandle, tls: CameraTls) -> Rtsp
             clock: clock(),
             tls,
             pool: Arc::new(ReadPool::default()),
+            pace: DrainPace::default(),
             datagram_runtime: tokio::runtime::Handle::current(),
         },
     }

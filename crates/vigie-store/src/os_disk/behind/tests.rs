@@ -39,10 +39,15 @@ fn parts_of_any_size_are_in_the_file_once_they_are_flushed() {
         let mut expected = Vec::new();
         for (number, &size) in sizes.iter().enumerate() {
             let part = noise(size, number as u64);
-            // In two parts, as a fragment and its mark.
-            let parts = [part.slice(..size / 3), part.slice(size / 3..)];
+            let parts = match number % 3 {
+                // In two parts, as a fragment and its mark.
+                0 => vec![part.slice(..size / 3), part.slice(size / 3..)],
+                // In many, as a camera's packets.
+                _ => part.chunks(1385).map(|packet| part.slice_ref(packet)).collect(),
+            };
             file.set_read_at_once(number % cached_every == cached_every - 1);
-            file.write_behind(&parts, expected.len() as u64).unwrap();
+            let summed = file.write_behind_summed(&parts, expected.len() as u64, 7).unwrap();
+            assert_eq!(summed, crc32c::crc32c_append(7, &part), "{sizes:?}");
             expected.extend_from_slice(&part);
             assert_eq!(file.length_bytes().unwrap(), expected.len() as u64);
             match number % 4 {
@@ -97,6 +102,7 @@ fn what_is_cut_off_is_not_written() {
         file.write_all_at(&[b"head"], 0).unwrap();
         file.write_behind(&[noise(10, 1), noise(20, 2)], 4).unwrap();
         file.truncate(length_bytes).unwrap();
+        assert_eq!(file.length_bytes().unwrap(), length_bytes);
         file.sync().unwrap();
         let all = [&b"head"[..], &noise(10, 1), &noise(20, 2)].concat();
         assert_eq!(std::fs::read(&path).unwrap(), all[..length_bytes as usize]);
@@ -150,13 +156,13 @@ fn blocks_that_the_disk_does_not_take_as_they_are_go_through_the_cache() {
     let mut writing = Writing::new();
     let block = noise(BLOCK_BYTES, 1);
     // Half a sector into the file: no disk takes that.
-    writing.write_blocks(&file, &block, 1000, 256).unwrap();
+    writing.write_blocks(&file, &[&block], 1000, 256).unwrap();
     assert!(!writing.takes_direct && !writing.is_direct && !writing.has_zeros());
     let written = std::fs::read(&path).unwrap();
     assert_eq!(written[256..], block[..1000], "the zeros are no bytes of the file");
     // From then on as a file system without direct writes.
     let large = noise(DIRECT_BYTES_MIN * 2 + 100, 1);
-    writing.write(&file, Parts(VecDeque::from([large.clone()])), 1256, true).unwrap();
+    writing.write(&file, VecDeque::from([Piece::Given(large.clone())]), 1256, true).unwrap();
     let written = std::fs::read(&path).unwrap();
     assert_eq!(written[1256..], large);
 }
