@@ -171,7 +171,8 @@ pub fn can_start_programs() -> bool {
     ruleset.handle_access(files).and_then(Ruleset::create).is_ok()
 }
 
-/// `long` is the system's; the filter's numbers are of 64 bits.
+/// The filter's numbers are of 64 bits.
+#[allow(clippy::useless_conversion, reason = "the system's `long` has 32 bits on some")]
 fn number(call: libc::c_long) -> i64 {
     call.into()
 }

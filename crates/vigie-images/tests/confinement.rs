@@ -1,5 +1,13 @@
 //! What a confined decoder can still do, tried from within: this program runs itself once more, as a decoder.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test, which has no test functions because it must have no other thread"
+)]
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream, UdpSocket};
