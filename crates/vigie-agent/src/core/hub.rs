@@ -310,6 +310,10 @@ impl Hub {
                     self.world.store_failed("", &error);
                 }
             }
+            if !self.world.store.is_searching_orphans() {
+                // What goes by itself waited for this.
+                self.plan_at = now.mono;
+            }
             if self.world.reader.findings().claimed_fragment_count > claimed_before {
                 // Whether the service has it nobody knows: it is asked before anything more is sent.
                 for job in self.jobs.values_mut() {

@@ -72,7 +72,7 @@ impl World {
                 }
                 continue;
             };
-            if was_rolled_back && !fragment.whole {
+            if was_rolled_back && !(fragment.whole && fragment.state == State::Persisted) {
                 // Of what grew the older index knows less, and behind that no frame is trusted after a loss of power.
                 fragment.committed = fragment.committed.min(found.entry.size_bytes as usize);
             }
