@@ -16,9 +16,8 @@ const DAY_MS: i64 = 86_400_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn media_files(server: &TestServer) -> usize {
-    let media = server.folder().join("data/media");
-    let folders = std::fs::read_dir(media).unwrap().map(|entry| entry.unwrap().path());
-    folders.filter(|path| path.is_dir()).map(|path| std::fs::read_dir(path).unwrap().count()).sum()
+    let folders = server.media_folders().into_iter();
+    folders.map(|path| std::fs::read_dir(path).unwrap().count()).sum()
 }
 
 /// What is too old goes at once, as with each sweep.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use common::media::fragment;
+use common::media::{fragment, header};
 use common::{TestServer, config, soon};
 use vigie_server::ServerError;
 use vigie_store::OsDisk;
@@ -152,9 +152,17 @@ async fn a_full_disk_is_told_to_the_producer_and_heals() {
 async fn a_failed_sync_is_told_and_the_next_try_succeeds() {
     let (server, trouble) = start().await;
     server.upload("gate", &[fragment(T, 1)]).await;
+    // Of the numbers that a connection reserves.
     trouble.next_sync_fails.store(true, Ordering::SeqCst);
     let told = server.upload("gate", &[fragment(T + 1000, 2)]).await;
-    assert_eq!(told.last().unwrap(), &format!("ERROR {} 5001", T + 1000));
+    assert_eq!(told.last().unwrap(), "ERROR -1 5000");
+    // Of the fragment.
+    let mut producer = server.put_media("gate").await;
+    producer.send([header(), fragment(T + 1000, 2)].concat()).await;
+    producer.until("BUFFERING").await;
+    trouble.next_sync_fails.store(true, Ordering::SeqCst);
+    producer.finish();
+    assert_eq!(producer.rest().await.last().unwrap(), &format!("ERROR {} 5001", T + 1000));
     assert_eq!(server.list_fragments("gate").await.len(), 1);
     let told = server.upload("gate", &[fragment(T + 1000, 2)]).await;
     assert_eq!(told.last().unwrap(), &format!("PERSISTED {}", T + 1000));

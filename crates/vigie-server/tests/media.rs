@@ -332,7 +332,7 @@ async fn deleting_a_stream_ends_its_producer_with_an_error() {
     let (answer, rest) = soon(async { tokio::join!(deleting, producer.rest()) }).await;
     answer.ok();
     assert_eq!(rest, [format!("ERROR {T} 4008")]);
-    assert_eq!(std::fs::read_dir(server.folder().join("data/media")).unwrap().count(), 0);
+    assert_eq!(server.media_folders().len(), 0);
 }
 
 #[tokio::test]

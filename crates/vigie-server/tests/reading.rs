@@ -218,8 +218,8 @@ async fn damaged_media_is_answered_with_an_error_in_the_band() {
 
 /// Turns the bytes of the frame that is filled with `fill` to others, on the disk.
 fn damage(server: &TestServer, fill: u8) {
-    let stream = std::fs::read_dir(server.folder().join("data/media")).unwrap().next().unwrap();
-    let file = std::fs::read_dir(stream.unwrap().path()).unwrap().next().unwrap().unwrap().path();
+    let file =
+        std::fs::read_dir(&server.media_folders()[0]).unwrap().next().unwrap().unwrap().path();
     let bytes = std::fs::read(&file).unwrap();
     let at = bytes.windows(100).position(|window| window == [fill; 100]).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();

@@ -74,7 +74,7 @@ async fn a_deletion_that_was_cut_off_is_finished_after_the_next_start() {
             tokio::task::yield_now().await;
         }
         // Its files go after it, between the commits of others.
-        while std::fs::read_dir(server.folder().join("data/media")).unwrap().count() > 0 {
+        while !server.media_folders().is_empty() {
             tokio::task::yield_now().await;
         }
     })

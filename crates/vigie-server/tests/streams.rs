@@ -138,8 +138,7 @@ async fn a_deleted_stream_is_gone_with_its_media_and_its_name_is_free() {
     let server = TestServer::start().await;
     let arn = server.create_stream("gate", 24).await;
     server.upload("gate", &[fragment(T, 1)]).await;
-    let media = server.folder().join("data/media");
-    assert_eq!(std::fs::read_dir(&media).unwrap().count(), 1);
+    assert_eq!(server.media_folders().len(), 1);
     let wrong = json!({"StreamARN": arn, "CurrentVersion": "wrong"});
     let answer = server.call("/deleteStream", wrong).await;
     assert_eq!(answer.error(), (400, "VersionMismatchException"));
@@ -148,7 +147,7 @@ async fn a_deleted_stream_is_gone_with_its_media_and_its_name_is_free() {
     assert_eq!(answer.error(), (404, "ResourceNotFoundException"));
     // Nobody finds it any more; its space is given back between other requests.
     soon(async {
-        while std::fs::read_dir(&media).unwrap().count() > 0 {
+        while !server.media_folders().is_empty() {
             tokio::task::yield_now().await;
         }
     })

@@ -7,7 +7,7 @@ pub(crate) mod chunks;
 pub(crate) mod media;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -221,6 +221,13 @@ impl TestServer {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folders of the streams that have media files.
+    pub(crate) fn media_folders(&self) -> Vec<PathBuf> {
+        let media = self.folder().join("data/media");
+        let paths = std::fs::read_dir(media).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_dir()).collect()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
