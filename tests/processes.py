@@ -146,7 +146,13 @@ class Daemon:
         self.process.kill()
 
     def media_files(self):
-        return sorted(self.data_dir.rglob("*.mkv"))
+        """Those that the index knows; folders may go meanwhile."""
+        paths = set()
+        for folder in (self.data_dir / "media").iterdir() if (self.data_dir / "media").is_dir() else ():
+            if folder.name != "unclaimed":
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    paths.update(folder.rglob("*.mkv"))
+        return sorted(paths)
 
     def recorded(self, stream):
         """The documents of a stream's media files, oldest first; for a process that has ended."""

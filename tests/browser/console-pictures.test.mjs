@@ -33,7 +33,10 @@ before(async () => {
   });
   await signIn(page, { url, keyId, secret });
 });
-after(() => browser.close());
+after(async () => {
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  await browser.close();
+});
 
 const pictureOf = (stream) => page.getByRole("img", { name: `Newest picture of ${stream}`, exact: true });
 

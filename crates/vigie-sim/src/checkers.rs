@@ -8,7 +8,7 @@ use vigie_agent::ledger::{EntryQuery, LedgerDb};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, MediaGapReason};
 use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
-use vigie_store::{Fragment, StoreReader, check};
+use vigie_store::{Disagreement, Fragment, StoreReader, check};
 
 use crate::camera::frame_number;
 use crate::world::{STREAM_ARN, World};
@@ -62,10 +62,12 @@ pub fn nothing_marked_uploaded_that_is_not(world: &World) {
     }
 }
 
-/// Index and media files agree on both sides.
+/// Index and media files agree on both sides. Media may lie aside: of what was not durable yet, a power cut may leave an
+/// end without its beginning.
 pub fn index_matches_disk(world: &World) {
     for reader in [world.hub.reader(), world.server.reader()].into_iter().flatten() {
-        let disagreements = check(&reader).unwrap_or_else(|error| panic!("check: {error}"));
+        let mut disagreements = check(&reader).unwrap_or_else(|error| panic!("check: {error}"));
+        disagreements.retain(|found| !matches!(found, Disagreement::Unclaimed { .. }));
         assert!(disagreements.is_empty(), "index and files disagree: {disagreements:?}");
     }
 }

@@ -68,6 +68,7 @@ impl SimHub {
         let (mut store, _) = Store::open(disk.clone(), media, index, settings)
             .map_err(|error| not_started(&error))?;
         // At once: the checkers look right after a start.
+        self.disk.let_work_lie(false);
         while store.is_searching_orphans() {
             store.search_orphans(100).map_err(|error| not_started(&error))?;
         }

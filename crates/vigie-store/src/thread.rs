@@ -450,7 +450,10 @@ impl Body {
                 }
             }
             Request::Reserve { key, count, reply } => {
-                reply(self.store.reserve_sequences(&key, count));
+                let reserved = self.store.reserve_sequences(&key, count);
+                // Who is refused may ask at once how the store is.
+                self.tell(false);
+                reply(reserved);
             }
             Request::DeleteMediaFiles { key, ids, reply } => {
                 let (ids, deleted) = (ids.into(), Deleted::default());

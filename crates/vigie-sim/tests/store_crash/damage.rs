@@ -15,6 +15,8 @@ use crate::world::{KEYS, ROOT, World};
 
 /// A begin mark: of no meaning once its fragment has its end mark.
 const BEGIN_MARK_BYTES: u64 = 70;
+/// A file mark without the stream's key.
+const FILE_MARK_BYTES: u64 = 21;
 
 fn listing(reader: &StoreReader) -> Vec<Vec<Fragment>> {
     let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
@@ -53,11 +55,15 @@ impl World {
     /// One byte of one media file rots: the check names that file, and nothing when the byte is well again.
     pub(crate) fn assert_check_finds_a_rotten_byte(&mut self) {
         let reader = self.store().reader();
-        let files: Vec<_> = KEYS.iter().flat_map(|key| reader.media_files(key).unwrap()).collect();
+        let files_of = |key: &&'static str| {
+            let key = *key;
+            reader.media_files(key).unwrap().into_iter().map(move |file| (key, file))
+        };
+        let files: Vec<_> = KEYS.iter().flat_map(files_of).collect();
         if files.is_empty() {
             return;
         }
-        let file = &files[self.chance.below(files.len() as u64) as usize];
+        let (key, file) = &files[self.chance.below(files.len() as u64) as usize];
         let path = Path::new(ROOT).join(&file.place.path);
         let at = self.chance.below(file.size_bytes);
         let entries = reader.fragments_of(file.id).unwrap();
@@ -66,8 +72,9 @@ impl World {
             let begin = entry.offset.saturating_sub(BEGIN_MARK_BYTES);
             (begin..entry.offset).contains(&at) && !in_fragment(at)
         });
-        // What was torn between two whole fragments is nobody's any more.
-        let is_torn = entries.first().is_some_and(|first| at >= first.offset)
+        // What was torn beside whole fragments is nobody's any more.
+        let fragments_from = file.place.header_size_bytes + FILE_MARK_BYTES + key.len() as u64;
+        let is_torn = at >= fragments_from
             && !entries.iter().any(|e| (e.offset..e.end() + BEGIN_MARK_BYTES).contains(&at));
         self.disk.rot(&path, at).unwrap();
         let found = check(&reader).unwrap();
