@@ -69,9 +69,10 @@ fn check_belongs(disk: &dyn Disk, root: &Path, index: &dyn Index) -> Result<(), 
     Err(StoreError::IndexMissing { path: root.to_owned() })
 }
 
-/// Bytes behind the last commits that are read before a store is open. A kill leaves less; where an index is older than
-/// its media it is the search that reads them.
-const SCANNED_BYTES_MAX: u64 = 64 << 20;
+/// Bytes behind the last commits that are read before a store is open. A kill leaves less, also one that hits a hub as it
+/// takes in a file as fast as its disk writes: a file that was broken off goes on behind what is in the index by then.
+/// Where an index is older than its media it is the search that reads them.
+const SCANNED_BYTES_MAX: u64 = 256 << 20;
 
 /// Whether the machine has not booted since the store was last open, by the index.
 pub(crate) fn is_same_boot(disk: &dyn Disk, index: &dyn IndexRead) -> Result<bool, StoreError> {

@@ -311,8 +311,12 @@ impl Hub {
                 }
             }
             if !self.world.store.is_searching_orphans() {
-                // What goes by itself waited for this.
+                // What goes by itself waited for this, and so did files.
                 self.plan_at = now.mono;
+                for job in self.jobs.values_mut() {
+                    job.search_ended(&mut self.world, now);
+                    job.settled(&mut self.world, now);
+                }
             }
             if self.world.reader.findings().claimed_fragment_count > claimed_before {
                 // Whether the service has it nobody knows: it is asked before anything more is sent.

@@ -35,6 +35,8 @@ pub(super) struct RecordJob {
     /// The frames that come go on in the middle of a group of pictures.
     continues: bool,
     source: Option<OpenSource>,
+    /// A file is opened by this attempt as soon as the store knows all that is on the disk.
+    file_waits: Option<u64>,
     recording: Option<Recording>,
     /// The timecode of the stream's last fragment, since time last stepped back.
     last_start: Timestamp,
@@ -71,6 +73,7 @@ impl RecordJob {
             imports: Imports::default(),
             continues: false,
             source: None,
+            file_waits: None,
             recording: None,
             last_start: newest.map_or(Timestamp::MIN, |entry| entry.producer_timestamp),
             latest: newest.map_or(Timestamp::MIN, |entry| entry.producer_until()),
@@ -115,7 +118,7 @@ impl Job {
         self.recorder_event(event, world, now);
     }
 
-    fn open_source(&mut self, attempt: u64, world: &mut World, now: Now) {
+    pub(super) fn open_source(&mut self, attempt: u64, world: &mut World, now: Now) {
         if self.record.file_recorded {
             let Remarks { broken_off_after_ms, left_out } = self.record.imports.remarks.clone();
             self.recorder_event(Event::SourceOpened { attempt }, world, now);
@@ -127,6 +130,11 @@ impl Job {
             return;
         }
         let kind = self.plan.source;
+        // Where a file that was broken off goes on is where its media ends, and some of that may not be found yet.
+        if kind == SourceKind::File && world.store.is_searching_orphans() {
+            self.record.file_waits = Some(attempt);
+            return;
+        }
         let media_uri = self.record.secret.value.as_ref().ok_or(Failure::SecretUnreadable);
         match media_uri.and_then(|secret| media_uri_of(secret, kind)) {
             Ok(uri) => {
@@ -145,6 +153,7 @@ impl Job {
     }
 
     fn close_source(&mut self, world: &mut World) {
+        self.record.file_waits = None;
         if let Some(source) = self.record.source.take()
             && source.is_asked
         {

@@ -17,6 +17,18 @@ use crate::core::world::World;
 const LEFT_OUT_MAX: usize = 64;
 
 impl Job {
+    /// The store has compared all that is on the disk with its index: a file that waited for that is opened.
+    pub(in crate::core) fn search_ended(&mut self, world: &mut World, now: Now) {
+        let Some(attempt) = self.record.file_waits.take() else { return };
+        if let Ok(Some(newest)) = world.reader.newest(&self.key, FragmentOrder::Sequence) {
+            self.record.last_start = self.record.last_start.max(newest.entry.producer_timestamp);
+            self.record.latest = self.record.latest.max(newest.entry.producer_until());
+        }
+        if attempt == self.record.recorder.attempt() {
+            self.open_source(attempt, world, now);
+        }
+    }
+
     /// The file or folder behind `uri`, with all that is known of what was recorded.
     pub(super) fn file_source(
         &mut self,
