@@ -29,6 +29,7 @@ mod report;
 mod side_by_side;
 mod source;
 mod store;
+mod stream_folders;
 mod usage;
 mod write_floor;
 

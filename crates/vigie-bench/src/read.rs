@@ -18,6 +18,7 @@ use crate::client::Caller;
 use crate::options::Load;
 use crate::process::Server;
 use crate::producer::{Producer, fragment};
+use crate::stream_folders::stream_folders;
 use crate::{Outcome, machine, page_cache, process};
 
 /// Fragments of the stream that is read.
@@ -122,8 +123,8 @@ async fn create_stream(server: &Server, key: &Arc<Credentials>, name: &str) -> O
 
 fn largest_media_file(folder: &Path) -> Outcome<PathBuf> {
     let mut files = Vec::new();
-    for stream in std::fs::read_dir(folder.join("server/media"))? {
-        for file in std::fs::read_dir(stream?.path())? {
+    for stream in stream_folders(&folder.join("server/media"))? {
+        for file in std::fs::read_dir(stream)? {
             let file = file?;
             files.push((file.metadata()?.len(), file.path()));
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use vigie_media::matroska::{Event, FragmentReader, Limits};
 
 use crate::Outcome;
+use crate::stream_folders::stream_folders;
 
 /// 25 pictures a second.
 const FRAME_MS: i64 = 40;
@@ -29,6 +30,10 @@ pub(crate) fn in_folder(folder: &Path) -> Outcome<Found> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let mut times = Vec::new();
+        if path.ends_with("unclaimed") || path.ends_with("deleted.journal") {
+            // Not what was recorded.
+            continue;
+        }
         if path.is_dir() {
             for file in fs::read_dir(&path)? {
                 read(&file?.path(), &mut times)?;
@@ -47,16 +52,16 @@ pub(crate) fn in_folder(folder: &Path) -> Outcome<Found> {
 /// they belong to a store that was filled, not recorded.
 pub(crate) fn frames_by_stream(folder: &Path) -> Outcome<BTreeMap<String, Vec<i64>>> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
+    for stream in stream_folders(folder)? {
         let mut times = Vec::new();
-        for file in fs::read_dir(entry.path())? {
+        for file in fs::read_dir(&stream)? {
             let file = file?;
             if file.metadata()?.blocks() > 0 {
                 read(&file.path(), &mut times)?;
             }
         }
-        found.insert(entry.file_name().to_string_lossy().into_owned(), times);
+        let name = stream.file_name().unwrap_or_default();
+        found.insert(name.to_string_lossy().into_owned(), times);
     }
     Ok(found)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::cameras::Cameras;
 use super::recorders::{Agent, Hub, Work};
+use crate::stream_folders::stream_folders;
 use crate::{Outcome, machine};
 
 /// Streams at once, and how many seconds of media each has waiting.
@@ -97,8 +98,8 @@ async fn recorded(agent: &Agent, film: &Path, streams: usize, opens_at: Duration
 /// The largest of the media files from memory, as fast as the server takes it.
 async fn floor(hub: &Hub, media: &Path, of: &Row) -> Outcome<Row> {
     let mut files = Vec::new();
-    for folder in std::fs::read_dir(media)? {
-        for file in std::fs::read_dir(folder?.path())? {
+    for folder in stream_folders(media)? {
+        for file in std::fs::read_dir(folder)? {
             let file = file?;
             files.push((file.metadata()?.len(), file.path()));
         }
