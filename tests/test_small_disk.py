@@ -104,13 +104,19 @@ class AgentOnSmallDisk(Agent):
         return next(iter(json.loads(answer.stdout)["Streams"]), {"Gaps": []})
 
 
-def test_a_file_system_that_fills_stops_neither_the_agent_nor_corrupts_anything(own_site, tmp_path):
+def cramped_agent(own_site, tmp_path):
+    """A small disk and an agent on it, which records the stream `cramped` and uploads nothing."""
     disk = SmallDisk(own_site, tmp_path / "small")
     agent = AgentOnSmallDisk(own_site, disk, own_site.server)
     agent.start()
     camera = own_site.vigie_camera(media.h264_mp4())
     configure(own_site.server, agent, "cramped", f"rtsp://{camera}/cam0", upload=NEVER)
     wait_in_sync(own_site.server, "cramped")
+    return disk, agent
+
+
+def test_a_file_system_that_fills_stops_neither_the_agent_nor_corrupts_anything(own_site, tmp_path):
+    disk, agent = cramped_agent(own_site, tmp_path)
 
     def records():
         recorder, _uploader = agent_status(own_site.server, "cramped")
@@ -180,12 +186,7 @@ def test_a_server_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, 
 
 
 def test_an_agent_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, tmp_path):
-    disk = SmallDisk(own_site, tmp_path / "small")
-    agent = AgentOnSmallDisk(own_site, disk, own_site.server)
-    agent.start()
-    camera = own_site.vigie_camera(media.h264_mp4())
-    configure(own_site.server, agent, "cramped", f"rtsp://{camera}/cam0", upload=NEVER)
-    wait_in_sync(own_site.server, "cramped")
+    disk, agent = cramped_agent(own_site, tmp_path)
     eventually(lambda: agent.fragment_count() > 1, 40, "it records")
     eventually(lambda: disk.holds(agent.data_dir / "space-reserve"), 20, "space is set aside")
     agent.process.kill()

@@ -31,14 +31,19 @@ def take_over(agent):
     return done.stdout
 
 
-def test_a_second_agent_is_refused_and_moves_the_hub_when_it_is_told_to(own_site):
-    server = own_site.server
-    first = own_site.agent()
-    first.start()
+def recording_agent(own_site):
+    """An agent that uploads what it records of the stream `yard`."""
+    agent = own_site.agent()
+    agent.start()
     camera = own_site.vigie_camera(media.h264_mp4())
-    configure(server, first, "yard", f"rtsp://{camera}/cam0")
-    wait_in_sync(server, "yard")
-    wait_for_fragments(server, "yard", 2)
+    configure(own_site.server, agent, "yard", f"rtsp://{camera}/cam0")
+    wait_in_sync(own_site.server, "yard")
+    wait_for_fragments(own_site.server, "yard", 2)
+    return agent
+
+
+def test_a_second_agent_is_refused_and_moves_the_hub_when_it_is_told_to(own_site):
+    server, first = own_site.server, recording_agent(own_site)
     assert "RefusedAgent" not in hub_as_shown(server, first)
 
     second = second_agent(own_site, first)
@@ -64,13 +69,7 @@ def test_a_second_agent_is_refused_and_moves_the_hub_when_it_is_told_to(own_site
 
 
 def test_a_copied_folder_is_noticed_and_its_agent_uploads_nothing(own_site):
-    server = own_site.server
-    first = own_site.agent()
-    first.start()
-    camera = own_site.vigie_camera(media.h264_mp4())
-    configure(server, first, "yard", f"rtsp://{camera}/cam0")
-    wait_in_sync(server, "yard")
-    wait_for_fragments(server, "yard", 2)
+    server, first = own_site.server, recording_agent(own_site)
     first.process.stop()
     copy = second_agent(own_site, first)
     shutil.copytree(first.data_dir, copy.data_dir, dirs_exist_ok=True)

@@ -26,8 +26,9 @@ const PROGRAM_FOLDERS: [&str; 8] =
 /// What the loader of programs reads besides.
 const LOADER_FILES: [&str; 2] = ["/etc/ld.so.cache", "/etc/ld.so.conf"];
 
-/// What a decoder in this process needs: its memory, its pipes, the time. All else is refused.
-const ALONE: [libc::c_long; 26] = [
+/// What a decoder in this process needs: its memory, its pipes, the time; and its own limits, which are asked for by a
+/// rule of their own. All else is refused.
+const ALONE: [libc::c_long; 25] = [
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_write,
@@ -54,8 +55,6 @@ const ALONE: [libc::c_long; 26] = [
     libc::SYS_tgkill,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // Its own limits; see `alone`.
-    libc::SYS_prlimit64,
 ];
 
 /// What no program that decodes needs, and Landlock does not forbid (UDP, other sockets) or not in every kernel.
