@@ -87,9 +87,10 @@ impl AgeHold {
         if self.left(now).is_zero() { now.wall } else { Timestamp::MIN }
     }
 
-    /// For the next process.
-    pub fn to_write_down(&self, now: Now) -> LastRun {
-        LastRun { seen_at: now.wall, hold_left: self.left(now) }
+    /// For the next process, and the jump that `now` shows: what is written down is what the next one believes.
+    pub fn to_write_down(&mut self, now: Now) -> (LastRun, Option<Jump>) {
+        let jump = self.sample(now);
+        (LastRun { seen_at: now.wall, hold_left: self.left(now) }, jump)
     }
 }
 
@@ -186,6 +187,17 @@ mod tests {
         // A restart does not end a hold, and what is damaged makes none that is longer.
         assert_eq!(start(last_run(START_MS, 1_800), START_MS + 2_000), (None, 1_800));
         assert_eq!(start(last_run(START_MS, 9_999_999), START_MS + 2_000), (None, 3_600));
+    }
+
+    #[test]
+    fn a_jump_that_only_the_end_of_a_process_sees_is_written_down() {
+        let mut hold = running();
+        let end = at(START_MS + 61_000 + 40 * 86_400_000, 61);
+        let (last_run, jump) = hold.to_write_down(end);
+        assert_eq!(jump, Some(Jump { by_ms: 40 * 86_400_000 }));
+        let started = at(end.wall.as_millis() + 1_000, 3);
+        let (next, jump) = AgeHold::start(Some(last_run), started);
+        assert_eq!((jump, next.left(started)), (None, HOLD));
     }
 
     proptest! {

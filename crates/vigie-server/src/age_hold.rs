@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vigie_engine::age_hold::{AgeHold, LastRun};
+use vigie_engine::age_hold::{AgeHold, Jump, LastRun};
 use vigie_engine::clock::Now;
 use vigie_media::Timestamp;
 
@@ -60,13 +60,7 @@ impl ServerAgeHold {
     /// Samples the clock; whether it has jumped.
     pub(crate) fn sample(&self, now: Now) -> bool {
         let jump = self.hold().sample(now);
-        if let Some(jump) = jump {
-            tracing::warn!(
-                by_seconds = jump.by_ms / 1000,
-                "the clock jumped: nothing is deleted by age for an hour; limits of size stay in force"
-            );
-        }
-        jump.is_some()
+        jump.inspect(say).is_some()
     }
 
     /// The time by which age is told; while the clock is not believed, one at which nothing is old.
@@ -76,9 +70,12 @@ impl ServerAgeHold {
         self.hold().age_clock(now)
     }
 
-    /// Keeps for the next process what this one saw. That it cannot is said; the next one then goes by what is older.
+    /// Keeps for the next process what this one saw, samples the clock for it. That it cannot is said; the next one then goes by what is older.
     pub(crate) async fn write_down(&self, app: &App, now: Now) {
-        let LastRun { seen_at, hold_left } = self.hold().to_write_down(now);
+        let (LastRun { seen_at, hold_left }, jump) = self.hold().to_write_down(now);
+        if let Some(jump) = jump {
+            say(&jump);
+        }
         let stored = StoredLastRun {
             seen_at_ms: seen_at.as_millis(),
             hold_left_ms: u64::try_from(hold_left.as_millis()).unwrap_or(u64::MAX),
@@ -97,4 +94,11 @@ impl ServerAgeHold {
     fn hold(&self) -> MutexGuard<'_, AgeHold> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn say(jump: &Jump) {
+    tracing::warn!(
+        by_seconds = jump.by_ms / 1000,
+        "the clock jumped: nothing is deleted by age for an hour; limits of size stay in force"
+    );
 }

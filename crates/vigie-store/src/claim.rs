@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::contents::{Contents, read_whole};
+use crate::contents::{Contents, is_broken_off, read_whole};
 use crate::disk::Disk;
 use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
@@ -24,7 +24,7 @@ use crate::unclaimed::{UnclaimedFile, set_aside};
 pub(crate) enum Examined {
     /// It went meanwhile.
     Gone,
-    /// It was made and nothing was written to it.
+    /// It was made and nothing was written to it, or not as much as a fragment.
     Empty,
     /// Whole fragments under a file mark, and nothing behind them; durable now.
     Media {
@@ -55,7 +55,11 @@ pub(crate) fn examine(
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(Examined::Empty);
     }
-    let Some(mut contents) = Contents::of(&bytes) else { return Ok(Examined::Unreadable) };
+    let nothing_whole = || match is_of_this_boot && is_broken_off(&bytes) {
+        true => Examined::Empty,
+        false => Examined::Unreadable,
+    };
+    let Some(mut contents) = Contents::of(&bytes) else { return Ok(nothing_whole()) };
     if !is_of_this_boot && let Some(open) = contents.open.take() {
         // A disk that lost power may hold half of a frame, which has no checksum of its own.
         contents.unknown_bytes += open.size_bytes;
@@ -63,10 +67,10 @@ pub(crate) fn examine(
     let entries = contents.entries();
     let Some(last) = entries.last() else {
         let is_empty = contents.unknown_bytes == 0;
-        return Ok(if is_empty { Examined::Empty } else { Examined::Unreadable });
+        return Ok(if is_empty { Examined::Empty } else { nothing_whole() });
     };
     let place = contents.place(PathBuf::new());
-    keep_tail(disk, root, path, file.as_ref(), &place, last)?;
+    keep_tail(disk, root, path, file.as_ref(), &place, last, is_of_this_boot)?;
     let durable_end = if same_boot { 0 } else { last.offset };
     make_durable(file.as_ref(), durable_end, last).map_err(io_error("write"))?;
     for directory in [path.parent().unwrap_or(root), root] {
@@ -108,7 +112,7 @@ impl Store {
         match examined {
             Ok(Examined::Gone) => Ok(()),
             Ok(Examined::Empty) => {
-                tracing::info!(path = %path.display(), "remove a media file that never had media");
+                tracing::info!(path = %path.display(), "remove a media file that never had a whole fragment");
                 crate::delete::unlink(self.disk.as_ref(), path)?;
                 let directory = path.parent().unwrap_or(&self.root).to_owned();
                 self.sync_directory(directory)

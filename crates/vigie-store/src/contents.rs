@@ -22,6 +22,9 @@ const MEDIA_FILE_BYTES_MAX: u64 = 512 << 20;
 /// EBML id of a Cluster, with which every fragment begins.
 const CLUSTER: [u8; 4] = [0x1F, 0x43, 0xB6, 0x75];
 
+/// EBML id of the header that every document begins with.
+const EBML: [u8; 4] = [0x1A, 0x45, 0xDF, 0xA3];
+
 /// All bytes of a media file; `None` of one that is too long to be the store's.
 pub(crate) fn read_whole(file: &dyn DiskFile) -> io::Result<Option<Bytes>> {
     let length_bytes = file.length_bytes()?;
@@ -123,20 +126,27 @@ pub(crate) fn marked_fragments(bytes: &[u8]) -> Vec<FragmentEntry> {
     found
 }
 
-/// Whether bytes that no entry refers to may be somebody's media: they hold a mark. What a kill leaves of a frame or of
-/// a fragment that was never whole has none.
-pub(crate) fn may_be_media(bytes: &[u8]) -> bool {
+/// Whether bytes that no entry refers to, and in which nothing is whole, may be somebody's media: they hold a mark. What a
+/// kill leaves of a fragment that was never whole has none, or where a hub wrote it (`is_as_written`: no power was lost
+/// since) a begin mark without a whole frame behind it.
+pub(crate) fn may_be_media(bytes: &[u8], is_as_written: bool) -> bool {
     let mut from = 0;
     while let Some(found) = bytes.get(from..).and_then(|rest| rest.iter().position(|&b| b == VOID))
     {
         let at = from + found;
         let mark = bytes.get(at..).unwrap_or_default();
-        if parse_begin_mark(mark).is_some() || parse_end_mark(mark).is_some() {
+        if parse_end_mark(mark).is_some() || !is_as_written && parse_begin_mark(mark).is_some() {
             return true;
         }
         from = at + 1;
     }
     false
+}
+
+/// Whether a file in which nothing is whole is what a kill leaves of one before its first fragment is: it begins as a
+/// media file does, and breaks off. Told only of bytes that are as they were written.
+pub(crate) fn is_broken_off(bytes: &[u8]) -> bool {
+    bytes.starts_with(&EBML) && !may_be_media(bytes, true)
 }
 
 /// The last place within `range` where a mark may begin.

@@ -148,7 +148,8 @@ pub(crate) fn seal_file(
         let last = recovered.last().copied().unwrap_or(last);
         let is_given_up = unsealed.media_file.state == MediaFileState::Abandoned;
         if !is_given_up {
-            keep_tail(disk, root, &path, file.as_ref(), &unsealed.media_file.place, &last)
+            let place = &unsealed.media_file.place;
+            keep_tail(disk, root, &path, file.as_ref(), place, &last, same_boot)
                 .map_err(std::io::Error::other)?;
         }
         make_durable(file.as_ref(), durable_end(unsealed), &last)?;
@@ -200,7 +201,7 @@ fn end_torn(
     if gap.len() < FRAGMENT_MARK_BYTES {
         return Ok(false);
     }
-    if may_be_media(&gap) {
+    if may_be_media(&gap, false) {
         set_tail_aside(disk, root, path, &[], &gap, torn.end()).map_err(std::io::Error::other)?;
     }
     file.write_all_at(&[&end_mark(torn)], torn.end())?;
@@ -216,6 +217,7 @@ pub(crate) fn keep_tail(
     file: &dyn DiskFile,
     place: &MediaFilePlace,
     last: &FragmentEntry,
+    same_boot: bool,
 ) -> Result<(), StoreError> {
     let read = || {
         let length_bytes = file.length_bytes()?;
@@ -224,7 +226,7 @@ pub(crate) fn keep_tail(
         file.read_exact_at(marked_end(last).min(length_bytes), tail_bytes)
     };
     let tail = read().map_err(|error| StoreError::io("read", path, error))?;
-    if !may_be_media(&tail) {
+    if !may_be_media(&tail, same_boot) {
         return Ok(());
     }
     let head_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);

@@ -183,7 +183,7 @@ impl Rebuild<'_> {
         }
         if self.index.is_some() && length_bytes != marked_end(last) {
             let place = contents.place(relative.clone());
-            keep_tail(self.disk, self.root, path, file.as_ref(), &place, last)?;
+            keep_tail(self.disk, self.root, path, file.as_ref(), &place, last, false)?;
             make_durable(file.as_ref(), last.offset, last)
                 .map_err(|error| StoreError::io("write", path, error))?;
         }

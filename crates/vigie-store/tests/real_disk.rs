@@ -328,6 +328,42 @@ fn what_an_earlier_process_left_is_set_aside_while_the_store_works_and_nothing_o
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the test leaves what a kill leaves")]
+fn a_file_that_a_kill_broke_off_before_its_first_fragment_was_whole_goes_and_one_with_an_end_does_not()
+ {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::SERVER).unwrap();
+    let fragment = whole(&mut store, "gate", 0);
+    store.append_fragment("gate", &header("camera"), &fragment).unwrap();
+    store.close().unwrap();
+    let reader = folder.read_only();
+    let file = reader.media_files("gate").unwrap().remove(0);
+    let path = folder.media().join(&file.place.path);
+    let bytes = std::fs::read(&path).unwrap();
+    let entry = reader.fragments_of(file.id).unwrap().remove(0);
+    drop(reader);
+    let left = |number: u64| path.with_file_name(format!("20251122T163300Z-{number:010}.mkv"));
+    let fragment_at = entry.offset as usize;
+    // In the document header, in the file mark, at the fragment, within it, and in its end mark.
+    let ends = [20, fragment_at - 3, fragment_at, fragment_at + 100, bytes.len() - 1];
+    for (number, end) in (900..).zip(ends) {
+        std::fs::write(left(number), &bytes[..end]).unwrap();
+    }
+    let mut damaged = bytes.clone();
+    damaged[fragment_at + 50] ^= 1;
+    std::fs::write(left(990), damaged).unwrap();
+
+    let store = folder.open(StoreSettings::SERVER).unwrap();
+    let found = check(&store.reader()).unwrap();
+    let aside = |file: &Path| file.ends_with(left(990).file_name().unwrap());
+    assert!(
+        matches!(&found[..], [Disagreement::Unclaimed { file }] if aside(&file.path)),
+        "{found:?}"
+    );
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test leaves what a kill leaves")]
 fn a_file_whose_entry_is_deleted_goes_at_the_next_start_where_it_could_not_before() {
     let folder = Folder::new();
     let mut store = folder.open(StoreSettings::SERVER).unwrap();

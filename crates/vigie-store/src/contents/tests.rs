@@ -103,3 +103,16 @@ fn a_cut_anywhere_leaves_the_whole_fragments_before_it() {
         assert_eq!(contents.fragments, entries[..whole], "cut at {end}");
     }
 }
+
+#[test]
+fn a_hubs_file_without_a_whole_frame_is_broken_off_so_long_as_its_bytes_are_as_written() {
+    let (bytes, entries) = media_file(&EBML, &bodies()[..1], true);
+    for end in [4, bytes.len() - FRAGMENT_MARK_BYTES, bytes.len() - 1] {
+        assert!(is_broken_off(&bytes[..end]), "{end}");
+    }
+    assert!(!is_broken_off(&bytes), "its fragment has an end");
+    assert!(!is_broken_off(&bytes[1..entries[0].offset as usize]), "no document begins so");
+    // After a loss of power what is behind the begin mark may be whole frames with a hole before them.
+    let begun = &bytes[..entries[0].offset as usize + 9];
+    assert_eq!((may_be_media(begun, true), may_be_media(begun, false)), (false, true));
+}

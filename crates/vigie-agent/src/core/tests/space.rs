@@ -179,3 +179,13 @@ fn limits_of_size_go_on_while_the_clock_is_not_believed_and_age_does_not() {
     assert!(most <= LIMIT_BYTES, "{most} bytes were on disk");
     assert!(bench.snapshot().streams[0].lost_bytes > LIMIT_BYTES, "by size");
 }
+
+#[test]
+fn a_jump_of_the_clock_that_only_a_stop_sees_holds_in_the_next_process() {
+    let mut bench = Bench::recording(limited(StrategyOnFullSize::DeleteOldestMedia));
+    bench.seconds(120);
+    bench.now.wall = bench.now.wall.plus_millis(40 * 86_400_000);
+    bench.event(Event::Shutdown);
+    bench.kill_and_open();
+    assert!(bench.snapshot().age_hold_left > Duration::from_secs(3_500));
+}
