@@ -96,7 +96,7 @@ def test_a_png_is_ffmpegs_picture_of_the_same_frame_to_the_pixel(site, stream, n
     instants_ms = [440, 1000, 1320, 3800]
     expected = frames_of_ffmpeg(source, [bisect.bisect_right(times, at) - 1 for at in instants_ms])
     for at, expect in zip(instants_ms, expected, strict=True):
-        # boto3 sends whole seconds: the range begins at one, and the interval reaches the instant.
+        # Older boto3 sends whole seconds: the range begins at one, and the interval reaches the instant.
         second = START + at // 1000
         interval = at % 1000 or 1000
         images = ask(site.server, stream, second, second + 1, max(interval, 200), MaxResults=2)["Images"]

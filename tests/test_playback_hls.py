@@ -22,7 +22,7 @@ def av():
 def stored(site, av):
     """A stream that holds the media once, an hour old by the producer's clock; returns its name and start.
 
-    It starts at half a second: boto3 sends whole ones.
+    It starts at half a second, which older boto3 cannot ask for.
     """
     start_ms = round(time.time()) * 1000 + 500 - playback.HOUR_MS
     streams.create_stream(site.server, "stored")
