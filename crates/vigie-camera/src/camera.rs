@@ -82,7 +82,9 @@ impl Camera {
         });
         let shared = Arc::new(Shared::new(presentation, offer, Box::new(wall_clock)));
         let pacing = tokio::spawn(pacer::run(shared.clone()));
-        let accepting = tokio::spawn(accept(shared.clone(), listener));
+        // Here, not in the task: an order that comes before the task runs counts as well.
+        let orders = shared.orders.subscribe();
+        let accepting = tokio::spawn(accept(shared.clone(), listener, orders));
         Ok(Self { shared, local_addr, accepting, pacing })
     }
 
@@ -160,8 +162,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_BACKLOG)
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener) {
-    let mut orders = shared.orders.subscribe();
+async fn accept(shared: Arc<Shared>, listener: TcpListener, mut orders: watch::Receiver<Orders>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

@@ -67,3 +67,13 @@ async fn what_cannot_be_served_is_refused_at_the_start_with_a_reason() {
     assert!(matches!(error, CameraError::Read { .. }), "{error}");
     camera.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_camera_that_is_closed_before_it_ran_is_closed() {
+    let media = Media::open(&fixture("h264_aac.mp4")).await.unwrap();
+    let config = CameraConfig::new("127.0.0.1:0".parse().unwrap(), media);
+    // On one thread none of its tasks has run before the first wait, which is the shutdown's.
+    let camera = vigie_camera::Camera::start(config, || WALL_CLOCK).await.unwrap();
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(30), camera.shutdown());
+    closed.await.unwrap();
+}
