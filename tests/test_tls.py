@@ -49,6 +49,22 @@ class Authority:
         return certificate, key
 
 
+class SelfMade:
+    """Certificates that vouch for themselves, as `openssl req -x509` makes them: each says that it is an authority."""
+
+    def __init__(self, folder, names="IP:127.0.0.1,DNS:localhost"):
+        self.folder, self.names = pathlib.Path(folder), names
+        self.certificate, self.key = self.folder / "own.pem", self.folder / "own.key"
+
+    def issue(self, name):
+        openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 30,
+            "-subj", f"/CN={name}", "-addext", f"subjectAltName={self.names}",
+            "-keyout", self.key, "-out", self.certificate,
+        )  # fmt: skip
+        return self.certificate, self.key
+
+
 class TlsServer(processes.Server):
     """`vigie server` with TLS; /readyz is asked for over https as well."""
 
@@ -188,6 +204,34 @@ def test_the_agent_records_and_uploads_over_https(tls_site):
     agent.start(tls_site.server.authority.certificate)
     wait_for_fragments(tls_site.server, "yard", 2)
     assert list_fragments(tls_site.server, "yard")
+
+
+def test_a_certificate_that_vouches_for_itself_is_trusted_by_all_clients_alike(tmp_path):
+    with processes.Site(tmp_path) as site:
+        site.server = TlsServer(site, SelfMade(tmp_path))
+        site.server.start()
+        site.server.aws("kinesisvideo", "list-streams")
+        camera = site.vigie_camera(media.h264_aac_mp4())
+        agent = TlsAgent(site, "hub", site.server)
+        configure(site.server, agent, "yard", f"rtsp://{camera}/cam0")
+        agent.start(site.server.authority.certificate)
+        wait_for_fragments(site.server, "yard", 2)
+
+
+def test_the_agent_says_why_it_trusts_no_certificate(tmp_path):
+    with processes.Site(tmp_path) as site:
+        # As it connects by address, no name fits.
+        server = TlsServer(site, SelfMade(tmp_path, "DNS:elsewhere.invalid"))
+        server.is_ready = lambda: True
+        server.start()
+        trusted = tmp_path / "trusted.pem"
+        trusted.write_bytes(server.authority.certificate.read_bytes())
+        for number, (certificates, reason) in enumerate([(trusted, "not valid for name"), (None, "UnknownIssuer")]):
+            agent = TlsAgent(site, f"hub-{number}", server)
+            agent.start(certificates)
+            said = lambda: [line for line in agent.process.log().splitlines() if "certificate is not trusted" in line]
+            eventually(lambda: any(reason in line for line in said()), 20, f"{reason} is said")
+            agent.process.stop()
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "[::]"])

@@ -179,7 +179,7 @@ impl Server {
             Box::new(index),
             StoreSettings::SERVER,
         )?;
-        tracing::info!(?recovery, "media opened");
+        tracing::info!(recovered = %recovery, "media store open");
         for path in &recovery.missing {
             tracing::error!(path = %path.display(), "a media file is missing; run `vigie store check`");
         }

@@ -4,6 +4,7 @@ mod catch_up;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +39,24 @@ pub struct RecoveryReport {
     /// Unsealed media files of the index that are not on the disk. Nothing the store does makes one; their entries
     /// stay.
     pub missing: Vec<PathBuf>,
+}
+
+impl fmt::Display for RecoveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("nothing to recover");
+        }
+        write!(
+            f,
+            "{} media files were open and are sealed, {} fragments of them taken in, {} bytes cut off, {} files of deleted \
+             media removed, {} files missing",
+            self.sealed_media_file_count,
+            self.recovered_fragment_count,
+            self.cut_bytes,
+            self.reclaimed_file_count,
+            self.missing.len()
+        )
+    }
 }
 
 impl Store {

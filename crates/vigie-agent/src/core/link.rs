@@ -180,7 +180,7 @@ impl HubLink {
                     "{ANOTHER_AGENT}; until then this one records by what it knows and uploads nothing"
                 ),
                 false => tracing::warn!(
-                    ?failure,
+                    reason = %failure,
                     "the service cannot be asked; the hub works on by what it knows"
                 ),
             }

@@ -225,7 +225,7 @@ impl Agent {
         let (store, recovered) =
             Store::open(disk.clone(), data_dir.join("media"), Box::new(index), StoreSettings::HUB)
                 .map_err(store_error)?;
-        tracing::info!(?recovered, "media store open");
+        tracing::info!(%recovered, "media store open");
         let reader = store.reader();
         let ledgers = SqliteLedger::open(data_dir)?;
         let settings = HubSettings {

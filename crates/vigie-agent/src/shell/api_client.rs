@@ -76,6 +76,8 @@ struct Shared {
     sync_unknown_until: Mutex<Option<Duration>>,
     /// Then the configurations are polled again.
     next_poll_at: Mutex<Duration>,
+    /// Why the service's certificate was last said not to be trusted.
+    untrusted_said: Mutex<String>,
 }
 
 /// A data endpoint and when it was asked for, on the monotonic clock.
@@ -117,6 +119,7 @@ impl ApiClient {
             data_endpoints,
             sync_unknown_until,
             next_poll_at: Mutex::default(),
+            untrusted_said: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -342,11 +345,23 @@ impl ApiClient {
             tracing::debug!(error = text, url = %call.url, "a call failed");
             match error.is_connect() {
                 // rustls says so in words alone once hyper has boxed its error.
-                true if text.contains("certificate") => CallFailure::CertificateUntrusted,
+                true if text.contains("certificate") => {
+                    self.say_untrusted(&call.url, text);
+                    CallFailure::CertificateUntrusted
+                }
                 true => CallFailure::Unreachable,
                 false => CallFailure::Disconnected,
             }
         })
+    }
+
+    /// Says why a certificate is not trusted: once until the reason is another.
+    fn say_untrusted(&self, url: &Url, reason: String) {
+        let mut said = self.shared.untrusted_said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said != reason {
+            tracing::warn!(%url, reason, "the service's certificate is not trusted");
+            *said = reason;
+        }
     }
 
     /// The request with its signature. Keys are looked up each time, so that rotated ones need no restart.

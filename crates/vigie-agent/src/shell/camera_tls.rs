@@ -8,16 +8,15 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 use vigie_engine::recorder::Failure;
 use vigie_store::disk::Disk;
+
+use crate::shell::certificates::{self, Named, client_config};
 
 /// More certificates than any operator names.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -74,36 +73,13 @@ impl CameraTls {
             Some(path) => read(path, disk)?,
             None => Vec::new(),
         };
-        let mut roots = RootCertStore::empty();
-        let system = rustls_native_certs::load_native_certs();
-        for error in system.errors {
-            tracing::warn!(%error, "a system certificate cannot be read");
-        }
-        roots.add_parsable_certificates(system.certs);
+        let mut authorities = RootCertStore::empty();
+        authorities.add_parsable_certificates(certificates::of_the_system());
         for certificate in &named {
-            roots.add(certificate.clone()).map_err(CameraTlsError::Certificate)?;
+            authorities.add(certificate.clone()).map_err(CameraTlsError::Certificate)?;
         }
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let vouched = match roots.is_empty() {
-            true => None,
-            false => {
-                let builder =
-                    WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
-                let built = builder.build();
-                Some(built.map_err(|error| {
-                    CameraTlsError::Setup(rustls::Error::General(error.to_string()))
-                })?)
-            }
-        };
-        let verifier = Verifier { vouched, named, provider: provider.clone() };
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(CameraTlsError::Setup)?
-            // "Dangerous" in that it brings a verifier of its own: this one is stricter than none and no laxer than asked.
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+        let config = client_config(authorities, Named::AsTheyAre(named));
+        config.map(Arc::new).map_err(CameraTlsError::Setup)
     }
 }
 
@@ -122,70 +98,10 @@ fn read(path: &Path, disk: &dyn Disk) -> Result<Vec<CertificateDer<'static>>, Ca
     }
 }
 
-/// Checks a camera's certificate.
-#[derive(Debug)]
-struct Verifier {
-    /// By authorities; `None` when there are none on this machine.
-    vouched: Option<Arc<WebPkiServerVerifier>>,
-    named: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        // Exactly the certificate that was named: whose key the handshake proves, whatever it says of itself.
-        if self.named.iter().any(|named| named.as_ref() == end_entity.as_ref()) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        match &self.vouched {
-            Some(verifier) => verifier.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            ),
-            None => Err(rustls::CertificateError::UnknownIssuer.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 /// What a handshake that failed says of the camera.
 pub(crate) fn handshake_failure(error: &io::Error) -> Failure {
     tracing::debug!(%error, "the TLS handshake with the camera failed");
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
+    match certificates::tls_error(error) {
         Some(rustls::Error::InvalidCertificate(_)) => Failure::CertificateUntrusted,
         Some(rustls::Error::InvalidMessage(_)) => Failure::TlsNotSpoken,
         Some(_) => Failure::TlsRefused,

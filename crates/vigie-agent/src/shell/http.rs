@@ -3,17 +3,18 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::mpsc;
+
+use crate::shell::certificates::{self, Named, client_config};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,17 +32,14 @@ pub(crate) fn client() -> io::Result<HttpClient> {
     http.set_nodelay(true);
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
     http.set_keepalive(Some(Duration::from_secs(60)));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    let tls = match builder.clone().with_native_roots() {
-        Ok(builder) => builder.with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "no system certificates; https endpoints will be refused");
-            builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        }
-    };
+    let trusted = certificates::of_the_system();
+    if trusted.is_empty() {
+        tracing::warn!("no system certificates; https endpoints will be refused");
+    }
+    let mut authorities = rustls::RootCertStore::empty();
+    authorities.add_parsable_certificates(trusted.iter().cloned());
+    let tls =
+        client_config(authorities, Named::ForTheirHosts(trusted)).map_err(io::Error::other)?;
     let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

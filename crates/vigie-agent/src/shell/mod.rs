@@ -8,6 +8,7 @@ mod camera_datagrams;
 mod camera_test;
 pub mod camera_tls;
 pub(crate) mod camera_uri;
+mod certificates;
 mod core_thread;
 pub mod credentials;
 mod executor;
