@@ -33,6 +33,7 @@ mod failure;
 mod fragment_selection;
 pub mod fragment_store;
 mod http;
+mod hub_age_holds;
 mod hub_holders;
 mod hub_requests;
 mod hub_wakers;

@@ -89,6 +89,7 @@ async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
     let holder = identify(call, input, known.as_ref(), now)?;
     let clock_skew_ms = input.clock_skew_milliseconds;
     app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
+    app.hub_age_holds.note(&input.hub_device_arn, input.age_hold_seconds_left, now.mono);
     let is_recent = |hub: &Hub| {
         let age_ms = now.wall.millis_since(hub.last_seen_at);
         hub.agent_version == input.agent_version
