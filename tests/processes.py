@@ -168,8 +168,8 @@ class Daemon:
 
 
 class Server(Daemon):
-    def start(self, ready=True):
-        super().start(["server"], ready=ready)
+    def start(self, *more, ready=True):
+        super().start(["server", *more], ready=ready)
 
     @property
     def credentials_path(self):

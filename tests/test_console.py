@@ -15,6 +15,7 @@ import browsers
 import media
 import processes
 import put_media
+import signing
 from signing import own_operation
 from streams import create_stream
 from waiting import eventually
@@ -90,6 +91,51 @@ def test_a_session_outlives_its_server_and_ends_with_its_key(own_site):
     guest = {"GUEST_ID": made["AccessKeyId"], "GUEST_SECRET": made["SecretAccessKey"]}
     with browsers.outside(**deeds) as control:
         print(browsers.run("console-session.test.mjs", server, CONTROL=control, EVENTS="120", **guest))
+
+
+def hub_says(server, hub, agent, phase, revision, arn, **more):
+    """What a hub's agent says of one stream; the status that it is answered with."""
+    report = {"StreamARN": arn, "Revision": revision, "Phase": phase, **more}
+    call = {
+        "HubDeviceArn": hub,
+        "AgentVersion": "1.0.0",
+        "WaitSeconds": 0,
+        "Streams": [report] if revision else [],
+        "Instance": {"InstanceId": agent, "StartId": agent},
+        "ClockSkewMilliseconds": 6250,
+        "AgeHoldSecondsLeft": 3590,
+    }
+    return signing.call(server, "/syncEdgeAgent", json.dumps(call).encode())
+
+
+@pytest.mark.timeout(330)
+def test_what_an_operator_has_to_notice(own_site, tmp_path):
+    server, hub = own_site.server, "arn:aws:iot:us-east-1:000000000000:thing/barn"
+    kinesisvideo = server.client("kinesisvideo")
+    gone = create_stream(server, "gone")
+    put_media.put(server, "gone", put_media.recorded(media.h264_mkv(), time.time() - 60))
+    kinesisvideo.delete_stream(StreamARN=gone)
+    gate = create_stream(server, "gate")
+    stranger = (server.key()[0], "wrong")
+    assert signing.call(server, "/describeStream", b'{"StreamName": "gate"}', key=stranger)[0] == 403
+    backup = tmp_path / "backup"
+    command = [processes.VIGIE, "server", "backup", backup, "--data-dir", server.data_dir]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env=processes.clean_environment())
+
+    # A hub that worked by its configuration, was upgraded, and refuses it now; and another agent in its place.
+    secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:cam-AbCdEf"
+    source = {"MediaUriSecretArn": secret, "MediaUriType": "RTSP_URI"}
+    recorder = {"MediaSourceConfig": source}
+    kinesisvideo.start_edge_configuration_update(
+        StreamName="gate", EdgeConfig={"HubDeviceArn": hub, "RecorderConfig": recorder}
+    )
+    told = json.loads(hub_says(server, hub, "one", None, 0, gate)[2])["Configurations"][0]
+    well = {"RecorderStatus": {"RecorderStatus": "SUCCESS", "JobStatusDetails": "recording"}}
+    refusal = "RecorderConfig.ScheduleConfig.ScheduleExpression: write 7 or SAT in a list"
+    for phase, more in (("RECEIVED", {}), ("APPLIED", well), ("FAILED", {"FailedStatusDetails": refusal})):
+        assert hub_says(server, hub, "one", phase, told["Revision"], gate, **more)[0] == 200
+    assert hub_says(server, hub, "two", None, 0, gate)[0] == 400
+    print(browsers.run("console-troubles.test.mjs", server, BACKUP=str(backup), REFUSAL=refusal))
 
 
 @pytest.mark.timeout(600)

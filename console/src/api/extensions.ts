@@ -58,6 +58,8 @@ export interface Hub {
   RefusedAgent?: { LastRefusedTimestamp: number; HasCopiedFolder: boolean; Details: string };
   /** Of the hub's clock against the server's; negative: behind. */
   ClockSkewMilliseconds?: number;
+  /** How long it deletes nothing by age yet, because its clock jumped. */
+  AgeHoldSecondsLeft?: number;
 }
 
 export interface JobStatus {
@@ -117,6 +119,13 @@ export interface AuditEvent {
   RemoteAddress?: string;
   /** Of a deletion: bytes of video that only the hub had. */
   NotUploadedBytes?: number;
+  /** Calls of the same address that the line stands for, where signatures are refused. */
+  Count?: number;
+  /** What was erased. */
+  FragmentCount?: number;
+  SizeBytes?: number;
+  /** The folder or file that a command at the machine was about. */
+  Path?: string;
 }
 
 export interface TestedTrack {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseMetrics, quantile, rate, total } from "./metrics";
+import { ageHoldMs, parseMetrics, quantile, rate, total } from "./metrics";
 
 const text = (bytes: number) => `# HELP a_bytes Body bytes.
 # TYPE a_bytes counter
@@ -31,4 +31,11 @@ test("quantiles are upper bounds", () => {
   expect(quantile(reading, "a_seconds", 0.5)).toBe(0.1);
   expect(quantile(reading, "a_seconds", 0.99)).toBe(Number.POSITIVE_INFINITY);
   expect(quantile(parseMetrics("", 0), "a_seconds", 0.5)).toBeUndefined();
+});
+
+test("while nothing is deleted by age it is told for how long", () => {
+  const reading = (seconds: number) => parseMetrics(`vigie_server_age_hold_seconds_left ${seconds}`, 0);
+  expect(ageHoldMs(reading(3540))).toBe(3_540_000);
+  expect(ageHoldMs(reading(0))).toBeUndefined();
+  expect(ageHoldMs(parseMetrics("", 0))).toBeUndefined();
 });

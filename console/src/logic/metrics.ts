@@ -53,3 +53,9 @@ export function quantile(reading: Reading, name: string, share: number): number 
   if (all === 0) return undefined;
   return buckets.find(({ value }) => value >= share * all)?.bound;
 }
+
+/** How long nothing is deleted by age yet, because the server's clock is not believed; nothing when it is. */
+export function ageHoldMs(reading: Reading): number | undefined {
+  const seconds = total(reading, "vigie_server_age_hold_seconds_left");
+  return seconds > 0 ? seconds * 1000 : undefined;
+}

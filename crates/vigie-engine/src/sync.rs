@@ -13,6 +13,8 @@
 //! - Asked to delete what it does not know, a hub answers that it is erased: so a deletion always comes to an end.
 //! - What the hub itself reports as failed does not heal by being received again, only by the hub doing it after all,
 //!   or by a new call.
+//! - `IN_SYNC` holds as long as the hub says so. A hub that starts anew, perhaps by a newer version, and cannot work any
+//!   more by what it worked by says `FAILED`; then the status is `SYNC_FAILED`, until it says `APPLIED` again.
 
 mod stored;
 #[cfg(test)]
@@ -275,9 +277,10 @@ pub(crate) fn report(sync: EdgeSync, about: u64, phase: Phase, now: Timestamp) -
             Acknowledged { give_up_at: give_up_at_anew }
         }
         (Syncing { .. } | Acknowledged { .. } | SyncFailed { .. }, Phase::Applied) => InSync,
-        (Syncing { .. } | Acknowledged { .. } | SyncFailed { .. }, Phase::Failed(details)) => {
-            SyncFailed { cause: Hub, details }
-        }
+        (
+            Syncing { .. } | Acknowledged { .. } | InSync | SyncFailed { .. },
+            Phase::Failed(details),
+        ) => SyncFailed { cause: Hub, details },
 
         (Deleting { give_up_at }, Phase::Received) => DeletingAcknowledged { give_up_at },
         (DeleteFailed { cause: Silence, .. }, Phase::Received) => {

@@ -20,6 +20,7 @@ use crate::config::ServerConfig;
 use crate::console::sign_in::OneTimeCode;
 use crate::db::MetadataDb;
 use crate::fragment_store::FragmentStore;
+use crate::hub_age_holds::HubAgeHolds;
 use crate::hub_holders::HubHolders;
 use crate::hub_requests::HubRequests;
 use crate::hub_wakers::HubWakers;
@@ -49,6 +50,7 @@ pub(crate) struct App {
     pub hub_requests: HubRequests,
     pub hub_holders: HubHolders,
     pub clock_skews: ClockSkews,
+    pub hub_age_holds: HubAgeHolds,
     pub connections: Arc<Connections>,
     pub open_fragments: Arc<OpenFragments>,
     pub buffers: Arc<Buffers>,
@@ -101,6 +103,7 @@ impl App {
             hub_requests: HubRequests::default(),
             hub_holders: HubHolders::default(),
             clock_skews: ClockSkews::default(),
+            hub_age_holds: HubAgeHolds::default(),
             connections: Arc::default(),
             open_fragments,
             buffers: Arc::default(),

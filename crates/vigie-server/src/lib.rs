@@ -33,6 +33,7 @@ mod failure;
 mod fragment_selection;
 pub mod fragment_store;
 mod http;
+mod hub_age_holds;
 mod hub_holders;
 mod hub_requests;
 mod hub_wakers;
@@ -53,7 +54,7 @@ pub use access_keys::{
     AccessKeyError, AccessKeyInfo, NewPermissions, create_access_key, list_access_keys,
     revoke_access_key,
 };
-pub use audit::LocalAuditError;
+pub use audit::{CommandNote, FolderCommand, LocalAuditError, note_command};
 pub use backup::{BackupError, Manifest, restore_backup, take_backup};
 pub use clip::ClipLimits;
 pub use config::ServerConfig;

@@ -6,44 +6,16 @@ mod common;
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use common::{Answer, HUB, REGION, TestServer, collect, config};
-use http_body_util::Full;
-use secrecy::ExposeSecret;
+use common::keys::{element, key, post, revoke, session, sts, try_create};
+use common::{Answer, HUB, REGION, TestServer, config};
 use serde_json::{Value, json};
 use vigie_kvs::Sensitive;
 use vigie_kvs::sigv4::Credentials;
 use vigie_server::auth::MasterKey;
-use vigie_server::{AccessKeyError, NewPermissions, create_access_key, revoke_access_key};
+use vigie_server::{AccessKeyError, NewPermissions, create_access_key};
 
 const ALLOW_GATE: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kinesisvideo:*",
     "Resource": "arn:aws:kinesisvideo:*:*:stream/gate/*"}}"#;
-
-async fn try_create(
-    server: &TestServer,
-    permissions: NewPermissions<'_>,
-) -> Result<Credentials, AccessKeyError> {
-    let master_key = MasterKey::from_bytes([7; 32]);
-    let now = server.clock.wall();
-    let (key, _) =
-        create_access_key(&config(server.folder()), &master_key, permissions, "local:uid/1", now)
-            .await?;
-    Ok(Credentials {
-        access_key_id: key.access_key_id.clone(),
-        secret_access_key: Sensitive::new(key.secret_access_key.expose_secret()),
-        session_token: None,
-    })
-}
-
-async fn key(server: &TestServer, document: &str) -> Credentials {
-    let permissions = NewPermissions::Policy { document, name: Some("tester") };
-    try_create(server, permissions).await.unwrap()
-}
-
-async fn revoke(server: &TestServer, credentials: &Credentials) -> Result<(), AccessKeyError> {
-    let id = &credentials.access_key_id;
-    revoke_access_key(&config(server.folder()), id, "local:uid/1", server.clock.wall()).await
-}
 
 /// A call by its operation's address: a path, or a target of Secrets Manager.
 async fn call(server: &TestServer, by: &Credentials, address: &str, input: Value) -> Answer {
@@ -52,41 +24,6 @@ async fn call(server: &TestServer, by: &Credentials, address: &str, input: Value
     }
     let headers = [("x-amz-target", address.to_owned())];
     post(server, by, "secretsmanager", &headers, input.to_string()).await
-}
-
-async fn sts(server: &TestServer, by: &Credentials, form: &str) -> (u16, String) {
-    let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
-    let answer = post(server, by, "sts", &headers, form.to_owned()).await;
-    (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
-}
-
-async fn post(
-    server: &TestServer,
-    by: &Credentials,
-    service: &str,
-    headers: &[(&str, String)],
-    body: String,
-) -> Answer {
-    let body = Bytes::from(body);
-    let now = server.clock.wall();
-    let request = server.signed(by, "/", service, headers, Some(&body), now);
-    collect(server.send(request.map(|()| Full::new(body))).await).await
-}
-
-fn element<'a>(xml: &'a str, name: &str) -> &'a str {
-    let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap();
-    rest.split_once(&format!("</{name}>")).unwrap().0
-}
-
-async fn session(server: &TestServer, by: &Credentials, form: &str) -> Credentials {
-    let form = format!("Action=GetSessionToken&Version=2011-06-15{form}");
-    let (status, xml) = sts(server, by, &form).await;
-    assert_eq!(status, 200, "{xml}");
-    Credentials {
-        access_key_id: element(&xml, "AccessKeyId").to_owned(),
-        secret_access_key: Sensitive::new(element(&xml, "SecretAccessKey")),
-        session_token: Some(Sensitive::new(element(&xml, "SessionToken"))),
-    }
 }
 
 #[tokio::test]

@@ -91,6 +91,64 @@ async fn a_configuration_goes_from_syncing_to_in_sync() {
     assert_eq!(start(&server, "gate").await["SyncStatus"], "SYNCING");
 }
 
+/// A version of the agent may refuse what the one before worked by: `L` in a list of weekdays, for example.
+#[tokio::test]
+async fn a_hub_that_refuses_what_it_worked_by_is_not_green_any_more() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    start(&server, "gate").await;
+    let told = sync(&server, &Value::Null, 0, json!([])).await;
+    let configuration = told["Configurations"][0].clone();
+    let cursor = &told["Cursor"];
+    let mut applied = report(&configuration, "APPLIED");
+    let well = |kind: &str| {
+        json!({
+            kind: "SUCCESS", "JobStatusDetails": "well", "LastUpdatedTime": 1_795_000_000,
+            "LastCollectedTime": 1_795_000_001,
+        })
+    };
+    applied["RecorderStatus"] = well("RecorderStatus");
+    applied["UploaderStatus"] = well("UploaderStatus");
+    sync(&server, cursor, 0, json!([applied])).await;
+    assert_eq!(status(&server, "gate").await, "IN_SYNC");
+
+    let sentence = "RecorderConfig.ScheduleConfig.ScheduleExpression: write 7 or SAT in a list";
+    let mut failed = report(&configuration, "FAILED");
+    failed["FailedStatusDetails"] = json!(sentence);
+    sync(&server, cursor, 0, json!([failed])).await;
+    let described = describe(&server, "gate").await;
+    assert_eq!(described["SyncStatus"], "SYNC_FAILED");
+    assert_eq!(described["FailedStatusDetails"], sentence);
+    for (job, kind) in
+        [("LastRecorderStatus", "RecorderStatus"), ("LastUploaderStatus", "UploaderStatus")]
+    {
+        let status = &described["EdgeAgentStatus"][job];
+        assert_eq!(
+            (&status[kind], &status["JobStatusDetails"]),
+            (&json!("USER_ERROR"), &json!(sentence))
+        );
+        assert_eq!(status["LastCollectedTime"], 1_795_000_001.0, "what it did before it did");
+        assert_ne!(status["LastUpdatedTime"], 1_795_000_000.0);
+    }
+    let hubs = server.call("/listHubs", json!({})).await.ok();
+    assert_eq!(hubs["Hubs"][0]["FailingRecorderCount"], 1);
+    // Said again, it is no news.
+    let before = described;
+    server.clock.advance(Duration::from_secs(20));
+    let mut failed = report(&configuration, "FAILED");
+    failed["FailedStatusDetails"] = json!(sentence);
+    sync(&server, cursor, 0, json!([failed])).await;
+    assert_eq!(describe(&server, "gate").await, before);
+
+    // The next configuration is taken as any other, and so is the hub's word that it works after all.
+    sync(&server, cursor, 0, json!([applied])).await;
+    let described = describe(&server, "gate").await;
+    assert_eq!(described["SyncStatus"], "IN_SYNC");
+    assert_eq!(described["EdgeAgentStatus"]["LastRecorderStatus"]["RecorderStatus"], "SUCCESS");
+    sync(&server, cursor, 0, json!([failed])).await;
+    assert_eq!(start(&server, "gate").await["SyncStatus"], "SYNCING");
+}
+
 #[tokio::test]
 async fn a_waiting_hub_hears_of_an_update_at_once() {
     let server = TestServer::start().await;

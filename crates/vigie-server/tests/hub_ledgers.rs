@@ -268,6 +268,31 @@ async fn hubs_are_listed_and_described() {
 }
 
 #[tokio::test]
+async fn a_hub_that_deletes_nothing_by_age_is_shown_until_it_does() {
+    let server = TestServer::start().await;
+    let call = async |held_seconds: Option<u64>| {
+        let mut input =
+            json!({"HubDeviceArn": HUB, "AgentVersion": "1", "WaitSeconds": 0, "Streams": []});
+        if let Some(seconds) = held_seconds {
+            input["AgeHoldSecondsLeft"] = json!(seconds);
+        }
+        server.call("/syncEdgeAgent", input).await.ok();
+    };
+    let shown = async || {
+        let hubs = server.call("/listHubs", json!({})).await.ok();
+        hubs["Hubs"][0].get("AgeHoldSecondsLeft").and_then(Value::as_u64)
+    };
+    call(None).await;
+    assert_eq!(shown().await, None);
+    call(Some(3_600)).await;
+    server.clock.advance(Duration::from_secs(600));
+    let left = shown().await.unwrap();
+    assert!((2_900..=3_000).contains(&left), "{left}");
+    call(None).await;
+    assert_eq!(shown().await, None);
+}
+
+#[tokio::test]
 async fn the_clock_of_a_hub_is_compared_and_shown() {
     let server = TestServer::start().await;
     let call = async |skew_ms: Value| {

@@ -6,8 +6,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::TestServer;
 use common::media::{fragment, header};
+use common::{TestServer, soon};
 use vigie_media::Timestamp;
 use vigie_media::matroska::writer;
 use vigie_server::ingest::{IngestRules, ProducerPolicy};
@@ -123,4 +123,41 @@ async fn a_fragment_without_a_declared_track_is_refused_where_that_is_asked_for(
     producer.send(body).await;
     producer.finish();
     assert_eq!(producer.rest().await, [format!("BUFFERING {T}"), format!("ERROR {T} 4011")]);
+}
+
+/// Files under the server's media folder that this process has open.
+fn open_media_files(server: &TestServer) -> usize {
+    let media = std::fs::canonicalize(server.folder().join("data/media")).unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        // One of them is the list that is read here.
+        std::fs::read_link(entry.unwrap().path()).ok()
+    });
+    open.filter(|path| path.starts_with(&media) && path.extension().is_some_and(|e| e == "mkv"))
+        .count()
+}
+
+#[tokio::test]
+async fn streams_that_nobody_sends_to_hold_no_media_file_open() {
+    let server = TestServer::start().await;
+    let names: Vec<String> = (0..40).map(|number| format!("camera-{number}")).collect();
+    for name in &names {
+        server.create_stream(name, 24).await;
+        server.upload(name, &[fragment(T, 1)]).await;
+    }
+    assert_eq!(open_media_files(&server), 40);
+    // Twice a media file's greatest age, by what somebody else sends: the store's thread looks at its clock then.
+    server.create_stream("other", 24).await;
+    for minutes in [11, 11] {
+        server.clock.advance(Duration::from_secs(minutes * 60));
+        server.upload("other", &[fragment(T, 1)]).await;
+    }
+    soon(async {
+        while open_media_files(&server) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    server.upload("camera-7", &[fragment(T + 1000, 2)]).await;
+    assert_eq!(server.list_fragments("camera-7").await.len(), 2);
+    assert_eq!(server.list_fragments("camera-39").await.len(), 1);
 }

@@ -6,8 +6,10 @@ mod common;
 
 use std::time::Duration;
 
+use common::keys::{key, revoke, session};
 use common::{Answer, TestServer};
 use serde_json::{Value, json};
+use vigie_kvs::sigv4::Credentials;
 use vigie_media::codec::aac;
 use vigie_media::matroska::writer;
 use vigie_server::RateLimits;
@@ -38,7 +40,11 @@ async fn url(server: &TestServer, input: Value) -> Answer {
 
 /// The path and query of a new session's media playlist.
 async fn media_playlist(server: &TestServer, input: Value) -> String {
-    let output = url(server, input).await.ok();
+    media_playlist_as(server, &server.credentials, input).await
+}
+
+async fn media_playlist_as(server: &TestServer, by: &Credentials, input: Value) -> String {
+    let output = server.call_as(by, "/getHLSStreamingSessionURL", input).await.ok();
     let url = output["HLSStreamingSessionURL"].as_str().unwrap().to_owned();
     let path = url.strip_prefix(&format!("http://{}", server.host())).unwrap();
     path.replace("getHLSMasterPlaylist.m3u8", "getHLSMediaPlaylist.m3u8")
@@ -86,6 +92,81 @@ async fn a_session_ends_at_its_time_and_says_so() {
     assert_eq!(ended.error(), (403, "ExpiredTokenException"));
     let message = ended.json()["Message"].as_str().unwrap().to_owned();
     assert!(message.contains("session token has expired"), "{message}");
+}
+
+/// KVS names `Expires` alone as a session's end: whoever lets others watch for an evening may do so with credentials of
+/// minutes. What ends it before its time is the end of the key that all of this came from.
+#[tokio::test]
+async fn a_session_outlives_temporary_credentials_and_ends_with_their_key() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    upload(&server, "gate", &seconds(0..3)).await;
+    let viewer = key(
+        &server,
+        r#"{"Statement": {"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": "*"}}"#,
+    )
+    .await;
+    let temporary = session(&server, &viewer, "&DurationSeconds=900").await;
+    let paths = [
+        media_playlist_as(&server, &temporary, live(43_200)).await,
+        media_playlist_as(&server, &viewer, live(43_200)).await,
+    ];
+    let of_root = media_playlist(&server, live(43_200)).await;
+    let (_, number) = listed(&server, &paths[0]).await.remove(0);
+    let media = paths[0].replace("getHLSMediaPlaylist.m3u8", "getMP4MediaFragment.mp4");
+    let media = format!("{media}&FragmentNumber={number}&TrackNumber=1");
+    server.clock.advance(16 * MINUTE);
+    let describe = json!({ "StreamName": "gate" });
+    let expired = server.call_as(&temporary, "/describeStream", describe).await;
+    assert_eq!(expired.error(), (403, "ExpiredTokenException"));
+    for path in paths.iter().chain([&media]) {
+        assert_eq!(server.get(path).await.status, 200);
+    }
+    revoke(&server, &viewer).await.unwrap();
+    for path in paths.iter().chain([&media]) {
+        let ended = server.get(path).await;
+        assert_eq!(ended.error(), (403, "UnrecognizedClientException"));
+        let message = ended.json()["Message"].as_str().unwrap().to_owned();
+        assert!(
+            message.contains("access key that asked for this session was revoked"),
+            "{message}"
+        );
+    }
+    assert_eq!(server.get(&of_root).await.status, 200, "another key's session goes on");
+}
+
+#[tokio::test]
+async fn a_session_shows_nothing_more_once_its_stream_keeps_nothing() {
+    let server = TestServer::start().await;
+    let arn = server.create_stream("gate", 24).await;
+    upload(&server, "gate", &seconds(0..3)).await;
+    let input = json!({ "StreamName": "gate", "Expires": 43_200 });
+    let hls = media_playlist(&server, input.clone()).await;
+    let dash = server.call("/getDASHStreamingSessionURL", input.clone()).await.ok();
+    let dash = dash["DASHStreamingSessionURL"].as_str().unwrap().to_owned();
+    let dash = dash.strip_prefix(&format!("http://{}", server.host())).unwrap().to_owned();
+    let (_, number) = listed(&server, &hls).await.remove(0);
+    let named = |name: &str| hls.replace("getHLSMediaPlaylist.m3u8", name);
+    let media = named("getMP4MediaFragment.mp4");
+    let media = format!("{media}&FragmentNumber={number}&TrackNumber=1");
+    let (master, init) = (named("getHLSMasterPlaylist.m3u8"), named("getMP4InitFragment.mp4"));
+    let all = [&hls, &master, &init, &media, &dash];
+    for path in all {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+    let decrease = json!({
+        "StreamARN": arn, "Operation": "DECREASE_DATA_RETENTION", "DataRetentionChangeInHours": 24,
+        "CurrentVersion": server.call("/describeStream", json!({ "StreamARN": arn })).await.ok()
+            ["StreamInfo"]["Version"],
+    });
+    server.call("/updateDataRetention", decrease).await.ok();
+    // In the same moment, though the buffer of five minutes that such streams have still holds the media.
+    for path in all {
+        assert_eq!(server.get(path).await.error(), (400, "NoDataRetentionException"), "{path}");
+    }
+    assert_eq!(url(&server, input).await.error(), (400, "NoDataRetentionException"));
+    let range = json!({ "StreamName": "gate", "Fragments": [number] });
+    assert_eq!(server.call("/getMediaForFragmentList", range).await.status, 200);
 }
 
 #[tokio::test]

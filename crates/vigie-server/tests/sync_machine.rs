@@ -105,7 +105,7 @@ impl Edge {
             ("SYNCING", Phase::Received) => self.status = "ACKNOWLEDGED",
             ("SYNC_FAILED", Phase::Received) if silent => self.begin("ACKNOWLEDGED"),
             ("SYNCING" | "ACKNOWLEDGED" | "SYNC_FAILED", Phase::Applied) => self.begin("IN_SYNC"),
-            ("SYNCING" | "ACKNOWLEDGED" | "SYNC_FAILED", Phase::Failed) => {
+            ("SYNCING" | "ACKNOWLEDGED" | "IN_SYNC" | "SYNC_FAILED", Phase::Failed) => {
                 self.begin("SYNC_FAILED");
                 self.failed_by_hub = true;
             }

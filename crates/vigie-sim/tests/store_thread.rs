@@ -306,3 +306,59 @@ fn many_media_files_are_deleted_some_at_a_time_and_answered_together() {
     assert_eq!(deleted_open.recv().unwrap().unwrap().media_file_count, 1);
     assert_eq!(bench.disk.size_bytes_under("/media/gate".as_ref()), 0);
 }
+
+#[test]
+fn media_files_of_idle_streams_are_sealed_some_with_each_commit() {
+    let bench = Bench::new(ThreadSettings::default());
+    let handle = bench.thread.handle();
+    let names: Vec<String> = (0..200).map(|number| format!("camera-{number}")).collect();
+    let pass = |minutes: u64| {
+        bench.clock.fetch_add(minutes * 60_000, Ordering::SeqCst);
+        // Nobody asks for anything; the thread sleeps by another clock than the test's, so it is woken.
+        bench.settle();
+    };
+    let open = || {
+        let is_open = |name: &&String| {
+            let files = handle.reader().media_files(name).unwrap();
+            files.iter().any(|file| file.state == MediaFileState::Open)
+        };
+        names.iter().filter(is_open).count()
+    };
+    let append_to = |names: &[String]| {
+        let outcomes: Vec<_> = names.iter().map(|name| append(&handle, name)).collect();
+        bench.advance();
+        bench.settle();
+        assert!(outcomes.into_iter().all(|outcome| outcome.recv().unwrap().is_ok()));
+    };
+    append_to(&names);
+    // A media file's greatest age after the look at the start: all of them got something since.
+    pass(10);
+    assert_eq!(open(), 200);
+    append_to(&names[..30]);
+    pass(9);
+    assert_eq!(open(), 200, "it is not yet time to look again");
+    let before = bench.disk.file_sync_count();
+    pass(1);
+    // One commit after the other, each as soon as the time between two of them has passed.
+    while open() > 30 {
+        let sealed = bench.disk.file_sync_count();
+        bench.advance();
+        bench.settle();
+        assert!(bench.disk.file_sync_count() - sealed <= 64 + 64, "two commits at most");
+    }
+    assert_eq!(bench.disk.file_sync_count() - before, 170, "each of them is synced once");
+    pass(10);
+    while open() > 0 {
+        bench.advance();
+        bench.settle();
+    }
+    // What comes after it goes to another file, and nothing is lost of the one before.
+    append_to(&names[..1]);
+    let files = handle.reader().media_files("camera-0").unwrap();
+    let states: Vec<_> = files.iter().map(|file| file.state).collect();
+    assert_eq!(states, [MediaFileState::Sealed, MediaFileState::Open]);
+    assert_eq!(handle.reader().totals("camera-0").unwrap().fragment_count, 3);
+    assert_eq!(handle.reader().totals("camera-199").unwrap().fragment_count, 1);
+    bench.thread.shutdown().unwrap();
+    assert_eq!(check(handle.reader()).unwrap(), []);
+}

@@ -20,6 +20,7 @@ pub mod disk;
 mod error;
 mod findings;
 mod fragment;
+mod idle;
 pub mod index;
 mod journal;
 mod layout;

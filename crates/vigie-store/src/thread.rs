@@ -3,7 +3,8 @@
 //! The disk's workers do the syncs of a commit, so that fragments are taken on while the disk is waited for.
 //!
 //! It decides when to commit: at once for a fragment that comes alone, and where many come, a short while after the commit
-//! before began, or at once when many bytes wait.
+//! before began, or at once when many bytes wait. And when a stream is idle: after a media file's greatest age without a
+//! fragment, or twice that at most.
 //! It reads no clock: the caller gives it one.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,9 @@ const FILES_PER_SEARCH: usize = 64;
 /// How soon the search looks whether a worker has read what it waits for, and when it goes on after an error.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(5);
 const SEARCH_AGAIN: Duration = Duration::from_secs(10);
+
+/// Media files of idle streams that one commit seals at most: each is a sync, and others wait for that commit.
+const IDLE_PER_COMMIT: usize = 64;
 
 /// Called once with the outcome, on the store's thread: hand it on and return.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
@@ -142,6 +146,8 @@ impl StoreThread {
             reclaim_later: false,
             state,
             search_at: Duration::ZERO,
+            idle: VecDeque::new(),
+            idle_at: Duration::ZERO,
         };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
@@ -281,6 +287,10 @@ struct Body {
     state: Arc<Mutex<State>>,
     /// When the search may go on, by `monotonic`.
     search_at: Duration,
+    /// Streams whose media files are to be sealed because nothing comes for them.
+    idle: VecDeque<Arc<str>>,
+    /// When to look for more, by `monotonic`.
+    idle_at: Duration,
 }
 
 /// Media files of a stream that are to go.
@@ -354,7 +364,7 @@ impl Body {
             let is_due =
                 self.syncing.is_none() && self.due.is_some_and(|due| (self.monotonic)() >= due);
             let search_at = self.store.is_searching_orphans().then_some(self.search_at);
-            let wake_at = self.due.into_iter().chain(search_at).min();
+            let wake_at = self.due.into_iter().chain(search_at).chain([self.idle_at]).min();
             let received = match wake_at {
                 _ if has_work || is_due => receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
@@ -400,7 +410,8 @@ impl Body {
     fn has_work(&self) -> bool {
         let has_some = !self.deletions.is_empty()
             || (self.store.is_reclaiming() && !self.reclaim_later)
-            || (self.store.is_searching_orphans() && (self.monotonic)() >= self.search_at);
+            || (self.store.is_searching_orphans() && (self.monotonic)() >= self.search_at)
+            || (self.monotonic)() >= self.idle_at;
         has_some && self.syncing.is_none()
     }
 
@@ -416,6 +427,9 @@ impl Body {
             }
             return;
         }
+        if (self.monotonic)() >= self.idle_at {
+            return self.look_for_idle();
+        }
         let searched = self.store.search_orphans(FILES_PER_SEARCH);
         let wait = match searched {
             Err(error) => {
@@ -426,6 +440,36 @@ impl Body {
             Ok(()) => Duration::ZERO,
         };
         self.search_at = (self.monotonic)() + wait;
+    }
+
+    /// Notes which streams are idle now; the next commits seal their media files.
+    fn look_for_idle(&mut self) {
+        self.idle_at = (self.monotonic)() + self.store.idle_after();
+        self.idle = self.store.look_for_idle().into();
+        self.commit_idle();
+    }
+
+    /// A commit for what is idle, if there is no other one to come.
+    fn commit_idle(&mut self) {
+        if !self.idle.is_empty() {
+            self.be_due();
+        }
+    }
+
+    fn seal_some_idle(&mut self) -> Result<(), StoreError> {
+        let some = self.idle.len().min(IDLE_PER_COMMIT);
+        for key in self.idle.drain(..some) {
+            if self.store.seal_idle(&key)? {
+                tracing::debug!(stream = &*key, "nothing comes for a media file; sealing it");
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits as soon as the time since the last commit allows it.
+    fn be_due(&mut self) {
+        let earliest = self.committed_at.map(|at| at + self.settings.commit_interval);
+        self.due.get_or_insert(earliest.unwrap_or(Duration::ZERO));
     }
 
     fn handle(&mut self, request: Request) {
@@ -442,9 +486,7 @@ impl Body {
                     Ok(entry) => {
                         self.bytes += entry.size_bytes;
                         self.waiting.insert((key, entry.sequence), reply);
-                        let earliest =
-                            self.committed_at.map(|at| at + self.settings.commit_interval);
-                        self.due.get_or_insert(earliest.unwrap_or(Duration::ZERO));
+                        self.be_due();
                     }
                     Err(error) => reply(Err(error)),
                 }
@@ -515,10 +557,12 @@ impl Body {
 
     /// Begins a commit of all that was appended until now.
     fn begin_commit(&mut self) -> Result<(), StoreError> {
+        self.seal_some_idle()?;
         let job = self.store.begin_commit()?;
         self.bytes = 0;
         self.due = None;
         self.committed_at = Some((self.monotonic)());
+        self.commit_idle();
         let synced = self.synced.clone();
         // Where many requests wait the thread does not sleep: it looks for the outcome after each.
         self.syncing = Some(job.start(move || match synced.try_send(Request::Synced) {

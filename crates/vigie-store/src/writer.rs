@@ -52,6 +52,8 @@ pub(crate) struct MediaFileWriter {
     pub(crate) dirty: bool,
     /// A failed write could not be cut off: nothing more is written.
     pub(crate) broken: bool,
+    /// Appended to since idle files were last looked for.
+    pub(crate) is_in_use: bool,
     /// It was told that nothing more comes.
     pub(crate) has_ended: bool,
     /// Why a sync failed: the file is abandoned by the commit that met it.
@@ -99,6 +101,7 @@ impl MediaFileWriter {
             in_index: false,
             dirty: false,
             broken: false,
+            is_in_use: true,
             has_ended: false,
             out,
             has_unwritten: false,
@@ -214,6 +217,7 @@ impl MediaFileWriter {
         self.preamble.extend_from_slice(head);
         let head = Bytes::from(std::mem::take(&mut self.preamble));
         self.dirty = true;
+        self.is_in_use = true;
         match self.append_behind(&head, parts, crc32c) {
             Ok(crc32c) => {
                 self.length_bytes +=

@@ -8,7 +8,7 @@ import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { AuditEvent } from "../../api/extensions";
-import { sizeText } from "../../logic/units";
+import { eventId, keyText, outcomeDetails, subjectText, whoText } from "../../logic/audit";
 import { useAction } from "../../ui/action";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
@@ -17,35 +17,42 @@ import { Time } from "../../ui/time";
 
 const columns: TableProps.ColumnDefinition<AuditEvent>[] = [
   { id: "time", header: "Time", cell: (event) => <Time at={event.EventTime * 1000} /> },
-  { id: "action", header: "Action", isRowHeader: true, cell: (event) => event.Action.split(":").at(-1) },
-  { id: "resource", header: "Resource", cell: (event) => <span title={event.Resource}>{shortResource(event.Resource)}</span> },
+  {
+    id: "action",
+    header: "Action",
+    isRowHeader: true,
+    cell: (event) => (
+      <span title={event.RequestId && `Request ${event.RequestId}`}>{event.Action.split(":").at(-1)}</span>
+    ),
+  },
+  {
+    id: "resource",
+    header: "Resource",
+    maxWidth: 280,
+    cell: (event) => <span title={event.Resource ?? event.Path}>{subjectText(event)}</span>,
+  },
   {
     id: "outcome",
     header: "Outcome",
-    cell: (event) =>
-      event.ErrorCode ? (
-        <StatusIndicator type="error">{event.ErrorCode.replace(/Exception$/, "")}</StatusIndicator>
-      ) : (
-        <>
+    cell: (event) => (
+      <>
+        {event.ErrorCode ? (
+          <StatusIndicator type="error">{event.ErrorCode.replace(/Exception$/, "")}</StatusIndicator>
+        ) : (
           <StatusIndicator type="success">Done</StatusIndicator>
-          {event.NotUploadedBytes !== undefined && (
-            <Box fontSize="body-s" color="text-body-secondary">
-              {sizeText(event.NotUploadedBytes)} were never uploaded
-            </Box>
-          )}
-        </>
-      ),
+        )}
+        {outcomeDetails(event).map((detail) => (
+          <Box key={detail} fontSize="body-s" color="text-body-secondary">
+            {detail}
+          </Box>
+        ))}
+      </>
+    ),
   },
-  { id: "who", header: "Who", cell: (event) => event.PrincipalArn.split(":").at(-1) },
-  { id: "key", header: "Access key", cell: (event) => event.AccessKeyId ?? "at the machine" },
+  { id: "who", header: "Who", cell: (event) => whoText(event.PrincipalArn) },
   { id: "from", header: "From", cell: (event) => event.RemoteAddress ?? "–" },
+  { id: "key", header: "Access key", cell: keyText },
 ];
-
-/** `stream/gate` of a stream's ARN. */
-function shortResource(arn: string | undefined): string {
-  if (!arn) return "–";
-  return arn.split(":").slice(5).join(":").replace(/\/(\d{10,}|\*)$/, "") || arn;
-}
 
 export function AuditPage() {
   const { extensions } = useApi();
@@ -53,8 +60,8 @@ export function AuditPage() {
   const [older, setOlder] = useState<{ events: AuditEvent[]; next: string | undefined }>();
   const { busy, failure, act } = useAction();
   const newest = first.data?.Events ?? [];
-  const seen = new Set(newest.map(idOf));
-  const events = [...newest, ...(older?.events ?? []).filter((event) => !seen.has(idOf(event)))];
+  const seen = new Set(newest.map(eventId));
+  const events = [...newest, ...(older?.events ?? []).filter((event) => !seen.has(eventId(event)))];
   const next = older ? older.next : first.data?.NextToken;
   const more = () =>
     act(async () => {
@@ -63,9 +70,9 @@ export function AuditPage() {
     });
   const { items, collectionProps, filterProps } = useCollection(events, {
     filtering: {
-      fields: ["Action", "Resource", "PrincipalArn", "AccessKeyId", "ErrorCode", "RemoteAddress"],
+      fields: ["Action", "Resource", "Path", "PrincipalArn", "AccessKeyId", "ErrorCode", "RemoteAddress", "RequestId"],
       empty: (
-        <Empty title="Nothing was changed yet">Each call that changes something is listed here: who, what, from where.</Empty>
+        <Empty title="Nothing was changed yet">Each call that changes something is listed here: who, what, from where; and what the server erases, sign-ins and refused signatures.</Empty>
       ),
       noMatch: <Empty title="No event matches">Clear the search to see all of them.</Empty>,
     },
@@ -79,13 +86,13 @@ export function AuditPage() {
         stickyHeader
         columnDefinitions={columns}
         items={items}
-        trackBy={idOf}
+        trackBy={eventId}
         loading={first.loading && !first.data}
         loadingText="Loading events"
         ariaLabels={{ tableLabel: "Audit" }}
         filter={<TextFilter {...filterProps} filteringPlaceholder="Find events" filteringAriaLabel="Find events" />}
         header={
-          <Header variant="awsui-h1-sticky" description="Calls that changed something, or were to; newest first.">
+          <Header variant="awsui-h1-sticky" description="What changed something, or was to, and signatures that were refused; newest first.">
             Audit
           </Header>
         }
@@ -102,8 +109,4 @@ export function AuditPage() {
       />
     </>
   );
-}
-
-function idOf(event: AuditEvent): string {
-  return event.RequestId ?? `${event.EventTime} ${event.Action} ${event.Resource}`;
 }

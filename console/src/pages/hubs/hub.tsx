@@ -54,6 +54,12 @@ export function HubPage({ name }: { name: string }) {
           Media is dated by the hub's clock, and schedules follow it. Let a time server set both.
         </Alert>
       )}
+      {hub?.AgeHoldSecondsLeft !== undefined && (
+        <Alert type="info" header="This hub deletes nothing by age now">
+          Its clock jumped, or it was off for more than five minutes. What is past its retention goes in{" "}
+          {durationText(hub.AgeHoldSecondsLeft * 1000)}; limits of size stay in force.
+        </Alert>
+      )}
       <Container header={<Header variant="h2">Hub</Header>}>
         <KeyValuePairs
           columns={4}

@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import ColumnLayout from "@cloudscape-design/components/column-layout";
 import Container from "@cloudscape-design/components/container";
@@ -7,8 +8,8 @@ import LineChart from "@cloudscape-design/components/line-chart";
 import Link from "@cloudscape-design/components/link";
 import Table from "@cloudscape-design/components/table";
 import { useEffect, useState } from "react";
-import { parseMetrics, quantile, rate, type Reading, total } from "../../logic/metrics";
-import { sizeText } from "../../logic/units";
+import { ageHoldMs, parseMetrics, quantile, rate, type Reading, total } from "../../logic/metrics";
+import { durationText, sizeText } from "../../logic/units";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
 import { Problem } from "../../ui/problem";
@@ -31,6 +32,7 @@ export function MetricsPage() {
     if (latest) setReadings((before) => [...before, latest].slice(-READINGS_MAX));
   }, [latest]);
   if (loaded.failure && !latest) return <Problem failure={loaded.failure} retry={loaded.reload} />;
+  const held = latest && ageHoldMs(latest);
   const latency = latest && quantile(latest, `${PREFIX}put_media_persist_seconds`, 0.99);
   return (
     <Frame
@@ -45,6 +47,12 @@ export function MetricsPage() {
         </>
       }
     >
+      {held !== undefined && (
+        <Alert type="info" header="Nothing is deleted by age now">
+          This server's clock jumped, or the server was off for more than five minutes. What is past its retention goes in{" "}
+          {durationText(held)}; limits of size stay in force.
+        </Alert>
+      )}
       <Container header={<Header variant="h2">Now</Header>}>
         <KeyValuePairs
           columns={4}
@@ -56,6 +64,7 @@ export function MetricsPage() {
             { label: "Fragments received", value: number(latest, "put_media_fragments_total") },
             { label: "Fragments refused", value: number(latest, "put_media_errors_total") },
             { label: "99 % of fragments safe on disk within", value: latency === undefined ? "–" : secondsText(latency) },
+            { label: "Media lying aside", value: latest ? sizeText(total(latest, `${PREFIX}unclaimed_bytes`)) : "–" },
             { label: "Answered requests", value: number(latest, "requests_total") },
           ]}
         />

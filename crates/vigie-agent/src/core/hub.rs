@@ -412,7 +412,9 @@ impl Hub {
             self.world.news = false;
             let requests = self.requests.reports();
             let instance = self.instance.said();
-            let effect = self.link.request(&self.hub_device_arn, instance, streams, requests, now);
+            let held = self.world.age_hold.left(now);
+            let hub = &self.hub_device_arn;
+            let effect = self.link.request(hub, instance, streams, requests, held, now);
             self.world.effects.push(effect);
         }
     }

@@ -82,6 +82,7 @@ impl HubLink {
         instance: Option<AgentInstance>,
         streams: Vec<StreamReport>,
         requests: Vec<HubRequestReport>,
+        age_hold_left: Duration,
         now: Now,
     ) -> Effect {
         self.last_request += 1;
@@ -97,6 +98,7 @@ impl HubLink {
             requests,
             instance,
             clock_skew_milliseconds: self.clock_skew_ms,
+            age_hold_seconds_left: Some(age_hold_left.as_secs()).filter(|&seconds| seconds > 0),
         };
         Effect::Sync { request: self.last_request, input }
     }

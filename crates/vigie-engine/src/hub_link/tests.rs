@@ -156,6 +156,27 @@ fn a_silent_hub_fails_and_heals_when_it_returns() {
 }
 
 #[test]
+fn a_hub_that_cannot_work_any_more_by_what_it_worked_by_is_believed() {
+    let applied = EdgeSync { revision: 3, state: SyncState::InSync };
+    let mut server = Server { configurations: vec![configuration("gate", applied)] };
+    let says = |phase, details: Option<&str>| {
+        let details = details.map(str::to_owned);
+        let report = StreamReport { failed_status_details: details, ..report("gate", 3, phase) };
+        request(None, vec![report])
+    };
+    // It was upgraded, and the new version refuses the schedule.
+    server.sync(&says(WirePhase::Failed, Some("write 7 or SAT")), NOW);
+    assert_eq!(server.status("gate"), Some(SyncStatus::SyncFailed));
+    let sync = &server.configurations[0].sync;
+    assert_eq!((sync.revision, sync.failed_status_details()), (3, Some("write 7 or SAT")));
+    assert_eq!(sync.owed_to_hub(), None, "it has it");
+    server.sync(&says(WirePhase::Received, None), NOW);
+    assert_eq!(server.status("gate"), Some(SyncStatus::SyncFailed));
+    server.sync(&says(WirePhase::Applied, None), NOW);
+    assert_eq!(server.status("gate"), Some(SyncStatus::InSync));
+}
+
+#[test]
 fn a_hub_that_has_the_cursor_but_not_the_configuration_is_told_again() {
     let mut server = Server { configurations: vec![configuration("gate", EdgeSync::start(NOW))] };
     let (cursor, _) = told_now(server.sync(&request(None, vec![]), NOW));

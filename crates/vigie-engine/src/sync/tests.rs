@@ -109,6 +109,7 @@ fn every_state_answers_every_event_as_documented() {
         update -> SYNCING, new revision, 15 min
         other hub -> refused: OtherHub
         delete -> DELETING, new revision, 15 min
+        failed -> SYNC_FAILED (Hub)
     failed (silence)
         update -> SYNCING, new revision, 15 min
         other hub -> refused: OtherHub

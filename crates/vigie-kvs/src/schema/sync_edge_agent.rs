@@ -16,6 +16,8 @@ const REQUEST_KINDS_MAX: usize = 64;
 const REQUESTS_MAX: usize = 64;
 /// Some three hundred years: a clock that is unset is not as far away.
 const CLOCK_SKEW_MS_MAX: i64 = 10_000_000_000_000;
+/// A day; a hub holds what is old for an hour.
+const AGE_HOLD_SECONDS_MAX: i64 = 86_400;
 const DETAILS: Shape = string(0, 4096);
 
 const RECORDER_STATUS: Shape = Shape::Structure(&[
@@ -78,4 +80,5 @@ pub(crate) const SYNC_EDGE_AGENT: Shape = Shape::Structure(&[
     optional("Requests", &list(&REPORT, 0, REQUESTS_MAX)),
     optional("Instance", &INSTANCE),
     optional("ClockSkewMilliseconds", &long(-CLOCK_SKEW_MS_MAX, CLOCK_SKEW_MS_MAX)),
+    optional("AgeHoldSecondsLeft", &long(0, AGE_HOLD_SECONDS_MAX)),
 ]);

@@ -166,6 +166,9 @@ pub struct AuditEvent {
     /// Their bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+    /// The folder or file that a command at the machine was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// A page of the audit log, newest first.

@@ -300,6 +300,9 @@ pub struct HubSummary {
     /// How far its clock was ahead of the server's when it last called; negative: behind. Absent for older agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew_milliseconds: Option<i64>,
+    /// How long it deletes nothing by age yet, because its clock jumped; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_hold_seconds_left: Option<u64>,
 }
 
 /// The extension `ListHubs`.

@@ -152,6 +152,9 @@ pub struct SyncEdgeAgentInput {
     /// How far the hub's clock was ahead of the service's with the call before; negative: behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew_milliseconds: Option<i64>,
+    /// How long the hub deletes nothing by age yet, because its clock jumped; absent when it does, and for older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_hold_seconds_left: Option<u64>,
 }
 
 /// One stream's configuration for a hub.

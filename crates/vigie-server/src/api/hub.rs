@@ -61,6 +61,7 @@ fn page_limit(max_results: Option<i64>) -> usize {
 fn summary(app: &App, hub: HubRow) -> HubSummary {
     let now = app.clock.now();
     let refused_agent = app.hub_holders.refused_agent(&hub.hub_device_arn, now.mono);
+    let age_hold_seconds_left = app.hub_age_holds.seconds_left(&hub.hub_device_arn, now.mono);
     let (last_seen, agent_version) = hub.seen.unzip();
     HubSummary {
         hub_device_arn: hub.hub_device_arn,
@@ -71,6 +72,7 @@ fn summary(app: &App, hub: HubRow) -> HubSummary {
         failing_recorder_count: hub.failing_recorder_count,
         refused_agent,
         clock_skew_milliseconds: hub.clock_skew_ms,
+        age_hold_seconds_left,
     }
 }
 

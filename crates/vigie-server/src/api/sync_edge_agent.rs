@@ -10,11 +10,13 @@ use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
+use vigie_kvs::shapes::edge::{JobStatus, LastRecorderStatus, LastUploaderStatus};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{
-    ServiceClock, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
+    Phase, ServiceClock, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
 };
 use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::Timestamp;
 
 use super::edge_configuration::{from_json, to_json};
 use super::{Call, erasure, media_ledger, secrets};
@@ -87,6 +89,7 @@ async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
     let holder = identify(call, input, known.as_ref(), now)?;
     let clock_skew_ms = input.clock_skew_milliseconds;
     app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
+    app.hub_age_holds.note(&input.hub_device_arn, input.age_hold_seconds_left, now.mono);
     let is_recent = |hub: &Hub| {
         let age_ms = now.wall.millis_since(hub.last_seen_at);
         hub.agent_version == input.agent_version
@@ -165,7 +168,8 @@ async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
         note_secrets(app, waiter, &mut configurations).await?;
         let answer = hub_link::answer(&configurations, input, app.clock.now().wall);
-        let changes = changes(&rows, &answer.transitions, &answer.reports)?;
+        let now = app.clock.now().wall;
+        let changes = changes(&rows, &answer.transitions, &answer.reports, now)?;
         if changes.is_empty() {
             return Ok(answer.reply);
         }
@@ -224,6 +228,7 @@ fn changes(
     rows: &[EdgeConfiguration],
     transitions: &[Transition],
     reports: &[&StreamReport],
+    now: Timestamp,
 ) -> Answer<Vec<EdgeChange>> {
     let mut changes = Vec::new();
     for row in rows {
@@ -239,13 +244,8 @@ fn changes(
             None => {}
         }
         if let Some(report) = reports.iter().find(|report| report.stream_arn == row.stream_arn) {
+            note_job_statuses(&mut after, report, now)?;
             // What the hub leaves out stands as it said it before.
-            if let Some(status) = &report.recorder_status {
-                after.recorder_status_json = Some(to_json(status)?);
-            }
-            if let Some(status) = &report.uploader_status {
-                after.uploader_status_json = Some(to_json(status)?);
-            }
             if let Some(media) = &report.local_media {
                 after.local_media_json = Some(to_json(media)?);
             }
@@ -265,6 +265,47 @@ fn changes(
         }
     }
     Ok(changes)
+}
+
+/// Takes what the hub says of the stream's jobs. What it leaves out stands as it said it before, unless it says that it
+/// does not work by the configuration at all: then there are no jobs, whatever they did before.
+fn note_job_statuses(
+    after: &mut EdgeConfiguration,
+    report: &StreamReport,
+    now: Timestamp,
+) -> Answer<()> {
+    // As it was stored, which is bounded.
+    let refusal = after.sync.failed_status_details().map(str::to_owned);
+    let refusal = refusal
+        .as_deref()
+        .filter(|_| report.phase == Phase::Failed && report.revision == after.sync.revision);
+    if let Some(status) = &report.recorder_status {
+        after.recorder_status_json = Some(to_json(status)?);
+    } else if let Some(details) = refusal
+        && let Some(known) = from_json::<LastRecorderStatus>(after.recorder_status_json.as_deref())?
+        && known.job_status_details.as_deref() != Some(details)
+    {
+        after.recorder_status_json = Some(to_json(&LastRecorderStatus {
+            job_status_details: Some(details.to_owned()),
+            last_updated_time: Some(now),
+            recorder_status: Some(JobStatus::UserError),
+            ..known
+        })?);
+    }
+    if let Some(status) = &report.uploader_status {
+        after.uploader_status_json = Some(to_json(status)?);
+    } else if let Some(details) = refusal
+        && let Some(known) = from_json::<LastUploaderStatus>(after.uploader_status_json.as_deref())?
+        && known.job_status_details.as_deref() != Some(details)
+    {
+        after.uploader_status_json = Some(to_json(&LastUploaderStatus {
+            job_status_details: Some(details.to_owned()),
+            last_updated_time: Some(now),
+            uploader_status: Some(JobStatus::UserError),
+            ..known
+        })?);
+    }
+    Ok(())
 }
 
 fn log_transitions(rows: &[EdgeConfiguration], transitions: &[Transition]) {

@@ -100,8 +100,21 @@ impl AuditFile {
 /// Not through the store's disk seam, which knows neither file modes nor appending.
 fn open(path: &Path) -> io::Result<(File, FileId)> {
     let file = OpenOptions::new().append(true).create(true).mode(OWNER_ONLY).open(path)?;
-    let id = FileId::of(&file.metadata()?);
-    Ok((file, id))
+    let metadata = file.metadata()?;
+    if metadata.len() == 0 {
+        give_to_folder(path, &file, &metadata);
+    }
+    Ok((file, FileId::of(&metadata)))
+}
+
+/// A new file is its folder's owner's, as SQLite's are: a command that root gives, perhaps by cron, must leave none that
+/// the server cannot write. Anybody else may not give files away, and need not.
+fn give_to_folder(path: &Path, file: &File, metadata: &Metadata) {
+    let folder = path.parent().and_then(|folder| std::fs::metadata(folder).ok());
+    let Some(folder) = folder.filter(|folder| folder.uid() != metadata.uid()) else { return };
+    if let Err(error) = std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid())) {
+        tracing::debug!(%error, path = %path.display(), "the audit log stays whose it is");
+    }
 }
 
 /// The name of the file that was moved aside `older` times.
@@ -139,6 +152,18 @@ mod tests {
         OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
         file.write(b"four\n").unwrap();
         assert_eq!(read(&path), "four\n");
+    }
+
+    #[test]
+    fn a_new_file_belongs_to_whom_its_folder_belongs_to() {
+        let folder = tempfile::tempdir().unwrap();
+        // Only root may give it away; anybody else has a folder of his own.
+        let is_given = std::os::unix::fs::chown(folder.path(), Some(4711), Some(4712)).is_ok();
+        let path = folder.path().join("audit.jsonl");
+        AuditFile::open(path.clone(), None).unwrap().write(b"one\n").unwrap();
+        let (folder, file) = (folder.path().metadata().unwrap(), path.metadata().unwrap());
+        assert_eq!((file.uid(), file.mode() & 0o777), (folder.uid(), OWNER_ONLY));
+        assert_eq!((folder.uid() == 4711, file.gid() == 4712), (is_given, is_given));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A line goes to tracing's target `vigie_audit` and to a file as JSON, by a thread of its own. A line that cannot be
 //! written is said and counted; it never stops or fails a call.
 
+mod command;
 mod file;
 mod page;
 mod refusals;
@@ -23,6 +24,7 @@ use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb};
 use file::AuditFile;
 
+pub use command::{CommandNote, FolderCommand, note_command};
 pub(crate) use page::{PageError, Position, read_page};
 use refusals::RefusalSampler;
 pub(crate) use refusals::note_refused;
@@ -63,6 +65,9 @@ pub(crate) struct AuditLine<'a> {
     /// Their bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+    /// The folder or file that a command at the machine was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<&'a str>,
 }
 
 /// See the module's documentation.
@@ -116,6 +121,7 @@ impl AuditLog {
             count = line.count,
             fragment_count = line.fragment_count,
             size_bytes = line.size_bytes,
+            path = line.path,
             "call"
         );
         let Some(lines) = &self.lines else { return };
@@ -170,13 +176,17 @@ impl LocalAuditLog {
         let setting = db.setting(PATH_SETTING).await?.unwrap_or_default();
         let chosen = (!setting.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(&setting)));
         let config = ServerConfig { audit_log: chosen, ..config.clone() };
-        let path = config.audit_log_path();
-        let file = AuditFile::open(path.clone(), size_bytes_max(&config))
-            .map_err(|source| LocalAuditError::Open { path, source })?;
+        let opened = Self::at(&config, principal);
+        opened.map_err(|source| LocalAuditError::Open { path: config.audit_log_path(), source })
+    }
+
+    /// Opens the file that the config names.
+    fn at(config: &ServerConfig, principal: &str) -> io::Result<Self> {
+        let file = AuditFile::open(config.audit_log_path(), size_bytes_max(config))?;
         Ok(Self { file, principal: principal.to_owned() })
     }
 
-    /// Appends the line of a command. One that cannot be written is said; the command has been carried out.
+    /// Appends the line of a command that stands for a call.
     pub(crate) fn write(
         &mut self,
         now: Timestamp,
@@ -184,18 +194,21 @@ impl LocalAuditLog {
         resource: Option<&str>,
         (status, error): (u16, Option<&str>),
     ) {
-        let line = AuditLine {
+        let principal = self.principal.clone();
+        self.write_line(&AuditLine {
             time: &rfc3339(now),
-            request_id: None,
-            access_key_id: None,
-            principal_arn: &self.principal,
+            principal_arn: &principal,
             action,
             resource,
             status,
             error,
             ..AuditLine::default()
-        };
-        if let Err(error) = json_line(&line).and_then(|line| self.file.write(&line)) {
+        });
+    }
+
+    /// One that cannot be written is said; the command has been carried out.
+    fn write_line(&mut self, line: &AuditLine<'_>) {
+        if let Err(error) = json_line(line).and_then(|line| self.file.write(&line)) {
             let path = self.file.path().display();
             tracing::error!(%error, %path, "the line of this command is lost from the audit log");
         }

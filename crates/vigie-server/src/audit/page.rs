@@ -59,6 +59,7 @@ struct Line {
     count: Option<u64>,
     fragment_count: Option<u64>,
     size_bytes: Option<u64>,
+    path: Option<String>,
 }
 
 impl Line {
@@ -79,6 +80,7 @@ impl Line {
             count: line.count,
             fragment_count: line.fragment_count,
             size_bytes: line.size_bytes,
+            path: line.path,
         })
     }
 }

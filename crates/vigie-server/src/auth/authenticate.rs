@@ -17,6 +17,8 @@ use crate::failure::{Answer, Failure};
 pub struct Identity {
     /// The key it signed with.
     pub access_key_id: String,
+    /// The same, or the one that a temporary key came from: what can be revoked.
+    pub lasting_access_key_id: String,
     /// `arn:aws:iam::ACCOUNT:root`, or a user.
     pub principal_arn: String,
     /// What it may do.
@@ -61,6 +63,7 @@ pub(crate) async fn authenticate(
     }
     Ok(Identity {
         access_key_id: id.to_owned(),
+        lasting_access_key_id: lasting_id.to_owned(),
         permissions: permissions(app, &key)?,
         principal_arn: key.principal_arn,
         temporary: session.is_some(),

@@ -56,6 +56,7 @@ mod tests {
 
     fn identity(principal_arn: &str, permissions: Permissions) -> Identity {
         Identity {
+            lasting_access_key_id: "AKIAEXAMPLE".into(),
             access_key_id: "AKIA".into(),
             principal_arn: principal_arn.into(),
             permissions,

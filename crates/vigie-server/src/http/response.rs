@@ -43,6 +43,14 @@ pub(super) fn head_too_large() -> Response<ResponseBody> {
     response
 }
 
+/// As hyper answers what it does not take for a request itself.
+pub(super) fn bad_target() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 pub(super) fn pieces(
     content_type: &'static str,
     pieces: mpsc::Receiver<Bytes>,

@@ -94,6 +94,12 @@ pub(crate) async fn get_dash_streaming_session_url(
     })
 }
 
+/// Of a stream without data retention, for a new session and for one that began when there was some.
+pub(super) fn keeps_nothing() -> KvsError {
+    let message = "the stream keeps no media: its data retention is 0 hours";
+    KvsError::new(ErrorKind::NoDataRetention, message)
+}
+
 /// Of each track in a fragment; 1 where it cannot be told.
 fn bits_a_second(tracks: &PlayedTracks, fragment: Bytes, duration_ms: u32) -> Vec<u64> {
     let samples = fragment_samples(&tracks.tracks, &tracks.header, fragment);
@@ -119,8 +125,7 @@ impl Asked {
         let app = &call.app;
         let now = app.clock.now().wall;
         if self.stream.retention_hours == 0 {
-            let message = "the stream keeps no media: its data retention is 0 hours";
-            return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
+            return Err(keeps_nothing().into());
         }
         self.check_range(now)?;
         let expires_ms = self.expires.unwrap_or(EXPIRES_SECONDS_DEFAULT).saturating_mul(1000);
@@ -136,6 +141,7 @@ impl Asked {
             created_ms: now.as_millis(),
             expires_ms: now.plus_millis(expires_ms).as_millis(),
             protocol: self.protocol,
+            access_key_id: Some(call.identity.lasting_access_key_id.clone()),
             selector: self.selector,
             mode: self.mode(),
             fragments_max: fragments_max.unwrap_or(fragments_default).max(1),

@@ -1,18 +1,20 @@
 //! What a session's URLs answer: playlists, manifests, init segments and media segments.
 //!
-//! The token says which session; whoever has it may play, and nothing else is asked for. Decides which answer a URL
+//! The token says which session; whoever has it may play, as long as its stream keeps media and the access key that asked
+//! for it holds. Nothing else is asked for. Decides which answer a URL
 //! gets and how long it may be kept; [`crate::http::content`] turns it into a response.
 
 use hyper::Method;
 use hyper::http::request::Parts;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
-use vigie_kvs::{FragmentNumber, KvsError};
+use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
 use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
 use vigie_store::Fragment;
 
+use super::create::keeps_nothing;
 use super::dash::manifest::{
     self, Growing, Manifest, ManifestPeriod, Representation, RepresentationKind,
 };
@@ -46,6 +48,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let parameters = Parameters::of(head.uri.query().unwrap_or_default())?;
     let now = app.clock.now().wall;
     let session = open(&app.master_key, &parameters, now)?;
+    check_access_key(app, &session).await?;
     strangers::verified(&head.extensions);
     app.limits.admit_session(app, asked.operation(), session.id)?;
     let place = app.config.place();
@@ -53,6 +56,11 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let stream = app.db.stream(StreamKey::Arn(&arn)).await?;
     let stream = stream.filter(|stream| stream.status == StreamStatus::Active);
     let stream = stream.ok_or_else(|| KvsError::not_found("the stream of this session is gone"))?;
+    // What retention 0 still keeps is for GetMedia alone (KVS API_GetHLSStreamingSessionURL), at once and not only for
+    // sessions to come: it says that nothing is to be seen any more.
+    if stream.retention_hours == 0 {
+        return Err(keeps_nothing().into());
+    }
     let of = Playing { app, stream, session, parameters, now };
     match asked {
         Asked::HlsMasterPlaylist => of.hls_master_playlist().await,
@@ -61,6 +69,17 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
         Asked::DashManifest => of.dash_manifest().await,
         Asked::Mp4MediaFragment | Asked::TsFragment => of.media_fragment(asked).await,
     }
+}
+
+/// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
+async fn check_access_key(app: &App, session: &Session) -> Answer<()> {
+    let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
+    let key = app.db.access_key(access_key_id).await?;
+    if key.is_some_and(|key| key.revoked_at.is_none()) {
+        return Ok(());
+    }
+    let message = "the access key that asked for this session was revoked; ask for a new streaming session URL";
+    Err(KvsError::new(ErrorKind::UnrecognizedClient, message).into())
 }
 
 /// A request of a session.

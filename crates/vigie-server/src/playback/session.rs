@@ -2,8 +2,8 @@
 //!
 //! Sessions are stateless. The token is sealed (AES-256-GCM under a key that is derived from the master key for this
 //! purpose), so that it can be neither read, nor made, nor changed outside, and any instance of the server can serve
-//! it. It names one stream by name and creation time: it opens nothing else, and nothing at all once that stream is
-//! gone. Decides nothing about which fragments a session shows.
+//! it. It names one stream by name and creation time, and the access key that asked for it: it opens nothing else, and
+//! nothing at all once that stream is gone or that key was revoked. Decides nothing about which fragments a session shows.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,6 +37,9 @@ pub(crate) struct Session {
     /// The protocol with its options.
     #[serde(rename = "p")]
     pub protocol: Protocol,
+    /// The lasting access key that asked for it, with which it ends; `None` of sessions that older servers made.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
     /// By which clock fragments are chosen.
     #[serde(rename = "s")]
     pub selector: FragmentSelectorType,
@@ -195,6 +198,7 @@ pub(super) fn example() -> Session {
             discontinuity: DiscontinuityMode::OnDiscontinuity,
             date_times: DateTimes::Never,
         },
+        access_key_id: Some("AKIAEXAMPLE234567ABC".into()),
         selector: FragmentSelectorType::ProducerTimestamp,
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
         fragments_max: 1000,
@@ -226,6 +230,16 @@ mod tests {
         for wrong in ["", "~", "AAAA~", &token[..token.len() - 1], &token[4..], "é~"] {
             assert_eq!(Session::open(&key, wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_token_of_a_server_that_did_not_note_the_key_still_opens() {
+        let mut older = serde_json::to_value(example()).unwrap();
+        older.as_object_mut().unwrap().remove("a").unwrap();
+        let older: Session = serde_json::from_value(older).unwrap();
+        assert_eq!(older, Session { access_key_id: None, ..example() });
+        let key = MasterKey::from_bytes([7; 32]);
+        assert_eq!(Session::open(&key, &older.seal(&key).unwrap()), Some(older));
     }
 
     #[test]

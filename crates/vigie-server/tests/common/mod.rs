@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 pub(crate) mod chunks;
+pub(crate) mod keys;
 pub(crate) mod media;
 
 use std::net::SocketAddr;
@@ -342,7 +343,11 @@ pub(crate) async fn collect(response: Response<Incoming>) -> Answer {
 }
 
 pub(crate) fn read_credentials(path: &Path) -> Credentials {
-    let text = std::fs::read_to_string(path).unwrap();
+    parse_credentials(&std::fs::read_to_string(path).unwrap())
+}
+
+/// Of the form that AWS's tools read.
+pub(crate) fn parse_credentials(text: &str) -> Credentials {
     let value = |key: &str| {
         let line = text.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_once(" = ").unwrap().1.to_owned()

@@ -13,6 +13,7 @@ use vigie_server::{
     revoke_access_key,
 };
 
+use super::operator::operator;
 use super::server::existing_master_key;
 use crate::cli::{KeysCreateOptions, KeysListOptions, KeysRevokeOptions};
 use crate::failure::{Doing, Failure};
@@ -123,11 +124,6 @@ fn row(key: &AccessKeyInfo) -> [String; 5] {
         policy,
         key.revoked_at.map_or_else(|| "-".to_owned(), zone::utc_text),
     ]
-}
-
-/// Who gives the command, for the audit log: the user id, which cannot be made up as a name in the environment can.
-fn operator() -> String {
-    format!("local:uid/{}", rustix::process::getuid().as_raw())
 }
 
 pub fn revoke(options: &KeysRevokeOptions) -> Result<(), Failure> {

@@ -7,5 +7,6 @@ pub mod cron;
 pub mod demo;
 pub mod image_decoder;
 pub mod keys;
+mod operator;
 pub mod server;
 pub mod store;

@@ -37,6 +37,28 @@ fn what_cannot_be_worked_by_is_failed_with_a_sentence() {
     assert_eq!((report.phase, report.failed_status_details), (Phase::Applied, None));
 }
 
+/// What an older version worked by and this one refuses: the hub starts with it on its disk.
+#[test]
+fn a_saved_configuration_that_this_version_refuses_is_failed_at_the_start() {
+    let mut bench = Bench::new();
+    let mut config = edge_config();
+    config.recorder_config.schedule_config = schedule("0 0 9 ? * MON,FRI", 60);
+    bench.configure(vec![configuration(1, config)]);
+    assert_eq!(bench.report().phase, Phase::Applied);
+    let path = bench.directory.join("configurations.json");
+    let saved = std::fs::read_to_string(&path).unwrap();
+    assert!(saved.contains("MON,FRI") && saved.contains("APPLIED"), "{saved}");
+    #[allow(clippy::disallowed_methods, reason = "the test is the older version")]
+    std::fs::write(&path, saved.replace("MON,FRI", "MON,L")).unwrap();
+    bench.kill_and_open();
+    let report = bench.report();
+    assert_eq!((report.revision, report.phase), (1, Phase::Failed));
+    assert_eq!(report.recorder_status, None, "there is no job");
+    let details = report.failed_status_details.unwrap();
+    assert!(details.contains("ScheduleExpression") && details.contains("SAT"), "{details}");
+    assert!(!bench.has(|effect| matches!(effect, Effect::OpenSource { .. })));
+}
+
 #[test]
 fn a_hub_that_starts_without_its_service_records_by_what_it_kept() {
     let mut bench = Bench::recording(edge_config());

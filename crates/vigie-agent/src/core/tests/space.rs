@@ -185,7 +185,14 @@ fn a_jump_of_the_clock_that_only_a_stop_sees_holds_in_the_next_process() {
     let mut bench = Bench::recording(limited(StrategyOnFullSize::DeleteOldestMedia));
     bench.seconds(120);
     bench.now.wall = bench.now.wall.plus_millis(40 * 86_400_000);
+    let (_, said) = bench.sync();
+    assert_eq!(said.age_hold_seconds_left, None);
     bench.event(Event::Shutdown);
     bench.kill_and_open();
     assert!(bench.snapshot().age_hold_left > Duration::from_secs(3_500));
+    let (_, said) = bench.sync();
+    assert!(
+        (3_500..=3_600).contains(&said.age_hold_seconds_left.unwrap()),
+        "the service hears of it"
+    );
 }

@@ -1,10 +1,13 @@
 //! `vigie server accept-metadata`: the deliberate step after which a server starts without the metadata that its folder
 //! has seen.
 
-use vigie_server::{MetadataLoss, ServerConfig, accept_metadata_loss, metadata_loss};
+use vigie_server::{
+    FolderCommand, MetadataLoss, ServerConfig, accept_metadata_loss, metadata_loss,
+};
 use vigie_store::OsDisk;
 
 use crate::cli::AcceptMetadataOptions;
+use crate::cmd::operator::note_one;
 use crate::failure::{Doing, Failure};
 use crate::output;
 
@@ -34,7 +37,9 @@ pub fn run(options: &AcceptMetadataOptions) -> Result<(), Failure> {
     if !options.yes {
         return output::line("nothing is changed; say --yes to accept it");
     }
-    let kept = accept_metadata_loss(&config, &OsDisk).doing(format!("accept it in {folder}"))?;
+    let accepted = accept_metadata_loss(&config, &OsDisk);
+    note_one(&config, FolderCommand::AcceptMetadata, Some(&config.metadata_path()), &accepted);
+    let kept = accepted.doing(format!("accept it in {folder}"))?;
     for path in kept {
         output::line(&format!("kept as {}", path.display()))?;
     }

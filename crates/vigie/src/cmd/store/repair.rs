@@ -1,10 +1,12 @@
 //! `vigie store repair`: the index rebuilt from the media files alone. Says what it would do; does it with `--yes`.
 
 use serde::Serialize;
+use vigie_server::{FolderCommand, ServerConfig};
 use vigie_store::{OsDisk, RepairReport};
 
 use super::Folder;
 use crate::cli::StoreRepairOptions;
+use crate::cmd::operator::note_one;
 use crate::failure::Failure;
 use crate::output;
 
@@ -33,6 +35,10 @@ pub fn repair(options: &StoreRepairOptions) -> Result<(), Failure> {
     let folder = Folder::new(&options.data_dir);
     folder.require_media()?;
     let repaired = vigie_store::repair(&OsDisk, &folder.media(), &folder.index(), options.yes);
+    if options.yes {
+        let config = ServerConfig::new(&options.data_dir);
+        note_one(&config, FolderCommand::RepairIndex, Some(&folder.index()), &repaired);
+    }
     let report = Report::new(folder.exclusive(repaired)?, options.yes);
     if options.json { output::json(&report) } else { print(&report) }
 }

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use vigie_server::{CommandNote, FolderCommand, ServerConfig};
 use vigie_store::{IndexLock, OsDisk, UnclaimedFile};
 
 use super::Folder;
 use crate::cli::StoreUnclaimedOptions;
+use crate::cmd::operator::note;
 use crate::failure::{Doing, Failure};
 use crate::output;
 use crate::zone;
@@ -40,10 +42,26 @@ pub fn unclaimed(options: &StoreUnclaimedOptions) -> Result<(), Failure> {
     }
     if !discarded.is_empty() {
         let done = vigie_store::discard_unclaimed(&OsDisk, &media, &folder.index(), &discarded);
+        note_discarded(&options.data_dir, &discarded, &media, done.is_err());
         folder.exclusive(done)?;
     }
     let lines: Vec<Line> = files.iter().map(|file| line(file, &media, &discarded)).collect();
     if options.json { output::json(&lines) } else { print(&lines) }
+}
+
+/// In a server's audit log, file by file.
+fn note_discarded(data_dir: &Path, files: &[UnclaimedFile], media: &Path, has_failed: bool) {
+    let notes: Vec<CommandNote<'_>> = files
+        .iter()
+        .map(|file| CommandNote {
+            command: FolderCommand::DiscardMedia,
+            path: Some(file.path.strip_prefix(media).unwrap_or(&file.path)),
+            fragment_count: Some(file.fragment_count),
+            size_bytes: Some(file.size_bytes),
+            has_failed,
+        })
+        .collect();
+    note(&ServerConfig::new(data_dir), &notes);
 }
 
 /// The file that is meant: by its whole path, or relative to the media folder as the list shows it.
