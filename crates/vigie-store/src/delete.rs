@@ -217,9 +217,14 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Whether files of erased streams are still to be removed.
+    /// Whether files of any erased stream are still to be removed.
     pub fn is_reclaiming(&self) -> bool {
         !self.erased.is_empty()
+    }
+
+    /// Whether files of this one are.
+    pub fn is_reclaiming_of(&self, key: &str) -> bool {
+        self.erased.iter().any(|erased| *erased.key == *key)
     }
 
     /// Removes files of erased streams, at most `files_max` of them. One that cannot be removed stays for a later call.
@@ -294,6 +299,15 @@ impl Store {
     /// The files that lie aside, once the search has counted them.
     pub fn unclaimed(&self) -> &[UnclaimedFile] {
         &self.unclaimed
+    }
+
+    /// What lies aside of a stream, once the search has counted it.
+    pub fn unclaimed_of(&self, key: &str) -> Discarded {
+        let mut all = Discarded::default();
+        for file in self.unclaimed.iter().filter(|file| file.is_of(key)) {
+            all.add(file);
+        }
+        all
     }
 
     /// Removes what lies aside of a stream and holds nothing received at `before` or later, by its own marks. What has no

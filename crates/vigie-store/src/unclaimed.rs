@@ -125,7 +125,7 @@ pub(crate) fn set_tail_aside(
     Ok(aside)
 }
 
-/// What was removed of what lay aside.
+/// What is removed of what lies aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Discarded {
     /// Files.
@@ -134,6 +134,14 @@ pub struct Discarded {
     pub size_bytes: u64,
     /// Fragments that their marks named.
     pub fragment_count: u64,
+}
+
+impl Discarded {
+    pub(crate) fn add(&mut self, file: &UnclaimedFile) {
+        self.file_count += 1;
+        self.size_bytes += file.size_bytes;
+        self.fragment_count += file.fragment_count;
+    }
 }
 
 /// Removes files that lie aside, once the journal tells of each.
@@ -153,9 +161,7 @@ pub(crate) fn discard(
     for file in files {
         crate::delete::unlink(disk, &file.path)?;
         directories.extend(file.path.parent());
-        discarded.file_count += 1;
-        discarded.size_bytes += file.size_bytes;
-        discarded.fragment_count += file.fragment_count;
+        discarded.add(file);
         tracing::warn!(
             path = %file.path.display(),
             size_bytes = file.size_bytes,

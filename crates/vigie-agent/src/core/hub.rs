@@ -1,6 +1,8 @@
 //! The hub: takes events in, hands them to the stream they concern, and keeps the time of commits, plans and reports.
 
 mod configurations;
+mod erasing;
+mod orphans;
 mod reports;
 mod requests;
 
@@ -29,6 +31,8 @@ use super::space::plan_reserve;
 use super::world::{Waker, World};
 use crate::ledger::LedgerDb;
 
+use self::erasing::Erasing;
+use self::orphans::SEARCH_INTERVAL;
 use self::requests::Requests;
 
 /// How often deletion plans run when nothing calls for them earlier.
@@ -37,13 +41,8 @@ const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two steps of a plan that deletes much: in between the hub records.
 const DUE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Between two steps of the search for files without entries, and how many files each compares.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
-/// While a commit is under way nothing is searched: it is over in milliseconds.
+/// While a commit is under way nothing is searched or erased: it is over in milliseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
-const FILES_PER_SEARCH: usize = 256;
-/// How soon it goes on after an error.
-const SEARCH_AGAIN: Duration = Duration::from_secs(10);
 
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
@@ -79,6 +78,7 @@ pub struct Hub {
     due_at: Duration,
     /// When the next step of the search for what an earlier process left may be done.
     search_at: Duration,
+    erasing: Erasing,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -127,6 +127,7 @@ impl Hub {
             plan_at: now.mono,
             due_at: now.mono,
             search_at: now.mono + SEARCH_INTERVAL,
+            erasing: Erasing::default(),
             save_at: now.mono,
             is_stopped: false,
         };
@@ -217,6 +218,7 @@ impl Hub {
         let own = [
             due,
             if is_searching { self.search_at } else { Duration::MAX },
+            self.erasing.deadline(),
             self.plan_at,
             save,
             ledgers,
@@ -294,42 +296,16 @@ impl Hub {
             for job in self.jobs.values_mut() {
                 job.rate.sample(job.counters.frame_bytes, now.mono);
             }
-            plan_reserve(self.jobs.values_mut(), &mut self.world, now);
+            // What is being erased makes room by itself: nothing else goes for that.
+            if !self.is_making_room(now) {
+                plan_reserve(self.jobs.values_mut(), &mut self.world, now);
+            }
         }
         if now.mono >= self.due_at {
             self.delete_more(now);
         }
-        if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
-            self.search_at = now.mono + SEARCH_INTERVAL;
-            let claimed_before = self.world.reader.findings().claimed_fragment_count;
-            match self.world.store.search_orphans(FILES_PER_SEARCH) {
-                Ok(()) => {}
-                Err(StoreError::Busy) => self.search_at = now.mono + BUSY_WAIT,
-                Err(error) => {
-                    self.search_at = now.mono + SEARCH_AGAIN;
-                    self.world.store_failed("", &error);
-                }
-            }
-            if !self.world.store.is_searching_orphans() {
-                // What goes by itself waited for this, and so did files.
-                self.plan_at = now.mono;
-                for job in self.jobs.values_mut() {
-                    job.search_ended(&mut self.world, now);
-                    job.settled(&mut self.world, now);
-                }
-            }
-            if self.world.reader.findings().claimed_fragment_count > claimed_before {
-                // Whether the service has it nobody knows: it is asked before anything more is sent.
-                for job in self.jobs.values_mut() {
-                    job.uploader_event(
-                        vigie_engine::uploader::Event::MediaReturned,
-                        &mut self.world,
-                        now,
-                    );
-                    job.settled(&mut self.world, now);
-                }
-            }
-        }
+        self.search_some(now);
+        self.erase_some(now);
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
             job.tick(&mut self.world, now);
             job.settled(&mut self.world, now);

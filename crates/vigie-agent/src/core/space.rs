@@ -15,7 +15,7 @@ use vigie_engine::recorder::{Event, SpaceDenial};
 use vigie_media::Timestamp;
 use vigie_store::{
     ClosedPosition, ClosedQuery, MediaFileId, MediaFileState, StoreError, StoreReader,
-    StoreSettings, describe,
+    StoreSettings,
 };
 
 use super::job::Job;
@@ -417,12 +417,4 @@ fn planned(file: vigie_store::MediaFile) -> MediaFile<MediaFileId> {
         },
         is_open: file.state == MediaFileState::Open,
     }
-}
-
-/// What is said when a stream's local media could not be erased.
-pub(super) fn erase_failure(error: &StoreError) -> String {
-    tracing::error!(error = describe(error), "local media could not be erased");
-    "the hub could not erase all local media of the stream; check its disk and its log, then delete the edge \
-     configuration again"
-        .to_owned()
 }
