@@ -195,6 +195,8 @@ impl Store {
             files.insert(writer.path.clone(), writer.length_bytes);
             let open = writer.open.as_ref().map(|open| open.meta.sequence);
             let sequences = writer.uncommitted.iter().map(|entry| entry.sequence).chain(open);
+            // Those for which there was no space and of which no commit has told yet as well.
+            let sequences = sequences.chain(writer.lost.iter().copied());
             deleted.failed.extend(sequences.map(|sequence| FailedFragment {
                 key: Arc::clone(&state.key),
                 sequence,

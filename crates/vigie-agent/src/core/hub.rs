@@ -6,7 +6,7 @@ mod orphans;
 mod reports;
 mod requests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,9 @@ use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
+use vigie_store::{
+    CommitReport, FailedFragment, IndexRefusal, Store, StoreError, StoreSettings, describe,
+};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -408,6 +410,10 @@ impl Hub {
         for failed in &report.failed {
             of_streams.entry(&failed.key).or_default().1.push(failed.sequence);
         }
+        let is_full = |failed: &&FailedFragment| failed.error.is_disk_full();
+        let full: BTreeSet<&str> =
+            report.failed.iter().filter(is_full).map(|failed| &*failed.key).collect();
+        self.world.wants_plans |= !full.is_empty();
         for job in self.jobs.values_mut() {
             let (persisted, failed) = of_streams.remove(&*job.key).unwrap_or_default();
             let (has_media, has_lost) = (!persisted.is_empty(), !failed.is_empty());
@@ -422,7 +428,7 @@ impl Hub {
                 job.uploader_event(event, &mut self.world, now);
             }
             if has_lost {
-                job.fragment_lost(&mut self.world, now);
+                job.fragment_lost(full.contains(&*job.key), &mut self.world, now);
             }
             if has_media || has_lost {
                 job.settled(&mut self.world, now);
