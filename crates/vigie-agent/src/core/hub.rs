@@ -81,6 +81,8 @@ pub struct Hub {
     /// When the next step of the search for what an earlier process left may be done.
     search_at: Duration,
     erasing: Erasing,
+    /// Up to which deletion of the store's journal the ledgers tell of it; `None` where that cannot be read.
+    journal_number: Option<u64>,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -130,13 +132,16 @@ impl Hub {
             due_at: now.mono,
             search_at: now.mono + SEARCH_INTERVAL,
             erasing: Erasing::default(),
+            journal_number: None,
             save_at: now.mono,
             is_stopped: false,
         };
+        hub.journal_number = hub.world.ledgers.read(|db| db.journal_number().map(Some));
         for arn in hub.streams.keys().cloned().collect::<Vec<_>>() {
             // What failed before may have been for want of something that is there now.
             hub.work_by(&arn, now);
         }
+        hub.enter_discarded(now);
         // That the hub was off is written before anything else happens.
         hub.write_ledgers(Some(false), now);
         Ok(hub)
@@ -374,6 +379,7 @@ impl Hub {
         if std::mem::take(&mut self.world.wants_plans) {
             self.plan_at = now.mono;
         }
+        self.enter_discarded(now);
         self.save(now);
         if self.world.failed {
             tracing::error!(

@@ -152,6 +152,8 @@ impl Hub {
 
     /// Nothing of the stream is left.
     fn erased(&mut self, arn: &Arc<str>, now: Now) {
+        // What lay aside and went with it is no entry of a ledger that comes later.
+        self.enter_discarded(now);
         self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
         let Some(stream) = self.streams.get_mut(arn) else { return };
         let is_configured = stream.edge_config.is_some();
