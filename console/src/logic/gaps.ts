@@ -19,7 +19,7 @@ const REASONS: Record<string, GapReason> = {
   DELETED_BY_SIZE: { text: "Deleted on the hub to keep the size limit", kind: "trouble" },
   DELETED_BY_DISK_RESERVE: { text: "Deleted on the hub to keep its disk from filling", kind: "trouble" },
   DELETED_AFTER_UPLOAD: { text: "Uploaded, then deleted on the hub", kind: "elsewhere" },
-  ERASED: { text: "Erased on the hub with its edge configuration, never uploaded", kind: "trouble" },
+  ERASED: { text: "Erased on the hub, never uploaded", kind: "trouble" },
   NOT_UPLOADED: { text: "Still on the hub only", kind: "hub-only" },
 };
 

@@ -79,6 +79,12 @@ struct SimFile {
 /// What a direct write is made of.
 const BLOCK_BYTES: u64 = 4096;
 
+/// A write that failed, and where what it wrote of its bytes ends.
+struct CutWrite {
+    error: io::Error,
+    end: u64,
+}
+
 impl SimDisk {
     /// An empty disk. All its chances follow from `seed`.
     pub fn new(seed: u64, capacity_bytes: u64) -> Self {
@@ -263,27 +269,28 @@ impl Inner {
         process: u64,
         mut data: Vec<u8>,
         offset: u64,
-    ) -> io::Result<()> {
+    ) -> Result<(), CutWrite> {
         let wanted = data.len();
         let zeros_from = self.behind.end_before_zeros(file);
-        let length = self.content(file, process)?.length_bytes();
+        let content = self.content(file, process);
+        let length = content.map_err(|error| CutWrite { error, end: offset })?.length_bytes();
         let end_max = length + self.capacity_bytes.saturating_sub(self.used_bytes());
         let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut result = Ok(());
+        let mut failure = None;
         if room < wanted {
             data.truncate(room);
-            result = Err(io::ErrorKind::StorageFull.into());
+            failure = Some(io::ErrorKind::StorageFull.into());
         } else if let per_mille = self.faults.write_per_mille
             && self.fails(per_mille, "write failed").is_err()
         {
             let part = self.chance.below(wanted as u64) as usize;
             data.truncate(part);
-            result = Err(io::Error::other("write failed"));
+            failure = Some(io::Error::other("write failed"));
         }
         if !self.burn() {
             let part = self.chance.below(data.len() as u64 + 1) as usize;
             data.truncate(part);
-            result = Err(power_cut());
+            failure = Some(power_cut());
         }
         if data.len() < wanted && zeros_from.is_some() {
             // A page that has zeros is written whole or not at all: what is missing of a frame never looks as if it were
@@ -294,7 +301,8 @@ impl Inner {
         if let Some(content) = self.contents.get_mut(&file) {
             content.write(offset, &data);
         }
-        result
+        let end = offset + data.len() as u64;
+        failure.map_or(Ok(()), |error| Err(CutWrite { error, end }))
     }
 
     /// What waits of a file is written before anything else is written to it; a failure is for ever.
@@ -305,9 +313,8 @@ impl Inner {
             return Ok(());
         };
         for (offset, data) in writes {
-            if let Err(error) = self.write(file, process, data, offset) {
-                self.behind.fail(file, end);
-                return Err(error);
+            if let Err(cut) = self.write(file, process, data, offset) {
+                return Err(self.fail_behind(file, end, cut));
             }
         }
         self.behind.note_written(file, end);
@@ -315,12 +322,20 @@ impl Inner {
         let zero_bytes = end.next_multiple_of(BLOCK_BYTES) - end;
         if zero_bytes > 0 && self.chance.happens(500) {
             self.behind.note_zeros(file, end);
-            if let Err(error) = self.write(file, process, vec![0; zero_bytes as usize], end) {
-                self.behind.fail(file, end);
-                return Err(error);
+            if let Err(CutWrite { error, .. }) =
+                self.write(file, process, vec![0; zero_bytes as usize], end)
+            {
+                return Err(self.fail_behind(file, end, CutWrite { error, end }));
             }
         }
         Ok(())
+    }
+
+    /// What waited up to `end` is lost from where its write was cut.
+    fn fail_behind(&mut self, file: FileId, end: u64, cut: CutWrite) -> io::Error {
+        let is_full = cut.error.kind() == io::ErrorKind::StorageFull;
+        self.behind.fail(file, end, is_full.then_some(cut.end));
+        cut.error
     }
 
     /// Cuts the zeros off, and makes the bytes all there is.
@@ -344,7 +359,8 @@ impl DiskFile for SimFile {
     fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
         let mut inner = self.disk.lock();
         inner.write_behind_now(self.file, self.process)?;
-        inner.write(self.file, self.process, parts.concat(), offset)?;
+        let written = inner.write(self.file, self.process, parts.concat(), offset);
+        written.map_err(|cut| cut.error)?;
         let end = offset + parts.iter().map(|part| part.len() as u64).sum::<u64>();
         inner.behind.note_written(self.file, end);
         Ok(())
@@ -359,6 +375,10 @@ impl DiskFile for SimFile {
 
     fn flush(&self) -> io::Result<()> {
         self.disk.lock().write_behind_now(self.file, self.process)
+    }
+
+    fn full_at(&self) -> Option<u64> {
+        self.disk.lock().behind.full_at(self.file)
     }
 
     fn waiting_bytes(&self) -> usize {

@@ -40,6 +40,10 @@ impl LedgerDb for SimLedger {
         self.ledger.last_run()
     }
 
+    fn journal_number(&self) -> Result<u64, LedgerError> {
+        self.ledger.journal_number()
+    }
+
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError> {
         self.ledger.summary(stream)
     }

@@ -19,7 +19,7 @@ use vigie_kvs::shapes::archived_media;
 use vigie_kvs::shapes::edge::EdgeConfig;
 use vigie_kvs::shapes::hub_request::{CameraAddress, HubRequest};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerReceipt};
-use vigie_kvs::shapes::sync_edge_agent::{SyncEdgeAgentInput, SyncEdgeAgentOutput};
+use vigie_kvs::shapes::sync_edge_agent::{ErasedMedia, SyncEdgeAgentInput, SyncEdgeAgentOutput};
 use vigie_media::Timestamp;
 use vigie_server::ingest::{
     AppendFailure, IngestRules, IngestSession, IngestedFragment, Output, SessionSettings,
@@ -99,6 +99,8 @@ pub struct SimServer {
     pub errors_said: Vec<(Now, ErrorId, Option<i64>)>,
     /// The hub's ledger, as it was reported: entries by id, and up to which change. It survives everything.
     pub ledger: (BTreeMap<u64, LedgerEntry>, u64),
+    /// What the hub said that it erases or has erased: each different word once, in order.
+    pub erased: Vec<ErasedMedia>,
     /// Every fragment that was called persisted, by sequence: none may ever be missing.
     pub called_persisted: BTreeMap<u64, Timestamp>,
 }
@@ -123,6 +125,7 @@ impl SimServer {
             refuse: Box::new(|_| None),
             errors_said: Vec::new(),
             ledger: (BTreeMap::new(), 0),
+            erased: Vec::new(),
             called_persisted: BTreeMap::new(),
         };
         server.start()?;
@@ -259,6 +262,11 @@ impl SimServer {
         now: Now,
     ) -> Option<SyncAnswer> {
         let (ledgers, is_owed) = self.take_ledgers(&input);
+        for erased in input.streams.iter().filter_map(|report| report.erased_media.as_ref()) {
+            if self.erased.last() != Some(erased) {
+                self.erased.push(erased.clone());
+            }
+        }
         self.outcomes.extend(self.requests.heard(&input, now.mono));
         let (requests, is_asked) = (self.requests.told(&input), self.requests.is_news(&input));
         for configuration in &mut self.configurations {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use vigie_engine::sync::SyncState;
 use vigie_kvs::shapes::edge::{
-    DeletionConfig, EdgeConfig, RecorderConfig, ScheduleConfig, SyncStatus,
+    DeletionConfig, EdgeConfig, LocalSizeConfig, RecorderConfig, ScheduleConfig,
+    StrategyOnFullSize, SyncStatus,
 };
 use vigie_sim::checkers::{
     all_is_well, frames_at_the_hub, frames_at_the_server, gaps, no_persisted_fragment_lost,
@@ -161,6 +162,59 @@ fn deleting_the_configuration_erases_the_hub_and_leaves_the_server_alone() {
     assert_eq!(world.hub.media_bytes(), 0);
     assert!(frames_at_the_server(&world).len() >= at_the_server);
     no_persisted_fragment_lost(&world);
+}
+
+#[test]
+fn a_hub_that_stops_while_it_erases_goes_on_and_tells_all_that_there_was() {
+    for (seed, crash) in [(12, Crash::Kill), (13, Crash::PowerLoss), (14, Crash::Kill)] {
+        let mut world = World::new(seed);
+        // Some 25 media files of 2 MB.
+        world.camera.padding_bytes = 80_000;
+        let local_size_config = Some(LocalSizeConfig {
+            max_local_media_size_in_mb: Some(64),
+            strategy_on_full_size: Some(StrategyOnFullSize::DenyNewMedia),
+        });
+        let always = World::edge_config();
+        let deletion_config = Some(DeletionConfig {
+            local_size_config,
+            delete_after_upload: Some(false),
+            ..DeletionConfig::default()
+        });
+        world.configure(EdgeConfig { deletion_config, ..always });
+        world.run_for(30 * SECOND);
+        let (held, held_bytes) = (world.hub.fragments().unwrap().len(), world.hub.media_bytes());
+        let now = world.now();
+        world.server.delete_configuration(STREAM_ARN, now).unwrap();
+        let mut crashes = 0;
+        for _ in 0..2000 {
+            let before = world.hub.media_bytes();
+            world.run_for(Duration::from_millis(10));
+            let left = world.hub.media_bytes();
+            if left == 0 {
+                break;
+            }
+            let state = &world.server.sync(STREAM_ARN).unwrap().state;
+            let is_pending = matches!(
+                state,
+                SyncState::Deleting { .. } | SyncState::DeletingAcknowledged { .. }
+            );
+            assert!(is_pending, "{left} bytes are left: {state:?}");
+            if left < before && left < held_bytes {
+                crashes += 1;
+                world.crash_hub(crash, SECOND);
+            }
+        }
+        assert!(crashes >= 2, "{crashes}");
+        world.run_for(MINUTE);
+        assert_eq!((world.server.sync(STREAM_ARN), world.hub.media_bytes()), (None, 0));
+        assert_eq!(world.hub.fragments().unwrap().len(), 0);
+        let [erased] = world.server.erased.as_slice() else {
+            panic!("it said different things: {:?}", world.server.erased)
+        };
+        assert!(erased.fragment_count >= held as u64, "{held} fragments: {erased:?}");
+        assert!(erased.size_bytes >= held_bytes * 9 / 10, "{held_bytes} bytes: {erased:?}");
+        no_persisted_fragment_lost(&world);
+    }
 }
 
 #[test]

@@ -119,7 +119,8 @@ impl Store {
     /// files, then commits one index transaction.
     ///
     /// A file whose sync fails is abandoned; its fragments are in [`CommitReport::failed`] and the rest is
-    /// committed. `Err` means that nothing was committed: for want of space in the index (call again when there is
+    /// committed. A file for which the space ran out while it was written ends with what is whole in it: only what did not
+    /// fit has failed. `Err` means that nothing was committed: for want of space in the index (call again when there is
     /// some) or fatally ([`StoreError::is_fatal`]).
     pub fn commit(&mut self) -> Result<CommitReport, StoreError> {
         let outcome = self.begin_commit()?.run();
@@ -227,10 +228,15 @@ impl Store {
             let StreamState { writer, closing, size_bytes, .. } = stream;
             for writer in writer.iter_mut().chain(&mut *closing) {
                 if let Some(Err(error)) = outcomes.remove(&writer.place.id) {
-                    give_up(writer, error, size_bytes);
+                    match writer.file.full_at() {
+                        Some(full_at) => end_where_full(writer, full_at, error, size_bytes),
+                        None => give_up(writer, error, size_bytes),
+                    }
                 }
             }
-            if writer.as_ref().is_some_and(|writer| writer.sync_error.is_some()) {
+            let has_ended =
+                |writer: &MediaFileWriter| writer.sync_error.is_some() || writer.no_space.is_some();
+            if writer.as_ref().is_some_and(has_ended) {
                 closing.extend(writer.take());
             }
         }
@@ -270,11 +276,41 @@ impl Store {
     }
 }
 
+/// What becomes of a file for which the space ran out while it was written: it ends with what is whole in it, and is
+/// synced, which nobody has tried with what is left of it.
+fn end_where_full(
+    writer: &mut MediaFileWriter,
+    full_at: u64,
+    error: io::Error,
+    stream_size_bytes: &mut u64,
+) {
+    let fits = |entry: &&FragmentEntry| marked_end(entry) <= full_at;
+    let fitting = writer.uncommitted.iter().take_while(fits).count();
+    let last = writer.uncommitted.iter().take(fitting).next_back();
+    let keep = last.map_or_else(|| writer.durable_end(), marked_end);
+    if let Err(error) = writer.file.truncate(keep).and_then(|()| writer.file.sync()) {
+        return give_up(writer, error, stream_size_bytes);
+    }
+    *stream_size_bytes -= writer.length_bytes.saturating_sub(keep);
+    writer.length_bytes = keep;
+    let open = writer.open.take().map(|open| open.meta.sequence);
+    let lost = writer.uncommitted.drain(fitting..).map(|entry| entry.sequence);
+    writer.lost.extend(lost.chain(open));
+    writer.planned = Some(Planned { entries: fitting, open: None, closing: true });
+    tracing::error!(
+        path = %writer.path.display(),
+        %error,
+        fragments = writer.lost.len(),
+        "no space was left while a media file was written; it ends with what is whole in it"
+    );
+    writer.no_space = Some(Arc::new(error));
+}
+
 /// What becomes of a file whose sync failed: it is cut back to what was committed, and abandoned.
 fn give_up(writer: &mut MediaFileWriter, error: io::Error, stream_size_bytes: &mut u64) {
     tracing::error!(path = %writer.path.display(), %error, "write or sync failed; media file abandoned");
     writer.sync_error = Some(Arc::new(error));
-    let keep = writer.committed_open.map_or(writer.committed_end, |entry| entry.end());
+    let keep = writer.durable_end();
     // Only to give the space back at once: the next start cuts it off for good.
     match writer.file.truncate(keep) {
         Ok(()) => {
@@ -301,6 +337,15 @@ fn plan(
 ) {
     let id = writer.place.id;
     let persisted = |entry| PersistedFragment { key: Arc::clone(&stream.key), entry };
+    let lost = writer.no_space.iter().flat_map(|source| {
+        let (path, source) = (writer.path.clone(), Arc::clone(source));
+        let error = StoreError::NoSpaceLeft { path, source };
+        writer.lost.iter().map(move |sequence| FailedFragment {
+            key: Arc::clone(&stream.key),
+            sequence: *sequence,
+            error: error.clone(),
+        })
+    });
     if let Some(source) = &writer.sync_error {
         let error = StoreError::MediaFileAbandoned {
             path: writer.path.clone(),
@@ -313,6 +358,7 @@ fn plan(
             sequence,
             error: error.clone(),
         }));
+        report.failed.extend(lost);
         if writer.in_index {
             // What earlier commits made durable of the open fragment stays, as a fragment of its own.
             if let Some(entry) = writer.committed_open {
@@ -326,12 +372,17 @@ fn plan(
     }
     // A file that came since the commit began is the next one's.
     let Some(Planned { entries, open, closing }) = writer.planned else { return };
+    report.failed.extend(lost);
     let mut entries: Vec<FragmentEntry> =
         writer.uncommitted.iter().take(entries).copied().collect();
     if closing {
         // Only a broken file closes with a fragment open: it ends with its last whole frames.
         entries.extend(open);
     }
+    // Of one for which the space ran out, what earlier commits have of the open fragment is the last, without a mark.
+    let is_cut_short = writer.no_space.is_some() && entries.is_empty();
+    let cut = writer.committed_open.filter(|_| is_cut_short);
+    entries.extend(cut);
     if !writer.in_index {
         if entries.is_empty() && open.is_none() {
             return;
@@ -344,7 +395,10 @@ fn plan(
         changes.push(Change::AppendFragments { id, entries });
     }
     if closing {
-        let state = if writer.broken { MediaFileState::Abandoned } else { MediaFileState::Sealed };
+        let state = match writer.broken || cut.is_some() {
+            true => MediaFileState::Abandoned,
+            false => MediaFileState::Sealed,
+        };
         changes.push(Change::CloseMediaFile { id, state, size_bytes: writer.length_bytes });
     } else if let Some(entry) = open
         && Some(entry) != writer.committed_open

@@ -14,7 +14,7 @@ use crate::index::{Change, StreamId};
 use crate::journal::Deletion;
 use crate::layout::{UNCLAIMED_DIRECTORY, media_file_number, stream_directory};
 use crate::store::{FailedFragment, Store};
-use crate::unclaimed::{Discarded, UnclaimedFile, discard};
+use crate::unclaimed::{Discarded, DiscardedMedia, UnclaimedFile, discard};
 
 /// What a deletion removed.
 #[derive(Clone, Debug, Default)]
@@ -195,6 +195,8 @@ impl Store {
             files.insert(writer.path.clone(), writer.length_bytes);
             let open = writer.open.as_ref().map(|open| open.meta.sequence);
             let sequences = writer.uncommitted.iter().map(|entry| entry.sequence).chain(open);
+            // Those for which there was no space and of which no commit has told yet as well.
+            let sequences = sequences.chain(writer.lost.iter().copied());
             deleted.failed.extend(sequences.map(|sequence| FailedFragment {
                 key: Arc::clone(&state.key),
                 sequence,
@@ -217,9 +219,14 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Whether files of erased streams are still to be removed.
+    /// Whether files of any erased stream are still to be removed.
     pub fn is_reclaiming(&self) -> bool {
         !self.erased.is_empty()
+    }
+
+    /// Whether files of this one are.
+    pub fn is_reclaiming_of(&self, key: &str) -> bool {
+        self.erased.iter().any(|erased| *erased.key == *key)
     }
 
     /// Removes files of erased streams, at most `files_max` of them. One that cannot be removed stays for a later call.
@@ -284,16 +291,47 @@ impl Store {
         }
         let number = self.journal.last_number() + meant.len() as u64;
         self.apply(&[Change::NoteDeletions { number }])?;
-        let discarded = discard(self.disk.as_ref(), &self.root, &mut self.journal, &meant);
+        let discarded = discard(self.disk.as_ref(), &self.root, &mut self.journal, &meant, false);
         let discarded = discarded.map_err(|error| self.note_failure(error))?;
         self.unclaimed.retain(|file| !meant.contains(file));
         self.count_unclaimed();
         Ok(discarded)
     }
 
+    /// The number of the last deletion that the journal has: they are counted.
+    pub const fn deletion_number(&self) -> u64 {
+        self.journal.last_number()
+    }
+
+    /// The media of files that lay aside, as far as the journal tells of their removal behind the deletion with this number;
+    /// and whether each is gone: cut off between its entry and its removal it lies there still.
+    pub fn discarded_after(&self, number: u64) -> Vec<(&DiscardedMedia, bool)> {
+        // Of one that was cut off and removed again there is an entry for each time.
+        let mut found: BTreeMap<&str, &DiscardedMedia> = BTreeMap::new();
+        for entry in self.journal.entries_after(number) {
+            if let Deletion::Discarded { path, media: Some(media), .. } = &entry.deletion {
+                found.insert(path, media);
+            }
+        }
+        let is_gone = |path: &str| {
+            let file = self.disk.open_read_only(&self.root.join(path));
+            file.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        found.into_iter().map(|(path, media)| (media, is_gone(path))).collect()
+    }
+
     /// The files that lie aside, once the search has counted them.
     pub fn unclaimed(&self) -> &[UnclaimedFile] {
         &self.unclaimed
+    }
+
+    /// What lies aside of a stream, once the search has counted it.
+    pub fn unclaimed_of(&self, key: &str) -> Discarded {
+        let mut all = Discarded::default();
+        for file in self.unclaimed.iter().filter(|file| file.is_of(key)) {
+            all.add(file);
+        }
+        all
     }
 
     /// Removes what lies aside of a stream and holds nothing received at `before` or later, by its own marks. What has no

@@ -30,9 +30,15 @@ pub trait DiskFile: Send + Sync {
         Ok(parts.iter().fold(crc32c, |crc32c, part| crc32c::crc32c_append(crc32c, part)))
     }
     /// Writes what waits, so that a kill cannot lose it any more. A failure is final as that of [`DiskFile::sync`], which
-    /// fails as well from then on.
+    /// fails as well from then on; but see [`DiskFile::full_at`].
     fn flush(&self) -> io::Result<()> {
         Ok(())
+    }
+    /// Where the bytes end that were written in a row, when no more of what waited could be written for want of space, and
+    /// nothing else has failed. Such bytes are lost, and no sync was tried with them: once the file is cut to this length or
+    /// a shorter one, it may be synced as any other. `None` in all other cases.
+    fn full_at(&self) -> Option<u64> {
+        None
     }
     /// Bytes that wait to be written.
     fn waiting_bytes(&self) -> usize {

@@ -39,6 +39,16 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
+    /// No space was left for the fragment when it was written behind, or for what stands before it in its media file: it was
+    /// not persisted. The whole fragments before it were. Free space and send it again.
+    #[error("no space was left to write to {}; the media file ends before the fragment", path.display())]
+    NoSpaceLeft {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        source: Arc<io::Error>,
+    },
     /// Names in a directory could not be made durable. Fatal: the process must stop and start again.
     #[error("sync of directory {} failed; restart to recover", path.display())]
     DirectorySyncFailed {
@@ -141,7 +151,7 @@ impl StoreError {
     /// Whether it is for want of space.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::DiskFull { .. } => true,
+            Self::DiskFull { .. } | Self::NoSpaceLeft { .. } => true,
             Self::Index(error) => matches!(**error, IndexError::Full),
             Self::Io { source, .. } | Self::MediaFileAbandoned { source, .. } => {
                 source.kind() == io::ErrorKind::StorageFull

@@ -14,11 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut};
+use vigie_media::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
 use crate::layout::{media_file_number, stream_directory};
+use crate::unclaimed::DiscardedMedia;
 
 /// Its name in the media directory.
 const FILE_NAME: &str = "deleted.journal";
@@ -54,8 +56,8 @@ pub(crate) enum Deletion {
     Files { key: String, ids: Vec<MediaFileId> },
     /// The stream, with all its media files below this number.
     Stream { key: String, below: MediaFileId },
-    /// A file that lay aside.
-    Discarded { path: String, size_bytes: u64 },
+    /// A file that lay aside; what of its media is known.
+    Discarded { path: String, size_bytes: u64, media: Option<DiscardedMedia> },
 }
 
 /// A deletion with its number: they are counted, and an index knows how many it has seen.
@@ -377,9 +379,17 @@ fn encode_entry(entry: &Entry) -> Vec<u8> {
             body.put_u64(below.0);
             encode(KIND_STREAM, &body)
         }
-        Deletion::Discarded { path, size_bytes } => {
+        Deletion::Discarded { path, size_bytes, media } => {
             put_text(&mut body, path);
             body.put_u64(*size_bytes);
+            // Older versions read no further.
+            if let Some(media) = media {
+                put_text(&mut body, &media.key);
+                body.put_u64(media.fragment_count);
+                body.put_i64(media.from.as_millis());
+                body.put_i64(media.until.as_millis());
+                body.put_u8(u8::from(media.is_asked_for));
+            }
             encode(KIND_DISCARDED, &body)
         }
     }
@@ -457,7 +467,21 @@ fn parse_body(kind: u8, mut body: &[u8]) -> Option<Record> {
                 KIND_STREAM => {
                     Deletion::Stream { key: name, below: MediaFileId(body.try_get_u64().ok()?) }
                 }
-                _ => Deletion::Discarded { path: name, size_bytes: body.try_get_u64().ok()? },
+                _ => {
+                    let size_bytes = body.try_get_u64().ok()?;
+                    let mut media = || {
+                        Some(DiscardedMedia {
+                            key: text(&mut body)?,
+                            size_bytes,
+                            fragment_count: body.try_get_u64().ok()?,
+                            from: Timestamp::from_millis(body.try_get_i64().ok()?),
+                            until: Timestamp::from_millis(body.try_get_i64().ok()?),
+                            is_asked_for: body.try_get_u8().ok()? != 0,
+                        })
+                    };
+                    let media = media();
+                    Deletion::Discarded { path: name, size_bytes, media }
+                }
             };
             Some(Record::Entry(Entry { number, deletion }))
         }

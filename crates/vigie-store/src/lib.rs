@@ -63,4 +63,4 @@ pub use repair::{RepairReport, rebuild, repair};
 pub use settings::{StoreSettings, Uncommitted};
 pub use space_reserve::SpaceReserve;
 pub use store::{CommitReport, FailedFragment, IndexRefusal, PersistedFragment, Store};
-pub use unclaimed::{Discarded, UnclaimedFile, discard_unclaimed, unclaimed};
+pub use unclaimed::{Discarded, DiscardedMedia, UnclaimedFile, discard_unclaimed, unclaimed};

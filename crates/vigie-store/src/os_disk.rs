@@ -59,6 +59,10 @@ impl DiskFile for OsFile {
         self.behind.flush(&self.file)
     }
 
+    fn full_at(&self) -> Option<u64> {
+        self.behind.full_at()
+    }
+
     fn waiting_bytes(&self) -> usize {
         self.behind.waiting_bytes()
     }
@@ -166,18 +170,18 @@ fn read_exact_at(file: &File, offset: u64, length_bytes: usize) -> io::Result<By
     Ok(Bytes::from(buffer))
 }
 
-/// All of `parts`, in as few calls as may be.
-fn write_parts(file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
+/// All of `parts`, in as few calls as may be. After a failure `end` says how far it came.
+fn write_parts(file: &File, parts: &[&[u8]], offset: u64, end: &mut u64) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> =
         parts.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
     let mut left: &mut [IoSlice<'_>] = &mut slices;
-    let mut offset = offset;
+    *end = offset;
     while !left.is_empty() {
         let batch = left.len().min(PARTS_PER_CALL_MAX);
-        match rustix::io::pwritev(file, &left[..batch], offset) {
+        match rustix::io::pwritev(file, &left[..batch], *end) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
-                offset = offset.saturating_add(written as u64);
+                *end = end.saturating_add(written as u64);
                 IoSlice::advance_slices(&mut left, written);
             }
             Err(rustix::io::Errno::INTR) => {}

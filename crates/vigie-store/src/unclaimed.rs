@@ -12,9 +12,10 @@ use vigie_media::Timestamp;
 use crate::contents::{Contents, marked_fragments, read_whole};
 use crate::disk::{Disk, create_dir_durably};
 use crate::error::StoreError;
+use crate::fragment::FragmentEntry;
 use crate::index::{Change, Index, SqliteIndex};
 use crate::journal::{Deletion, Journal};
-use crate::layout::{UNCLAIMED_DIRECTORY, stream_directory};
+use crate::layout::{UNCLAIMED_DIRECTORY, key_of_directory, stream_directory};
 
 /// A file that lies aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,25 @@ pub struct UnclaimedFile {
     pub fragment_count: u64,
     /// When the newest of these was received, or on a hub recorded.
     pub newest: Option<Timestamp>,
+    /// The time that they cover by their producer's clock, begin and end.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// What is known of the media of a file that lay aside and was removed, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscardedMedia {
+    /// The stream.
+    pub key: String,
+    /// The file's bytes.
+    pub size_bytes: u64,
+    /// Fragments that its marks named.
+    pub fragment_count: u64,
+    /// Begin of what they cover, by their producer's clock.
+    pub from: Timestamp,
+    /// Its end.
+    pub until: Timestamp,
+    /// An operator asked for it; else it was older than its stream keeps its media, or went with it.
+    pub is_asked_for: bool,
 }
 
 impl UnclaimedFile {
@@ -38,13 +58,27 @@ impl UnclaimedFile {
         let size_bytes = file.length_bytes()?;
         let bytes = read_whole(file.as_ref())?.unwrap_or_default();
         let marked = marked_fragments(&bytes);
+        let from = marked.iter().map(|entry| entry.producer_timestamp).min();
+        let until = marked.iter().map(FragmentEntry::producer_until).max();
         Ok(Self {
             path: path.to_owned(),
             size_bytes,
             key: Contents::of(&bytes).map(|contents| contents.mark.key),
             fragment_count: marked.len() as u64,
             newest: marked.iter().map(|entry| entry.server_timestamp).max(),
+            span: from.zip(until),
         })
+    }
+
+    /// What the journal is to say of its media; nothing where no mark names its time.
+    fn media(&self, is_asked_for: bool) -> Option<DiscardedMedia> {
+        let (from, until) = self.span?;
+        let key = match &self.key {
+            Some(key) => key.clone(),
+            None => key_of_directory(self.path.parent()?)?,
+        };
+        let (size_bytes, fragment_count) = (self.size_bytes, self.fragment_count);
+        Some(DiscardedMedia { key, size_bytes, fragment_count, from, until, is_asked_for })
     }
 
     /// Whether it counts for the stream `key`: by its mark, or else by the directory that it came from.
@@ -125,7 +159,7 @@ pub(crate) fn set_tail_aside(
     Ok(aside)
 }
 
-/// What was removed of what lay aside.
+/// What is removed of what lies aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Discarded {
     /// Files.
@@ -136,26 +170,34 @@ pub struct Discarded {
     pub fragment_count: u64,
 }
 
+impl Discarded {
+    pub(crate) fn add(&mut self, file: &UnclaimedFile) {
+        self.file_count += 1;
+        self.size_bytes += file.size_bytes;
+        self.fragment_count += file.fragment_count;
+    }
+}
+
 /// Removes files that lie aside, once the journal tells of each.
 pub(crate) fn discard(
     disk: &dyn Disk,
     root: &Path,
     journal: &mut Journal,
     files: &[UnclaimedFile],
+    is_asked_for: bool,
 ) -> Result<Discarded, StoreError> {
     let mut discarded = Discarded::default();
     let mut directories = BTreeSet::new();
     for file in files {
         let path = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
-        journal.add(Deletion::Discarded { path, size_bytes: file.size_bytes });
+        let media = file.media(is_asked_for);
+        journal.add(Deletion::Discarded { path, size_bytes: file.size_bytes, media });
     }
     journal.flush(disk)?;
     for file in files {
         crate::delete::unlink(disk, &file.path)?;
         directories.extend(file.path.parent());
-        discarded.file_count += 1;
-        discarded.size_bytes += file.size_bytes;
-        discarded.fragment_count += file.fragment_count;
+        discarded.add(file);
         tracing::warn!(
             path = %file.path.display(),
             size_bytes = file.size_bytes,
@@ -191,7 +233,7 @@ pub fn discard_unclaimed(
     journal.raise_number(index.reader().deletion_number()?.unwrap_or(0));
     let number = journal.last_number() + files.len() as u64;
     index.apply(&[Change::NoteDeletions { number }])?;
-    let discarded = discard(disk, root, &mut journal, files)?;
+    let discarded = discard(disk, root, &mut journal, files, true)?;
     index.close()?;
     Ok(discarded)
 }

@@ -58,6 +58,10 @@ pub(crate) struct MediaFileWriter {
     pub(crate) has_ended: bool,
     /// Why a sync failed: the file is abandoned by the commit that met it.
     pub(crate) sync_error: Option<Arc<io::Error>>,
+    /// No space was left for what waited: the file ends with what is whole in it, by the commit that met it …
+    pub(crate) no_space: Option<Arc<io::Error>>,
+    /// … and these are lost.
+    pub(crate) lost: Vec<u64>,
     /// Whole fragments that no commit has made durable.
     pub(crate) uncommitted: Vec<FragmentEntry>,
     /// The end of the last committed fragment with its mark; what lies behind may be cut off.
@@ -106,6 +110,8 @@ impl MediaFileWriter {
             out,
             has_unwritten: false,
             sync_error: None,
+            no_space: None,
+            lost: Vec::new(),
             uncommitted: Vec::new(),
             committed_end: 0,
             committed_open: None,
@@ -118,6 +124,11 @@ impl MediaFileWriter {
     pub(crate) fn has_fragments(&self) -> bool {
         let open = self.open.as_ref().is_some_and(|open| open.extent.size_bytes > 0);
         self.in_index || open || !self.uncommitted.is_empty()
+    }
+
+    /// Up to where commits made it durable.
+    pub(crate) fn durable_end(&self) -> u64 {
+        self.committed_open.map_or(self.committed_end, |entry| entry.end())
     }
 
     /// Bytes that the next write puts in front of what it is given.

@@ -1,10 +1,12 @@
 //! The hub: takes events in, hands them to the stream they concern, and keeps the time of commits, plans and reports.
 
 mod configurations;
+mod erasing;
+mod orphans;
 mod reports;
 mod requests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,9 @@ use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::disk::Disk;
-use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
+use vigie_store::{
+    CommitReport, FailedFragment, IndexRefusal, Store, StoreError, StoreSettings, describe,
+};
 
 use super::effect::Effect;
 use super::event::{Event, Session};
@@ -29,6 +33,8 @@ use super::space::plan_reserve;
 use super::world::{Waker, World};
 use crate::ledger::LedgerDb;
 
+use self::erasing::Erasing;
+use self::orphans::SEARCH_INTERVAL;
 use self::requests::Requests;
 
 /// How often deletion plans run when nothing calls for them earlier.
@@ -37,13 +43,8 @@ const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two steps of a plan that deletes much: in between the hub records.
 const DUE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Between two steps of the search for files without entries, and how many files each compares.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
-/// While a commit is under way nothing is searched: it is over in milliseconds.
+/// While a commit is under way nothing is searched or erased: it is over in milliseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
-const FILES_PER_SEARCH: usize = 256;
-/// How soon it goes on after an error.
-const SEARCH_AGAIN: Duration = Duration::from_secs(10);
 
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
@@ -79,6 +80,9 @@ pub struct Hub {
     due_at: Duration,
     /// When the next step of the search for what an earlier process left may be done.
     search_at: Duration,
+    erasing: Erasing,
+    /// Up to which deletion of the store's journal the ledgers tell of it; `None` where that cannot be read.
+    journal_number: Option<u64>,
     save_at: Duration,
     is_stopped: bool,
 }
@@ -127,13 +131,17 @@ impl Hub {
             plan_at: now.mono,
             due_at: now.mono,
             search_at: now.mono + SEARCH_INTERVAL,
+            erasing: Erasing::default(),
+            journal_number: None,
             save_at: now.mono,
             is_stopped: false,
         };
+        hub.journal_number = hub.world.ledgers.read(|db| db.journal_number().map(Some));
         for arn in hub.streams.keys().cloned().collect::<Vec<_>>() {
             // What failed before may have been for want of something that is there now.
             hub.work_by(&arn, now);
         }
+        hub.enter_discarded(now);
         // That the hub was off is written before anything else happens.
         hub.write_ledgers(Some(false), now);
         Ok(hub)
@@ -217,6 +225,7 @@ impl Hub {
         let own = [
             due,
             if is_searching { self.search_at } else { Duration::MAX },
+            self.erasing.deadline(),
             self.plan_at,
             save,
             ledgers,
@@ -294,42 +303,16 @@ impl Hub {
             for job in self.jobs.values_mut() {
                 job.rate.sample(job.counters.frame_bytes, now.mono);
             }
-            plan_reserve(self.jobs.values_mut(), &mut self.world, now);
+            // What is being erased makes room by itself: nothing else goes for that.
+            if !self.is_making_room(now) {
+                plan_reserve(self.jobs.values_mut(), &mut self.world, now);
+            }
         }
         if now.mono >= self.due_at {
             self.delete_more(now);
         }
-        if now.mono >= self.search_at && self.world.store.is_searching_orphans() {
-            self.search_at = now.mono + SEARCH_INTERVAL;
-            let claimed_before = self.world.reader.findings().claimed_fragment_count;
-            match self.world.store.search_orphans(FILES_PER_SEARCH) {
-                Ok(()) => {}
-                Err(StoreError::Busy) => self.search_at = now.mono + BUSY_WAIT,
-                Err(error) => {
-                    self.search_at = now.mono + SEARCH_AGAIN;
-                    self.world.store_failed("", &error);
-                }
-            }
-            if !self.world.store.is_searching_orphans() {
-                // What goes by itself waited for this, and so did files.
-                self.plan_at = now.mono;
-                for job in self.jobs.values_mut() {
-                    job.search_ended(&mut self.world, now);
-                    job.settled(&mut self.world, now);
-                }
-            }
-            if self.world.reader.findings().claimed_fragment_count > claimed_before {
-                // Whether the service has it nobody knows: it is asked before anything more is sent.
-                for job in self.jobs.values_mut() {
-                    job.uploader_event(
-                        vigie_engine::uploader::Event::MediaReturned,
-                        &mut self.world,
-                        now,
-                    );
-                    job.settled(&mut self.world, now);
-                }
-            }
-        }
+        self.search_some(now);
+        self.erase_some(now);
         for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
             job.tick(&mut self.world, now);
             job.settled(&mut self.world, now);
@@ -396,6 +379,7 @@ impl Hub {
         if std::mem::take(&mut self.world.wants_plans) {
             self.plan_at = now.mono;
         }
+        self.enter_discarded(now);
         self.save(now);
         if self.world.failed {
             tracing::error!(
@@ -434,6 +418,10 @@ impl Hub {
         for failed in &report.failed {
             of_streams.entry(&failed.key).or_default().1.push(failed.sequence);
         }
+        let is_full = |failed: &&FailedFragment| failed.error.is_disk_full();
+        let full: BTreeSet<&str> =
+            report.failed.iter().filter(is_full).map(|failed| &*failed.key).collect();
+        self.world.wants_plans |= !full.is_empty();
         for job in self.jobs.values_mut() {
             let (persisted, failed) = of_streams.remove(&*job.key).unwrap_or_default();
             let (has_media, has_lost) = (!persisted.is_empty(), !failed.is_empty());
@@ -448,7 +436,7 @@ impl Hub {
                 job.uploader_event(event, &mut self.world, now);
             }
             if has_lost {
-                job.fragment_lost(&mut self.world, now);
+                job.fragment_lost(full.contains(&*job.key), &mut self.world, now);
             }
             if has_media || has_lost {
                 job.settled(&mut self.world, now);

@@ -69,12 +69,22 @@ pub(crate) struct SavedStream {
     /// What was there to be erased, before any of it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) erased_media: Option<ErasedMedia>,
+    /// Media of an earlier revision, which was deleted, is still to be erased: this one waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_erasing: bool,
     /// A FILE_URI of this revision has been recorded to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) file_recorded: bool,
     /// What of a FILE_URI has been recorded.
     #[serde(default, skip_serializing_if = "Imports::is_empty")]
     pub(crate) imports: Imports,
+}
+
+impl SavedStream {
+    /// Whether what the hub holds of the stream is to go before anything else is done for it.
+    pub(crate) fn has_media_to_erase(&self) -> bool {
+        self.is_erasing || (self.edge_config.is_none() && self.phase != Phase::Erased)
+    }
 }
 
 /// Streams by their ARN.

@@ -15,7 +15,7 @@ use vigie_engine::recorder::{Event, SpaceDenial};
 use vigie_media::Timestamp;
 use vigie_store::{
     ClosedPosition, ClosedQuery, MediaFileId, MediaFileState, StoreError, StoreReader,
-    StoreSettings, describe,
+    StoreSettings,
 };
 
 use super::job::Job;
@@ -158,19 +158,16 @@ impl Job {
         }
     }
 
-    /// Removes what lies aside and is older than the stream keeps its media, by its own marks. Nobody knows whether it was
-    /// uploaded, so it counts as lost.
+    /// Removes what lies aside and is older than the stream keeps its media, by its own marks. The hub enters it in its
+    /// ledger by the store's journal.
     fn discard_unclaimed(&mut self, world: &mut World, now: Now) -> Result<(), StoreError> {
         if world.store.unclaimed().is_empty() {
             return Ok(());
         }
         let kept_ms = i64::from(self.plan.deletion.retention_hours) * 60 * 60 * 1000;
         world.settle_commit()?;
-        let before = now.wall.plus_millis(-kept_ms);
-        let discarded = world.store.discard_unclaimed_before(&self.key, before)?;
-        self.ledger.losses.fragment_count += discarded.fragment_count;
-        self.ledger.losses.size_bytes += discarded.size_bytes;
-        Ok(())
+        let before = world.age_hold.age_clock(now).plus_millis(-kept_ms);
+        world.store.discard_unclaimed_before(&self.key, before).map(drop)
     }
 
     /// Deletes, once the ledger tells of it; `false` when the ledger could not.
@@ -417,12 +414,4 @@ fn planned(file: vigie_store::MediaFile) -> MediaFile<MediaFileId> {
         },
         is_open: file.state == MediaFileState::Open,
     }
-}
-
-/// What is said when a stream's local media could not be erased.
-pub(super) fn erase_failure(error: &StoreError) -> String {
-    tracing::error!(error = describe(error), "local media could not be erased");
-    "the hub could not erase all local media of the stream; check its disk and its log, then delete the edge \
-     configuration again"
-        .to_owned()
 }

@@ -148,6 +148,22 @@ pub enum Change {
         /// It is gone.
         is_gone: bool,
     },
+    /// Media that lay aside was removed; of no media is said why where nothing else is there of that time.
+    Discard {
+        /// The stream's ARN.
+        stream: String,
+        /// Why.
+        reason: MediaGapReason,
+        /// What it held. Whether another place has it nobody knows, so all of it is lost.
+        media: Deleted,
+        /// The stream has nothing else of that time.
+        is_gap: bool,
+    },
+    /// The ledgers tell of what the store's journal has up to the deletion with this number.
+    FollowJournal {
+        /// Of the deletion.
+        number: u64,
+    },
     /// The service will not take a fragment, or the hub cannot read it.
     Refuse {
         /// The stream's ARN.
@@ -204,6 +220,8 @@ pub trait LedgerDb: Send {
     fn heartbeat(&self) -> Result<Option<Timestamp>, LedgerError>;
     /// The same, with what was left of a hold of deletion by age.
     fn last_run(&self) -> Result<Option<LastRun>, LedgerError>;
+    /// The number in the last [`Change::FollowJournal`]; 0 before the first.
+    fn journal_number(&self) -> Result<u64, LedgerError>;
     /// A stream's ledger, if it has one.
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError>;
     /// What was to be deleted of a stream and is not settled.

@@ -135,6 +135,14 @@ pub(super) fn last_run(db: &Connection) -> Result<Option<LastRun>, LedgerError> 
     Ok(heartbeat(db)?.map(|seen_at| LastRun { seen_at, hold_left }))
 }
 
+/// The name of the number of the last deletion that the ledgers tell of.
+pub(super) const JOURNAL_NUMBER: &str = "journal_number";
+
+pub(super) fn journal_number(db: &Connection) -> Result<u64, LedgerError> {
+    let number: Option<i64> = meta(db, JOURNAL_NUMBER)?;
+    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+}
+
 pub(super) fn heartbeat(db: &Connection) -> Result<Option<Timestamp>, LedgerError> {
     Ok(meta(db, "heartbeat_ms")?.map(Timestamp::from_millis))
 }

@@ -105,6 +105,10 @@ impl LedgerDb for SqliteLedger {
         self.read(rows::last_run)
     }
 
+    fn journal_number(&self) -> Result<u64, LedgerError> {
+        self.read(rows::journal_number)
+    }
+
     fn summary(&self, stream: &str) -> Result<Option<LedgerSummary>, LedgerError> {
         self.read(|db| rows::summary(db, stream))
     }

@@ -5,7 +5,7 @@ use vigie_engine::ledger::{Deleted, ENTRIES_MAX, GAP_MS_MIN, Gap, Lost, may_exte
 use vigie_kvs::shapes::media_ledger::{LedgerKind, MediaGapReason};
 use vigie_media::Timestamp;
 
-use super::rows::{AGE_HOLD, reason, signed, time, unsigned};
+use super::rows::{AGE_HOLD, JOURNAL_NUMBER, reason, signed, time, unsigned};
 use super::{Change, Intent, LedgerError};
 
 pub(super) fn apply(db: &Transaction<'_>, change: &Change) -> Result<(), LedgerError> {
@@ -46,6 +46,10 @@ pub(super) fn apply(db: &Transaction<'_>, change: &Change) -> Result<(), LedgerE
         Change::Settle { stream, media_file_id, is_gone } => {
             settle(db, stream, *media_file_id, *is_gone)?;
         }
+        Change::Discard { stream, reason, media, is_gap } => {
+            enter_deleted(db, stream, *reason, media, *is_gap)?;
+        }
+        Change::FollowJournal { number } => put_meta(db, JOURNAL_NUMBER, signed(*number))?,
         Change::Refuse { stream, sequence, code } => {
             let sql = "REPLACE INTO refused (stream, sequence, code) VALUES (?1, ?2, ?3)";
             db.prepare_cached(sql)?.execute(params![stream, signed(*sequence), code])?;
@@ -205,26 +209,42 @@ fn settle(
     }
     runs.sort_by_key(|(position, ..)| *position);
     for (_, why, from, until, lost) in runs {
-        let reason = reason(&why)?;
-        let mut interval = Interval {
-            stream,
-            kind: LedgerKind::Gap,
-            reason,
-            from,
-            until,
-            lost: Lost::default(),
-            near_ms: GAP_MS_MIN,
-        };
+        let media = Deleted { from, until, lost: Some(lost) };
+        enter_deleted(db, stream, reason(&why)?, &media, true)?;
+    }
+    Ok(())
+}
+
+/// Media is gone: a gap, if nothing else is there of its time, and what was in no other place is lost.
+fn enter_deleted(
+    db: &Transaction<'_>,
+    stream: &str,
+    reason: MediaGapReason,
+    media: &Deleted,
+    is_gap: bool,
+) -> Result<(), LedgerError> {
+    let Deleted { from, until, lost } = *media;
+    let lost = lost.unwrap_or_default();
+    let mut interval = Interval {
+        stream,
+        kind: LedgerKind::Gap,
+        reason,
+        from,
+        until,
+        lost: Lost::default(),
+        near_ms: GAP_MS_MIN,
+    };
+    if is_gap {
         enter(db, &interval)?;
-        if lost.fragment_count > 0 {
-            interval.kind = LedgerKind::Loss;
-            interval.lost = lost;
-            enter(db, &interval)?;
-            let sql = "UPDATE ledger SET lost_fragments = lost_fragments + ?2, \
-                       lost_bytes = lost_bytes + ?3 WHERE stream = ?1";
-            let (fragments, bytes) = (signed(lost.fragment_count), signed(lost.size_bytes));
-            db.prepare_cached(sql)?.execute(params![stream, fragments, bytes])?;
-        }
+    }
+    if lost.fragment_count > 0 {
+        interval.kind = LedgerKind::Loss;
+        interval.lost = lost;
+        enter(db, &interval)?;
+        let sql = "UPDATE ledger SET lost_fragments = lost_fragments + ?2, \
+                   lost_bytes = lost_bytes + ?3 WHERE stream = ?1";
+        let (fragments, bytes) = (signed(lost.fragment_count), signed(lost.size_bytes));
+        db.prepare_cached(sql)?.execute(params![stream, fragments, bytes])?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ wire_enum! {
         DeletedAfterUpload = "DELETED_AFTER_UPLOAD",
         /// The hub has it and the service does not, yet.
         NotUploaded = "NOT_UPLOADED",
-        /// It was erased on the hub with the edge configuration, and the service never had it.
+        /// It was erased on the hub, with the edge configuration or by an operator, and the service never had it.
         Erased = "ERASED",
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Behind {
     files: BTreeMap<FileId, Vec<(u64, Vec<u8>)>>,
     /// Files of which something was lost: no sync may say otherwise.
     failed: BTreeSet<FileId>,
+    /// Files of which nothing else was lost than what found no space, and where what was written ends.
+    full: BTreeMap<FileId, u64>,
     /// Where what was lost would have ended, until the file is cut.
     lost: BTreeMap<FileId, u64>,
     /// Files whose last block was filled up with zeros, and where their bytes end.
@@ -60,6 +62,10 @@ impl Behind {
     }
 
     pub(super) fn truncate(&mut self, file: FileId, length_bytes: u64) {
+        if self.full.get(&file).is_some_and(|end| length_bytes <= *end) {
+            self.full.remove(&file);
+            self.failed.remove(&file);
+        }
         let Some(writes) = self.files.get_mut(&file) else { return };
         writes.retain_mut(|(offset, data)| {
             data.truncate(length_bytes.saturating_sub(*offset) as usize);
@@ -69,15 +75,26 @@ impl Behind {
 
     /// What is to be written now, in order.
     pub(super) fn take(&mut self, file: FileId) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        if self.full.contains_key(&file) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         if self.failed.contains(&file) {
             return Err(io::Error::other("an earlier write of this file was lost"));
         }
         Ok(self.files.remove(&file).unwrap_or_default())
     }
 
-    pub(super) fn fail(&mut self, file: FileId, end: u64) {
+    /// What should have ended at `end` was lost; for want of space, where `full_at` says how far it was written.
+    pub(super) fn fail(&mut self, file: FileId, end: u64, full_at: Option<u64>) {
         self.failed.insert(file);
         self.lost.insert(file, end);
+        if let Some(full_at) = full_at {
+            self.full.insert(file, full_at);
+        }
+    }
+
+    pub(super) fn full_at(&self, file: FileId) -> Option<u64> {
+        self.full.get(&file).copied()
     }
 
     /// 0 when nothing was lost.

@@ -424,7 +424,11 @@ impl World {
             }
         }
         for failed in &report.failed {
-            assert!(matches!(failed.error, StoreError::MediaFileAbandoned { .. }), "{failed:?}");
+            let is_explained = matches!(
+                failed.error,
+                StoreError::MediaFileAbandoned { .. } | StoreError::NoSpaceLeft { .. }
+            );
+            assert!(is_explained, "{failed:?}");
             let model = self.streams.get_mut(&*failed.key).unwrap();
             let fragment = model.fragments.get_mut(&failed.sequence).unwrap();
             assert_eq!(fragment.state, State::Pending);

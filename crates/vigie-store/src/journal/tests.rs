@@ -8,7 +8,16 @@ fn entries() -> Vec<Entry> {
     let files =
         Deletion::Files { key: "gate.1".to_owned(), ids: vec![MediaFileId(7), MediaFileId(9)] };
     let stream = Deletion::Stream { key: "yard.2".to_owned(), below: MediaFileId(12) };
-    let discarded = Deletion::Discarded { path: "unclaimed/a".to_owned(), size_bytes: 5 };
+    let path = "unclaimed/a".to_owned();
+    let media = Some(DiscardedMedia {
+        key: "gate.1".to_owned(),
+        size_bytes: 5,
+        fragment_count: 3,
+        from: Timestamp::from_millis(-7),
+        until: Timestamp::from_millis(1_763_829_180_000),
+        is_asked_for: true,
+    });
+    let discarded = Deletion::Discarded { path, size_bytes: 5, media };
     let deletions = [files, stream, discarded].into_iter();
     (1..).zip(deletions).map(|(number, deletion)| Entry { number, deletion }).collect()
 }
@@ -79,4 +88,18 @@ fn it_grows_keeps_what_it_was_told_and_drops_the_oldest_half_when_it_is_long() {
     assert_eq!((again.last_number(), again.next_media_file_id()), (last, 1001));
     assert_eq!(again.next_sequence("gate"), Some(2001));
     assert!(again.is_deleted(Path::new("gate"), MediaFileId(999)));
+}
+
+#[test]
+fn what_an_older_version_wrote_of_a_file_that_lay_aside_is_read() {
+    let mut body = Vec::new();
+    body.put_u64(1);
+    put_text(&mut body, "unclaimed/a");
+    body.put_u64(5);
+    let (journal, damaged_bytes) = journal_of(&encode(KIND_DISCARDED, &body));
+    assert_eq!(damaged_bytes, 0);
+    let deletion =
+        Deletion::Discarded { path: "unclaimed/a".to_owned(), size_bytes: 5, media: None };
+    let found: Vec<_> = journal.entries_after(0).cloned().collect();
+    assert_eq!(found, [Entry { number: 1, deletion }]);
 }

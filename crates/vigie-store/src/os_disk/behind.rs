@@ -111,9 +111,17 @@ impl Behind {
         Ok(self.queue().push(parts, offset, crc32c))
     }
 
-    /// Cuts the file, or makes it as long; forgets what waits beyond.
+    /// See [`crate::disk::DiskFile::full_at`].
+    pub(super) fn full_at(&self) -> Option<u64> {
+        let writing = self.writing();
+        self.queue().is_full().then_some(writing.end)
+    }
+
+    /// Cuts the file, or makes it as long; forgets what waits beyond. Where all that was lost for want of space is cut off,
+    /// the file is as good as any other.
     pub(super) fn truncate(&self, file: &File, length_bytes: u64) -> io::Result<()> {
         let mut writing = self.writing();
+        let is_written = length_bytes <= writing.end;
         let mut queue = self.queue();
         queue.truncate(length_bytes);
         drop(queue);
@@ -121,6 +129,9 @@ impl Behind {
         file.set_len(length_bytes)?;
         writing.end = writing.end.min(length_bytes);
         writing.zeros_end = 0;
+        if is_written {
+            self.queue().forget_want_of_space();
+        }
         Ok(())
     }
 
@@ -215,10 +226,10 @@ impl Writing {
 
     fn write_through_cache(&mut self, file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
         self.through_cache(file)?;
-        write_parts(file, parts, offset)?;
-        let size_bytes: usize = parts.iter().map(|part| part.len()).sum();
-        self.end = self.end.max(offset + size_bytes as u64);
-        Ok(())
+        let mut end = offset;
+        let written = write_parts(file, parts, offset, &mut end);
+        self.end = self.end.max(end);
+        written
     }
 
     fn write_past_cache(
@@ -341,8 +352,11 @@ impl Writing {
         at: u64,
     ) -> io::Result<()> {
         if self.takes_direct {
-            let written =
-                self.with_descriptor(file, true).and_then(|()| write_parts(file, blocks, at));
+            let mut end = at;
+            let written = self
+                .with_descriptor(file, true)
+                .and_then(|()| write_parts(file, blocks, at, &mut end));
+            self.end = self.end.max(end.min(at + filled as u64));
             match written {
                 Err(error) if is_refusal(&error) => {
                     tracing::debug!(%error, "write through the page cache");
@@ -351,7 +365,6 @@ impl Writing {
                 Err(error) => return Err(error),
                 Ok(()) => {
                     let size_bytes: usize = blocks.iter().map(|blocks| blocks.len()).sum();
-                    self.end = self.end.max(at + filled as u64);
                     self.zeros_end = self.zeros_end.max(at + size_bytes as u64);
                     return Ok(());
                 }

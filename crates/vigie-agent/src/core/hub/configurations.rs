@@ -1,25 +1,22 @@
-//! Configurations: taken from the service, saved, worked by, erased.
+//! Configurations: taken from the service, saved, worked by.
 //!
 //! Each goes through three steps, each durable before it is said: taken (`RECEIVED`), worked by (`APPLIED`) or not
-//! (`FAILED`). Only an explicit deletion erases (`ERASED`); a stream that the service does not mention works on.
+//! (`FAILED`). Only an explicit deletion erases, see [`super::erasing`]; a stream that the service does not mention works
+//! on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::edge_config;
-use vigie_kvs::shapes::media_ledger::LossTotals;
-use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, ErasedMedia, Phase};
-use vigie_store::{FragmentQuery, StoreError, describe};
+use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase};
+use vigie_store::describe;
 
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
-use crate::core::job::{Job, store_key};
-use crate::core::ledger::not_uploaded_ranges;
+use crate::core::job::Job;
 use crate::core::record::KnownSecret;
 use crate::core::saved::SavedStream;
-use crate::core::space::erase_failure;
-use crate::ledger::Change;
 
 /// What could not be saved is tried again after so long.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
@@ -70,6 +67,10 @@ impl Hub {
             let secret_string = known.and_then(|known| known.secret_string.clone());
             let mut imports = known.map_or_else(Default::default, |known| known.imports.clone());
             imports.forget_single_file();
+            // What is being erased goes first, whatever is to come.
+            let erasing = known.filter(|known| known.has_media_to_erase());
+            let is_erasing = erasing.is_some();
+            let erased_media = erasing.and_then(|known| known.erased_media.clone());
             if is_known {
                 continue;
             }
@@ -81,7 +82,8 @@ impl Hub {
                 failed_status_details: None,
                 edge_config: (action == Action::Apply).then_some(edge_config),
                 secret_string,
-                erased_media: None,
+                erased_media,
+                is_erasing,
                 file_recorded: false,
                 imports,
             };
@@ -130,17 +132,20 @@ impl Hub {
     /// Starts, changes or erases a stream's work, as its saved configuration says.
     pub(super) fn work_by(&mut self, arn: &Arc<str>, now: Now) {
         let Some(stream) = self.streams.get(arn) else { return };
-        let (phase, details) = match &stream.edge_config {
-            None if stream.phase == Phase::Erased => return,
-            None => match self.erase(arn, now) {
-                Ok(()) => (Phase::Erased, None),
-                Err(details) => (Phase::EraseFailed, Some(details)),
-            },
-            Some(_) => match self.start(arn, now) {
-                Ok(()) => (Phase::Applied, None),
-                Err(details) => (Phase::Failed, Some(details)),
-            },
-        };
+        if stream.has_media_to_erase() {
+            return self.begin_erasing(arn, now);
+        }
+        if stream.edge_config.is_none() {
+            return;
+        }
+        match self.start(arn, now) {
+            Ok(()) => self.set_phase(arn, Phase::Applied, None),
+            Err(details) => self.set_phase(arn, Phase::Failed, Some(details)),
+        }
+    }
+
+    /// How far the hub is with a stream's configuration, from now on.
+    pub(super) fn set_phase(&mut self, arn: &Arc<str>, phase: Phase, details: Option<String>) {
         let Some(stream) = self.streams.get_mut(arn) else { return };
         if stream.phase != phase || stream.failed_status_details != details {
             tracing::info!(stream = stream.stream_name, revision = stream.revision, %phase, details);
@@ -171,72 +176,5 @@ impl Hub {
         job.record.imports.clone_from(&stream.imports);
         self.jobs.insert(Arc::clone(arn), job);
         Ok(())
-    }
-
-    pub(super) fn erase(&mut self, arn: &Arc<str>, now: Now) -> Result<(), String> {
-        let Some(stream) = self.streams.get_mut(arn) else { return Ok(()) };
-        stream.secret_string = None;
-        let key = store_key(arn, &stream.stream_name);
-        if let Some(mut job) = self.jobs.remove(arn) {
-            job.stop(&mut self.world, now);
-        }
-        // What was uploaded last counts as uploaded; a disk that is full must not keep anything from being erased.
-        match self.world.commit(now) {
-            Err(error) if !error.is_disk_full() => return Err(self.erase_failed(&error)),
-            _ => {}
-        }
-        self.note_erased(arn, &key)?;
-        let deleted = self.world.store.delete_stream(&key);
-        let deleted = deleted.map_err(|error| self.erase_failed(&error))?;
-        self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
-        tracing::info!(
-            stream = %key,
-            media_files = deleted.media_file_count,
-            size_bytes = deleted.size_bytes,
-            "the stream's local media is erased"
-        );
-        Ok(())
-    }
-
-    /// Writes down what is there before any of it goes: what the service never had is told, whatever happens meanwhile.
-    fn note_erased(&mut self, arn: &Arc<str>, key: &str) -> Result<(), String> {
-        let Some(stream) = self.streams.get_mut(arn).filter(|one| one.erased_media.is_none())
-        else {
-            return Ok(());
-        };
-        let reader = &self.world.reader;
-        let totals = reader.totals(key).map_err(|error| erase_failure(&error))?;
-        let first = reader.fragments(key, &FragmentQuery::not_uploaded(0, 1));
-        let first = first.map_err(|error| erase_failure(&error))?;
-        let oldest = first.first().map(|fragment| fragment.entry.producer_timestamp);
-        let erased = ErasedMedia {
-            size_bytes: totals.size_bytes,
-            fragment_count: totals.fragment_count,
-            not_uploaded: LossTotals {
-                fragment_count: totals.not_uploaded_count,
-                size_bytes: totals.not_uploaded_size_bytes,
-            },
-            not_uploaded_ranges: not_uploaded_ranges(reader, key, oldest),
-        };
-        if erased.not_uploaded.fragment_count > 0 {
-            tracing::warn!(
-                stream = stream.stream_name,
-                fragments = erased.not_uploaded.fragment_count,
-                size_bytes = erased.not_uploaded.size_bytes,
-                "media that was never uploaded is erased, because the edge configuration or its stream was deleted"
-            );
-        }
-        stream.erased_media = Some(erased);
-        if let Err(error) = self.saved.save(&self.streams) {
-            // The service has counted what was last said: what is to be erased does not wait for a disk that is full.
-            tracing::error!(error = describe(&error), "what is erased cannot be written down");
-            self.world.unsaved = true;
-        }
-        Ok(())
-    }
-
-    fn erase_failed(&mut self, error: &StoreError) -> String {
-        self.world.failed |= error.is_fatal();
-        erase_failure(error)
     }
 }

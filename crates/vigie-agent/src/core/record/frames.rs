@@ -314,11 +314,12 @@ impl Job {
         self.recorder_event(Event::Failed { attempt, failure }, world, now);
     }
 
-    /// A commit has given up the fragment that was being written.
-    pub(in crate::core) fn fragment_lost(&mut self, world: &mut World, now: Now) {
+    /// A commit has given up what was being written, for want of space if `is_full`.
+    pub(in crate::core) fn fragment_lost(&mut self, is_full: bool, world: &mut World, now: Now) {
         self.record.recording = None;
         let attempt = self.record.recorder.attempt();
-        self.recorder_event(Event::Failed { attempt, failure: Failure::DiskError }, world, now);
+        let failure = if is_full { Failure::DiskFull } else { Failure::DiskError };
+        self.recorder_event(Event::Failed { attempt, failure }, world, now);
     }
 
     /// Ends the open fragment where it is: what was written of it stays.

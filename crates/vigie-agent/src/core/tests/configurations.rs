@@ -157,6 +157,7 @@ fn a_hub_that_dies_between_taking_a_deletion_and_doing_it_does_it_when_it_starts
     let delete = Configuration { action: Action::Delete, ..configuration(2, edge_config()) };
     bench.answer(Some(vec![delete]));
     bench.kill_and_open();
+    bench.seconds(1);
     assert_eq!(bench.report().phase, Phase::Erased);
     assert_eq!(bench.media_files(), Vec::<PathBuf>::new());
 }

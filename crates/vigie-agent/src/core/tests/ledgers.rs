@@ -286,3 +286,120 @@ fn last_collected_times_and_missed_windows_are_known_after_a_restart() {
     assert!(details.contains("windows from 2023-11-20T12:20:00Z"), "{details}");
     assert!(details.contains("were missed, because the hub was off"), "{details}");
 }
+
+/// Where a copy of the only media file lies aside.
+fn set_a_copy_aside(bench: &Bench) -> PathBuf {
+    let files = bench.media_files();
+    let file = files.iter().find(|file| file.parent().unwrap().ends_with(KEY)).unwrap();
+    let aside = bench.directory.join("media/unclaimed").join(KEY);
+    std::fs::create_dir_all(&aside).unwrap();
+    let aside = aside.join(file.file_name().unwrap());
+    std::fs::copy(file, &aside).unwrap();
+    aside
+}
+
+/// A hub that recorded five seconds, which lie aside and are in its store no more, and is off.
+fn hub_with_media_aside(config: EdgeConfig) -> (Bench, PathBuf, u64) {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, config)]);
+    let camera = bench.camera_opens();
+    bench.play(&camera, 5);
+    bench.event(Event::Shutdown);
+    let fragments = bench.fragments();
+    bench.hub = None;
+    let aside = set_a_copy_aside(&bench);
+    let index = Box::new(SqliteIndex::open(bench.directory.join("index.sqlite")).unwrap());
+    let media = bench.directory.join("media");
+    let (mut store, _) = Store::open(bench.disk.clone(), media, index, StoreSettings::HUB).unwrap();
+    store.delete_media_files(&[fragments[0].media_file.id]).unwrap();
+    store.close().unwrap();
+    (bench, aside, fragments.len() as u64)
+}
+
+fn idle(retention_in_hours: i32) -> EdgeConfig {
+    EdgeConfig {
+        uploader_config: never(),
+        deletion_config: Some(DeletionConfig {
+            edge_retention_in_hours: Some(retention_in_hours),
+            delete_after_upload: Some(false),
+            ..DeletionConfig::default()
+        }),
+        ..edge_config()
+    }
+}
+
+#[test]
+fn what_an_operator_removes_that_lay_aside_is_entered_once_at_the_next_start() {
+    let (mut bench, aside, count) = hub_with_media_aside(idle(720));
+    let size_bytes = std::fs::metadata(&aside).unwrap().len();
+    let (media, index) = (bench.directory.join("media"), bench.directory.join("index.sqlite"));
+    let files = vigie_store::unclaimed(&OsDisk, &media).unwrap();
+    assert_eq!(files.len(), 1);
+    vigie_store::discard_unclaimed(&OsDisk, &media, &index, &files).unwrap();
+    assert!(!aside.exists());
+    for _ in 0..3 {
+        bench.pass_off(5);
+        bench.open();
+        bench.seconds(3);
+        let losses = bench.entries(LedgerKind::Loss);
+        let [loss] = &losses[..] else { panic!("{losses:?}") };
+        assert_eq!(loss.reason, MediaGapReason::Erased);
+        assert_eq!((loss.fragment_count, loss.size_bytes), (count, size_bytes));
+        assert_eq!(
+            (seconds(START, loss.start_timestamp), seconds(START, loss.end_timestamp)),
+            (1, 6)
+        );
+        assert!(bench.gaps().contains(&(MediaGapReason::Erased, 1, 6)), "{:?}", bench.gaps());
+        let told = bench.ledger().losses;
+        assert_eq!((told.fragment_count, told.size_bytes), (count, size_bytes));
+        bench.hub = None;
+    }
+}
+
+#[test]
+fn what_lay_aside_and_goes_by_its_age_is_entered_once() {
+    let (mut bench, aside, count) = hub_with_media_aside(idle(1));
+    bench.pass_off(5);
+    bench.open();
+    bench.pass(Duration::from_secs(50 * 60));
+    assert!(aside.exists());
+    bench.pass(Duration::from_secs(15 * 60));
+    assert!(!aside.exists());
+    for _ in 0..2 {
+        let losses = bench.entries(LedgerKind::Loss);
+        let [loss] = &losses[..] else { panic!("{losses:?}") };
+        assert_eq!((loss.reason, loss.fragment_count), (MediaGapReason::DeletedByAge, count));
+        assert!(bench.gaps().contains(&(MediaGapReason::DeletedByAge, 1, 6)), "{:?}", bench.gaps());
+        assert_eq!(bench.ledger().losses.fragment_count, count);
+        bench.kill_and_open();
+        bench.seconds(3);
+    }
+}
+
+#[test]
+fn a_copy_that_lay_aside_is_a_loss_and_no_gap_and_one_that_is_still_there_is_neither() {
+    let mut bench = Bench::new();
+    bench.configure(vec![configuration(1, idle(720))]);
+    let camera = bench.camera_opens();
+    bench.play(&camera, 5);
+    bench.event(Event::Shutdown);
+    bench.hub = None;
+    let aside = set_a_copy_aside(&bench);
+    let (media, index) = (bench.directory.join("media"), bench.directory.join("index.sqlite"));
+    let files = vigie_store::unclaimed(&OsDisk, &media).unwrap();
+    let bytes = std::fs::read(&aside).unwrap();
+    vigie_store::discard_unclaimed(&OsDisk, &media, &index, &files).unwrap();
+    // As if it had been cut off behind its entry in the journal.
+    std::fs::write(&aside, bytes).unwrap();
+    bench.open();
+    bench.seconds(3);
+    assert_eq!(bench.entries(LedgerKind::Loss), []);
+    bench.hub = None;
+    vigie_store::discard_unclaimed(&OsDisk, &media, &index, &files).unwrap();
+    bench.open();
+    bench.seconds(3);
+    let losses = bench.entries(LedgerKind::Loss);
+    let [loss] = &losses[..] else { panic!("{losses:?}") };
+    assert_eq!(loss.fragment_count, files[0].fragment_count);
+    assert!(bench.gaps().iter().all(|(reason, ..)| *reason != MediaGapReason::Erased));
+}

@@ -1,6 +1,7 @@
 //! The core, driven by hand: events in, effects out, on a real disk and a clock that moves when the test says so.
 
 mod configurations;
+mod erasing;
 mod files;
 mod full_hub;
 mod instance;
@@ -15,7 +16,7 @@ mod uploading;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,9 +57,10 @@ impl Chance for NoJitter {
     }
 }
 
-/// The real disk with as much free space as a test says.
+/// The real disk with as much free space as a test says, which removes nothing if it says so.
 struct TightDisk {
     free_bytes: AtomicU64,
+    refuses_to_unlink: AtomicBool,
 }
 
 impl Disk for TightDisk {
@@ -75,6 +77,9 @@ impl Disk for TightDisk {
         OsDisk.rename(from, to)
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
+        if self.refuses_to_unlink.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         OsDisk.unlink(path)
     }
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -170,7 +175,10 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut bench = Self {
-            disk: Arc::new(TightDisk { free_bytes: AtomicU64::new(u64::MAX) }),
+            disk: Arc::new(TightDisk {
+                free_bytes: AtomicU64::new(u64::MAX),
+                refuses_to_unlink: AtomicBool::new(false),
+            }),
             directory: folder.path().to_owned(),
             _folder: folder,
             hub: None,

@@ -66,6 +66,19 @@ impl Queue {
         self.failed = Some((error.kind(), error.to_string()));
     }
 
+    /// They were lost for want of space.
+    pub(super) fn is_full(&self) -> bool {
+        let kind = self.failed.as_ref().map(|(kind, _)| *kind);
+        matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+
+    /// What was lost so is cut off.
+    pub(super) fn forget_want_of_space(&mut self) {
+        if self.is_full() {
+            self.failed = None;
+        }
+    }
+
     fn take_in(&mut self, parts: &[Bytes], sum: &mut Sum) {
         let size_bytes: usize = parts.iter().map(Bytes::len).sum();
         if size_bytes / parts.len().max(1) >= COPY_BELOW_BYTES {

@@ -166,3 +166,43 @@ fn blocks_that_the_disk_does_not_take_as_they_are_go_through_the_cache() {
     let written = std::fs::read(&path).unwrap();
     assert_eq!(written[1256..], large);
 }
+
+#[test]
+fn what_finds_no_space_is_told_apart_and_no_sync_says_otherwise() {
+    // The kernel's own full disk.
+    let file = OsDisk.open(Path::new("/dev/full")).unwrap();
+    assert_eq!(file.full_at(), None);
+    file.write_behind(&[noise(100, 1)], 0).unwrap();
+    for _ in 0..2 {
+        assert_eq!(file.sync().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(file.full_at(), Some(0));
+    }
+    // What was lost is not forgotten by a cut behind it.
+    assert!(file.truncate(50).is_err());
+    assert_eq!(file.full_at(), Some(0));
+}
+
+#[test]
+fn a_cut_to_what_was_written_lets_a_file_be_synced_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, path) = new_file(&folder);
+    let behind = Behind::new(&path);
+    let plain = File::options().write(true).open(&path).unwrap();
+    behind.push(&plain, &[noise(5000, 1)], 0, None).unwrap();
+    behind.flush(&plain).unwrap();
+    behind.queue().fail(&io::ErrorKind::StorageFull.into());
+    assert_eq!(behind.full_at(), Some(5000));
+    // Zeros are not in the place of what was lost.
+    behind.truncate(&plain, 6000).unwrap();
+    assert!(behind.sync(&plain).is_err());
+    assert_eq!(behind.full_at(), Some(5000));
+    behind.truncate(&plain, 4000).unwrap();
+    assert_eq!(behind.full_at(), None);
+    behind.sync(&plain).unwrap();
+    assert_eq!(file.length_bytes().unwrap(), 4000);
+    assert_holds(&path, &noise(5000, 1)[..4000], &[]);
+    // Nothing forgives another failure.
+    behind.queue().fail(&io::Error::other("a broken disk"));
+    behind.truncate(&plain, 0).unwrap();
+    assert!(behind.sync(&plain).is_err());
+}
