@@ -76,6 +76,7 @@ async fn sweep(app: &Arc<App>) {
             app.metrics.unclaimed_files.set(found.unclaimed_file_count);
             app.metrics.claimed_fragments.set(found.claimed_fragment_count);
             app.metrics.missing_media_files.set(found.missing_media_file_count);
+            app.metrics.index_was_damaged.set(u64::from(found.is_index_new));
         }
         Err(error) => tracing::error!(%error, "the size of the media could not be read"),
     }
