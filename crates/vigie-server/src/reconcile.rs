@@ -43,7 +43,14 @@ pub(crate) async fn run(app: Arc<App>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = app.reconcile.notified() => {}
-            () = stopping.wait() => return app.age_hold.write_down(&app, app.clock.now()).await,
+            () = stopping.wait() => {
+                // To a disk that failed nothing more is written: it may say that it kept what it will not have, and then the
+                // metadata is older than is known of it.
+                if !app.has_failed() {
+                    app.age_hold.write_down(&app, app.clock.now()).await;
+                }
+                return;
+            }
         }
     }
 }
