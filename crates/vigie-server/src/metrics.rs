@@ -44,6 +44,7 @@ pub(crate) struct Metrics {
     pub unclaimed_bytes: Gauge<u64, AtomicU64>,
     pub unclaimed_files: Gauge<u64, AtomicU64>,
     pub claimed_fragments: Gauge<u64, AtomicU64>,
+    pub index_was_damaged: Gauge<u64, AtomicU64>,
     pub missing_media_files: Gauge<u64, AtomicU64>,
     pub refused_connections: Counter,
     pub given_up_connections: Counter,
@@ -82,6 +83,7 @@ impl Metrics {
             unclaimed_bytes: Gauge::default(),
             unclaimed_files: Gauge::default(),
             claimed_fragments: Gauge::default(),
+            index_was_damaged: Gauge::default(),
             missing_media_files: Gauge::default(),
             refused_connections: Counter::default(),
             given_up_connections: Counter::default(),
@@ -190,6 +192,11 @@ impl Metrics {
             "missing_media_files",
             "Media files of the index that were not on the disk at the start",
             m.missing_media_files.clone(),
+        );
+        r.register(
+            "index_was_damaged",
+            "1 when the start found the index of media files damaged, laid it aside and began a new one",
+            m.index_was_damaged.clone(),
         );
         r.register(
             "refused_connections",

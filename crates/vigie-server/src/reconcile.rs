@@ -43,7 +43,14 @@ pub(crate) async fn run(app: Arc<App>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = app.reconcile.notified() => {}
-            () = stopping.wait() => return app.age_hold.write_down(&app, app.clock.now()).await,
+            () = stopping.wait() => {
+                // To a disk that failed nothing more is written: it may say that it kept what it will not have, and then the
+                // metadata is older than is known of it.
+                if !app.has_failed() {
+                    app.age_hold.write_down(&app, app.clock.now()).await;
+                }
+                return;
+            }
         }
     }
 }
@@ -76,6 +83,7 @@ async fn sweep(app: &Arc<App>) {
             app.metrics.unclaimed_files.set(found.unclaimed_file_count);
             app.metrics.claimed_fragments.set(found.claimed_fragment_count);
             app.metrics.missing_media_files.set(found.missing_media_file_count);
+            app.metrics.index_was_damaged.set(u64::from(found.is_index_new));
         }
         Err(error) => tracing::error!(%error, "the size of the media could not be read"),
     }

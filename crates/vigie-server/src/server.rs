@@ -18,9 +18,7 @@ use vigie_kvs::Sensitive;
 use vigie_media::Timestamp;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::thread::{StoreThread, ThreadSettings};
-use vigie_store::{
-    SpaceReserve, SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe,
-};
+use vigie_store::{SpaceReserve, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
@@ -172,13 +170,13 @@ impl Server {
             None => create_master_key(&config.master_key_path())?,
         };
         check_master_key(db.as_ref(), &master_key, &config).await?;
-        let index = SqliteIndex::open(config.index_path()).map_err(StoreError::from)?;
-        let (store, recovery) = Store::open(
-            Arc::clone(&disk),
-            config.media_dir(),
-            Box::new(index),
+        let (mut store, recovery) = Store::open_or_begin_anew(
+            &disk,
+            &config.media_dir(),
+            &config.index_path(),
             StoreSettings::SERVER,
         )?;
+        store.search_at_start()?;
         tracing::info!(recovered = %recovery, "media store open");
         for path in &recovery.missing {
             tracing::error!(path = %path.display(), "a media file is missing; run `vigie store check`");

@@ -181,12 +181,22 @@ async fn a_server_that_can_write_no_more_ends_so_that_it_is_started_again() {
     assert_eq!(told.last().unwrap(), &format!("ERROR {T} 5001"));
     let folder = server.shared_folder();
     let clock = Arc::clone(&server.clock);
+    let written = generation(&config(folder.path()).metadata_path());
     let ended = soon(server.ended()).await;
     assert!(matches!(ended, Err(ServerError::DiskFailed)), "{ended:?}");
+    // A disk that failed may not keep what it takes now: then the metadata would be older than is known of it.
+    assert_eq!(generation(&config(folder.path()).metadata_path()), written);
     let server = TestServer::start_in(Arc::new(OsDisk), folder, clock).await;
     assert_eq!(server.list_fragments("gate").await.len(), 1);
     let told = server.upload("yard", &[fragment(T, 1)]).await;
     assert_eq!(told.last().unwrap(), &format!("PERSISTED {T}"));
+}
+
+/// A number that each commit of the metadata raises.
+fn generation(path: &Path) -> Vec<u8> {
+    let metadata = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT value FROM setting WHERE name = 'generation'";
+    metadata.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 /// Holds the write lock of a database of the server's, as another program might.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::contents::{begin_with_mark, read_whole, whole_fragments};
 use crate::disk::Disk;
 use crate::error::{IndexError, StoreError, describe};
-use crate::fragment::{FragmentEntry, MediaFile, MediaFileId, MediaFileSpan, MediaFileState};
+use crate::fragment::{FragmentEntry, MediaFile, MediaFileId, MediaFileState};
 use crate::layout::{UNCLAIMED_DIRECTORY, is_media_file};
 use crate::mark::{FRAGMENT_MARK_BYTES, parse_end_mark, parse_file_mark};
 use crate::read::StoreReader;
@@ -249,12 +249,7 @@ fn check_media_file(
 }
 
 fn check_row(file: &MediaFile, entries: &[FragmentEntry], found: &mut Vec<Disagreement>) {
-    let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
-    if file.fragment_count != entries.len() as u64
-        || file.not_uploaded_count != not_uploaded.clone().count() as u64
-        || file.not_uploaded_size_bytes != not_uploaded.map(|entry| entry.size_bytes).sum::<u64>()
-        || file.span != MediaFileSpan::of(entries)
-    {
+    if !file.agrees_with(entries) {
         found.push(Disagreement::Row { id: file.id });
     }
 }

@@ -186,6 +186,11 @@ impl Store {
             state.next_sequence = state.next_sequence.max(next_sequence);
             state.reserved_sequence = state.reserved_sequence.max(next_sequence);
         }
+        if self.findings.get().claimed_media_file_count == 0 {
+            tracing::warn!(
+                "there is media on the disk that the index does not know: it is taken in again"
+            );
+        }
         self.findings.add_claimed(1, fragment_count, size_bytes);
         tracing::info!(
             path = %path.display(),

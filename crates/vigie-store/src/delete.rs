@@ -169,6 +169,14 @@ impl Store {
         self.check_idle()?;
         let mut deleted = Deleted::default();
         let Some(state) = self.streams.get(key) else {
+            // Media that the search has not come to is deleted as well: it must not be taken in later.
+            let below = MediaFileId(self.next_media_file_id);
+            let last = MediaFileId(below.0.saturating_sub(1));
+            if self.search.is_some() && !self.journal.is_deleted(&stream_directory(key), last) {
+                let number = self.journal.last_number() + 1;
+                self.apply(&[Change::NoteDeletions { number }])?;
+                self.journal.add(Deletion::Stream { key: key.to_owned(), below });
+            }
             // What could not be written down before is written now.
             self.flush_journal()?;
             // What lies aside may be all that is left of it.

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
+
 use crate::fragment::MediaFileId;
 
 /// Why the store did not do what it was asked.
@@ -165,6 +167,11 @@ impl StoreError {
         matches!(self, Self::Index(error) if matches!(**error, IndexError::Locked))
     }
 
+    /// Whether the index is damaged, see [`IndexError::is_damage`].
+    pub fn is_index_damaged(&self) -> bool {
+        matches!(self, Self::Index(error) if error.is_damage())
+    }
+
     /// Whether it passes by itself, or when there is space: the same may be asked again.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Busy) || self.is_index_locked() || self.is_disk_full()
@@ -213,6 +220,12 @@ pub enum IndexError {
         /// Of what.
         what: &'static str,
     },
+    /// Something in the index is not as the store writes it.
+    #[error("the index is damaged ({what}); run `vigie store repair`")]
+    Unsound {
+        /// What was found first.
+        what: String,
+    },
     /// The lock file or the database could not be opened or made.
     #[error("open {}", path.display())]
     Lock {
@@ -239,15 +252,40 @@ impl IndexError {
     pub const fn is_fatal(&self) -> bool {
         !matches!(self, Self::Full | Self::Locked)
     }
+
+    /// Whether what the index holds is not what the store wrote: not that it cannot be had, which passes or is another
+    /// fault.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Unsound { .. } => true,
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                // Statements are fixed: one that SQLite cannot understand meets other tables.
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+                    true
+                }
+                // A file that was cut off, where its log has pages from behind the cut: not that the disk failed.
+                Some(ErrorCode::SystemIoFailure) => error.sqlite_error().is_some_and(|error| {
+                    error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ
+                }),
+                Some(_) => false,
+                None => matches!(
+                    error,
+                    rusqlite::Error::FromSqlConversionFailure(..)
+                        | rusqlite::Error::IntegralValueOutOfRange(..)
+                        | rusqlite::Error::InvalidColumnType(..)
+                        | rusqlite::Error::Utf8Error(..)
+                ),
+            },
+            _ => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for IndexError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                Self::Locked
-            }
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             _ => Self::Sqlite(error),
         }
     }

@@ -19,6 +19,8 @@ pub struct Findings {
     pub unclaimed_size_bytes: u64,
     /// Media files of the index that are not on the disk.
     pub missing_media_file_count: u64,
+    /// The start found the index damaged, laid it aside and began a new one.
+    pub is_index_new: bool,
 }
 
 /// Kept by the store, read by its readers.
@@ -31,6 +33,7 @@ pub(crate) struct SharedFindings {
     unclaimed_file_count: AtomicU64,
     unclaimed_size_bytes: AtomicU64,
     missing_media_file_count: AtomicU64,
+    is_index_new: AtomicBool,
 }
 
 impl SharedFindings {
@@ -44,7 +47,12 @@ impl SharedFindings {
             unclaimed_file_count: load(&self.unclaimed_file_count),
             unclaimed_size_bytes: load(&self.unclaimed_size_bytes),
             missing_media_file_count: load(&self.missing_media_file_count),
+            is_index_new: self.is_index_new.load(Ordering::Relaxed),
         }
+    }
+
+    pub(crate) fn set_index_new(&self) {
+        self.is_index_new.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_searching(&self, is_searching: bool) {

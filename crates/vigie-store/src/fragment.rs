@@ -161,6 +161,18 @@ pub struct MediaFile {
     pub span: Option<MediaFileSpan>,
 }
 
+impl MediaFile {
+    /// Whether the file's own row says of its fragments what `entries`, which are all of them, say.
+    pub(crate) fn agrees_with(&self, entries: &[FragmentEntry]) -> bool {
+        let not_uploaded = entries.iter().filter(|entry| !entry.uploaded);
+        self.fragment_count == entries.len() as u64
+            && self.not_uploaded_count == not_uploaded.clone().count() as u64
+            && self.not_uploaded_size_bytes
+                == not_uploaded.map(|entry| entry.size_bytes).sum::<u64>()
+            && self.span == MediaFileSpan::of(entries)
+    }
+}
+
 /// Where a media file is and how it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFilePlace {

@@ -15,6 +15,7 @@ mod check;
 mod claim;
 mod commit;
 mod contents;
+mod damaged_index;
 mod delete;
 pub mod disk;
 mod error;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::check::{list_directory, list_stream_directories};
 use crate::claim::{Examined, examine};
-use crate::error::{StoreError, describe};
+use crate::disk::OnTheSpot;
+use crate::error::{IndexError, StoreError, describe};
 use crate::fragment::{MediaFileId, MediaFileState};
 use crate::index::{Change, IndexRead, UnsealedMediaFile};
 use crate::layout::media_file_number;
@@ -20,9 +21,16 @@ use crate::recovery::{RecoveryReport, seal_file};
 use crate::store::Store;
 use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
+/// What of the search is done before a start is ready: a tenth of a second where nothing has to be taken in.
+const START_STEPS_MAX: usize = 128;
+const START_FILES_PER_STEP: usize = 64;
+const START_BYTES_MAX: u64 = 64 << 20;
+
 /// Where the search stands.
 pub(crate) struct OrphanSearch {
     reader: Arc<dyn IndexRead>,
+    /// The index was examined, or is.
+    is_examined: bool,
     /// The machine has not booted since the store was last open: a sync of it may have failed.
     same_boot: bool,
     /// Nor since a search last ended: all that is not known was written in this boot.
@@ -47,15 +55,22 @@ pub(crate) struct OrphanSearch {
 type Slot = Arc<Mutex<Option<Found>>>;
 
 enum Found {
+    Index(Result<(), IndexError>),
     Examined(PathBuf, Result<Examined, StoreError>),
     Sealed(Box<UnsealedMediaFile>, RecoveryReport, Result<Vec<Change>, StoreError>),
     Aside(PathBuf, io::Result<UnclaimedFile>),
 }
 
 impl OrphanSearch {
-    pub(crate) fn new(reader: Arc<dyn IndexRead>, same_boot: bool, is_of_this_boot: bool) -> Self {
+    pub(crate) fn new(
+        reader: Arc<dyn IndexRead>,
+        is_examined: bool,
+        same_boot: bool,
+        is_of_this_boot: bool,
+    ) -> Self {
         Self {
             reader,
+            is_examined,
             same_boot,
             is_of_this_boot,
             unsealed: None,
@@ -130,6 +145,31 @@ impl Store {
         Ok(())
     }
 
+    /// Begins the search before anybody asks for anything, so that of a store that is not large all is there at once.
+    ///
+    /// # Errors
+    ///
+    /// A fatal one. What passes is left to the search.
+    pub fn search_at_start(&mut self) -> Result<(), StoreError> {
+        let workers = std::mem::replace(&mut self.workers, Arc::new(OnTheSpot));
+        for _ in 0..START_STEPS_MAX {
+            let found = self.findings.get();
+            let read_bytes = found.claimed_size_bytes.saturating_add(found.unclaimed_size_bytes);
+            if !self.is_searching_orphans() || read_bytes >= START_BYTES_MAX {
+                break;
+            }
+            if let Err(error) = self.search_orphans(START_FILES_PER_STEP) {
+                tracing::warn!(
+                    error = describe(&error),
+                    "compare the disk with the index; trying again"
+                );
+                break;
+            }
+        }
+        self.workers = workers;
+        self.check_failed()
+    }
+
     /// Whether there is more to do.
     fn search_step(
         &mut self,
@@ -141,6 +181,12 @@ impl Store {
             let Some(found) = found else { return Ok(true) };
             search.work = None;
             return self.settle_found(search, found).map(|()| true);
+        }
+        if !search.is_examined {
+            search.is_examined = true;
+            let reader = Arc::clone(&search.reader);
+            self.work(search, move || Found::Index(reader.examine()));
+            return Ok(true);
         }
         let Some(unsealed) = &mut search.unsealed else {
             let mut unsealed: VecDeque<_> = search.reader.unsealed_media_files()?.into();
@@ -215,6 +261,12 @@ impl Store {
 
     fn settle_found(&mut self, search: &mut OrphanSearch, found: Found) -> Result<(), StoreError> {
         match found {
+            Found::Index(Ok(())) => Ok(()),
+            Found::Index(Err(error)) if error.is_damage() => Err(self.note_failure(error.into())),
+            Found::Index(Err(error)) => {
+                search.is_examined = false;
+                Err(error.into())
+            }
             Found::Examined(path, examined) => {
                 let settled = self.settle_examined(&path, examined);
                 if settled.is_err() {

@@ -39,6 +39,8 @@ pub struct RecoveryReport {
     /// Unsealed media files of the index that are not on the disk. Nothing the store does makes one; their entries
     /// stay.
     pub missing: Vec<PathBuf>,
+    /// Where the old index lies: it was damaged, and a new one was begun.
+    pub old_index: Option<PathBuf>,
 }
 
 impl fmt::Display for RecoveryReport {

@@ -299,18 +299,18 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     with_extension(path, &format!(".{suffix}"))
 }
 
-fn with_extension(path: &Path, extension: &str) -> PathBuf {
+pub(crate) fn with_extension(path: &Path, extension: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(extension);
     PathBuf::from(name)
 }
 
-fn exists(disk: &dyn Disk, path: &Path) -> bool {
+pub(crate) fn exists(disk: &dyn Disk, path: &Path) -> bool {
     disk.open_read_only(path).is_ok()
 }
 
 /// Renames; what is not there needs no other name.
-fn rename(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(crate) fn rename(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {
     match disk.rename(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::io("rename", from, error))
@@ -319,7 +319,7 @@ fn rename(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     match disk.unlink(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::io("remove", path, error))
@@ -328,7 +328,7 @@ fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     disk.sync_dir(path).map_err(|error| StoreError::DirectorySyncFailed {
         path: path.to_owned(),
         source: error.into(),

@@ -214,6 +214,7 @@ impl Store {
         let next_stream_id = reader.next_stream_id()?.0;
         let boot_id = disk.boot_id();
         let is_of_this_boot = boot_id.is_some() && reader.searched_boot_id()? == boot_id;
+        let is_examined = index.is_examined();
         let mut store = Self {
             workers: disk.workers(),
             disk,
@@ -227,7 +228,7 @@ impl Store {
             reserved_media_file_id: next_media_file_id,
             next_stream_id,
             removed: Vec::new(),
-            search: Some(OrphanSearch::new(reader, same_boot, is_of_this_boot)),
+            search: Some(OrphanSearch::new(reader, is_examined, same_boot, is_of_this_boot)),
             unsealed_size_bytes,
             unclaimed: Vec::new(),
             findings: Arc::default(),
@@ -438,15 +439,31 @@ impl Store {
     /// Remembers a fatal error; passes every error on.
     pub(crate) fn note_failure(&mut self, error: StoreError) -> StoreError {
         if error.is_fatal() {
-            tracing::error!(%error, "the store stops; restart to recover");
+            tracing::error!(error = describe(&error), "the store stops; restart to recover");
+            if error.is_index_damaged()
+                && let Err(error) = self.index.note_damage(&describe(&error))
+            {
+                tracing::error!(error = describe(&error), "note that the index is damaged");
+            }
             self.failed = Some(error.clone());
         }
         error
     }
 
+    /// Stops the store where a reader has come upon damage in the index.
+    fn check_damage(&mut self) -> Result<(), StoreError> {
+        match self.index.found_damage() {
+            Some(what) if self.failed.is_none() => {
+                Err(self.note_failure(IndexError::Unsound { what }.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// One index transaction.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.check_failed()?;
+        self.check_damage()?;
         let applied = if self.removed.is_empty() {
             self.index.apply(changes)
         } else {

@@ -9,6 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OTHERS: u64 = 256;
 /// A connection that writes or reads media has a media file open besides itself.
 const PER_CONNECTION: u64 = 2;
+/// What connections have at least of a limit that is below all that: one alone would be none while it is being closed.
+const SHARE_MIN: u64 = 8;
 
 /// Raises the soft limit to the hard one. Returns the limit that holds.
 pub fn raise() -> u64 {
@@ -26,6 +28,7 @@ pub fn raise() -> u64 {
 /// The connections that a server accepts at once: as many as wanted, if it may open the files for them.
 pub fn connections(wanted: u32, open_files_max: u64) -> u32 {
     let possible = open_files_max.saturating_sub(OTHERS) / PER_CONNECTION;
+    let possible = possible.max(open_files_max / SHARE_MIN);
     let possible = u32::try_from(possible).unwrap_or(u32::MAX).max(1);
     if wanted > possible {
         tracing::warn!(
@@ -53,6 +56,8 @@ mod tests {
         check(16_384, 1024, 384);
         check(100, 1024, 100);
         check(100, 10, 1);
+        check(100, 80, 10);
+        check(100, 300, 37);
     }
 
     #[test]

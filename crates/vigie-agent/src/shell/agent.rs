@@ -16,9 +16,7 @@ use vigie_engine::pulse::Pulse;
 use vigie_kvs::arn::ThingArn;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::source::SourceBounds;
-use vigie_store::{
-    SpaceReserve, SqliteIndex, Store, StoreError, StoreReader, StoreSettings, describe,
-};
+use vigie_store::{SpaceReserve, Store, StoreError, StoreReader, StoreSettings, describe};
 
 use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
@@ -220,11 +218,9 @@ impl Agent {
             // A start goes on without: that there is no space is said by whoever needs it.
             tracing::warn!(%error, "what was set aside for a full disk is not given up");
         }
-        let index = SqliteIndex::open(data_dir.join("index.sqlite"))
-            .map_err(|error| store_error(error.into()))?;
-        let (store, recovered) =
-            Store::open(disk.clone(), data_dir.join("media"), Box::new(index), StoreSettings::HUB)
-                .map_err(store_error)?;
+        let (media, index) = (data_dir.join("media"), data_dir.join("index.sqlite"));
+        let opened = Store::open_or_begin_anew(&disk, &media, &index, StoreSettings::HUB);
+        let (store, recovered) = opened.map_err(store_error)?;
         tracing::info!(%recovered, "media store open");
         let reader = store.reader();
         let ledgers = SqliteLedger::open(data_dir)?;

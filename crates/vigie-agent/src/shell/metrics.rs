@@ -96,6 +96,11 @@ impl Collector for SnapshotCollector {
                 "Media files of the index that were not on the disk at the start",
                 findings.missing_media_file_count as f64,
             ),
+            (
+                "index_was_damaged",
+                "1 when the start found the index of media files damaged, laid it aside and began a new one",
+                f64::from(findings.is_index_new),
+            ),
         ];
         let skew = self.0.clock_skew_ms.map(|skew_ms| {
             let help = "How far the hub's clock is ahead of the service's";

@@ -291,6 +291,20 @@ pub trait Index: Send {
     }
     /// A way to read that other threads can use while this one writes.
     fn reader(&self) -> Arc<dyn IndexRead>;
+    /// Whether nothing is left to be examined: [`IndexRead::examine`] found nothing when it was opened, or was not asked for.
+    /// Else the search behind the start does it.
+    fn is_examined(&self) -> bool {
+        true
+    }
+    /// What was found to be damaged while it was read, by whichever thread.
+    fn found_damage(&self) -> Option<String> {
+        None
+    }
+    /// Notes durably that it is damaged, so that the next start lays it aside, whether that finds the damage or not.
+    fn note_damage(&mut self, what: &str) -> Result<(), IndexError> {
+        let _ = what;
+        Ok(())
+    }
 }
 
 /// Reads of what is committed.
@@ -368,6 +382,10 @@ pub trait IndexRead: Send + Sync {
     fn searched_boot_id(&self) -> Result<Option<String>, IndexError>;
     /// In which ways the index is not sound in itself; empty when it is.
     fn unsound(&self) -> Result<Vec<String>, IndexError>;
+    /// Looks at all of the index, rows that do not agree with their fragments included: the first damage is the error.
+    fn examine(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::IndexError;
 
 /// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
-const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -23,6 +24,10 @@ const VERSION_1_READ: &str = "
            coalesce(max(producer_max - producer_min), 0) AS producer_width,
            coalesce(max(server_max - server_min), 0) AS server_width
     FROM main.media_file WHERE state <> 0 GROUP BY stream_id";
+
+/// The same of an index before version 3.
+const VERSION_2_READ: &str =
+    "CREATE TEMP VIEW packed AS SELECT media_file_id, fragments, NULL AS crc32c FROM main.packed";
 
 /// Takes the index to the newest version, all steps in one transaction.
 pub(super) fn upgrade(connection: &mut Connection) -> Result<(), IndexError> {
@@ -56,7 +61,11 @@ fn apply_steps(transaction: &Transaction<'_>, found: i64) -> Result<(), IndexErr
 pub(super) fn read_as_it_is(connection: &Connection) -> Result<(), IndexError> {
     match version(connection)? {
         VERSION => Ok(()),
-        1 => Ok(connection.execute_batch(VERSION_1_READ)?),
+        1 => {
+            connection.execute_batch(VERSION_1_READ)?;
+            Ok(connection.execute_batch(VERSION_2_READ)?)
+        }
+        2 => Ok(connection.execute_batch(VERSION_2_READ)?),
         0 => Err(IndexError::Unmade),
         found => Err(IndexError::Version { found, supported: VERSION }),
     }

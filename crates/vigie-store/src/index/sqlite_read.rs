@@ -16,7 +16,7 @@ use super::sqlite_files;
 use super::{
     ClosedQuery, FragmentOrder, FragmentQuery, IndexRead, StreamId, StreamRow, UnsealedMediaFile,
 };
-use crate::error::IndexError;
+use crate::error::{IndexError, describe};
 use crate::fragment::{
     Fragment, FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState,
     StreamTotals,
@@ -34,14 +34,22 @@ pub(super) const MEDIA_FILE: &str = "id, path, header_size_bytes, header_crc32c,
 const ENTRY: &str = "sequence, producer_timestamp, server_timestamp, timecode_ms, duration_ms,
     offset, size_bytes, frame_count, crc32c, number_tail, key";
 
+/// The first damage that a reader came upon.
+pub(super) type FoundDamage = Arc<Mutex<Option<String>>>;
+
 pub(super) enum SqliteReader {
-    File { path: PathBuf, idle: Mutex<Vec<Connection>> },
+    File {
+        path: PathBuf,
+        idle: Mutex<Vec<Connection>>,
+        /// Where the writer is told what was found damaged.
+        damage: Option<FoundDamage>,
+    },
     Shared(Arc<Mutex<Connection>>),
 }
 
 impl SqliteReader {
-    pub(super) fn of_file(path: PathBuf) -> Self {
-        Self::File { path, idle: Mutex::new(Vec::new()) }
+    pub(super) fn of_file(path: PathBuf, damage: Option<FoundDamage>) -> Self {
+        Self::File { path, idle: Mutex::new(Vec::new()), damage }
     }
 
     pub(super) fn shared(connection: Arc<Mutex<Connection>>) -> Self {
@@ -57,12 +65,18 @@ impl SqliteReader {
             Self::Shared(connection) => {
                 read(&connection.lock().unwrap_or_else(|poison| poison.into_inner()))
             }
-            Self::File { path, idle } => {
+            Self::File { path, idle, damage } => {
                 let kept = idle.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
                 let mut connection = kept.map_or_else(|| open_reader(path), Ok)?;
                 let transaction = connection.transaction()?;
                 let result = read(&transaction);
                 drop(transaction);
+                if let (Err(error), Some(damage)) = (&result, damage)
+                    && error.is_damage()
+                {
+                    let mut found = damage.lock().unwrap_or_else(|poison| poison.into_inner());
+                    found.get_or_insert_with(|| describe(error));
+                }
                 // One that failed may be broken.
                 let mut idle = idle.lock().unwrap_or_else(|poison| poison.into_inner());
                 if result.is_ok() && idle.len() < IDLE_CONNECTIONS_MAX {
@@ -115,7 +129,7 @@ impl IndexRead for SqliteReader {
             let from = query.after.map_or(query.from, |after| query.from.max(after.value));
             let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
             let sql = format!(
-                "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments
+                "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments, crc32c
                  FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {max} >= ?2 AND {min} <= ?3 {pending}
                      AND {min} >= ?2 - (SELECT {width} FROM stream_total WHERE stream_id = ?1)
@@ -127,7 +141,7 @@ impl IndexRead for SqliteReader {
                 if page.is_complete(row.get(4)?) {
                     break;
                 }
-                page.add(&Arc::new(place(row)?), &packed(row, 5, 6)?);
+                page.add(&Arc::new(place(row)?), &packed(row, 5)?);
             }
             Ok(page.finish())
         })
@@ -146,7 +160,7 @@ impl IndexRead for SqliteReader {
             }
             let (min, max, width) = range_columns(order);
             let sql = format!(
-                "SELECT id, path, header_size_bytes, header_crc32c, uploaded, fragments
+                "SELECT id, path, header_size_bytes, header_crc32c, uploaded, fragments, crc32c
                  FROM media_file JOIN packed ON media_file_id = id
                  WHERE stream_id = ?1 AND state <> 0 AND {min} <= ?2 AND {max} >= ?3
                      AND {min} >= ?3 - (SELECT {width} FROM stream_total WHERE stream_id = ?1)
@@ -157,7 +171,7 @@ impl IndexRead for SqliteReader {
             for limit in [1, -1] {
                 let mut rows = statement.query(params![stream.0, value, last.reached(), limit])?;
                 while let Some(row) = rows.next()? {
-                    last.consider(&Arc::new(place(row)?), &packed(row, 4, 5)?);
+                    last.consider(&Arc::new(place(row)?), &packed(row, 4)?);
                 }
             }
             Ok(last.found)
@@ -308,6 +322,10 @@ impl IndexRead for SqliteReader {
     fn unsound(&self) -> Result<Vec<String>, IndexError> {
         self.with(super::sound::unsound)
     }
+
+    fn examine(&self) -> Result<(), IndexError> {
+        self.with(super::sound::first_damage)
+    }
 }
 
 impl SqliteReader {
@@ -348,12 +366,12 @@ pub(super) fn entries_of(
     connection: &Connection,
     id: MediaFileId,
 ) -> Result<Vec<FragmentEntry>, IndexError> {
-    let sql = "SELECT uploaded, fragments
+    let sql = "SELECT uploaded, fragments, crc32c
                FROM media_file LEFT JOIN packed ON media_file_id = id WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
-    let mut entries = packed(row, 0, 1)?;
+    let mut entries = packed(row, 0)?;
     // A closed file has no rows but while recovery adds to it.
     let sql = format!("SELECT {ENTRY} FROM fragment WHERE media_file_id = ?1 ORDER BY offset");
     let mut statement = connection.prepare_cached(&sql)?;
@@ -366,16 +384,17 @@ pub(super) fn entries_of(
     Ok(entries)
 }
 
-/// The packed entries of a row, marked uploaded.
-fn packed(
-    row: &Row<'_>,
-    uploaded: usize,
-    fragments: usize,
-) -> Result<Vec<FragmentEntry>, IndexError> {
-    let Some(blob) = row.get_ref(fragments)?.as_blob_or_null().map_err(rusqlite::Error::from)?
-    else {
+/// The packed entries of a row, marked uploaded: from the columns `uploaded`, `fragments` and `crc32c`, which follow each
+/// other.
+pub(super) fn packed(row: &Row<'_>, uploaded: usize) -> Result<Vec<FragmentEntry>, IndexError> {
+    let blob = row.get_ref(uploaded + 1)?;
+    let Some(blob) = blob.as_blob_or_null().map_err(rusqlite::Error::from)? else {
         return Ok(Vec::new());
     };
+    let crc32c: Option<u32> = row.get(uploaded + 2)?;
+    if crc32c.is_some_and(|crc32c| crc32c != crc32c::crc32c(blob)) {
+        return Err(IndexError::Damaged { what: "a media file's fragments" });
+    }
     let mut entries = unpack(blob)?;
     let runs = Runs::parse(row.get_ref(uploaded)?.as_blob().map_err(rusqlite::Error::from)?)?;
     for entry in &mut entries {

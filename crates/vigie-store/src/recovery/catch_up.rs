@@ -50,6 +50,11 @@ pub(super) fn catch_up(
         }
     }
     journal.raise_number(behind);
+    if journal.next_media_file_id() > reader.next_media_file_id()?.0 {
+        tracing::warn!(
+            "media files were begun that the index does not know of: it is older than its media, which says what is missing"
+        );
+    }
     let gap = if is_lost { NUMBER_GAP } else { 0 };
     let next_id = reader.next_media_file_id()?.0.max(journal.next_media_file_id());
     let next_id = next_id.saturating_add(gap);
