@@ -50,8 +50,8 @@ impl World {
             .into_iter()
             .map(|fragment| (fragment.entry.sequence, fragment))
             .collect();
-        let was_rolled_back = self.was_rolled_back;
-        let aside = if was_rolled_back { aside_of(&self.disk) } else { Vec::new() };
+        let was_harmed = self.was_harmed;
+        let aside = if was_harmed { aside_of(&self.disk) } else { Vec::new() };
         for sequence in found.keys() {
             assert!(model.fragments.contains_key(sequence), "{key} {sequence} was never written");
         }
@@ -72,7 +72,7 @@ impl World {
                 }
                 continue;
             };
-            if was_rolled_back && !(fragment.whole && fragment.state == State::Persisted) {
+            if was_harmed && !(fragment.whole && fragment.state == State::Persisted) {
                 // Of what grew the older index knows less, and behind that no frame is trusted after a loss of power.
                 fragment.committed = fragment.committed.min(found.entry.size_bytes as usize);
             }
@@ -95,8 +95,12 @@ impl World {
                     }
                 }
             }
+            fragment.was_uploaded |= fragment.uploaded == Uploaded::Yes;
             match fragment.uploaded {
-                Uploaded::Yes if was_rolled_back && !found.entry.uploaded => {
+                Uploaded::No if was_harmed && fragment.was_uploaded && found.entry.uploaded => {
+                    fragment.uploaded = Uploaded::Yes;
+                }
+                Uploaded::Yes if was_harmed && !found.entry.uploaded => {
                     fragment.uploaded = Uploaded::No;
                 }
                 Uploaded::Yes => assert!(found.entry.uploaded, "{key} {sequence} not uploaded"),
