@@ -29,10 +29,10 @@ import processes
 import producer
 from streams import (
     NEVER,
-    create_stream,
     configure,
-    edge_config,
     create_camera_secret,
+    create_stream,
+    edge_config,
     end_ms,
     fragment_number,
     get_media,
@@ -61,15 +61,13 @@ class NotingProducer:
         self._thread.start()
 
     def _run(self):
-        for number in itertools.count():
-            if self._stopped.is_set():
-                return
+        while not self._stopped.is_set():
             # It was killed, or is not there yet.
             with contextlib.suppress(OSError, ValueError, IndexError):
-                self._connection(number)
+                self._connection()
             self._stopped.wait(0.05)
 
-    def _connection(self, number):
+    def _connection(self):
         key_frames = self._source.fragments
         with producer.connect(self._server, self.stream) as upload:
             if upload.status != 200:

@@ -1,6 +1,6 @@
 """Many who keep a server busy for a long time: producers that send slowly, connections that say nothing, and players.
 
-Looks at the server's memory and descriptors from when all are there until the end, and counts everything that goes wrong.
+Looks at the server's memory and descriptors from a while after all are there until the end, and counts everything that goes wrong.
 `scripts/soak load` takes ten minutes; tests/test_load.py takes seconds.
 """
 
@@ -47,7 +47,7 @@ class Figures:
     segments: int = 0
     idle_reopened: int = 0
     errors: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-    # (seconds since all were there, MiB, descriptors)
+    # (seconds since the warm-up, MiB, descriptors)
     samples: list = dataclasses.field(default_factory=list)
     warnings: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
@@ -206,6 +206,10 @@ class Load:
             self.figures.samples.append((passed, memory_mib(pid), descriptors(pid)))
             await asyncio.sleep(1)
         self.figures.seconds = passed
+        # What is said when all of them break off is not looked at.
+        lines = self.server.process.log().splitlines()
+        said = (re.sub(r"\d+", "N", line)[:160] for line in lines if " WARN " in line or " ERROR " in line)
+        self.figures.warnings.update(said)
         self.ended.set()
         for task in tasks:
             task.cancel()
@@ -243,12 +247,10 @@ def run(site, crowd, seconds, warm_up_seconds):
     load = Load(site.server, crowd, figures)
     load.create_streams()
     asyncio.run(load.run(seconds, warm_up_seconds))
-    lines = site.server.process.log().splitlines()
-    figures.warnings.update(re.sub(r"\d+", "N", line)[:160] for line in lines if " WARN " in line or " ERROR " in line)
     return figures
 
 
-def page(figures, crowd):
+def page(figures, crowd, warm_up_seconds):
     processor = pathlib.Path("/proc/cpuinfo").read_text().split("model name")[1].splitlines()[0].lstrip("\t :")
     faults = "\n".join(f"- {fault}" for fault in figures.faults()) or "Nothing failed, and nothing grew."
     rows = "\n".join(
@@ -264,8 +266,9 @@ Server and crowd share them.
 
 {crowd.producers} producers by PutMedia, each to a stream of its own, a fragment of {FRAGMENT_SECONDS} s in {PIECES} pieces that come at the pace of the media;
 {crowd.idle} connections that say nothing, opened again whenever the server ends them; {crowd.players} players of live HLS sessions, each on a
-connection of its own, which ask for their playlist each {POLL_SECONDS} s and for each newest segment. Counted from when all are there, for
-{figures.seconds / 60:.1f} minutes.
+connection of its own, which ask for their playlist each {POLL_SECONDS} s and for each newest segment. Counted from {warm_up_seconds:.0f} s after all were there
+(until then threads and caches come into being), for {figures.seconds / 60:.1f} minutes; memory may grow by {GROWTH_MAX:.0%} in that time, and descriptors
+may change by as much.
 
 {faults}
 
@@ -292,7 +295,7 @@ if __name__ == "__main__":
     parser.add_argument("--page", type=pathlib.Path, required=True, help="the page to write")
     parser.add_argument("--folder", type=pathlib.Path, help="where the server's media lies meanwhile: 200 MB a minute")
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--warm-up-seconds", type=float, default=60)
+    parser.add_argument("--warm-up-seconds", type=float, default=180)
     parser.add_argument("--producers", type=int, default=500)
     parser.add_argument("--idle", type=int, default=2000)
     parser.add_argument("--players", type=int, default=300)
@@ -301,7 +304,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, processes.Site(folder) as site:
         site.server.start()
         measured = run(site, wanted, options.seconds, options.warm_up_seconds)
-    text = page(measured, wanted)
+    text = page(measured, wanted, options.warm_up_seconds)
     options.page.write_text(text)
     print(text, file=sys.stderr)
     sys.exit(bool(measured.faults()))

@@ -52,7 +52,7 @@ fn the_server_keeps_what_was_persisted_through_any_crash() {
 
 #[test]
 fn an_older_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that_was_deleted() {
-    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 150), |seed| {
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 240), |seed| {
         run(seed, Uncommitted::KeepWholeFrames, Harm::Older);
         run(seed, Uncommitted::KeepWholeFragments, Harm::Older);
     });

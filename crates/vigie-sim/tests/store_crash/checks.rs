@@ -79,7 +79,12 @@ impl World {
             fragment.assert_is(&found.entry, Some(&reader.read(found).unwrap()));
             match fragment.state {
                 State::Lost | State::Deleted => panic!("{key} came back: {fragment:?}, {found:?}"),
-                State::Persisted | State::MaybeDeleted => {}
+                // Of what was given up an older index lets a start find more than was durable of it.
+                State::Persisted => assert!(
+                    was_harmed || found.entry.size_bytes as usize == fragment.written,
+                    "{key}: {fragment:?}, {found:?}"
+                ),
+                State::MaybeDeleted => {}
                 State::GivenUp => {
                     let is_hub = mode == Uncommitted::KeepWholeFrames;
                     assert!(fragment.whole || is_hub, "{key} {sequence} was not whole");

@@ -73,8 +73,10 @@ pub(crate) struct World {
     pub(crate) was_harmed: bool,
     /// The files of an index that is damaged …
     files: Option<IndexFiles>,
-    /// … and cannot be opened.
+    /// … and cannot be opened …
     is_lost: bool,
+    /// … or was said to be damaged when it was used.
+    is_refused: bool,
 }
 
 impl World {
@@ -107,6 +109,7 @@ impl World {
             was_harmed: false,
             files,
             is_lost: false,
+            is_refused: false,
         };
         world.reopen(false);
         world
@@ -157,7 +160,10 @@ impl World {
             match self.open() {
                 Ok(_) => {}
                 Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
-                Err(error) => assert!(self.disk.is_off() || self.is_damaged(), "open: {error:?}"),
+                Err(error) => {
+                    let may_be_damaged = self.harm == Harm::Damaged;
+                    assert!(self.disk.is_off() || may_be_damaged, "open: {error:?}");
+                }
             }
             killed &= self.stop();
         }
@@ -233,6 +239,10 @@ impl World {
     }
 
     fn reopen(&mut self, all_kept: bool) {
+        if std::mem::take(&mut self.is_refused) {
+            self.was_harmed = true;
+            self.repair();
+        }
         self.store = Some(loop {
             match self.open() {
                 Ok(store) if self.is_damaged() && says_damage(&store) => {
@@ -241,7 +251,11 @@ impl World {
                 }
                 Ok(store) => break store,
                 Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
-                Err(_) if self.is_damaged() => self.repair(),
+                // Or of an earlier damage that a check does not see: a trigger fails when it is used.
+                Err(_) if self.harm == Harm::Damaged => {
+                    self.was_harmed = true;
+                    self.repair();
+                }
                 Err(error) => panic!("open: {error:?}"),
             }
         });
@@ -499,7 +513,6 @@ impl World {
             fragment.state = State::Persisted;
             fragment.written = entry.size_bytes as usize;
             fragment.committed = fragment.written;
-            fragment.bytes.truncate(fragment.written);
         }
         for model in self.streams.values_mut() {
             for fragment in model.fragments.values_mut() {
@@ -653,6 +666,12 @@ impl World {
             }
             StoreError::DiskFull { .. } | StoreError::Io { .. } => {}
             StoreError::Index(error) if matches!(**error, IndexError::Full) => {}
+            // What a check does not see, a trigger for example, fails when it is used. That is said, and ends the store.
+            StoreError::Index(_) if self.harm == Harm::Damaged => {
+                assert!(error.is_fatal());
+                self.must_restart = true;
+                self.is_refused = true;
+            }
             error => panic!("unexpected {error:?}"),
         }
     }
