@@ -56,6 +56,13 @@ def _make(name, arguments):
     return path
 
 
+def low_rate_mp4():
+    """H.264 of few bytes, 5 pictures a second, for many producers at once."""
+    pattern = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=5:duration=8"]
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "40k", "-bf", "0"]
+    return _make("h264-low-rate-8s.mp4", [*pattern, *encoder, "-g", "5", "-keyint_min", "5", "-sc_threshold", "0"])
+
+
 def h264_mp4(seconds=10):
     """H.264 without audio in MP4."""
     return _make(f"h264-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA])

@@ -119,10 +119,14 @@ def _tracks(header):
     return header[at : at + 4 + length + value]
 
 
+def headers():
+    """Of a PutMedia request that begins now."""
+    return {**_HEADERS, "x-amzn-producer-start-timestamp": f"{time.time():.3f}"}
+
+
 def connect(server, stream):
     """Opens a PutMedia connection, ready for a document."""
-    headers = {**_HEADERS, "x-amzn-producer-start-timestamp": f"{time.time():.3f}"}
-    return put_media.Upload(server, stream, put_media.Capture(headers, [], None))
+    return put_media.Upload(server, stream, put_media.Capture(headers(), [], None))
 
 
 def put(server, stream, body, count):

@@ -78,29 +78,35 @@ def put(server, stream, capture):
         assert len(persisted) == len(capture.document.clusters), upload.acknowledgements
 
 
+def signed_head(server, stream, recorded_headers, key=None, headers=None, drop=()):
+    """The head of a PutMedia request, signed now."""
+    host = urllib.parse.urlsplit(server.url).hostname
+    key_id, secret = key or server.key()
+    # Amazon's producers send and sign Host without the port.
+    changed = {"Host": host, "x-amzn-stream-name": stream, **(headers or {})}
+    out = {name.lower() for name in ("Authorization", "X-Amz-Date", *changed, *drop)}
+    sent = {name: value for name, value in recorded_headers.items() if name.lower() not in out}
+    sent.update(changed)
+    request = botocore.awsrequest.AWSRequest("POST", f"http://{host}/putMedia", sent)
+    credentials = botocore.credentials.Credentials(key_id, secret)
+    signing.sign(signing.ProducerAuth(credentials, "kinesisvideo", signing.REGION), request)
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return f"POST /putMedia HTTP/1.1\r\n{head}\r\n".encode()
+
+
 class Upload:
     """One PutMedia request. Acknowledgements are collected while chunks are sent."""
 
     def __init__(self, server, stream, recorded, key=None, headers=None, drop=()):
         address = urllib.parse.urlsplit(server.url)
-        key_id, secret = key or server.key()
-        # Amazon's producers send and sign Host without the port.
-        changed = {"Host": address.hostname, "x-amzn-stream-name": stream, **(headers or {})}
-        out = {name.lower() for name in ("Authorization", "X-Amz-Date", *changed, *drop)}
-        sent = {name: value for name, value in recorded.headers.items() if name.lower() not in out}
-        sent.update(changed)
-        request = botocore.awsrequest.AWSRequest("POST", f"http://{address.hostname}/putMedia", sent)
-        credentials = botocore.credentials.Credentials(key_id, secret)
-        signing.sign(signing.ProducerAuth(credentials, "kinesisvideo", signing.REGION), request)
-        head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-
+        head = signed_head(server, stream, recorded.headers, key, headers, drop)
         self.acknowledgements = []
         self.status = None
         self.ended = None  # how the answer ended: "complete" or "cut"
         self._arrived = queue.Queue()
         self._socket = socket.create_connection((address.hostname, address.port), timeout=30)
         self._reader = self._socket.makefile("rb")
-        self._socket.sendall(f"POST /putMedia HTTP/1.1\r\n{head}\r\n".encode())
+        self._socket.sendall(head)
         self.continued = False
         self._read_head()
         self._thread = threading.Thread(target=self._read_acknowledgements, daemon=True)
@@ -172,6 +178,10 @@ class Upload:
         self._thread.join(deadline_seconds)
         assert not self._thread.is_alive(), f"the answer did not end within {deadline_seconds} s"
         assert self.ended == "complete", f"the answer was {self.ended}"
+
+    def wait_for_end(self, deadline_seconds=20):
+        """Waits until nothing more can come, after `cut` or a server's end."""
+        self._thread.join(deadline_seconds)
 
     def cut(self):
         """Breaks the connection, as a producer that loses power does."""

@@ -1,7 +1,7 @@
 //! PutMedia under load: many producers that send from memory as fast as they are taken, against plain programs: one that
 //! receives, writes and syncs the same bytes, and one that only writes and syncs them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -24,8 +24,28 @@ const TURNS: usize = 3;
 /// What a producer sends that hands on each frame as it comes.
 const SMALL_CHUNK_BYTES: usize = 16 << 10;
 
+/// See `--help`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    load: Load,
+    /// Another release build to measure beside it, in place of the floors
+    #[arg(long, requires = "against_name")]
+    against: Option<PathBuf>,
+    /// What that is, such as its commit
+    #[arg(long)]
+    against_name: Option<String>,
+    /// How often each build is measured beside another
+    #[arg(long, default_value_t = 5)]
+    turns: usize,
+}
+
 /// Measures, and writes the page.
-pub(crate) async fn run(options: &Load) -> Outcome<()> {
+pub(crate) async fn run(options: &Options) -> Outcome<()> {
+    if let (Some(against), Some(name)) = (&options.against, &options.against_name) {
+        return beside(&options.load, against, name, options.turns).await;
+    }
+    let options = &options.load;
     let (processor, cores) = machine::processor()?;
     let halves = process::leave_half(cores)?;
     let folder = options.place.data_folder()?;
@@ -65,7 +85,8 @@ impl Turn {
         let time = Duration::from_secs(options.seconds) / 2;
         let receive =
             |direct| receive_floor::measure(cores, folder, PRODUCERS, fragment, direct, time);
-        let put_media = |chunk_bytes| put_media(cores, options, folder, fragment, chunk_bytes);
+        let put_media =
+            |chunk_bytes| put_media(cores, &options.vigie, options, folder, fragment, chunk_bytes);
         Ok(Self {
             write: write_floor::measure(cores, folder, PRODUCERS, time).await?,
             receive: receive(false).await?,
@@ -79,13 +100,14 @@ impl Turn {
 /// What a server uses under a load in HTTP chunks of this size. One of its own, whose media goes with it: this is much.
 async fn put_media(
     cores: &str,
+    program: &Path,
     options: &Load,
     folder: &Path,
     fragment: &Arc<Vec<u8>>,
     chunk_bytes: usize,
 ) -> Outcome<Usage> {
     let folder = tempfile::tempdir_in(folder)?;
-    let (server, credentials) = Server::vigie_on(cores, &options.vigie, folder.path()).await?;
+    let (server, credentials) = Server::vigie_on(cores, program, folder.path()).await?;
     let credentials = Arc::new(credentials);
     let mut caller = Caller::connect(server.address, &credentials).await?;
     let persisted = Arc::new(AtomicU64::new(0));
@@ -101,6 +123,66 @@ async fn put_media(
     tokio::time::sleep(WARM_UP).await;
     let time = Duration::from_secs(options.seconds);
     Usage::over(time, server.pid(), &persisted, fragment.len(), &mut producers).await
+}
+
+/// This build and another by turns, in either order: what each uses for the same load.
+async fn beside(options: &Load, against: &Path, name: &str, turns: usize) -> Outcome<()> {
+    let (processor, cores) = machine::processor()?;
+    let halves = process::leave_half(cores)?;
+    let folder = options.place.data_folder()?;
+    let fragment = Arc::new(fragment(0));
+    let programs = [options.vigie.as_path(), against];
+    let mut used = [Vec::new(), Vec::new()];
+    for turn in 0..turns {
+        for place in 0..2 {
+            let build = (turn + place) % 2;
+            let (cores, folder) = (halves.measured.as_str(), folder.path());
+            let program = programs[build];
+            let one = put_media(cores, program, options, folder, &fragment, CHUNK_BYTES).await?;
+            used[build].push(one);
+        }
+    }
+    let mut ratios: Vec<f64> = used[0]
+        .iter()
+        .zip(&used[1])
+        .map(|(this, other)| this.core_seconds_per_gigabyte / other.core_seconds_per_gigabyte)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let rows = ["this build", name].into_iter().zip(used).map(|(name, used)| {
+        let (usage, [least, most]) = Usage::median(used);
+        format!(
+            "| {name} | {:.0} | {:.3} | {least:.3} to {most:.3} | {:.0} MB |\n",
+            usage.bytes_per_second / 1e6,
+            usage.core_seconds_per_gigabyte,
+            usage.memory_bytes as f64 / 1e6,
+        )
+    });
+    options.place.publish(&format!(
+        "# Ingest beside another build
+
+Part of [the benchmarks](../benchmarks.md); `vigie-bench ingest --against` writes this page.
+
+Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load}. The server had {measured} of
+the cores for itself, the producers the other {others}.
+
+{PRODUCERS} PutMedia connections send fragments of {size:.2} MB from memory as fast as they are taken, for {seconds} s, to each build
+in turn, {turns} times; the figures are medians. The ratio is that of a turn, of processor time: median {ratio:.3}, from {least:.3} to
+{most:.3}.
+
+| | MB/s | core-seconds per GB | least to most | memory |
+| --- | ---: | ---: | ---: | ---: |
+{rows}",
+        kernel = machine::kernel()?,
+        load = machine::load_average()?,
+        measured = halves.measured_count,
+        others = halves.load_count,
+        size = fragment.len() as f64 / 1e6,
+        seconds = options.seconds,
+        ratio = ratios.get(ratios.len() / 2).ok_or("no turn was measured")?,
+        least = ratios.first().ok_or("no turn was measured")?,
+        most = ratios.last().ok_or("no turn was measured")?,
+        rows = rows.collect::<String>(),
+    ))
 }
 
 fn page(measured: &str, fragment_bytes: usize, seconds: u64, turns: &[Turn]) -> String {

@@ -54,7 +54,7 @@ enum Command {
     /// Measure the control plane and print the tables
     ControlPlane(ControlPlane),
     /// Measure PutMedia and write its page
-    Ingest(options::Load),
+    Ingest(ingest::Options),
     /// Measure GetMedia and write its page
     Read(options::Load),
     /// Measure GetClip beside ffmpeg and write its page

@@ -39,7 +39,8 @@ pub struct NotStarted(pub String);
 pub struct SimHub {
     /// Its disk.
     pub disk: SimDisk,
-    index: SimIndex,
+    /// The index of its store.
+    pub index: SimIndex,
     /// Its ledgers of gaps and losses.
     pub ledger: SimLedger,
     chance: SimChance,
@@ -51,11 +52,10 @@ pub struct SimHub {
 
 impl SimHub {
     /// A hub with an empty disk, switched off.
-    pub fn new(disk: SimDisk, chance: SimChance) -> Result<Self, StoreError> {
-        let index = SimIndex::new(disk.clone())?;
+    pub fn new(disk: SimDisk, index: SimIndex, chance: SimChance) -> Self {
         let ledger = SimLedger::new(disk.clone())
             .unwrap_or_else(|error| panic!("the hub's ledger: {error}"));
-        Ok(Self { disk, index, ledger, chance, hub: None, media_bytes_most: 0, life: 0 })
+        Self { disk, index, ledger, chance, hub: None, media_bytes_most: 0, life: 0 }
     }
 
     /// Switches it on: recovers the store, opens the core.

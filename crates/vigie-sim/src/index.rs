@@ -23,7 +23,17 @@ impl SimIndex {
         Ok(Self { index, disk, history: None })
     }
 
-    /// The same, of which an older copy can be put in its place: [`SimIndex::roll_back`].
+    /// The same over an index of the caller's making, which may lie in files.
+    pub fn over(index: SqliteIndex, disk: SimDisk) -> Self {
+        Self { index: Arc::new(Mutex::new(index)), disk, history: None }
+    }
+
+    /// Another index is put in its place.
+    pub fn put(&self, index: SqliteIndex) {
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    /// The same as [`SimIndex::new`], of which an older copy can be put in its place: [`SimIndex::roll_back`].
     pub fn with_history(disk: SimDisk) -> Result<Self, IndexError> {
         Ok(Self { history: Some(Arc::default()), ..Self::new(disk)? })
     }
@@ -45,7 +55,7 @@ impl SimIndex {
         history.truncate(transactions);
         let mut older = SqliteIndex::in_memory()?;
         history.iter().try_for_each(|changes| older.apply(changes))?;
-        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = older;
+        self.put(older);
         Ok(())
     }
 }

@@ -11,6 +11,8 @@ pub mod disk;
 pub mod hub;
 pub mod index;
 pub mod ledger;
+mod retention;
 pub mod rtsp_camera;
+pub mod seeds;
 pub mod server;
 pub mod world;

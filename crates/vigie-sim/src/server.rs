@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use vigie_agent::core::Session;
@@ -34,6 +35,7 @@ use crate::chance::SimChance;
 use crate::disk::SimDisk;
 use crate::hub::HUB_DEVICE_ARN;
 use crate::index::SimIndex;
+use crate::retention::Retention;
 
 /// The secret of every camera, and what it holds at first.
 pub const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gate-AbCdEf";
@@ -78,8 +80,10 @@ struct Held {
 pub struct SimServer {
     /// Its disk.
     pub disk: SimDisk,
-    index: SimIndex,
+    /// The index of its store.
+    pub index: SimIndex,
     store: Option<Store>,
+    retention: Option<Retention>,
     chance: SimChance,
     configurations: Vec<HubConfiguration>,
     connections: Vec<Connection>,
@@ -107,12 +111,17 @@ pub struct SimServer {
 
 impl SimServer {
     /// A server on an empty disk.
-    pub fn new(disk: SimDisk, chance: SimChance) -> Result<Self, StoreError> {
-        let index = SimIndex::new(disk.clone())?;
+    pub fn new(
+        disk: SimDisk,
+        index: SimIndex,
+        chance: SimChance,
+        now: Now,
+    ) -> Result<Self, StoreError> {
         let mut server = Self {
             disk,
             index,
             store: None,
+            retention: None,
             chance,
             configurations: Vec::new(),
             connections: Vec::new(),
@@ -128,12 +137,17 @@ impl SimServer {
             erased: Vec::new(),
             called_persisted: BTreeMap::new(),
         };
-        server.start()?;
+        server.start(now)?;
         Ok(server)
     }
 
+    /// From now on media is kept for so long after it was received; without this, for ever.
+    pub fn keep_for(&mut self, kept: Duration, now: Now) {
+        self.retention = Some(Retention::new(kept, now));
+    }
+
     /// Opens the store again.
-    pub fn start(&mut self) -> Result<RecoveryReport, StoreError> {
+    pub fn start(&mut self, now: Now) -> Result<RecoveryReport, StoreError> {
         let disk = Arc::new(self.disk.clone());
         let index = Box::new(self.index.clone());
         let settings = StoreSettings { free_bytes_reserve: 0, ..StoreSettings::SERVER };
@@ -142,6 +156,9 @@ impl SimServer {
             store.search_orphans(100)?;
         }
         self.store = Some(store);
+        if let Some(retention) = &mut self.retention {
+            retention.start(now);
+        }
         Ok(report)
     }
 
@@ -358,6 +375,9 @@ impl SimServer {
             connection.ingest.tick(now);
         }
         let said = self.commit(now)?;
+        if let (Some(retention), Some(store)) = (&mut self.retention, &mut self.store) {
+            retention.tick(store, now)?;
+        }
         Ok((answered, said))
     }
 

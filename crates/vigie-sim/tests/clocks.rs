@@ -12,6 +12,7 @@ use vigie_sim::checkers::{
     nothing_marked_uploaded_that_is_not, nothing_uploaded_twice, the_server_knows_the_ledger,
 };
 use vigie_sim::hub::Crash;
+use vigie_sim::seeds::{in_parallel, seeds};
 use vigie_sim::world::{STREAM_ARN, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -316,8 +317,5 @@ fn random_jumps(seed: u64) {
 
 #[test]
 fn no_seed_of_jumps_and_crashes_deletes_by_age_what_is_younger_than_its_retention() {
-    let seeds = std::env::var("VIGIE_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
-    for seed in 0..seeds.unwrap_or(12) {
-        random_jumps(1_000 + seed);
-    }
+    in_parallel(seeds("VIGIE_SIM_SEEDS", 12), |seed| random_jumps(1_000 + seed));
 }

@@ -10,6 +10,7 @@ use vigie_sim::checkers::{
     no_persisted_fragment_lost, nothing_uploaded_twice,
 };
 use vigie_sim::hub::Crash;
+use vigie_sim::seeds::{in_parallel, seeds};
 use vigie_sim::world::{STREAM_ARN, World};
 
 const WORLDS: u64 = 48;
@@ -69,9 +70,7 @@ fn crash(chance: &mut SimChance) -> Crash {
 
 #[test]
 fn whatever_happens_nothing_is_lost_doubled_or_left_behind() {
-    for seed in 0..WORLDS {
-        live(seed);
-    }
+    in_parallel(seeds("VIGIE_SIM_SEEDS", WORLDS), live);
 }
 
 /// One seed again.

@@ -8,6 +8,8 @@
 mod checks;
 #[path = "store_crash/damage.rs"]
 mod damage;
+#[path = "store_crash/index_files.rs"]
+mod index_files;
 #[path = "store_crash/model.rs"]
 mod model;
 #[path = "store_crash/world.rs"]
@@ -15,54 +17,57 @@ mod world;
 
 use vigie_store::Uncommitted;
 
-use crate::world::World;
+use vigie_sim::seeds::{in_parallel, seeds};
 
-/// Schedules of each mode, unless `VIGIE_STORE_CRASH_SEEDS` has another number.
-fn seeds(default: u64) -> std::ops::Range<u64> {
-    0..std::env::var("VIGIE_STORE_CRASH_SEEDS").map_or(default, |seeds| seeds.parse().unwrap())
-}
+use crate::world::{Harm, World};
 
 /// Paste a seed here to run it alone.
-const REPLAY: (u64, Uncommitted, bool) = (0, Uncommitted::KeepWholeFrames, false);
+const REPLAY: (u64, Uncommitted, Harm) = (0, Uncommitted::KeepWholeFrames, Harm::None);
 
-fn run(seed: u64, mode: Uncommitted, rolls_back: bool) {
+fn run(seed: u64, mode: Uncommitted, harm: Harm) {
     let result = std::panic::catch_unwind(|| {
-        let mut world = World::new(seed, mode, rolls_back);
+        let mut world = World::new(seed, mode, harm);
         for _ in 0..120 {
             world.step();
         }
         world.crash();
     });
     if let Err(panic) = result {
-        eprintln!("replay with REPLAY = ({seed}, Uncommitted::{mode:?}, {rolls_back})");
+        eprintln!("replay with REPLAY = ({seed}, Uncommitted::{mode:?}, Harm::{harm:?})");
         std::panic::resume_unwind(panic);
     }
 }
 
 #[test]
 fn the_hub_keeps_what_was_persisted_through_any_crash() {
-    for seed in seeds(1000) {
-        run(seed, Uncommitted::KeepWholeFrames, false);
-    }
+    let run_one = |seed| run(seed, Uncommitted::KeepWholeFrames, Harm::None);
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 1000), run_one);
 }
 
 #[test]
 fn the_server_keeps_what_was_persisted_through_any_crash() {
-    for seed in seeds(1000) {
-        run(seed, Uncommitted::KeepWholeFragments, false);
-    }
+    let run_one = |seed| run(seed, Uncommitted::KeepWholeFragments, Harm::None);
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 1000), run_one);
 }
 
 #[test]
 fn an_older_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that_was_deleted() {
-    for seed in seeds(150) {
-        run(seed, Uncommitted::KeepWholeFrames, true);
-        run(seed, Uncommitted::KeepWholeFragments, true);
-    }
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 240), |seed| {
+        run(seed, Uncommitted::KeepWholeFrames, Harm::Older);
+        run(seed, Uncommitted::KeepWholeFragments, Harm::Older);
+    });
+}
+
+#[test]
+fn a_damaged_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that_was_deleted() {
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 60), |seed| {
+        run(seed, Uncommitted::KeepWholeFrames, Harm::Damaged);
+        run(seed, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    });
 }
 
 #[test]
 fn replay() {
-    let (seed, mode, rolls_back) = REPLAY;
-    run(seed, mode, rolls_back);
+    let (seed, mode, harm) = REPLAY;
+    run(seed, mode, harm);
 }

@@ -315,7 +315,7 @@ impl Journal {
     }
 
     /// A new file with all that is known, in the place of the old one.
-    fn write_anew(&mut self, disk: &dyn Disk) -> Result<(), StoreError> {
+    pub(crate) fn write_anew(&mut self, disk: &dyn Disk) -> Result<(), StoreError> {
         let mut bytes: Vec<u8> = self.entries.iter().flat_map(encode_entry).collect();
         bytes.extend(encode(KIND_MEDIA_FILES, &self.next_media_file_id.to_be_bytes()));
         for (key, next) in &self.sequences {

@@ -315,13 +315,22 @@ fn finish_removals(
             untold.entry(directory.to_owned()).or_default().push(*id);
         }
     }
+    let is_told = untold.is_empty();
     for (directory, ids) in untold {
         let Some(key) = key_of_directory(&directory) else { continue };
         let number = journal.last_number() + 1;
         index.apply(&[Change::NoteDeletions { number }])?;
         journal.add(Deletion::Files { key, ids });
     }
-    journal.flush(disk)?;
+    // Written anew: a sync of what an earlier process wrote into it may have failed, and no later one would bring it back.
+    match journal.write_anew(disk) {
+        // Where there is no space for it, removing makes some.
+        Err(error) if is_told => {
+            let error = crate::error::describe(&error);
+            tracing::warn!(error, "what tells of deleted media cannot be written anew");
+        }
+        written => written?,
+    }
     let mut directories = BTreeSet::new();
     for (_, path) in &removals {
         let path = root.join(path);

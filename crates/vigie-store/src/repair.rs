@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::layout::media_file_number;
 use crate::mark::marked_end;
 use crate::recovery::{keep_tail, make_durable};
+use crate::store::MEDIA_FILES_PER_RESERVATION;
 use crate::unclaimed::set_aside;
 
 /// Sequences passed over where it is not known which were handed out: those of fragments that are gone.
@@ -117,6 +118,7 @@ pub fn rebuild<'a>(
         journal: Journal::open(disk, root)?.journal,
         streams: BTreeMap::new(),
         ids: BTreeSet::new(),
+        directories: BTreeSet::from([root.to_owned()]),
         changes: Vec::new(),
         waiting: 0,
     };
@@ -141,6 +143,8 @@ struct Rebuild<'a> {
     journal: Journal,
     streams: BTreeMap<String, Stream>,
     ids: BTreeSet<MediaFileId>,
+    /// Of the media files, whose names are to be durable before an index tells of them.
+    directories: BTreeSet<PathBuf>,
     /// Of the next transaction, and the media files in them.
     changes: Vec<Change>,
     waiting: usize,
@@ -181,16 +185,26 @@ impl Rebuild<'_> {
         if contents.unknown_bytes > 0 {
             self.report.damaged.push((path.to_owned(), contents.unknown_bytes));
         }
-        if self.index.is_some() && length_bytes != marked_end(last) {
-            let place = contents.place(relative.clone());
-            keep_tail(self.disk, self.root, path, file.as_ref(), &place, last, false)?;
-            make_durable(file.as_ref(), last.offset, last)
+        if self.index.is_some() {
+            if length_bytes != marked_end(last) {
+                let place = contents.place(relative.clone());
+                keep_tail(self.disk, self.root, path, file.as_ref(), &place, last, false)?;
+            }
+            let durable_end = if self.is_long_durable(contents.mark.id) { last.offset } else { 0 };
+            make_durable(file.as_ref(), durable_end, last)
                 .map_err(|error| StoreError::io("write", path, error))?;
+            self.directories.extend(path.parent().map(Path::to_owned));
         }
         self.report.media_file_count += 1;
         self.report.fragment_count += entries.len() as u64;
         self.report.size_bytes += marked_end(last);
         self.add(&contents, relative, entries.clone(), marked_end(last))
+    }
+
+    /// Whether a file is older than those that were written when the store was last open: it was synced when it was closed.
+    /// Of the others nobody is left who knows whether a sync of them failed, so they are written again.
+    fn is_long_durable(&self, id: MediaFileId) -> bool {
+        id.0.saturating_add(MEDIA_FILES_PER_RESERVATION) < self.journal.next_media_file_id()
     }
 
     fn add(
@@ -291,6 +305,11 @@ impl Rebuild<'_> {
         self.changes.push(Change::NoteDeletions { number });
         self.changes.push(Change::ReserveMediaFiles { next_id });
         self.apply()?;
+        if self.index.is_some() {
+            for directory in &self.directories {
+                sync_dir(self.disk, directory)?;
+            }
+        }
         Ok(self.report)
     }
 }

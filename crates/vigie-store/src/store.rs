@@ -33,7 +33,7 @@ const SEQUENCES_PER_RESERVATION: u64 = 1000;
 
 /// Numbers of media files that are reserved in the same way: no file of this process has a number that one of an
 /// earlier process may have, so that what those left is known by it.
-const MEDIA_FILES_PER_RESERVATION: u64 = 1000;
+pub(crate) const MEDIA_FILES_PER_RESERVATION: u64 = 1000;
 
 /// Longest stream key.
 const KEY_BYTES_MAX: usize = 1024;

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 6)]
     seconds: u64,
     /// Fragments that a store is opened with
-    #[arg(long, default_value_t = 500_000)]
+    #[arg(long, default_value_t = 1_000_000)]
     fragments: u64,
 }
 

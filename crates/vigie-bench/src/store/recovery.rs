@@ -13,6 +13,10 @@ use crate::Outcome;
 use crate::report::percentile;
 
 const KILLS: u64 = 5;
+/// By how much an index is older than its media.
+const OLDER: Duration = Duration::from_secs(3);
+/// As the server's thread searches for media that the index does not know.
+const FILES_PER_STEP: usize = 64;
 const LISTINGS: u64 = 500;
 const LISTED: usize = 1000;
 
@@ -28,6 +32,7 @@ pub(super) fn measure(folder: &Path, fragments: u64) -> Outcome<String> {
         drop(store);
     }
     opened.sort();
+    let older = older_index(&folder, fragments)?;
     let store = open(&folder, StoreSettings::SERVER)?;
     let reader = store.reader();
     let files = reader.media_files(MONTH)?.len();
@@ -61,13 +66,62 @@ with a commit after another and is killed; another opens the store. The files ar
 
 | | | aim |
 | --- | ---: | ---: |
-| open, recovery included: median / longest of {KILLS} | {} / {} | 2 s |
+| open, recovery included: median / longest of {KILLS} | {} / {} | 1 s |
+| open, where the index is a copy of {older_seconds:.0} s before, without its log: median / longest of {KILLS} | {} / {} | 1 s |
+| {} fragments that such an index does not know are in it again, behind that: median / longest | {} / {} | |
 {rows}| index on disk, for each fragment | {:.1} bytes | 40 bytes |
 ",
         millis(percentile(&opened, 0.5)),
         millis(percentile(&opened, 1.0)),
+        millis(percentile(&older.opened, 0.5)),
+        millis(percentile(&older.opened, 1.0)),
+        older.claimed_fragment_count,
+        millis(percentile(&older.searched, 0.5)),
+        millis(percentile(&older.searched, 1.0)),
         index_bytes as f64 / held as f64,
+        older_seconds = OLDER.as_secs_f64(),
     ))
+}
+
+/// How soon a store is open whose index is older than its media, and how soon it has found what the index lacks.
+#[derive(Default)]
+struct Older {
+    opened: Vec<Duration>,
+    searched: Vec<Duration>,
+    claimed_fragment_count: u64,
+}
+
+fn older_index(folder: &Path, fragments: u64) -> Outcome<Older> {
+    let index = folder.join("index.sqlite");
+    let mut older = Older::default();
+    for _ in 0..KILLS {
+        open(folder, StoreSettings::SERVER)?.close()?;
+        let copy = folder.join("index.copy");
+        std::fs::copy(&index, &copy)?;
+        kill_while_it_appends(folder, fragments, OLDER)?;
+        for suffix in ["-wal", "-shm"] {
+            let path = folder.join(format!("index.sqlite{suffix}"));
+            if path.exists() {
+                std::fs::remove_file(path)?;
+            }
+        }
+        std::fs::rename(&copy, &index)?;
+        let begun = Instant::now();
+        let mut store = open(folder, StoreSettings::SERVER)?;
+        older.opened.push(begun.elapsed());
+        while store.is_searching_orphans() {
+            store.search_orphans(FILES_PER_STEP)?;
+            if store.is_search_waiting() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        older.searched.push(begun.elapsed());
+        older.claimed_fragment_count = store.reader().findings().claimed_fragment_count;
+        drop(store);
+    }
+    older.opened.sort();
+    older.searched.sort();
+    Ok(older)
 }
 
 fn kill_while_it_appends(folder: &Path, fragments: u64, after: Duration) -> Outcome<()> {

@@ -95,11 +95,15 @@ impl Names {
     }
 
     pub(super) fn files_under(&self, path: &Path) -> impl Iterator<Item = FileId> {
-        self.now.iter().filter(move |(name, _)| name.starts_with(path)).filter_map(|(_, node)| {
-            match node {
-                Node::File(file) => Some(*file),
-                Node::Directory => None,
-            }
+        // Asked after every event: bytes are compared, where a path would be taken apart.
+        let wanted = path.as_os_str().as_encoded_bytes();
+        let is_under = move |name: &Path| {
+            let rest = name.as_os_str().as_encoded_bytes().strip_prefix(wanted);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || wanted == b"/")
+        };
+        self.now.iter().filter(move |(name, _)| is_under(name)).filter_map(|(_, node)| match node {
+            Node::File(file) => Some(*file),
+            Node::Directory => None,
         })
     }
 

@@ -24,13 +24,14 @@ use vigie_kvs::shapes::edge::{
 };
 use vigie_media::Timestamp;
 use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
-use vigie_store::Fragment;
+use vigie_store::{Fragment, IndexError};
 
 use crate::camera::{FRAME_INTERVAL, FRAMES_PER_BATCH, SimCamera};
 use crate::chance::SimChance;
 use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
+use crate::index::SimIndex;
 use crate::server::{SECRET_ARN, Said, SimServer};
 use camera_link::{CameraDelivery, CameraSide};
 use link::{Message, Outstanding, uploads};
@@ -108,13 +109,26 @@ pub struct World {
 impl World {
     /// A world at rest: the hub is on and has no configuration.
     pub fn new(seed: u64) -> Self {
+        Self::with_indexes(seed, SimIndex::new)
+    }
+
+    /// The same, where older copies of both indexes can be put in their places: [`SimIndex::roll_back`].
+    pub fn with_older_indexes(seed: u64) -> Self {
+        Self::with_indexes(seed, SimIndex::with_history)
+    }
+
+    fn with_indexes(seed: u64, index: fn(SimDisk) -> Result<SimIndex, IndexError>) -> Self {
         let mut chance = SimChance::new(seed);
         let clock = SimClock::new(START);
         let hub_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
         let server_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
-        let hub = SimHub::new(hub_disk, SimChance::new(chance.next_u64()))
-            .unwrap_or_else(|error| panic!("the hub's index: {error}"));
-        let server = SimServer::new(server_disk, SimChance::new(chance.next_u64()))
+        let index = |disk: &SimDisk| {
+            index(disk.clone()).unwrap_or_else(|error| panic!("an index: {error}"))
+        };
+        let (hub_index, server_index) = (index(&hub_disk), index(&server_disk));
+        let hub = SimHub::new(hub_disk, hub_index, SimChance::new(chance.next_u64()));
+        let server_chance = SimChance::new(chance.next_u64());
+        let server = SimServer::new(server_disk, server_index, server_chance, clock.now())
             .unwrap_or_else(|error| panic!("the server: {error}"));
         let mut world = Self {
             clock,
@@ -228,7 +242,13 @@ impl World {
 
     /// The hub stops without a word, and starts again after a while.
     pub fn crash_hub(&mut self, crash: Crash, off: Duration) {
+        self.crash_hub_and(crash, off, |_| ());
+    }
+
+    /// The same, and something happens to its index meanwhile.
+    pub fn crash_hub_and(&mut self, crash: Crash, off: Duration, harm: impl FnOnce(&SimIndex)) {
         self.hub.crash(crash);
+        harm(&self.hub.index);
         self.hub_crashes.push((self.now().wall, crash));
         // Its peers notice as they notice a cut.
         let outstanding = std::mem::take(&mut self.outstanding);
@@ -244,14 +264,20 @@ impl World {
 
     /// The server stops without a word, and starts again after a while.
     pub fn crash_server(&mut self, crash: Crash, off: Duration) {
+        self.crash_server_and(crash, off, |_| ());
+    }
+
+    /// The same, and something happens to its index meanwhile.
+    pub fn crash_server_and(&mut self, crash: Crash, off: Duration, harm: impl FnOnce(&SimIndex)) {
         self.server.stop();
         match crash {
             Crash::Kill => self.server.disk.kill_process(),
             Crash::PowerLoss => self.server.disk.lose_power(),
         }
+        harm(&self.server.index);
         self.lose_what_is_under_way();
         self.run_for(off);
-        let started = self.server.start();
+        let started = self.server.start(self.clock.now());
         assert!(started.is_ok(), "the server does not start: {started:?}");
     }
 

@@ -50,8 +50,8 @@ impl World {
             .into_iter()
             .map(|fragment| (fragment.entry.sequence, fragment))
             .collect();
-        let was_rolled_back = self.was_rolled_back;
-        let aside = if was_rolled_back { aside_of(&self.disk) } else { Vec::new() };
+        let was_harmed = self.was_harmed;
+        let aside = if was_harmed { aside_of(&self.disk) } else { Vec::new() };
         for sequence in found.keys() {
             assert!(model.fragments.contains_key(sequence), "{key} {sequence} was never written");
         }
@@ -72,14 +72,19 @@ impl World {
                 }
                 continue;
             };
-            if was_rolled_back && !(fragment.whole && fragment.state == State::Persisted) {
+            if was_harmed && !(fragment.whole && fragment.state == State::Persisted) {
                 // Of what grew the older index knows less, and behind that no frame is trusted after a loss of power.
                 fragment.committed = fragment.committed.min(found.entry.size_bytes as usize);
             }
             fragment.assert_is(&found.entry, Some(&reader.read(found).unwrap()));
             match fragment.state {
                 State::Lost | State::Deleted => panic!("{key} came back: {fragment:?}, {found:?}"),
-                State::Persisted | State::MaybeDeleted => {}
+                // Of what was given up an older index lets a start find more than was durable of it.
+                State::Persisted => assert!(
+                    was_harmed || found.entry.size_bytes as usize == fragment.written,
+                    "{key}: {fragment:?}, {found:?}"
+                ),
+                State::MaybeDeleted => {}
                 State::GivenUp => {
                     let is_hub = mode == Uncommitted::KeepWholeFrames;
                     assert!(fragment.whole || is_hub, "{key} {sequence} was not whole");
@@ -95,8 +100,12 @@ impl World {
                     }
                 }
             }
+            fragment.was_uploaded |= fragment.uploaded == Uploaded::Yes;
             match fragment.uploaded {
-                Uploaded::Yes if was_rolled_back && !found.entry.uploaded => {
+                Uploaded::No if was_harmed && fragment.was_uploaded && found.entry.uploaded => {
+                    fragment.uploaded = Uploaded::Yes;
+                }
+                Uploaded::Yes if was_harmed && !found.entry.uploaded => {
                     fragment.uploaded = Uploaded::No;
                 }
                 Uploaded::Yes => assert!(found.entry.uploaded, "{key} {sequence} not uploaded"),

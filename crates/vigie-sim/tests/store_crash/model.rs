@@ -46,6 +46,8 @@ pub(crate) struct FragmentModel {
     /// What the commit that was begun has of it: bytes, and whether it was whole.
     pub(crate) planned: Option<(usize, bool)>,
     pub(crate) uploaded: Uploaded,
+    /// It was in some index: an older copy may say so again.
+    pub(crate) was_uploaded: bool,
 }
 
 impl std::fmt::Debug for FragmentModel {
@@ -87,6 +89,7 @@ impl FragmentModel {
             in_flight: false,
             planned: None,
             uploaded: Uploaded::No,
+            was_uploaded: false,
         }
     }
 

@@ -13,10 +13,11 @@ use vigie_sim::disk::{Faults, SimDisk};
 use vigie_sim::index::SimIndex;
 use vigie_store::index::{Change, Index, IndexRead};
 use vigie_store::{
-    CommitReport, FragmentMeta, IndexError, MediaFileState, Store, StoreError, StoreSettings,
-    Uncommitted, WholeFragment,
+    CommitReport, Disagreement, FragmentMeta, IndexError, MediaFileState, Store, StoreError,
+    StoreSettings, Uncommitted, WholeFragment, check, rebuild,
 };
 
+use crate::index_files::IndexFiles;
 use crate::model::{FragmentModel, State, StreamModel, Uploaded};
 
 pub(crate) const ROOT: &str = "/media";
@@ -43,6 +44,16 @@ impl Index for FullAtTimes {
     }
 }
 
+/// What becomes of the index between a crash and the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Harm {
+    None,
+    /// An older copy is put in its place.
+    Older,
+    /// Its files are damaged, are gone, or are older copies.
+    Damaged,
+}
+
 pub(crate) struct World {
     pub(crate) chance: SimChance,
     pub(crate) mode: Uncommitted,
@@ -56,19 +67,27 @@ pub(crate) struct World {
     pub(crate) must_restart: bool,
     /// Syncs may have failed since the store was opened: then what was not committed is given up.
     pub(crate) syncs_failed: bool,
-    /// An older copy of the index is put in its place now and then …
-    rolls_back: bool,
-    /// … and was before the last start.
-    pub(crate) was_rolled_back: bool,
+    /// What happens to the index now and then …
+    harm: Harm,
+    /// … and did before the last start: it is older than its media, or damaged.
+    pub(crate) was_harmed: bool,
+    /// The files of an index that is damaged …
+    files: Option<IndexFiles>,
+    /// … and cannot be opened …
+    is_lost: bool,
+    /// … or was said to be damaged when it was used.
+    is_refused: bool,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, mode: Uncommitted, rolls_back: bool) -> Self {
+    pub(crate) fn new(seed: u64, mode: Uncommitted, harm: Harm) -> Self {
         let mut chance = SimChance::new(seed);
         let disk = SimDisk::new(chance.next_u64(), ROOMY);
-        let index = match rolls_back {
-            true => SimIndex::with_history(disk.clone()).unwrap(),
-            false => SimIndex::new(disk.clone()).unwrap(),
+        let mut files = (harm == Harm::Damaged).then(IndexFiles::new);
+        let index = match (harm, &mut files) {
+            (_, Some(files)) => SimIndex::over(files.create(), disk.clone()),
+            (Harm::Older, _) => SimIndex::with_history(disk.clone()).unwrap(),
+            _ => SimIndex::new(disk.clone()).unwrap(),
         };
         let headers = (1..=3).map(header).collect();
         let now = Timestamp::from_millis(1_763_829_180_000);
@@ -86,8 +105,11 @@ impl World {
             headers,
             must_restart,
             syncs_failed: false,
-            rolls_back,
-            was_rolled_back: false,
+            harm,
+            was_harmed: false,
+            files,
+            is_lost: false,
+            is_refused: false,
         };
         world.reopen(false);
         world
@@ -113,6 +135,7 @@ impl World {
             90..=91 => self.now = self.now.plus_millis(self.chance.below(60_000) as i64 - 30_000),
             92..=93 => self.disk.cut_after(self.chance.below(25) + 1),
             94..=95 => self.crash(),
+            96 if let Some(files) = &mut self.files => files.keep_copy(),
             _ => self.read(key),
         }
         if self.disk.is_off() || self.must_restart {
@@ -128,11 +151,8 @@ impl World {
         let mut killed = self.stop();
         self.disk.set_faults(Faults::default());
         self.disk.set_capacity_bytes(ROOMY);
-        if self.rolls_back && self.chance.happens(300) {
-            let (all, first) = self.index.transactions();
-            let lost = self.chance.below(all.saturating_sub(first) as u64 + 1) as usize;
-            self.index.roll_back(all - lost).unwrap();
-            self.was_rolled_back = true;
+        if self.harm != Harm::None && self.chance.happens(300) {
+            self.harm_index();
         }
         // Recovery can be cut off as well, any number of times.
         while self.chance.happens(200) {
@@ -140,12 +160,43 @@ impl World {
             match self.open() {
                 Ok(_) => {}
                 Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
-                Err(error) => assert!(self.disk.is_off(), "open: {error:?}"),
+                Err(error) => {
+                    let may_be_damaged = self.harm == Harm::Damaged;
+                    assert!(self.disk.is_off() || may_be_damaged, "open: {error:?}");
+                }
             }
             killed &= self.stop();
         }
         let all_kept = killed && !std::mem::take(&mut self.syncs_failed);
         self.reopen(all_kept);
+    }
+
+    fn harm_index(&mut self) {
+        self.was_harmed = true;
+        let Some(files) = &mut self.files else {
+            let (all, first) = self.index.transactions();
+            let lost = self.chance.below(all.saturating_sub(first) as u64 + 1) as usize;
+            return self.index.roll_back(all - lost).unwrap();
+        };
+        match files.damage(&mut self.chance) {
+            Ok(index) => self.index.put(index),
+            Err(_) => self.is_lost = true,
+        }
+    }
+
+    /// Whether the index may be one that no start can work with: then it says so, and a repair helps.
+    fn is_damaged(&self) -> bool {
+        self.was_harmed && self.harm == Harm::Damaged
+    }
+
+    /// As an operator does who is told that the index is damaged.
+    fn repair(&mut self) {
+        let old = (!self.is_lost).then(|| self.index.reader());
+        let files = self.files.as_mut().unwrap();
+        let mut index = files.create();
+        rebuild(&self.disk, Path::new(ROOT), old.as_deref(), Some(&mut index)).unwrap();
+        self.index.put(index);
+        self.is_lost = false;
     }
 
     /// Whether only the process was killed.
@@ -165,6 +216,9 @@ impl World {
             chance: SimChance::new(self.chance.next_u64()),
             full_per_mille: 20,
         };
+        if self.is_lost {
+            return Err(StoreError::Index(Arc::new(IndexError::PowerCut)));
+        }
         let settings = StoreSettings {
             media_file_size_bytes_max: 20_000,
             media_file_age_ms_max: 20_000,
@@ -180,15 +234,28 @@ impl World {
             }
         }
         // An older index may have files that were deleted since; the journal says so of most.
-        assert!(report.missing.is_empty() || self.was_rolled_back, "{:?}", report.missing);
+        assert!(report.missing.is_empty() || self.was_harmed, "{:?}", report.missing);
         Ok(store)
     }
 
     fn reopen(&mut self, all_kept: bool) {
+        if std::mem::take(&mut self.is_refused) {
+            self.was_harmed = true;
+            self.repair();
+        }
         self.store = Some(loop {
             match self.open() {
+                Ok(store) if self.is_damaged() && says_damage(&store) => {
+                    drop(store);
+                    self.repair();
+                }
                 Ok(store) => break store,
                 Err(StoreError::Index(error)) if matches!(*error, IndexError::Full) => {}
+                // Or of an earlier damage that a check does not see: a trigger fails when it is used.
+                Err(_) if self.harm == Harm::Damaged => {
+                    self.was_harmed = true;
+                    self.repair();
+                }
                 Err(error) => panic!("open: {error:?}"),
             }
         });
@@ -197,7 +264,7 @@ impl World {
         for key in KEYS {
             self.assert_recovered(key, &reader, all_kept);
         }
-        self.was_rolled_back = false;
+        self.was_harmed = false;
         self.assert_accounts();
         match self.chance.below(20) {
             0 => self.assert_repair_gives_the_same(),
@@ -450,7 +517,6 @@ impl World {
             fragment.state = State::Persisted;
             fragment.written = entry.size_bytes as usize;
             fragment.committed = fragment.written;
-            fragment.bytes.truncate(fragment.written);
         }
         for model in self.streams.values_mut() {
             for fragment in model.fragments.values_mut() {
@@ -510,7 +576,7 @@ impl World {
             // The index entries are gone; the file is reclaimed at the next start.
             Err(StoreError::Io { action, .. }) if !self.disk.is_off() => {
                 // Only the index tells of it while the journal cannot be written, and an older index does not.
-                let may_return = self.rolls_back && action != "remove";
+                let may_return = self.harm != Harm::None && action != "remove";
                 if may_return { State::MaybeDeleted } else { State::Deleted }
             }
             Err(StoreError::MediaFileOpen { .. }) => {
@@ -604,9 +670,21 @@ impl World {
             }
             StoreError::DiskFull { .. } | StoreError::Io { .. } => {}
             StoreError::Index(error) if matches!(**error, IndexError::Full) => {}
+            // What a check does not see, a trigger for example, fails when it is used. That is said, and ends the store.
+            StoreError::Index(_) if self.harm == Harm::Damaged => {
+                assert!(error.is_fatal());
+                self.must_restart = true;
+                self.is_refused = true;
+            }
             error => panic!("unexpected {error:?}"),
         }
     }
+}
+
+/// Whether a check of the store tells that something is wrong.
+fn says_damage(store: &Store) -> bool {
+    let is_wrong = |found: &Disagreement| !matches!(found, Disagreement::Unclaimed { .. });
+    check(&store.reader()).map_or(true, |found| found.iter().any(is_wrong))
 }
 
 fn header(number: u64) -> Bytes {
