@@ -128,6 +128,7 @@ impl Bench {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how long a step keeps the real disk is measured")]
 fn a_large_stream_goes_in_steps_and_the_others_are_recorded_in_between() {
     let (mut bench, camera) = hub_with_a_large_stream();
     bench.frame(0, true, 100);

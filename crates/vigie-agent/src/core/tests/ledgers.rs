@@ -390,7 +390,7 @@ fn a_copy_that_lay_aside_is_a_loss_and_no_gap_and_one_that_is_still_there_is_nei
     let bytes = std::fs::read(&aside).unwrap();
     vigie_store::discard_unclaimed(&OsDisk, &media, &index, &files).unwrap();
     // As if it had been cut off behind its entry in the journal.
-    std::fs::write(&aside, bytes).unwrap();
+    bench.disk.create_new(&aside).unwrap().write_all_at(&[&bytes], 0).unwrap();
     bench.open();
     bench.seconds(3);
     assert_eq!(bench.entries(LedgerKind::Loss), []);
