@@ -30,13 +30,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use vigie_kvs::operation::PUT_MEDIA;
 
 use crate::app::App;
 use crate::strangers::{Stranger, Strangers};
 use crowd::Crowd;
 use stall::StallGuard;
-use target::{LineGuard, RequestLine};
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
 /// is kept without one.
@@ -153,25 +151,15 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut stopped = app.stopping();
-    let line = Arc::new(RequestLine::default());
-    let request_line = Arc::clone(&line);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let line = Arc::clone(&line);
-        let is_target =
-            !line.take_has_fragment() && target::is_target(request.method(), request.uri());
+        let is_target = target::is_target(request.method(), request.uri());
         request.extensions_mut().insert(Arc::clone(&stranger));
         let app = Arc::clone(&app);
         async move {
-            if !is_target {
-                return Ok(response::bad_target());
+            match is_target {
+                true => dispatch::dispatch(app, remote, request).await,
+                false => Ok(response::bad_target()),
             }
-            // The body of PutMedia still comes when its answer has begun: what follows it is not looked at.
-            let is_followed = request.uri().path() != PUT_MEDIA.address;
-            let answered = dispatch::dispatch(app, remote, request).await;
-            if is_followed {
-                line.await_next();
-            }
-            answered
         }
     });
     let mut builder = http1::Builder::new();
@@ -180,7 +168,7 @@ where
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let stream = TokioIo::new(LineGuard::new(StallGuard::new(stream), request_line));
+    let stream = TokioIo::new(StallGuard::new(stream));
     let mut connection = pin!(builder.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
