@@ -511,6 +511,8 @@ impl World {
             fragment.assert_is(&entry, None);
             if fragment.state == State::GivenUp {
                 assert_eq!(entry.size_bytes as usize, fragment.committed, "what was durable of it");
+                // It has no end on the disk: to an older index it is one that was growing.
+                fragment.whole = false;
             } else {
                 assert_eq!(entry.size_bytes as usize, fragment.written, "{entry:?}");
             }
