@@ -144,7 +144,7 @@ fn a_store_of_an_older_build_is_read_as_it_is_and_holds_the_same_when_it_is_upgr
 
         let index = SqliteIndex::open(home.join("index.sqlite")).unwrap();
         assert_is_listed(&reader(&home), &says[name]);
-        assert_eq!(version(&home.join("index.sqlite")), 2);
+        assert_eq!(version(&home.join("index.sqlite")), 3);
         let media = home.join("media");
         let (store, report) =
             Store::open(Arc::new(OsDisk), media, Box::new(index), settings).unwrap();
@@ -246,9 +246,9 @@ fn an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_s
     let (says, mut chance) = (says(), SimChance::new(8));
     let databases = [
         ("server/metadata.sqlite", 4, 6),
-        ("server/index.sqlite", 1, 2),
+        ("server/index.sqlite", 1, 3),
         ("hub/ledger.sqlite", 1, 2),
-        ("hub/index.sqlite", 1, 2),
+        ("hub/index.sqlite", 1, 3),
     ];
     let mut left_behind = [0; 5];
     for round in 0..ROUNDS {
