@@ -271,6 +271,36 @@ fn an_upgraded_index_has_the_sums_and_the_gaps_of_its_files() {
     assert_eq!(reader.sizes().unwrap(), BTreeMap::new());
 }
 
+/// Version 2 had no checksum of packed fragments.
+#[test]
+fn an_index_of_version_2_is_read_as_it_is_and_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    let mut index = SqliteIndex::open(&path).unwrap();
+    fill(&mut index, StreamId(1), 4);
+    let next_sequence = 1_000_000;
+    index.apply(&[Change::ReserveSequences { id: StreamId(1), next_sequence }]).unwrap();
+    let fragments = |reader: &dyn IndexRead| {
+        let files = reader.media_files(StreamId(1)).unwrap();
+        files.iter().flat_map(|file| reader.fragments_of(file.id).unwrap()).collect::<Vec<_>>()
+    };
+    let expected = fragments(index.reader().as_ref());
+    assert!(expected.len() > 4);
+    drop(index);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("ALTER TABLE packed DROP COLUMN crc32c").unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+
+    let reader = SqliteIndex::open_read_only(&path).unwrap();
+    assert_eq!(fragments(reader.as_ref()), expected);
+    assert_eq!(reader.unsound().unwrap(), Vec::<String>::new());
+    drop(reader);
+    let index = SqliteIndex::open_examined(&path).unwrap();
+    assert_eq!(fragments(index.reader().as_ref()), expected);
+    assert_eq!(index.reader().unsound().unwrap(), Vec::<String>::new());
+}
+
 #[test]
 fn an_upgrade_for_which_there_is_no_space_leaves_the_index_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
