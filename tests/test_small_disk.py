@@ -119,8 +119,9 @@ def test_a_file_system_that_fills_stops_neither_the_agent_nor_corrupts_anything(
     disk, agent = cramped_agent(own_site, tmp_path)
 
     def records():
+        # What was lost on the way may be said behind it.
         recorder, _uploader = agent_status(own_site.server, "cramped")
-        return recorder.get("JobStatusDetails") == "recording"
+        return recorder.get("RecorderStatus") == "SUCCESS" and recorder["JobStatusDetails"].startswith("recording")
 
     eventually(records, 40, "it records")
     for _ in range(2):
