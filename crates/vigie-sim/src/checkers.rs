@@ -2,7 +2,7 @@
 
 pub mod camera_media;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vigie_agent::ledger::{EntryQuery, LedgerDb};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, MediaGapReason};
@@ -122,16 +122,22 @@ pub fn the_server_knows_the_ledger(world: &World) {
     assert_eq!(told, kept.iter().collect::<Vec<_>>());
 }
 
-/// Fragments that the hub was seen to hold, so that what becomes of them can be asked.
+/// Fragments that the hub was seen to hold, so that what becomes of them can be asked, and the times of those that the
+/// server was.
 #[derive(Default)]
-pub struct Held(BTreeMap<u64, Fragment>);
+pub struct Held {
+    hub: BTreeMap<u64, Fragment>,
+    server: BTreeSet<Timestamp>,
+}
 
 impl Held {
-    /// Notes what the hub holds now.
+    /// Notes what the two hold now.
     pub fn note(&mut self, world: &World) {
         for fragment in hub_fragments(world) {
-            self.0.insert(fragment.entry.sequence, fragment);
+            self.hub.insert(fragment.entry.sequence, fragment);
         }
+        let at_the_server = server_fragments(world);
+        self.server.extend(at_the_server.iter().map(|stored| stored.entry.producer_timestamp));
     }
 
     /// What is gone from the hub was deleted for a reason that the ledger tells; what the server does not have of it
@@ -157,7 +163,8 @@ impl Held {
         };
         let intents = world.hub.ledger.intents(STREAM_ARN);
         let intents = intents.unwrap_or_else(|error| panic!("ledger: {error}"));
-        for (sequence, fragment) in self.0.iter().filter(|(sequence, _)| !still.contains(sequence))
+        for (sequence, fragment) in
+            self.hub.iter().filter(|(sequence, _)| !still.contains(sequence))
         {
             let entry = &fragment.entry;
             // Written down before it was deleted, and an entry within a second.
@@ -171,11 +178,12 @@ impl Held {
             };
             let is_told = gaps.iter().filter(is_deletion).any(covers);
             assert!(is_told, "fragment {sequence} is gone: {entry:?}, told: {gaps:?}");
-            // The server may have deleted it by age since.
+            // The server may have deleted it by age since, also what it kept through a kill without having said so.
             let is_safe = at_the_server
                 .iter()
                 .map(|stored| &stored.entry.producer_timestamp)
                 .chain(world.server.called_persisted.values())
+                .chain(&self.server)
                 .any(|stored| *stored == entry.producer_timestamp);
             let is_lost = losses.iter().any(covers);
             assert!(is_safe || is_lost, "fragment {sequence} is nowhere and no loss tells of it");

@@ -138,6 +138,9 @@ fn live(seed: u64) {
         }
         let gone: Vec<&u64> = ever[0].difference(&now[0]).collect();
         assert!(gone.len() <= torn_max, "gone from the hub: {gone:?}");
+        // The server has made durable whatever it lists: the hub takes it for uploaded.
+        let gone: Vec<&u64> = ever[1].difference(&now[1]).collect();
+        assert_eq!(gone, Vec::<&u64>::new(), "gone from the server");
         assert!(
             ledger_entries(&world, LedgerKind::Loss).is_empty(),
             "something is said to be lost"

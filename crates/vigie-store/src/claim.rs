@@ -15,7 +15,7 @@ use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
 use crate::index::{Change, FragmentOrder, FragmentQuery, StreamId};
 use crate::layout::stream_directory;
 use crate::mark::marked_end;
-use crate::recovery::{keep_tail, make_durable, sync_directory};
+use crate::recovery::{keep_gaps, keep_tail, make_durable, sync_directory};
 use crate::store::{Store, StreamState};
 use crate::unclaimed::{UnclaimedFile, set_aside};
 
@@ -69,6 +69,7 @@ pub(crate) fn examine(
         let is_empty = contents.unknown_bytes == 0;
         return Ok(if is_empty { Examined::Empty } else { nothing_whole() });
     };
+    keep_gaps(disk, root, path, &bytes, &contents)?;
     let place = contents.place(PathBuf::new());
     keep_tail(disk, root, path, file.as_ref(), &place, last, is_of_this_boot)?;
     let durable_end = if same_boot { 0 } else { last.offset };

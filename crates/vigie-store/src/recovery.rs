@@ -8,10 +8,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use self::catch_up::catch_up;
 use self::scan::{Scan, committed_end};
 use crate::check::list_media_files;
-use crate::contents::{begin_with_mark, may_be_media};
+use crate::contents::{Contents, begin_with_mark, may_be_media};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
@@ -265,6 +267,34 @@ pub(crate) fn keep_tail(
         size_bytes = tail.len(),
         "media that cannot be read back is cut off and lies aside; see `vigie store unclaimed`"
     );
+    Ok(())
+}
+
+/// What lies between the whole fragments of a file is copied aside where it may be somebody's media: no entry of a new index
+/// will refer to it, and it would go with its file.
+pub(crate) fn keep_gaps(
+    disk: &dyn Disk,
+    root: &Path,
+    path: &Path,
+    bytes: &Bytes,
+    contents: &Contents,
+) -> Result<(), StoreError> {
+    let head_bytes = usize::try_from(contents.header_size_bytes).unwrap_or(usize::MAX);
+    let mut end = head_bytes.saturating_add(contents.mark.size_bytes);
+    let head = bytes.get(..end).unwrap_or_default();
+    for fragment in &contents.fragments {
+        let gap = bytes.get(end..begin_with_mark(bytes, fragment)).unwrap_or_default();
+        if may_be_media(gap, false) {
+            let aside = set_tail_aside(disk, root, path, head, gap, end as u64)?;
+            tracing::warn!(
+                path = %path.display(),
+                aside = %aside.display(),
+                size_bytes = gap.len(),
+                "media between fragments cannot be read back and lies aside; see `vigie store unclaimed`"
+            );
+        }
+        end = usize::try_from(marked_end(fragment)).unwrap_or(usize::MAX);
+    }
     Ok(())
 }
 

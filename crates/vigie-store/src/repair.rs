@@ -18,7 +18,7 @@ use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
 use crate::journal::Journal;
 use crate::layout::media_file_number;
 use crate::mark::marked_end;
-use crate::recovery::{keep_tail, make_durable};
+use crate::recovery::{keep_gaps, keep_tail, make_durable};
 use crate::store::MEDIA_FILES_PER_RESERVATION;
 use crate::unclaimed::set_aside;
 
@@ -171,7 +171,7 @@ impl Rebuild<'_> {
         }
         let contents = bytes.as_ref().and_then(Contents::of);
         let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
-        let Some(contents) = contents.filter(|contents| {
+        let Some((contents, bytes)) = contents.zip(bytes).filter(|(contents, _)| {
             // A copy of a file says the same of itself, and would be deleted with it.
             !contents.entries().is_empty()
                 && relative.to_str().is_some()
@@ -181,11 +181,12 @@ impl Rebuild<'_> {
         };
         let entries = contents.entries();
         let Some(last) = entries.last() else { return self.set_aside(path) };
-        let length_bytes = bytes.map_or(0, |bytes| bytes.len() as u64);
+        let length_bytes = bytes.len() as u64;
         if contents.unknown_bytes > 0 {
             self.report.damaged.push((path.to_owned(), contents.unknown_bytes));
         }
         if self.index.is_some() {
+            keep_gaps(self.disk, self.root, path, &bytes, &contents)?;
             if length_bytes != marked_end(last) {
                 let place = contents.place(relative.clone());
                 keep_tail(self.disk, self.root, path, file.as_ref(), &place, last, false)?;
