@@ -314,8 +314,12 @@ fn media_files_of_idle_streams_are_sealed_some_with_each_commit() {
     let names: Vec<String> = (0..200).map(|number| format!("camera-{number}")).collect();
     let pass = |minutes: u64| {
         bench.clock.fetch_add(minutes * 60_000, Ordering::SeqCst);
-        // Nobody asks for anything; the thread sleeps by another clock than the test's, so it is woken.
-        bench.settle();
+        // Nobody asks for anything; the thread sleeps by another clock than the test's, so it is woken, and looks when it has
+        // answered and nothing else has come.
+        for _ in 0..10 {
+            bench.settle();
+            std::thread::sleep(Duration::from_millis(2));
+        }
     };
     let open = || {
         let is_open = |name: &&String| {
@@ -331,7 +335,7 @@ fn media_files_of_idle_streams_are_sealed_some_with_each_commit() {
         assert!(outcomes.into_iter().all(|outcome| outcome.recv().unwrap().is_ok()));
     };
     append_to(&names);
-    // A media file's greatest age after the look at the start: all of them got something since.
+    // A media file's greatest age after the start: all of them got something since.
     pass(10);
     assert_eq!(open(), 200);
     append_to(&names[..30]);

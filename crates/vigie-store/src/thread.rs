@@ -131,6 +131,8 @@ impl StoreThread {
         let synced = sender.clone();
         let state = Arc::<Mutex<State>>::default();
         let handle = StoreHandle { sender, reader: store.reader(), state: Arc::clone(&state) };
+        // Nothing is open yet that could be idle.
+        let idle_at = monotonic() + store.idle_after();
         let body = Body {
             store,
             settings,
@@ -147,7 +149,7 @@ impl StoreThread {
             state,
             search_at: Duration::ZERO,
             idle: VecDeque::new(),
-            idle_at: Duration::ZERO,
+            idle_at,
         };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
