@@ -5,14 +5,13 @@ Wants a release build of the program with the console in it, named by VIGIE_BIN.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
 
 import browsers
+import machine
 import processes
 from streams import create_stream
 
@@ -26,11 +25,6 @@ ROWS = [
     ("The same", "warmSignIn", "cached", ""),
     ("The table of streams, signed in before", "warmStreams", "cached", ""),
 ]
-
-
-def processor():
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
 
 
 def measure():
@@ -70,7 +64,7 @@ def page(rounds):
 
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
-Measured on: {processor()}, {os.cpu_count()} cores, Linux {platform.release()}; load average at the end {os.getloadavg()[0]:.2f}.
+{machine.measured_on()}.
 Browser and server share them.
 {" ".join(chromium.split()[:2])} without a screen and a release build of the server, over loopback; {STREAMS} streams.
 

@@ -12,9 +12,7 @@ import dataclasses
 import datetime
 import itertools
 import json
-import os
 import pathlib
-import platform
 import random
 import subprocess
 import sys
@@ -24,6 +22,7 @@ import time
 
 import botocore.exceptions
 
+import machine
 import media
 import processes
 import producer
@@ -364,14 +363,13 @@ def run(site, cycles, seed):
 
 
 def page(figures, options):
-    processor = pathlib.Path("/proc/cpuinfo").read_text().split("model name")[1].splitlines()[0].lstrip("\t :")
     ready = sorted(figures.ready_seconds)
     kinds = "\n".join(f"| killed: {kind} | {count} |" for kind, count in sorted(figures.kills.items()))
     verdict = "\n".join(f"- {wrong}" for wrong in figures.wrong[:50])
     verdict = verdict or "None is missing, none is wrong, none is there twice, and the hub's ledger explains every hole."
     return f"""# kill -9
 
-Measured on: {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average at the end {os.getloadavg()[0]:.2f}.
+{machine.measured_on()}.
 
 A server, and a hub that records two cameras, one of which it uploads. Two producers send a few pictures each
 {FRAGMENT_SECONDS * 1000:.0f} ms, note what is acknowledged as PERSISTED, and send nothing twice. Meanwhile programs are killed, in an

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import platform
 import re
 import resource
 import sys
@@ -19,6 +18,7 @@ import tempfile
 import time
 import urllib.parse
 
+import machine
 import media
 import processes
 import producer
@@ -251,7 +251,6 @@ def run(site, crowd, seconds, warm_up_seconds):
 
 
 def page(figures, crowd, warm_up_seconds):
-    processor = pathlib.Path("/proc/cpuinfo").read_text().split("model name")[1].splitlines()[0].lstrip("\t :")
     faults = "\n".join(f"- {fault}" for fault in figures.faults()) or "Nothing failed, and nothing grew."
     rows = "\n".join(
         f"| {name} | {rss:.1f} | {files} |"
@@ -261,7 +260,7 @@ def page(figures, crowd, warm_up_seconds):
     said = "\n".join(f"- {count} × `{line}`" for line, count in figures.warnings.most_common(10))
     return f"""# A crowd for ten minutes
 
-Measured on: {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average at the end {os.getloadavg()[0]:.2f}.
+{machine.measured_on()}.
 Server and crowd share them.
 
 {crowd.producers} producers by PutMedia, each to a stream of its own, a fragment of {FRAGMENT_SECONDS} s in {PIECES} pieces that come at the pace of the media;

@@ -13,7 +13,6 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import re
 import signal
 import subprocess
@@ -24,6 +23,7 @@ import time
 import camera_crowd
 import elementary
 import matroska
+import machine
 import media
 import processes
 from scripted_camera import access_units
@@ -199,7 +199,6 @@ def said_number(data, name):
 
 
 def page(figures, options):
-    processor = pathlib.Path("/proc/cpuinfo").read_text().split("model name")[1].splitlines()[0].lstrip("\t :")
     pictures = sum(one.sent for one in figures.healthy)
     faults = figures.faults()
     count = len(figures.healthy) + len(figures.misbehaving)
@@ -207,7 +206,7 @@ def page(figures, options):
     turns = ", ".join(f"{name} {times}" for name, times in sorted(figures.turns.items()))
     return f"""# Cameras beside others that misbehave
 
-Measured on: {processor}, {os.cpu_count()} cores, Linux {platform.release()}; load average at the end {os.getloadavg()[0]:.2f}.
+{machine.measured_on()}.
 Cameras, server and agent share them.
 
 {count} cameras over RTSP (TCP) for {figures.seconds / 60:.0f} minutes, {len(figures.misbehaving)} of which are something else every {options.turn_seconds:g} s, by seed {options.seed}: each of

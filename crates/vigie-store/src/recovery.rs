@@ -25,7 +25,7 @@ use crate::mark::{
 };
 use crate::settings::StoreSettings;
 use crate::store::Store;
-use crate::unclaimed::set_tail_aside;
+use crate::unclaimed::set_part_aside;
 
 /// What opening a store found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -225,7 +225,7 @@ fn end_torn(
         return Ok(false);
     }
     if may_be_media(&gap, false) {
-        set_tail_aside(disk, root, path, &[], &gap, torn.end()).map_err(std::io::Error::other)?;
+        set_part_aside(disk, root, path, &[], &gap, torn.end()).map_err(std::io::Error::other)?;
     }
     file.write_all_at(&[&end_mark(torn)], torn.end())?;
     Ok(true)
@@ -260,14 +260,7 @@ pub(crate) fn keep_tail(
     let header_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);
     let mark = head.get(header_bytes..).and_then(parse_file_mark);
     let head = mark.and_then(|mark| head.get(..header_bytes + mark.size_bytes)).unwrap_or_default();
-    let aside = set_tail_aside(disk, root, path, head, &tail, marked_end(last))?;
-    tracing::warn!(
-        path = %path.display(),
-        aside = %aside.display(),
-        size_bytes = tail.len(),
-        "media that cannot be read back is cut off and lies aside; see `vigie store unclaimed`"
-    );
-    Ok(())
+    set_part_aside(disk, root, path, head, &tail, marked_end(last))
 }
 
 /// What lies between the whole fragments of a file is copied aside where it may be somebody's media: no entry of a new index
@@ -285,13 +278,7 @@ pub(crate) fn keep_gaps(
     for fragment in &contents.fragments {
         let gap = bytes.get(end..begin_with_mark(bytes, fragment)).unwrap_or_default();
         if may_be_media(gap, false) {
-            let aside = set_tail_aside(disk, root, path, head, gap, end as u64)?;
-            tracing::warn!(
-                path = %path.display(),
-                aside = %aside.display(),
-                size_bytes = gap.len(),
-                "media between fragments cannot be read back and lies aside; see `vigie store unclaimed`"
-            );
+            set_part_aside(disk, root, path, head, gap, end as u64)?;
         }
         end = usize::try_from(marked_end(fragment)).unwrap_or(usize::MAX);
     }

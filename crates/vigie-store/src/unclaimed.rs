@@ -125,20 +125,37 @@ pub(crate) fn set_aside(disk: &dyn Disk, root: &Path, path: &Path) -> Result<Pat
     Ok(aside)
 }
 
-/// Copies what is to be cut off a media file into a file of its own, with the document header and the file mark in front
-/// of it, durably. Done again after a crash it finds its own copy.
-pub(crate) fn set_tail_aside(
+/// Copies what is to be cut off a media file, or is overwritten or forgotten in it, into a file of its own, with the document
+/// header and the file mark in front of it, durably, and says so.
+pub(crate) fn set_part_aside(
     disk: &dyn Disk,
     root: &Path,
     path: &Path,
     head: &[u8],
-    tail: &[u8],
+    part: &[u8],
+    offset: u64,
+) -> Result<(), StoreError> {
+    let aside = copy_aside(disk, root, path, &[head, part].concat(), offset)?;
+    tracing::warn!(
+        path = %path.display(),
+        aside = %aside.display(),
+        size_bytes = part.len(),
+        "media that cannot be read back lies aside; see `vigie store unclaimed`"
+    );
+    Ok(())
+}
+
+/// Done again after a crash it finds its own copy.
+fn copy_aside(
+    disk: &dyn Disk,
+    root: &Path,
+    path: &Path,
+    copy: &[u8],
     offset: u64,
 ) -> Result<PathBuf, StoreError> {
     let directory = aside_directory(disk, root, path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let named = path.with_file_name(format!("from-{offset}-of-{stem}.mkv"));
-    let copy = [head, tail].concat();
     let wanted = directory.join(named.file_name().unwrap_or_default());
     let is_there = disk.open_read_only(&wanted).and_then(|file| read_whole(file.as_ref()));
     if is_there.is_ok_and(|bytes| bytes.is_some_and(|bytes| bytes == copy)) {
@@ -151,7 +168,7 @@ pub(crate) fn set_tail_aside(
     let aside = free_name(disk, &directory, &named);
     let write = || {
         let file = disk.create_new(&aside)?;
-        file.write_all_at(&[&copy], 0)?;
+        file.write_all_at(&[copy], 0)?;
         file.sync()
     };
     write().map_err(|error| StoreError::io("write", &aside, error))?;
