@@ -310,7 +310,7 @@ impl Agent {
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
         let cameras = Cameras {
-            core: gathering::start(&core, &sources.handle),
+            core: gathering::start(&core, &sources.handle, sources.pace.clone()),
             clock: clock.clone(),
             tls: camera_tls,
             pool: Arc::new(ReadPool::default()),

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::core::Event;
 use crate::shell::core_thread::{CoreHandle, Message};
+use crate::shell::source_runtime::DrainPace;
 
 /// Reports of one hand-over: at 4 Mbit/s each, they are of 0.7 MB.
 const TOGETHER: usize = 8;
@@ -39,8 +40,8 @@ struct Waiting {
     is_busy: bool,
 }
 
-/// Where sessions on `runtime` report to, for `core`. Ends with the last of the handles.
-pub(crate) fn start(core: &CoreHandle, runtime: &Handle) -> CoreHandle {
+/// Where sessions on `runtime`, which reads at this pace, report to, for `core`. Ends with the last of the handles.
+pub(crate) fn start(core: &CoreHandle, runtime: &Handle, pace: DrainPace) -> CoreHandle {
     let gathering = Arc::new(Gathering {
         core: core.sender().clone(),
         waiting: Mutex::default(),
@@ -54,7 +55,7 @@ pub(crate) fn start(core: &CoreHandle, runtime: &Handle) -> CoreHandle {
         loop {
             has_news.notified().await;
             let Some(gathering) = rest.upgrade() else { return };
-            if !gathering.hand_over_rest().await {
+            if !gathering.hand_over_rest(&pace).await {
                 return;
             }
         }
@@ -100,7 +101,7 @@ impl Gathering {
     }
 
     /// Hands over what waits, waiting for the core. `false` when that has ended.
-    async fn hand_over_rest(&self) -> bool {
+    async fn hand_over_rest(&self, pace: &DrainPace) -> bool {
         let events = {
             let mut waiting = self.waiting();
             waiting.is_busy = true;
@@ -108,6 +109,7 @@ impl Gathering {
         };
         let count = events.len();
         if count > 0 {
+            let _waiting = pace.waits_for_core();
             let permit = Arc::clone(&self.unhandled).acquire_owned().await;
             let message = permit.map(|permit| Message::Events(events, permit));
             let Ok(message) = message else { return false };
@@ -131,6 +133,7 @@ impl Gathering {
 mod tests {
     use super::*;
     use crate::core::{Session, SourceEvent};
+    use crate::shell::source_runtime::CORE_INTERVAL;
 
     fn report(number: u64) -> Event {
         let session = Session { stream: "camera".into(), number };
@@ -152,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn reports_come_some_at_a_time_and_the_rest_at_the_end_of_the_pass() {
         let (core, mut handed_over) = CoreHandle::for_test();
-        let gathered = start(&core, &Handle::current());
+        let gathered = start(&core, &Handle::current(), DrainPace::default());
         for number in 0..20 {
             assert!(gathered.send(report(number)).await);
         }
@@ -165,7 +168,8 @@ mod tests {
     #[tokio::test]
     async fn cameras_wait_for_a_core_that_handles_nothing_and_nothing_overtakes() {
         let (core, mut handed_over) = CoreHandle::for_test();
-        let gathered = start(&core, &Handle::current());
+        let pace = DrainPace::default();
+        let gathered = start(&core, &Handle::current(), pace.clone());
         let sending = tokio::spawn(async move {
             for number in 0..1000 {
                 assert!(gathered.send(report(number)).await);
@@ -181,6 +185,7 @@ mod tests {
         }
         assert!(handed_over.try_recv().is_err(), "no more before one is handled");
         assert!(!sending.is_finished());
+        assert_eq!(pace.next_sleep(), CORE_INTERVAL, "the rest of a pass waits for no other");
         let mut expected = 0;
         let mut check = |message| {
             let Some(Message::Events(events, _permit)) = message else { panic!("no reports") };
@@ -198,6 +203,7 @@ mod tests {
         });
         while check(handed_over.recv().await) < 1000 {}
         let gathered = sending.await.unwrap();
+        assert!(pace.next_sleep() > CORE_INTERVAL, "the pass has ended");
         drop((core, handed_over));
         while gathered.send(report(0)).await {
             tokio::task::yield_now().await;

@@ -3,8 +3,8 @@
 //! A camera sends hundreds of packets a second, and a recorder needs none of them sooner than a fraction of a second:
 //! before this thread waits for sockets it sleeps a little, so that one wake-up then drains what all cameras have sent
 //! meanwhile, each in one large read. The pace of the cameras' connections is TCP's as ever: what is not read yet waits in
-//! the kernel. It sleeps less while fragments are uploaded as they come, while a camera's session opens, and while a
-//! camera sends so much that it would wait for room.
+//! the kernel. It sleeps less while fragments are uploaded as they come, while a camera's session opens, while a
+//! camera sends so much that it would wait for room, and while the core is behind.
 
 use std::io;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ const DRAIN_INTERVAL: Duration = BATCH_INTERVAL;
 const SHORT_DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 /// The same while somebody waits for what comes: half the time between two pictures.
 const LIVE_DRAIN_INTERVAL: Duration = Duration::from_millis(20);
+/// The same while the core is behind with what was read: it handles some cameras in so long.
+pub(crate) const CORE_INTERVAL: Duration = Duration::from_millis(2);
 /// As much of one camera at once, 25 Mbit/s, is very much.
 const READ_BYTES_LARGE: usize = 512 * 1024;
 /// Tasks that run before sockets are asked again: those of one wake-up are all done first.
@@ -42,6 +44,8 @@ struct Shared {
     /// Cameras whose frames wait for a later pass, which was taken to be soon.
     keeping: AtomicUsize,
     slept_ms: AtomicU64,
+    /// Who waits for the core.
+    waiting_for_core: AtomicUsize,
 }
 
 /// A session opens, as long as this is there.
@@ -51,6 +55,10 @@ pub(crate) struct Opening(DrainPace);
 /// Frames wait for a later pass, as long as this is there.
 #[derive(Debug)]
 pub(crate) struct Keeping(DrainPace);
+
+/// The pass has not ended: cameras wait until the core has handled what others sent, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct WaitingForCore(DrainPace);
 
 impl DrainPace {
     /// Whether somebody waits for what cameras send. Counts from the next time that the thread sleeps.
@@ -85,6 +93,12 @@ impl DrainPace {
         Keeping(self.clone())
     }
 
+    /// Cameras wait for the core in the midst of a pass: what is left of it must not wait for the next one.
+    pub(crate) fn waits_for_core(&self) -> WaitingForCore {
+        self.shared.waiting_for_core.fetch_add(1, Ordering::Relaxed);
+        WaitingForCore(self.clone())
+    }
+
     fn interval(&self) -> Duration {
         let Shared { is_live, opening, largest_read_bytes, .. } = &*self.shared;
         if is_live.load(Ordering::Relaxed) {
@@ -99,7 +113,10 @@ impl DrainPace {
     }
 
     /// Decides how long the thread sleeps now.
-    fn next_sleep(&self) -> Duration {
+    pub(crate) fn next_sleep(&self) -> Duration {
+        if self.shared.waiting_for_core.load(Ordering::Relaxed) > 0 {
+            return CORE_INTERVAL;
+        }
         let mut interval = self.interval();
         self.shared.largest_read_bytes.store(0, Ordering::Relaxed);
         if self.shared.keeping.load(Ordering::Relaxed) > 0 {
@@ -115,6 +132,12 @@ impl DrainPace {
 impl Drop for Opening {
     fn drop(&mut self) {
         self.0.shared.opening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for WaitingForCore {
+    fn drop(&mut self) {
+        self.0.shared.waiting_for_core.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

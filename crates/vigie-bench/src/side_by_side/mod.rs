@@ -63,7 +63,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20)]
     kills: usize,
     /// Cameras that are recorded while it is killed
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 256)]
     kill_cameras: usize,
     #[command(flatten)]
     place: Place,
