@@ -1,3 +1,5 @@
-//! The table held against what speaks of it: the typed inputs.
+//! The table held against what speaks of it: the typed inputs, the console's client.
 
+mod client;
 mod inputs;
+mod shape_source;
