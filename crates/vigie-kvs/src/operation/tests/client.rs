@@ -16,7 +16,7 @@ const WRITE: &str = "VIGIE_WRITE_CLIENT";
 const COMMAND: &str = "VIGIE_WRITE_CLIENT=1 cargo test --locked -p vigie-kvs --lib client";
 
 /// Each operation with the types of its input and its output.
-const TYPES: [(&Operation, &str, &str); 12] = [
+pub(super) const TYPES: [(&Operation, &str, &str); 12] = [
     (&DESCRIBE_HUB, "DescribeHubInput", "DescribeHubOutput"),
     (&LIST_HUBS, "ListHubsInput", "ListHubsOutput"),
     (&LIST_MEDIA_GAPS, "ListMediaLedgerInput", "ListMediaGapsOutput"),
