@@ -2,6 +2,7 @@
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
+import { type Operations, PATHS } from "./operations";
 
 export interface Credentials {
   accessKeyId: string;
@@ -10,7 +11,11 @@ export interface Credentials {
   sessionToken?: string;
 }
 
-export type Call = <Output>(operation: string, input: object, abort?: AbortSignal) => Promise<Output>;
+export type Call = <Name extends keyof Operations>(
+  operation: Name,
+  input: Operations[Name]["input"],
+  abort?: AbortSignal,
+) => Promise<Operations[Name]["output"]>;
 
 export function signedCall(region: string, credentials: Credentials): Call {
   const signer = new SignatureV4({ service: "kinesisvideo", region, credentials, sha256: Sha256 });
@@ -20,7 +25,7 @@ export function signedCall(region: string, credentials: Credentials): Call {
       method: "POST",
       protocol: location.protocol,
       hostname: location.hostname,
-      path: `/${operation.charAt(0).toLowerCase()}${operation.slice(1)}`,
+      path: PATHS[operation],
       headers: { host: location.host, "content-type": "application/json" },
       body,
     });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AuditEvent } from "../api/extensions";
+import type { AuditEvent } from "../api/operations";
 import { eventId, keyText, outcomeDetails, subjectText, whoText } from "./audit";
 
 const CALL: AuditEvent = {

@@ -1,5 +1,5 @@
 /** What a line of the audit log says to people: who, about what, and what went with it. */
-import type { AuditEvent } from "../api/extensions";
+import type { AuditEvent } from "../api/operations";
 import { plural, sizeText } from "./units";
 
 /** Tells one event from another; commands at the machine and what the server does have no request. */

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import type { TestCameraOutput, TestedTrack, TimedStep } from "../api/operations";
 import { stepTexts, trackText } from "./camera-test";
 
 test("tracks are said in the words of cameras", () => {
-  const video = {
+  const video: TestedTrack = {
     TrackType: "VIDEO",
     CodecId: "V_MPEG4/ISO/AVC",
     WidthPixels: 1920,
@@ -17,11 +18,17 @@ test("tracks are said in the words of cameras", () => {
 });
 
 test("the last step of a test that failed is where it failed", () => {
-  const steps = [
+  const steps: TimedStep[] = [
     { Step: "READ_SECRET", DurationInMilliseconds: 3 },
     { Step: "DESCRIBE", DurationInMilliseconds: 40 },
   ];
-  const failed = { Connected: false, JobStatus: "USER_ERROR", JobStatusDetails: "", Steps: steps, Tracks: [] };
+  const failed: TestCameraOutput = {
+    Connected: false,
+    JobStatus: "USER_ERROR",
+    JobStatusDetails: "",
+    Steps: steps,
+    Tracks: [],
+  };
   expect(stepTexts(failed)).toEqual(["Secret read after 3 ms", "Streams described: failed after 40 ms"]);
   expect(stepTexts({ ...failed, Connected: true })[1]).toBe("Streams described after 40 ms");
 });

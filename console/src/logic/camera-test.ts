@@ -1,5 +1,5 @@
 /** What came of the test of a camera, in words. */
-import type { CameraTest, TestedTrack } from "../api/extensions";
+import type { CameraTestStep, TestCameraOutput, TestedTrack } from "../api/operations";
 
 const CODECS: Record<string, string> = {
   "V_MPEG4/ISO/AVC": "H.264",
@@ -9,7 +9,7 @@ const CODECS: Record<string, string> = {
   A_OPUS: "Opus",
 };
 
-const STEPS: Record<string, string> = {
+const STEPS: Record<CameraTestStep, string> = {
   READ_SECRET: "Secret read",
   CONNECT: "Connected",
   DESCRIBE: "Streams described",
@@ -28,11 +28,10 @@ export function trackText(track: TestedTrack): string {
 }
 
 /** The steps with how long each took; where it failed, the last one did not come to its end. */
-export function stepTexts(test: CameraTest): string[] {
+export function stepTexts(test: TestCameraOutput): string[] {
   return test.Steps.map(({ Step, DurationInMilliseconds }, at) => {
     const failed = !test.Connected && at === test.Steps.length - 1;
-    const text = STEPS[Step] ?? Step;
-    return `${text}${failed ? ": failed" : ""} after ${DurationInMilliseconds} ms`;
+    return `${STEPS[Step]}${failed ? ": failed" : ""} after ${DurationInMilliseconds} ms`;
   });
 }
 

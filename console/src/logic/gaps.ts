@@ -1,5 +1,7 @@
 /** Why there is no media, in words and by kind. */
 
+import type { MediaGapReason } from "../api/operations";
+
 export type GapKind = "planned" | "hub-only" | "trouble" | "elsewhere";
 
 export interface GapReason {
@@ -7,7 +9,7 @@ export interface GapReason {
   kind: GapKind;
 }
 
-const REASONS: Record<string, GapReason> = {
+const REASONS: Record<MediaGapReason, GapReason> = {
   SCHEDULE_CLOSED: { text: "The schedule was closed", kind: "planned" },
   SOURCE_ENDED: { text: "The file had ended", kind: "planned" },
   SOURCE_OFFLINE: { text: "The camera gave no video", kind: "trouble" },
@@ -23,6 +25,6 @@ const REASONS: Record<string, GapReason> = {
   NOT_UPLOADED: { text: "Still on the hub only", kind: "hub-only" },
 };
 
-export function gapReason(reason: string): GapReason {
-  return REASONS[reason] ?? { text: reason, kind: "trouble" };
+export function gapReason(reason: MediaGapReason): GapReason {
+  return REASONS[reason];
 }

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import type { MediaGapReason, MediaLoss } from "../api/operations";
 import { bars, entries, type MediaMap, nextMedia } from "./lanes";
 
 const hub = { HubDeviceArn: "arn" };
 const view = { from: 0, until: 1_000_000 };
 const held = (StartTimestamp: number, EndTimestamp: number) => ({ StartTimestamp, EndTimestamp, FragmentCount: 1, SizeBytes: 1 });
-const gap = (StartTimestamp: number, EndTimestamp: number | undefined, Reason: string) => ({ StartTimestamp, EndTimestamp, Reason, ...hub });
+const gap = (StartTimestamp: number, EndTimestamp: number | undefined, Reason: MediaGapReason) => ({ StartTimestamp, EndTimestamp, Reason, ...hub });
 
 function drawn(map: Partial<MediaMap>) {
   const found = bars({ ranges: [], gaps: [], losses: [], ...map } as MediaMap, view, 1000, 900_000);
@@ -25,7 +26,7 @@ test("a gap that lasts reaches to now", () => {
 });
 
 test("losses are never hidden", () => {
-  const loss = { ...held(10, 20), Reason: "DELETED_BY_SIZE", ...hub };
+  const loss: MediaLoss = { ...held(10, 20), Reason: "DELETED_BY_SIZE", ...hub };
   expect(drawn({ ranges: [held(0, 100)], losses: [loss] })).toEqual(["server 0-100", "loss 10-20"]);
 });
 

@@ -1,5 +1,5 @@
 /** What a time line draws: lanes of spans with their meaning. */
-import type { HeldMedia, MediaGap, MediaLoss } from "../api/extensions";
+import type { HeldMedia, MediaGap, MediaLoss } from "../api/operations";
 import { gapReason } from "./gaps";
 import { durationText, sizeText } from "./units";
 import { joined, type Span, without } from "./timeline";

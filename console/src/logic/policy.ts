@@ -1,5 +1,7 @@
 /** IAM policies that the console writes: what a hub may do, what a viewer may do. */
 
+import type { Action } from "../api/operations";
+
 export interface HubAccess {
   hubName: string;
   /** Streams that the hub records; all when there are none yet. */
@@ -8,9 +10,12 @@ export interface HubAccess {
   secrets: string[];
 }
 
+/** Stands for several actions. */
+type ActionPattern = `${"kinesisvideo" | "secretsmanager"}:${string}*`;
+
 interface Statement {
-  Effect: "Allow";
-  Action: string | string[];
+  Effect: "Allow" | "Deny";
+  Action: (Action | ActionPattern) | (Action | ActionPattern)[];
   Resource: string | string[];
 }
 
@@ -57,21 +62,14 @@ export function viewerPolicy(): string {
 
 /** Streams, edge configurations and secrets, but no access keys. */
 export function operatorPolicy(): string {
-  return JSON.stringify(
+  return document([
+    { Effect: "Allow", Action: ["kinesisvideo:*", "secretsmanager:*"], Resource: "*" },
     {
-      Version: "2012-10-17",
-      Statement: [
-        { Effect: "Allow", Action: ["kinesisvideo:*", "secretsmanager:*"], Resource: "*" },
-        {
-          Effect: "Deny",
-          Action: ["kinesisvideo:CreateAccessKey", "kinesisvideo:RevokeAccessKey", "kinesisvideo:ListAccessKeys"],
-          Resource: "*",
-        },
-      ],
+      Effect: "Deny",
+      Action: ["kinesisvideo:CreateAccessKey", "kinesisvideo:RevokeAccessKey", "kinesisvideo:ListAccessKeys"],
+      Resource: "*",
     },
-    null,
-    2,
-  );
+  ]);
 }
 
 /** What is plainly wrong with a document before the server looks at it. */

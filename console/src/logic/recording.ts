@@ -1,5 +1,5 @@
 /** What a hub's stream is doing, in a word. */
-import type { HubStream } from "../api/extensions";
+import type { HubStream } from "../api/operations";
 import { gapReason } from "./gaps";
 import type { Status } from "./status";
 

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use vigie_kvs::OperationId;
+
 /// Buckets are looked through for full ones when there are this many, or twice as many as after the last look.
 const SWEEP_BUCKETS_MIN: usize = 1024;
 
@@ -71,7 +73,7 @@ impl<K: Ord> RateLimiter<K> {
 }
 
 /// What one caller may do of one operation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// On all streams together.
     pub account: Option<Rate>,
@@ -79,41 +81,79 @@ pub struct Quotas {
     pub stream: Option<Rate>,
 }
 
-/// The quotas of KVS ("Kinesis Video Streams service quotas" of the developer guide) by operation. Operations whose
-/// quotas are not in calls a second, and those of other services, have none here.
-pub fn aws_quotas(operation: &str) -> Quotas {
-    let (account, stream) = match operation {
-        "CreateStream" | "ListStreams" | "ListEdgeAgentConfigurations" => (Some(50), None),
-        "DescribeStream" | "GetDataEndpoint" => (Some(300), Some(5)),
-        "StartEdgeConfigurationUpdate" | "DeleteEdgeConfiguration" => (Some(10), Some(1)),
-        "DeleteStream"
-        | "DescribeEdgeConfiguration"
-        | "DescribeImageGenerationConfiguration"
-        | "DescribeNotificationConfiguration"
-        | "DescribeStreamStorageConfiguration"
-        | "ListTagsForStream"
-        | "TagStream"
-        | "UntagStream"
-        | "UpdateDataRetention"
-        | "UpdateImageGenerationConfiguration"
-        | "UpdateNotificationConfiguration"
-        | "UpdateStream"
-        | "UpdateStreamStorageConfiguration" => (Some(50), Some(5)),
+impl Quotas {
+    /// No limit.
+    pub const NONE: Self = Self { account: None, stream: None };
+
+    const fn account(calls: u32) -> Self {
+        Self { account: Some(Rate::per_second(calls)), stream: None }
+    }
+
+    const fn stream(calls: u32) -> Self {
+        Self { account: None, stream: Some(Rate::per_second(calls)) }
+    }
+
+    const fn both(account: u32, stream: u32) -> Self {
+        Self { account: Some(Rate::per_second(account)), stream: Some(Rate::per_second(stream)) }
+    }
+}
+
+/// All operations of STS together (STS's own service quotas).
+pub const AWS_STS: Quotas = Quotas::account(600);
+/// Playlists, manifests and init fragments of a playback session, each: by session, which is for one player.
+pub const AWS_SESSION_PLAYLISTS: Quotas = Quotas::account(5);
+/// Media fragments of a playback session.
+pub const AWS_SESSION_FRAGMENTS: Quotas = Quotas::account(20);
+
+/// The quotas of KVS ("Kinesis Video Streams service quotas" of the developer guide) by operation.
+pub const fn aws_quotas(operation: OperationId) -> Quotas {
+    use OperationId as Id;
+    match operation {
+        Id::CreateStream | Id::ListStreams | Id::ListEdgeAgentConfigurations => Quotas::account(50),
+        Id::DescribeStream | Id::GetDataEndpoint => Quotas::both(300, 5),
+        Id::StartEdgeConfigurationUpdate | Id::DeleteEdgeConfiguration => Quotas::both(10, 1),
+        Id::DeleteStream
+        | Id::DescribeEdgeConfiguration
+        | Id::DescribeImageGenerationConfiguration
+        | Id::DescribeNotificationConfiguration
+        | Id::DescribeStreamStorageConfiguration
+        | Id::ListTagsForStream
+        | Id::TagStream
+        | Id::UntagStream
+        | Id::UpdateDataRetention
+        | Id::UpdateImageGenerationConfiguration
+        | Id::UpdateNotificationConfiguration
+        | Id::UpdateStream
+        | Id::UpdateStreamStorageConfiguration => Quotas::both(50, 5),
+        Id::PutMedia | Id::GetMedia => Quotas::stream(5),
+        Id::GetHLSStreamingSessionURL | Id::GetDASHStreamingSessionURL => Quotas::stream(25),
         // Vigie's own: each makes a hub connect to a camera, and cameras lock accounts.
-        "TestCamera" => (Some(2), None),
-        // All its operations together (STS's own service quotas).
-        "STS" => (Some(600), None),
-        "PutMedia" | "GetMedia" => (None, Some(5)),
-        "GetHLSStreamingSessionURL" | "GetDASHStreamingSessionURL" => (None, Some(25)),
-        // What a URL of a playback session answers: by session, which is for one player.
-        "GetHLSMasterPlaylist"
-        | "GetHLSMediaPlaylist"
-        | "GetDASHManifest"
-        | "GetMP4InitFragment" => (Some(5), None),
-        "GetMP4MediaFragment" | "GetTSFragment" => (Some(20), None),
-        _ => (None, None),
-    };
-    Quotas { account: account.map(Rate::per_second), stream: stream.map(Rate::per_second) }
+        Id::TestCamera => Quotas::account(2),
+        // Their quotas are not in calls a second.
+        Id::GetClip | Id::GetImages | Id::GetMediaForFragmentList | Id::ListFragments => {
+            Quotas::NONE
+        }
+        // Of another service.
+        Id::CreateSecret
+        | Id::DeleteSecret
+        | Id::DescribeSecret
+        | Id::GetSecretValue
+        | Id::ListSecrets
+        | Id::PutSecretValue => Quotas::NONE,
+        // Vigie's own.
+        Id::DescribeHub
+        | Id::ListHubs
+        | Id::ListMediaGaps
+        | Id::ListMediaLosses
+        | Id::DescribeSchedule
+        | Id::DescribeStreamMedia
+        | Id::ListMediaRanges
+        | Id::SyncEdgeAgent
+        | Id::CreateAccessKey
+        | Id::ListAccessKeys
+        | Id::ListAuditEvents
+        | Id::RevokeAccessKey => Quotas::NONE,
+    }
 }
 
 #[cfg(test)]
@@ -165,10 +205,10 @@ mod tests {
     #[test]
     fn every_quota_belongs_to_an_operation_of_kvs() {
         for operation in OPERATIONS.iter().filter(|it| it.service == Service::KinesisVideo) {
-            assert!(aws_quotas(operation.name).account.is_some(), "{}", operation.name);
+            assert!(aws_quotas(operation.id).account.is_some(), "{}", operation.name);
         }
-        assert_eq!(aws_quotas("CreateSecret"), Quotas::default());
-        let start = aws_quotas("StartEdgeConfigurationUpdate");
+        assert_eq!(aws_quotas(OperationId::CreateSecret), Quotas::NONE);
+        let start = aws_quotas(OperationId::StartEdgeConfigurationUpdate);
         assert_eq!(start.account, Some(Rate::per_second(10)));
         assert_eq!(start.stream, Some(Rate::per_second(1)));
     }

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, hub_request, media, media_ledger, overview,
-    secrets, stream, sync_edge_agent, tag,
+    administration, archived_media, delivery, edge, hub_request, images, media, media_ledger,
+    overview, secrets, stream, streaming_session, sync_edge_agent, tag,
 };
-use vigie_kvs::{ErrorKind, KvsError};
+use vigie_kvs::{ErrorKind, KvsError, OperationId};
 
 /// A line with the name of an operation, or anything else for all of them, then the body.
 pub fn json_boundary(data: &[u8]) {
@@ -46,52 +46,63 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
     fn read<T: DeserializeOwned>(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         parse::<T>(operation, body).map(drop)
     }
-    let read = match operation.name {
-        "CreateStream" => read::<stream::CreateStreamInput>,
-        "DescribeStream" => read::<stream::DescribeStreamInput>,
-        "ListStreams" => read::<stream::ListStreamsInput>,
-        "UpdateDataRetention" => read::<stream::UpdateDataRetentionInput>,
-        "DeleteStream" => read::<stream::DeleteStreamInput>,
-        "UpdateStream" => read::<stream::UpdateStreamInput>,
-        "DescribeStreamStorageConfiguration"
-        | "DescribeImageGenerationConfiguration"
-        | "DescribeNotificationConfiguration" => read::<stream::DescribeStreamInput>,
-        "UpdateStreamStorageConfiguration" => read::<stream::UpdateStreamStorageConfigurationInput>,
-        "UpdateImageGenerationConfiguration" => {
+    use OperationId as Id;
+    let read = match operation.id {
+        Id::CreateStream => read::<stream::CreateStreamInput>,
+        Id::DescribeStream => read::<stream::DescribeStreamInput>,
+        Id::ListStreams => read::<stream::ListStreamsInput>,
+        Id::UpdateDataRetention => read::<stream::UpdateDataRetentionInput>,
+        Id::DeleteStream => read::<stream::DeleteStreamInput>,
+        Id::UpdateStream => read::<stream::UpdateStreamInput>,
+        Id::DescribeStreamStorageConfiguration
+        | Id::DescribeImageGenerationConfiguration
+        | Id::DescribeNotificationConfiguration => read::<stream::DescribeStreamInput>,
+        Id::UpdateStreamStorageConfiguration => {
+            read::<stream::UpdateStreamStorageConfigurationInput>
+        }
+        Id::UpdateImageGenerationConfiguration => {
             read::<delivery::UpdateImageGenerationConfigurationInput>
         }
-        "UpdateNotificationConfiguration" => read::<delivery::UpdateNotificationConfigurationInput>,
-        "TagStream" => read::<tag::TagStreamInput>,
-        "UntagStream" => read::<tag::UntagStreamInput>,
-        "ListTagsForStream" => read::<tag::ListTagsForStreamInput>,
-        "GetDataEndpoint" => read::<media::GetDataEndpointInput>,
-        "GetMedia" => read::<media::GetMediaInput>,
-        "StartEdgeConfigurationUpdate" => read::<edge::StartEdgeConfigurationUpdateInput>,
-        "DescribeEdgeConfiguration" => read::<edge::DescribeEdgeConfigurationInput>,
-        "DeleteEdgeConfiguration" => read::<edge::DeleteEdgeConfigurationInput>,
-        "ListEdgeAgentConfigurations" => read::<edge::ListEdgeAgentConfigurationsInput>,
-        "ListFragments" => read::<archived_media::ListFragmentsInput>,
-        "GetMediaForFragmentList" => read::<archived_media::GetMediaForFragmentListInput>,
-        "SyncEdgeAgent" => read::<sync_edge_agent::SyncEdgeAgentInput>,
-        "CreateAccessKey" => read::<administration::CreateAccessKeyInput>,
-        "ListAccessKeys" => read::<administration::ListAccessKeysInput>,
-        "ListAuditEvents" => read::<administration::ListAuditEventsInput>,
-        "RevokeAccessKey" => read::<administration::RevokeAccessKeyInput>,
-        "ListMediaGaps" | "ListMediaLosses" => read::<media_ledger::ListMediaLedgerInput>,
-        "DescribeSchedule" => read::<overview::DescribeScheduleInput>,
-        "DescribeStreamMedia" => read::<overview::DescribeStreamMediaInput>,
-        "ListMediaRanges" => read::<overview::ListMediaRangesInput>,
-        "ListHubs" => read::<media_ledger::ListHubsInput>,
-        "DescribeHub" => read::<media_ledger::DescribeHubInput>,
-        "TestCamera" => read::<hub_request::TestCameraInput>,
-        "CreateSecret" => read::<secrets::CreateSecretInput>,
-        "GetSecretValue" => read::<secrets::GetSecretValueInput>,
-        "PutSecretValue" => read::<secrets::PutSecretValueInput>,
-        "DescribeSecret" => read::<secrets::DescribeSecretInput>,
-        "ListSecrets" => read::<secrets::ListSecretsInput>,
-        "DeleteSecret" => read::<secrets::DeleteSecretInput>,
-        // Operations without a typed input: the constraints alone are asked.
-        _ => read::<Value>,
+        Id::UpdateNotificationConfiguration => {
+            read::<delivery::UpdateNotificationConfigurationInput>
+        }
+        Id::TagStream => read::<tag::TagStreamInput>,
+        Id::UntagStream => read::<tag::UntagStreamInput>,
+        Id::ListTagsForStream => read::<tag::ListTagsForStreamInput>,
+        Id::GetDataEndpoint => read::<media::GetDataEndpointInput>,
+        Id::GetMedia => read::<media::GetMediaInput>,
+        Id::StartEdgeConfigurationUpdate => read::<edge::StartEdgeConfigurationUpdateInput>,
+        Id::DescribeEdgeConfiguration => read::<edge::DescribeEdgeConfigurationInput>,
+        Id::DeleteEdgeConfiguration => read::<edge::DeleteEdgeConfigurationInput>,
+        Id::ListEdgeAgentConfigurations => read::<edge::ListEdgeAgentConfigurationsInput>,
+        Id::ListFragments => read::<archived_media::ListFragmentsInput>,
+        Id::GetMediaForFragmentList => read::<archived_media::GetMediaForFragmentListInput>,
+        Id::SyncEdgeAgent => read::<sync_edge_agent::SyncEdgeAgentInput>,
+        Id::CreateAccessKey => read::<administration::CreateAccessKeyInput>,
+        Id::ListAccessKeys => read::<administration::ListAccessKeysInput>,
+        Id::ListAuditEvents => read::<administration::ListAuditEventsInput>,
+        Id::RevokeAccessKey => read::<administration::RevokeAccessKeyInput>,
+        Id::ListMediaGaps | Id::ListMediaLosses => read::<media_ledger::ListMediaLedgerInput>,
+        Id::DescribeSchedule => read::<overview::DescribeScheduleInput>,
+        Id::DescribeStreamMedia => read::<overview::DescribeStreamMediaInput>,
+        Id::ListMediaRanges => read::<overview::ListMediaRangesInput>,
+        Id::ListHubs => read::<media_ledger::ListHubsInput>,
+        Id::DescribeHub => read::<media_ledger::DescribeHubInput>,
+        Id::TestCamera => read::<hub_request::TestCameraInput>,
+        Id::CreateSecret => read::<secrets::CreateSecretInput>,
+        Id::GetSecretValue => read::<secrets::GetSecretValueInput>,
+        Id::PutSecretValue => read::<secrets::PutSecretValueInput>,
+        Id::DescribeSecret => read::<secrets::DescribeSecretInput>,
+        Id::ListSecrets => read::<secrets::ListSecretsInput>,
+        Id::DeleteSecret => read::<secrets::DeleteSecretInput>,
+        Id::GetClip => read::<archived_media::GetClipInput>,
+        Id::GetImages => read::<images::GetImagesInput>,
+        Id::GetHLSStreamingSessionURL => read::<streaming_session::GetHlsStreamingSessionUrlInput>,
+        Id::GetDASHStreamingSessionURL => {
+            read::<streaming_session::GetDashStreamingSessionUrlInput>
+        }
+        // Its input comes in headers; the constraints alone are asked.
+        Id::PutMedia => read::<Value>,
     };
     read(operation, body)
 }

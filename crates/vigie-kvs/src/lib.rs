@@ -33,5 +33,5 @@ pub mod wire;
 
 pub use error::{ErrorKind, KvsError};
 pub use fragment_number::FragmentNumber;
-pub use operation::{Operation, Protocol, Service, parse};
+pub use operation::{Operation, OperationId, Protocol, Service, parse};
 pub use sensitive::Sensitive;

@@ -1,7 +1,7 @@
 //! The table of operations, and the way from a request body to a typed input.
 //!
-//! Decides which operations exist, how they are addressed and what may go wrong with their input. Never decides which
-//! of them a server carries out.
+//! Decides which operations exist, how they are addressed, what IAM and the audit log call them, and what may go wrong
+//! with their input. Never decides what one of them does.
 
 mod signaling;
 mod table;
@@ -67,15 +67,46 @@ impl Service {
     }
 }
 
-/// One operation.
+/// What a call may do, in IAM's words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLevel {
+    /// It shows what is kept. A hub's report (SyncEdgeAgent) is one of these: it comes every minute and changes nothing
+    /// that anybody has set.
+    Read,
+    /// It changes what is kept, or has a hub do something, so that it belongs in an audit log.
+    Write,
+}
+
+/// What IAM is asked about, by its ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ResourceKind {
+    /// A stream.
+    Stream,
+    /// A secret.
+    Secret,
+    /// A hub, an IoT thing.
+    Hub,
+    /// An access key.
+    AccessKey,
+    /// Nothing that has an ARN: `*`.
+    Account,
+}
+
+/// One operation: a row of the table.
 #[derive(Debug)]
 pub struct Operation {
+    /// Which it is.
+    pub id: OperationId,
     /// Whose it is.
     pub service: Service,
     /// Its name, such as `CreateStream`. Unique in the table.
     pub name: &'static str,
     /// rest-json: the path, such as `/createStream`. awsJson: the value of `X-Amz-Target`. The method is POST.
     pub address: &'static str,
+    /// Whether it reads or changes.
+    pub access: AccessLevel,
+    /// What it is done to.
+    pub resource: ResourceKind,
     /// Its input.
     pub input: &'static Shape,
     /// The exceptions that it declares, beside those of authentication and of any service.
@@ -95,11 +126,9 @@ impl Operation {
         self.service.protocol()
     }
 
-    /// Whether it changes what the service keeps, so that it belongs in an audit log. A hub's report (SyncEdgeAgent)
-    /// does not: it comes every minute and changes nothing that anybody has set.
+    /// Whether it belongs in an audit log.
     pub fn mutates(&self) -> bool {
-        const OTHERS: [&str; 4] = ["Describe", "Get", "List", "Sync"];
-        !OTHERS.iter().any(|verb| self.name.starts_with(verb))
+        self.access == AccessLevel::Write
     }
 
     /// The exception for a broken constraint.
@@ -120,8 +149,11 @@ impl Operation {
     }
 
     /// Longest body.
-    pub fn body_bytes_max(&self) -> usize {
-        if self.name == SYNC_EDGE_AGENT.name { SYNC_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
+    pub const fn body_bytes_max(&self) -> usize {
+        match self.id {
+            OperationId::SyncEdgeAgent => SYNC_BODY_BYTES_MAX,
+            _ => BODY_BYTES_MAX,
+        }
     }
 
     /// The refusal of a body over [`Operation::body_bytes_max`].

@@ -15,8 +15,6 @@ use crate::sigv4::query_pairs;
 
 /// The service in the credential scope of a signature.
 pub const SIGNING_NAME: &str = "sts";
-/// The operation that gives temporary credentials.
-pub const GET_SESSION_TOKEN: &str = "GetSessionToken";
 /// The content type of a request.
 pub const REQUEST_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 /// The content type of an answer.
@@ -28,6 +26,47 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const DURATION_SECONDS_MIN: u64 = 900;
 const DURATION_SECONDS_MAX: u64 = 129_600;
 const DURATION_SECONDS_DEFAULT: u64 = 43_200;
+
+/// In the audit log, of a call whose operation is not known because its signature does not hold.
+pub const UNKNOWN_ACTION: &str = "sts:unknown";
+
+/// An operation of STS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StsOperation {
+    /// Gives temporary credentials.
+    GetSessionToken,
+    /// Says who the caller is.
+    GetCallerIdentity,
+}
+
+impl StsOperation {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::GetSessionToken, Self::GetCallerIdentity];
+
+    /// The name, as the form has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GetSessionToken => "GetSessionToken",
+            Self::GetCallerIdentity => "GetCallerIdentity",
+        }
+    }
+
+    /// In the audit log. No policy has to allow it, as in AWS.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::GetSessionToken => "sts:GetSessionToken",
+            Self::GetCallerIdentity => "sts:GetCallerIdentity",
+        }
+    }
+
+    /// Whether it belongs in an audit log: what is done with temporary credentials later bears their key's id.
+    pub const fn is_audited(self) -> bool {
+        match self {
+            Self::GetSessionToken => true,
+            Self::GetCallerIdentity => false,
+        }
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,12 +160,13 @@ impl StsRequest {
         }
         let action = action
             .ok_or_else(|| StsError::new(400, "MissingAction", "the form must have an Action"))?;
-        match (action.as_str(), version.as_deref()) {
-            (GET_SESSION_TOKEN, Some(VERSION)) => {
+        let known = StsOperation::ALL.into_iter().find(|operation| operation.name() == action);
+        match known.filter(|_| version.as_deref() == Some(VERSION)) {
+            Some(StsOperation::GetSessionToken) => {
                 Ok(Self::GetSessionToken { duration: read_duration(duration.as_deref())? })
             }
-            ("GetCallerIdentity", Some(VERSION)) => Ok(Self::GetCallerIdentity),
-            (action, version) => {
+            Some(StsOperation::GetCallerIdentity) => Ok(Self::GetCallerIdentity),
+            None => {
                 let version = version.unwrap_or_default();
                 let message = format!("Could not find operation {action} for version {version}");
                 Err(StsError::new(400, "InvalidAction", message))
@@ -134,11 +174,11 @@ impl StsRequest {
         }
     }
 
-    /// The operation's name.
-    pub const fn name(self) -> &'static str {
+    /// Which operation it is of.
+    pub const fn operation(self) -> StsOperation {
         match self {
-            Self::GetSessionToken { .. } => GET_SESSION_TOKEN,
-            Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::GetSessionToken { .. } => StsOperation::GetSessionToken,
+            Self::GetCallerIdentity => StsOperation::GetCallerIdentity,
         }
     }
 }
@@ -172,7 +212,7 @@ pub fn session_token_body(
         escaped(session_token.expose()),
         expiration_text(expiration)
     );
-    answer(GET_SESSION_TOKEN, &result, request_id)
+    answer(StsOperation::GetSessionToken, &result, request_id)
 }
 
 /// The body of GetCallerIdentity's answer.
@@ -188,10 +228,11 @@ pub fn caller_identity_body(
         escaped(user_id),
         escaped(account_id)
     );
-    answer("GetCallerIdentity", &result, request_id)
+    answer(StsOperation::GetCallerIdentity, &result, request_id)
 }
 
-fn answer(operation: &str, result: &str, request_id: &str) -> String {
+fn answer(operation: StsOperation, result: &str, request_id: &str) -> String {
+    let operation = operation.name();
     format!(
         "<{operation}Response xmlns=\"{NAMESPACE}\"><{operation}Result>{result}</{operation}Result>\
          <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></{operation}Response>\n",

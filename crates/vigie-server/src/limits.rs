@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use vigie_engine::rate_limit::{Quotas, Rate, RateLimiter, aws_quotas};
+use vigie_engine::rate_limit::{AWS_STS, Quotas, Rate, RateLimiter, aws_quotas};
 use vigie_engine::refusal_delay::RefusalDelays;
-use vigie_kvs::operation::PUT_MEDIA;
-use vigie_kvs::{ErrorKind, KvsError};
+use vigie_kvs::{ErrorKind, KvsError, OperationId};
 
 use crate::app::App;
 use crate::auth::Identity;
@@ -31,14 +30,17 @@ pub enum RateLimits {
     Aws,
 }
 
-impl RateLimits {
-    fn quotas(self, operation: &str) -> Quotas {
-        match self {
-            Self::Off => Quotas::default(),
-            Self::Aws => aws_quotas(operation),
-        }
-    }
+/// What is counted, and what AWS allows of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    /// As a refusal names it.
+    pub name: &'static str,
+    /// With [`RateLimits::Aws`].
+    pub aws: Quotas,
 }
+
+/// All calls of STS have one quota.
+const STS: Counted = Counted { name: "STS", aws: AWS_STS };
 
 /// A bucket belongs to a key (or a principal with temporary keys), an operation and, for the quota of a stream, the stream.
 type BucketKey = (String, &'static str, Option<String>);
@@ -59,7 +61,7 @@ impl Repeated {
         remote: IpAddr,
         refused: Option<ErrorKind>,
     ) -> Option<Self> {
-        if subject.operation.name == PUT_MEDIA.name {
+        if subject.operation.id == OperationId::PutMedia {
             let key = subject.claimed_key.clone().unwrap_or_default();
             return Some(Self::PutMedia {
                 key,
@@ -115,7 +117,9 @@ impl Limits {
         let Some(identity) = subject.identity.as_ref().filter(|_| self.counts_calls()) else {
             return Ok(());
         };
-        self.take(app, subject.operation.name, caller(identity), subject.stream_name.as_deref())
+        let operation = subject.operation;
+        let counted = Counted { name: operation.name, aws: aws_quotas(operation.id) };
+        self.take(app, counted, caller(identity), subject.stream_name.as_deref())
     }
 
     /// Refuses a call of STS before anything of it is checked: by its address, which cannot be made up.
@@ -135,11 +139,11 @@ impl Limits {
     pub(crate) fn admit_session(
         &self,
         app: &App,
-        operation: &'static str,
+        counted: Counted,
         session_id: u64,
     ) -> Result<(), KvsError> {
         match self.counts_calls() {
-            true => self.take(app, operation, &format!("playback session {session_id:x}"), None),
+            true => self.take(app, counted, &format!("playback session {session_id:x}"), None),
             false => Ok(()),
         }
     }
@@ -147,35 +151,37 @@ impl Limits {
     fn take(
         &self,
         app: &App,
-        operation: &'static str,
+        counted: Counted,
         caller: &str,
         stream_name: Option<&str>,
     ) -> Result<(), KvsError> {
         let now = app.clock.now().mono;
-        self.take_at(operation, caller, stream_name, now).inspect_err(|_| {
+        self.take_at(counted, caller, stream_name, now).inspect_err(|_| {
             app.metrics.limited_calls.inc();
         })
     }
 
     fn take_at(
         &self,
-        operation: &'static str,
+        Counted { name, aws }: Counted,
         caller: &str,
         stream_name: Option<&str>,
         now: Duration,
     ) -> Result<(), KvsError> {
-        let quotas = self.rate_limits.quotas(operation);
-        if quotas == Quotas::default() {
+        let quotas = match self.rate_limits {
+            RateLimits::Off => Quotas::NONE,
+            RateLimits::Aws => aws,
+        };
+        if quotas == Quotas::NONE {
             return Ok(());
         }
         let mut buckets = lock(&self.buckets);
         let mut take = |stream: Option<&str>, rate: Rate, what: &str| {
-            let key = (caller.to_owned(), operation, stream.map(str::to_owned));
+            let key = (caller.to_owned(), name, stream.map(str::to_owned));
             buckets.take(key, rate, now).map_err(|_| {
                 let calls = rate.calls_per_second();
-                let message = format!(
-                    "Rate exceeded: {operation} may be called {calls} times a second {what}"
-                );
+                let message =
+                    format!("Rate exceeded: {name} may be called {calls} times a second {what}");
                 KvsError::new(ErrorKind::ClientLimitExceeded, message)
             })
         };
@@ -210,9 +216,6 @@ impl Limits {
         }
     }
 }
-
-/// All calls of STS have one quota.
-const STS: &str = "STS";
 
 /// Who calls, as quotas count: temporary keys together, or a caller could make itself new ones for ever.
 fn caller(identity: &Identity) -> &str {

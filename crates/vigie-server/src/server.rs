@@ -22,7 +22,7 @@ use vigie_store::{SpaceReserve, Store, StoreError, StoreReader, StoreSettings, d
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
-use crate::audit::{self, AuditLine, AuditLog, rfc3339};
+use crate::audit::{self, AuditLine, AuditLog, ServerAction, rfc3339};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
@@ -136,8 +136,7 @@ pub struct Server {
     space_reserve: SpaceReserve,
 }
 
-/// The root key of the first start, in the audit log, and who made it.
-const CREATE_ROOT_KEY: &str = "vigie:CreateRootKey";
+/// Who made the root key of the first start, in the audit log.
 const FIRST_START: &str = "vigie:first-start";
 
 /// The name of the value that tells whether a master key is the one that secrets were stored with.
@@ -203,7 +202,7 @@ impl Server {
             audit.write(&AuditLine {
                 time: &rfc3339(now),
                 principal_arn: FIRST_START,
-                action: CREATE_ROOT_KEY,
+                action: ServerAction::CreateRootKey.action(),
                 resource: Some(&config.access_key_resource(&access_key_id)),
                 status: 200,
                 ..AuditLine::default()

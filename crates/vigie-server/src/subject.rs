@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use vigie_kvs::arn::{SecretArn, StreamArn};
-use vigie_kvs::operation::Service;
+use vigie_kvs::operation::ResourceKind;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, Operation};
@@ -129,14 +129,13 @@ impl Subject {
         config: &ServerConfig,
         member: impl Fn(&'static str) -> Option<&'a str>,
     ) {
-        match self.operation.service {
-            Service::SecretsManager => {
+        match self.operation.resource {
+            ResourceKind::Account => {}
+            ResourceKind::Secret => {
                 let id = member("SecretId").or_else(|| member("Name"));
                 self.resource = id.and_then(|id| secret(config, id));
             }
-            Service::KinesisVideo
-            | Service::KinesisVideoArchivedMedia
-            | Service::KinesisVideoMedia => {
+            ResourceKind::Stream => {
                 let arn = member("StreamARN").or_else(|| member("ResourceARN"));
                 if let Some(arn) = arn.and_then(|arn| arn.parse::<StreamArn>().ok()) {
                     self.resource = Some(arn.to_string());
@@ -147,10 +146,13 @@ impl Subject {
                     self.stream_name = Some(name.to_owned());
                 }
             }
-            Service::Extension => {
+            ResourceKind::Hub => {
+                let arn = member("HubDeviceArn").filter(|arn| is_hub(arn));
+                self.resource = arn.map(str::to_owned);
+            }
+            ResourceKind::AccessKey => {
                 let id = member("AccessKeyId").filter(|id| is_name(id, b""));
-                let hub = || member("HubDeviceArn").filter(|arn| is_hub(arn)).map(str::to_owned);
-                self.resource = id.map(|id| config.access_key_resource(id)).or_else(hub);
+                self.resource = id.map(|id| config.access_key_resource(id));
             }
         }
     }
@@ -183,7 +185,8 @@ fn is_name(text: &str, more: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use vigie_kvs::operation::{
-        CREATE_SECRET, DESCRIBE_STREAM, PUT_SECRET_VALUE, TAG_STREAM, TEST_CAMERA,
+        CREATE_ACCESS_KEY, CREATE_SECRET, DESCRIBE_STREAM, PUT_SECRET_VALUE, REVOKE_ACCESS_KEY,
+        TAG_STREAM, TEST_CAMERA,
     };
 
     use super::*;
@@ -213,6 +216,10 @@ mod tests {
         let hub = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
         let test = format!(r#"{{"HubDeviceArn":"{hub}","MediaUri":"rtsp://u:p@h/"}}"#);
         check(&TEST_CAMERA, &test, None, Some(hub));
+        let (id, key) =
+            (r#"{"AccessKeyId":"AKIA1"}"#, "arn:aws:iam::000000000000:access-key/AKIA1");
+        check(&REVOKE_ACCESS_KEY, id, None, Some(key));
+        check(&CREATE_ACCESS_KEY, id, None, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import type { AuditEvent } from "../../api/extensions";
+import type { AuditEvent } from "../../api/operations";
 import { eventId, keyText, outcomeDetails, subjectText, whoText } from "../../logic/audit";
 import { useAction } from "../../ui/action";
 import { Empty } from "../../ui/empty";

@@ -7,7 +7,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useEffect, useState } from "react";
 import { useApi } from "../../api/api";
-import type { ScheduleAnswer } from "../../api/extensions";
+import type { DescribeScheduleOutput } from "../../api/operations";
 import type { Failure } from "../../api/failure";
 import { NEVER_FIRES, type ScheduleForm, scheduleErrors } from "../../logic/edge-form";
 import { PATTERNS } from "../../logic/patterns";
@@ -80,7 +80,7 @@ export function ScheduleEditor({ what, value, zone, change, explained }: Props) 
   );
 }
 
-function isOver(answer: ScheduleAnswer): boolean {
+function isOver(answer: DescribeScheduleOutput): boolean {
   return answer.Fault === undefined && answer.NextFires.length === 0;
 }
 
@@ -94,7 +94,7 @@ function Fault({ expression, fault }: { expression: string; fault: { Message: st
 }
 
 interface MeaningProps {
-  answer: ScheduleAnswer;
+  answer: DescribeScheduleOutput;
   value: ScheduleForm;
   zone: string;
   what: string;
@@ -141,7 +141,7 @@ function Meaning({ answer, value, zone, what }: MeaningProps) {
 /** Asks the server a moment after the last key was hit. */
 function useExplanation(value: ScheduleForm, zone: string, durationIsRight: boolean) {
   const { extensions } = useApi();
-  const [state, setState] = useState<{ answer?: ScheduleAnswer; failure?: Failure; explains?: string }>({});
+  const [state, setState] = useState<{ answer?: DescribeScheduleOutput; failure?: Failure; explains?: string }>({});
   const { expression, durationSeconds } = value;
   useEffect(() => {
     const abort = new AbortController();

@@ -4,7 +4,7 @@ import Button from "@cloudscape-design/components/button";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import type { CameraTest } from "../../api/extensions";
+import type { TestCameraOutput } from "../../api/operations";
 import { stepTexts, trackText } from "../../logic/camera-test";
 import { type EdgeForm, hubArnOf } from "../../logic/edge-form";
 import { sentence } from "../../logic/units";
@@ -15,7 +15,7 @@ import { Problem } from "../../ui/problem";
 export function TestCamera({ form }: { form: EdgeForm }) {
   const { extensions, settings } = useApi();
   const { busy, failure, act } = useAction();
-  const [test, setTest] = useState<CameraTest>();
+  const [test, setTest] = useState<TestCameraOutput>();
   const run = () =>
     act(async () => {
       setTest(undefined);
@@ -41,7 +41,7 @@ export function TestCamera({ form }: { form: EdgeForm }) {
   );
 }
 
-function Outcome({ test }: { test: CameraTest }) {
+function Outcome({ test }: { test: TestCameraOutput }) {
   return (
     <Alert type={test.Connected ? "success" : "error"} header={sentence(test.JobStatusDetails)}>
       <SpaceBetween size="s">

@@ -8,7 +8,7 @@ import ProgressBar from "@cloudscape-design/components/progress-bar";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useApi } from "../../api/api";
-import type { HubStream, LocalMedia } from "../../api/extensions";
+import type { HubStream, LocalMedia } from "../../api/operations";
 import { clockState, hubArn } from "../../logic/hub";
 import { recordingState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";

@@ -6,7 +6,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useApi } from "../../api/api";
-import type { Hub } from "../../api/extensions";
+import type { HubSummary } from "../../api/operations";
 import { clockState, hubName } from "../../logic/hub";
 import { hrefOf } from "../../logic/route";
 import { Empty } from "../../ui/empty";
@@ -15,7 +15,7 @@ import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
 import { Time } from "../../ui/time";
 
-const columns: TableProps.ColumnDefinition<Hub>[] = [
+const columns: TableProps.ColumnDefinition<HubSummary>[] = [
   {
     id: "name",
     header: "Hub",
@@ -43,7 +43,7 @@ const columns: TableProps.ColumnDefinition<Hub>[] = [
   { id: "version", header: "Agent", sortingField: "AgentVersion", cell: (hub) => hub.AgentVersion ?? "–" },
 ];
 
-export function Contact({ hub }: { hub: Hub }) {
+export function Contact({ hub }: { hub: HubSummary }) {
   if (hub.RefusedAgent) return <StatusIndicator type="error">Two agents</StatusIndicator>;
   if (hub.InContact) return <StatusIndicator type="success">Online</StatusIndicator>;
   if (hub.LastSeenTimestamp === undefined) return <StatusIndicator type="pending">Never called</StatusIndicator>;
@@ -51,13 +51,13 @@ export function Contact({ hub }: { hub: Hub }) {
 }
 
 /** The hub's clock against the server's, as the last call told. */
-export function Clock({ hub }: { hub: Hub }) {
+export function Clock({ hub }: { hub: HubSummary }) {
   const { text, wrong } = clockState(hub.ClockSkewMilliseconds);
   return wrong ? <StatusIndicator type="warning">{text}</StatusIndicator> : text;
 }
 
 /** What the hub last said of all its recorders together. */
-function Recorders({ hub }: { hub: Hub }) {
+function Recorders({ hub }: { hub: HubSummary }) {
   if (hub.StreamCount === 0 || hub.LastSeenTimestamp === undefined) return "–";
   if (hub.FailingRecorderCount === 0) return <StatusIndicator type="success">No trouble</StatusIndicator>;
   return <StatusIndicator type="error">{hub.FailingRecorderCount} in trouble</StatusIndicator>;
@@ -85,7 +85,7 @@ export function HubsPage() {
   });
   if (hubs.failure && !hubs.data) return <Problem failure={hubs.failure} retry={hubs.reload} />;
   return (
-    <Table<Hub>
+    <Table<HubSummary>
       {...collectionProps}
       variant="full-page"
       stickyHeader

@@ -11,7 +11,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Wizard from "@cloudscape-design/components/wizard";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import type { NewAccessKey } from "../../api/extensions";
+import type { NewAccessKey } from "../../api/operations";
 import { listSecrets } from "../../api/secrets";
 import { listStreams } from "../../api/streams";
 import { agentCommands, hubArn, hubNameFault } from "../../logic/hub";

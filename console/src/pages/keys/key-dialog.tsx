@@ -9,7 +9,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Textarea from "@cloudscape-design/components/textarea";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import type { NewAccessKey } from "../../api/extensions";
+import type { NewAccessKey } from "../../api/operations";
 import { operatorPolicy, policyFault, viewerPolicy } from "../../logic/policy";
 import { useAction } from "../../ui/action";
 import { useFocusBack } from "../../ui/focus";

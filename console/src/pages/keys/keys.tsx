@@ -10,7 +10,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useState } from "react";
 import { useApi } from "../../api/api";
-import type { AccessKey } from "../../api/extensions";
+import type { AccessKey } from "../../api/operations";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";

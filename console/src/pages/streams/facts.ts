@@ -1,12 +1,12 @@
 import type { DescribeEdgeConfigurationOutput } from "@aws-sdk/client-kinesis-video";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
-import type { StreamMedia } from "../../api/extensions";
+import type { DescribeStreamMediaOutput } from "../../api/operations";
 import { useLoad } from "../../ui/load";
 
 /** What the list shows of a stream beyond its name. */
 export interface StreamFacts {
-  media: StreamMedia | undefined;
+  media: DescribeStreamMediaOutput | undefined;
   edge: DescribeEdgeConfigurationOutput | undefined;
 }
 

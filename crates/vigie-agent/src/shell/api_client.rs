@@ -265,7 +265,7 @@ impl ApiClient {
         };
         let answer = match answer {
             Ok(answer) if answer.status() == StatusCode::OK => return Ok(answer.into_body()),
-            Ok(answer) => self.refusal("PutMedia", answer).await,
+            Ok(answer) => self.refusal(operation::PUT_MEDIA.name, answer).await,
             Err(failure) => failure,
         };
         self.forget_data_endpoints(stream_arn);

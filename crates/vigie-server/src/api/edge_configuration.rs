@@ -102,7 +102,6 @@ pub(crate) async fn list_edge_agent_configurations(
     call: &Call,
     input: ListEdgeAgentConfigurationsInput,
 ) -> Answer<ListEdgeAgentConfigurationsOutput> {
-    call.authorize("*")?;
     let limit = page_size(input.max_results, PAGE_DEFAULT, PAGE_MAX);
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let hub = &input.hub_device_arn;

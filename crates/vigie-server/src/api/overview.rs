@@ -38,7 +38,6 @@ pub(crate) async fn describe_schedule(
     call: &Call,
     input: DescribeScheduleInput,
 ) -> Answer<DescribeScheduleOutput> {
-    call.authorize("*")?;
     let zone = match &input.time_zone {
         None => TimeZone::UTC,
         Some(name) => TimeZone::get(name).map_err(|_| {

@@ -81,7 +81,6 @@ pub(crate) async fn list_streams(
     call: &Call,
     input: ListStreamsInput,
 ) -> Answer<ListStreamsOutput> {
-    call.authorize("*")?;
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let condition = input.stream_name_condition.unwrap_or_default();

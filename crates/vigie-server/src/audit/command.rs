@@ -32,7 +32,7 @@ pub enum FolderCommand {
 
 impl FolderCommand {
     /// In the audit log.
-    const fn action(self) -> &'static str {
+    pub(super) const fn action(self) -> &'static str {
         match self {
             Self::Backup => "vigie:Backup",
             Self::Restore => "vigie:Restore",

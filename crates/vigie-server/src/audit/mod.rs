@@ -4,6 +4,7 @@
 //! A line goes to tracing's target `vigie_audit` and to a file as JSON, by a thread of its own. A line that cannot be
 //! written is said and counted; it never stops or fails a call.
 
+mod action;
 mod command;
 mod file;
 mod page;
@@ -24,6 +25,7 @@ use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb};
 use file::AuditFile;
 
+pub(crate) use action::ServerAction;
 pub use command::{CommandNote, FolderCommand, note_command};
 pub(crate) use page::{PageError, Position, read_page};
 use refusals::RefusalSampler;
@@ -42,7 +44,7 @@ pub(crate) struct AuditLine<'a> {
     /// Null for a command at the machine.
     pub access_key_id: Option<&'a str>,
     pub principal_arn: &'a str,
-    /// Such as `kinesisvideo:CreateStream`.
+    /// Such as `kinesisvideo:CreateStream`; where it is no call, see [`ServerAction`] and [`FolderCommand`].
     pub action: &'a str,
     /// The ARN that the call named, or stood for by a name; null where it named none that could be read.
     pub resource: Option<&'a str>,

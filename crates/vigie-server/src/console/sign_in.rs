@@ -21,15 +21,13 @@ use vigie_media::Timestamp;
 
 use super::{HEADERS, whole};
 use crate::app::App;
-use crate::audit::{AuditLine, rfc3339};
+use crate::audit::{AuditLine, ServerAction, rfc3339};
 use crate::auth::{NewAccessKey, SealError, TemporaryCredentials};
 use crate::failure::{Answer, Failure};
 use crate::http::body::ResponseBody;
 use crate::http::request_body;
 
 pub(crate) const PATH: &str = "/console/sign-in";
-/// In the audit log.
-const ACTION: &str = "vigie:ConsoleSignIn";
 const CODE_HOLDS: Duration = Duration::from_secs(3600);
 const SESSION_HOLDS: Duration = Duration::from_secs(12 * 3600);
 
@@ -141,7 +139,7 @@ async fn exchange(
         request_id: Some(request_id),
         access_key_id: Some(&root.access_key_id),
         principal_arn: &root.principal_arn,
-        action: ACTION,
+        action: ServerAction::ConsoleSignIn.action(),
         resource: Some(&app.config.access_key_resource(&made.access_key_id)),
         status: StatusCode::OK.as_u16(),
         remote_address: Some(&remote.to_string()),

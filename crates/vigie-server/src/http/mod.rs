@@ -3,6 +3,8 @@
 //! Decides nothing about operations. Bare hyper, because PutMedia answers while its request is still coming.
 
 pub(crate) mod body;
+mod call;
+mod carry_out;
 pub(crate) mod content;
 mod cors;
 mod crowd;

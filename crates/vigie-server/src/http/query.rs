@@ -9,12 +9,12 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use vigie_kvs::operation::BODY_BYTES_MAX;
 use vigie_kvs::sigv4::Payload;
-use vigie_kvs::sts::{self, StsError, StsRequest};
+use vigie_kvs::sts::{self, StsError, StsOperation, StsRequest};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::body::ResponseBody;
-use super::dispatch::{signed_head, signed_headers};
+use super::call::{signed_head, signed_headers};
 use super::request_body;
 use crate::api;
 use crate::app::App;
@@ -43,8 +43,7 @@ pub(super) async fn answer(
     body: Incoming,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
-    let mut call =
-        StsCall { operation: "unknown", claimed_key: None, identity: None, made_key: None };
+    let mut call = StsCall::default();
     let mut refused = None;
     let answered = try_answer(app, remote.ip(), head, body, request_id, &mut call).await;
     let answered = answered.map_err(|refusal| match refusal {
@@ -63,7 +62,8 @@ pub(super) async fn answer(
     call.audit(app, request_id, remote, status, error);
     if let (None, Some(refused)) = (&call.identity, refused) {
         let key = call.claimed_key.as_deref();
-        note_refused(app, "sts:unknown", key, request_id, remote, (status, refused)).await;
+        let unproven = (status, refused);
+        note_refused(app, sts::UNKNOWN_ACTION, key, request_id, remote, unproven).await;
     }
     let repeated = Repeated::credentials(call.claimed_key.as_deref(), remote.ip(), refused);
     app.limits.hold_back(app, repeated, refused.is_some()).await;
@@ -73,12 +73,13 @@ pub(super) async fn answer(
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_static(sts::ANSWER_CONTENT_TYPE);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    (call.operation, response)
+    (call.operation.map_or("unknown", StsOperation::name), response)
 }
 
 /// A call, as far as it is known.
+#[derive(Default)]
 struct StsCall {
-    operation: &'static str,
+    operation: Option<StsOperation>,
     /// The access key id that the request claims; nothing is proven by it.
     claimed_key: Option<String>,
     identity: Option<Identity>,
@@ -99,7 +100,6 @@ impl<E: Into<Failure>> From<E> for Refusal {
 }
 
 impl StsCall {
-    /// Temporary credentials are in the audit log: what is done with them later bears their key's id.
     fn audit(
         &self,
         app: &App,
@@ -108,18 +108,15 @@ impl StsCall {
         status: u16,
         error: Option<&str>,
     ) {
-        let Some(identity) =
-            self.identity.as_ref().filter(|_| self.operation == sts::GET_SESSION_TOKEN)
-        else {
-            return;
-        };
+        let operation = self.operation.filter(|operation| operation.is_audited());
+        let (Some(operation), Some(identity)) = (operation, &self.identity) else { return };
         let resource = self.made_key.as_deref().map(|id| app.config.access_key_resource(id));
         app.audit.write(&AuditLine {
             time: &rfc3339(app.clock.now().wall),
             request_id: Some(request_id),
             access_key_id: Some(&identity.access_key_id),
             principal_arn: &identity.principal_arn,
-            action: "sts:GetSessionToken",
+            action: operation.action(),
             resource: resource.as_deref(),
             status,
             error,
@@ -151,7 +148,7 @@ async fn try_answer(
     drop(share);
     app.limits.admit_sts(app, identity)?;
     let request = StsRequest::parse(&body).map_err(Refusal::Sts)?;
-    call.operation = request.name();
+    call.operation = Some(request.operation());
     match request {
         StsRequest::GetSessionToken { duration } => {
             let made = api::sts::get_session_token(app, identity, duration)?;

@@ -4,11 +4,13 @@
 //! [`super::serve`]'s to say.
 
 use url::form_urlencoded;
+use vigie_engine::rate_limit::{AWS_SESSION_FRAGMENTS, AWS_SESSION_PLAYLISTS};
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::Timestamp;
 
 use super::session::Session;
 use crate::auth::MasterKey;
+use crate::limits::Counted;
 
 /// Longest query that is looked at: a token of the longest stream name is well below.
 const QUERY_BYTES_MAX: usize = 4096;
@@ -84,6 +86,18 @@ impl Asked {
             Self::TsFragment => "GetTSFragment",
             Self::DashManifest => "GetDASHManifest",
         }
+    }
+
+    /// What of it a session may ask for.
+    pub(super) const fn counted(self) -> Counted {
+        let aws = match self {
+            Self::HlsMasterPlaylist
+            | Self::HlsMediaPlaylist
+            | Self::DashManifest
+            | Self::Mp4InitFragment => AWS_SESSION_PLAYLISTS,
+            Self::Mp4MediaFragment | Self::TsFragment => AWS_SESSION_FRAGMENTS,
+        };
+        Counted { name: self.operation(), aws }
     }
 }
 

@@ -50,7 +50,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     let session = open(&app.master_key, &parameters, now)?;
     check_access_key(app, &session).await?;
     strangers::verified(&head.extensions);
-    app.limits.admit_session(app, asked.operation(), session.id)?;
+    app.limits.admit_session(app, asked.counted(), session.id)?;
     let place = app.config.place();
     let arn = session.stream_arn(place).to_string();
     let stream = app.db.stream(StreamKey::Arn(&arn)).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use crate::app::App;
-use crate::audit::{AuditLine, rfc3339};
+use crate::audit::{AuditLine, ServerAction, rfc3339};
 use crate::db::{DbError, Stream};
 use crate::fragment_store::{Erased, FragmentStoreError};
 use crate::ingest::EndReason;
@@ -39,8 +39,6 @@ pub(crate) async fn delete_expired_media(
     Ok(())
 }
 
-/// In the audit log.
-const ERASE: &str = "vigie:EraseMedia";
 /// Who erases what callers have deleted.
 const SERVER: &str = "vigie:server";
 
@@ -53,7 +51,7 @@ fn note_erasure(app: &App, stream: &Stream, erased: Erased) {
     app.audit.write(&AuditLine {
         time: &rfc3339(app.clock.now().wall),
         principal_arn: SERVER,
-        action: ERASE,
+        action: ServerAction::EraseMedia.action(),
         resource: Some(&stream.arn),
         status: 200,
         fragment_count: Some(erased.fragment_count),

@@ -20,7 +20,6 @@ pub(crate) async fn list_secrets(
     call: &Call,
     input: ListSecretsInput,
 ) -> Answer<ListSecretsOutput> {
-    call.authorize("*")?;
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
     let after: Option<String> = input
         .next_token
