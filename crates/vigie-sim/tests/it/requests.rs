@@ -1,7 +1,5 @@
 //! What the server asks of a hub, and secrets that change, over a link that is slow, cut, and mended.
 
-#![allow(clippy::unwrap_used)] // What goes wrong fails the test loudly.
-
 use std::time::Duration;
 
 use vigie_engine::chance::Chance;

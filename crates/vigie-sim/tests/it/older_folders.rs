@@ -3,7 +3,6 @@
 //!
 //! This program is also the process that is killed, with a folder in its environment.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test kills after a time of its own choice")]
 
 use std::collections::BTreeMap;
@@ -257,7 +256,7 @@ fn an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_s
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture"])
             .arg(
-                "an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_start",
+                "older_folders::an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_start",
             )
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())

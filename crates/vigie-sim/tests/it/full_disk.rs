@@ -1,8 +1,6 @@
 //! A disk that fills up while media is written behind, at every so many bytes: what was whole and fitted is persisted, what
 //! did not fit is said, and the store goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 use std::sync::Arc;
 

@@ -17,8 +17,8 @@ use vigie_store::{
     StoreSettings, Uncommitted, WholeFragment, check, rebuild,
 };
 
-use crate::index_files::IndexFiles;
-use crate::model::{FragmentModel, State, StreamModel, Uploaded};
+use super::index_files::IndexFiles;
+use super::model::{FragmentModel, State, StreamModel, Uploaded};
 
 pub(crate) const ROOT: &str = "/media";
 pub(crate) const KEYS: [&str; 3] = ["gate", "yard", "door"];

@@ -1,7 +1,5 @@
 //! The store's thread on a simulated disk and under a clock that stands until it is moved.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

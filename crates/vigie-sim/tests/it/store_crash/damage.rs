@@ -11,7 +11,7 @@ use vigie_store::{
     StoreSettings, check, rebuild,
 };
 
-use crate::world::{KEYS, ROOT, World};
+use super::world::{KEYS, ROOT, World};
 
 /// A begin mark: of no meaning once its fragment has its end mark.
 const BEGIN_MARK_BYTES: u64 = 70;

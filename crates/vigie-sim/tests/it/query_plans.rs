@@ -1,8 +1,6 @@
 //! No query reads a table that grows from end to end. Every SQL text in the sources of the three databases is taken from
 //! there, so that a new one cannot be forgotten, and SQLite says how it would go about it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -8,8 +8,8 @@ use vigie_sim::disk::SimDisk;
 use vigie_store::disk::Disk;
 use vigie_store::{Disagreement, FragmentOrder, FragmentQuery, StoreReader, Uncommitted, check};
 
-use crate::model::{State, StreamModel, Uploaded};
-use crate::world::{KEYS, ROOT, World};
+use super::model::{State, StreamModel, Uploaded};
+use super::world::{KEYS, ROOT, World};
 
 /// All that lies aside.
 fn aside_of(disk: &SimDisk) -> Vec<Bytes> {

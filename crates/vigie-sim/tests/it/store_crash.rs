@@ -2,24 +2,17 @@
 //! operation by a kill or a loss of power. After every crash the five invariants of `docs/design/store.md` are
 //! asserted. A failure prints its seed; `replay` runs one.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[path = "store_crash/checks.rs"]
 mod checks;
-#[path = "store_crash/damage.rs"]
 mod damage;
-#[path = "store_crash/index_files.rs"]
 mod index_files;
-#[path = "store_crash/model.rs"]
 mod model;
-#[path = "store_crash/world.rs"]
 mod world;
 
 use vigie_store::Uncommitted;
 
 use vigie_sim::seeds::{in_parallel, seeds};
 
-use crate::world::{Harm, World};
+use self::world::{Harm, World};
 
 /// Paste a seed here to run it alone.
 const REPLAY: (u64, Uncommitted, Harm) = (0, Uncommitted::KeepWholeFrames, Harm::None);
