@@ -1,13 +1,10 @@
 //! Bytes that nobody meant well: the reader may refuse them, never panic, never depend on how they were cut.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use bytes::Bytes;
-use common::{capture, drain, read_pieces, read_whole};
 use proptest::prelude::*;
 use vigie_media::matroska::{FragmentReader, Limits, fragment_frames};
+
+use crate::common::{self, capture, drain, read_pieces, read_whole};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]

@@ -1,15 +1,12 @@
 //! Matroska files that were broken off, at every kind of byte: every frame that is whole before the cut can be read, whatever
 //! the Cluster around it says of its size.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::read_whole;
 use vigie_media::matroska::{
     ContentEncoding, Event, FragmentReader, FrameEntry, Limits, fragment_frames, writer,
 };
 use vigie_media::{Timestamp, codec::g711};
+
+use crate::common::read_whole;
 
 /// What a reader of a file gets: the length of each frame in order, and whether the file says to be whole.
 fn read(file: &[u8]) -> (Vec<u32>, bool) {
@@ -56,7 +53,7 @@ fn cuts(length: usize, frames: &[FrameEntry]) -> std::collections::BTreeSet<usiz
 }
 
 /// Sized Clusters in a sized Segment, with Cues behind, as ffmpeg writes them.
-const SIZED: &[u8] = include_bytes!("fixtures/h264_bframes_mulaw.mkv");
+const SIZED: &[u8] = include_bytes!("../fixtures/h264_bframes_mulaw.mkv");
 
 /// The same document with Segment and Clusters of unknown size, as what is written live has them.
 fn unsized_clusters() -> Vec<u8> {

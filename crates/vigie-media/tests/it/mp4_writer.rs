@@ -1,15 +1,12 @@
 //! Progressive files, read again by our own MP4 reader and by another program's boxes (mp4-atom).
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use bytes::Bytes;
-use common::stored::{self, Stored};
 use mp4_atom::{Any, DecodeMaybe};
 use vigie_media::Timestamp;
 use vigie_media::mp4::{Limits, Mp4Reader, Mp4Writer, Sample, fragment_data};
 use vigie_media::sample::{SampleTrack, sample_tracks};
+
+use crate::common::stored::{self, Stored};
 
 const START_MS: i64 = 1_795_363_060_007;
 

@@ -1,12 +1,9 @@
 //! The reader against documents built for each rule: what is kept, what is skipped, what is refused.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::{Read, read_pieces, read_whole};
 use vigie_media::matroska::{Event, Limits, ReadError, ebml, ids, writer};
 use vigie_media::{Timestamp, Track, codec::g711};
+
+use crate::common::{Read, read_pieces, read_whole};
 
 fn tracks() -> Vec<Track> {
     vec![

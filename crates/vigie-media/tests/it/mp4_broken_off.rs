@@ -1,20 +1,18 @@
 //! MP4 files that were broken off, at every kind of byte: every frame that is whole before the cut comes, and nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use bytes::Bytes;
 use vigie_media::mp4::{Limits, Mp4Error, Mp4Reader, Sample};
 use vigie_media::{TrackKind, codec_id};
 
 /// With the index in front: [`faststart`] of it, for these have it behind.
 const PROGRESSIVE: [&[u8]; 3] = [
-    include_bytes!("fixtures/h264_aac.mp4"),
-    include_bytes!("fixtures/h264_bframes_aac.mp4"),
-    include_bytes!("fixtures/h264_alaw.mov"),
+    include_bytes!("../fixtures/h264_aac.mp4"),
+    include_bytes!("../fixtures/h264_bframes_aac.mp4"),
+    include_bytes!("../fixtures/h264_alaw.mov"),
 ];
 const FRAGMENTED: [&[u8]; 2] = [
-    include_bytes!("fixtures/h264_aac_fragmented.mp4"),
-    include_bytes!("fixtures/h264_bframes_fragmented.mp4"),
+    include_bytes!("../fixtures/h264_aac_fragmented.mp4"),
+    include_bytes!("../fixtures/h264_bframes_fragmented.mp4"),
 ];
 
 fn over(file: &[u8]) -> impl FnMut(u64, usize) -> Result<Bytes, String> {
@@ -262,7 +260,7 @@ fn two_descriptions(first: &[u8], second: &[u8], broken_second: bool) -> (Vec<u8
 
 #[test]
 fn each_frame_has_the_parameters_that_it_was_made_with() {
-    let (h264, h265) = (PROGRESSIVE[0], include_bytes!("fixtures/h265.mp4").as_slice());
+    let (h264, h265) = (PROGRESSIVE[0], include_bytes!("../fixtures/h265.mp4").as_slice());
     let (file, first) = two_descriptions(h264, h265, false);
     let mut read_at = over(&file);
     let mut reader = Mp4Reader::open(file.len() as u64, &mut read_at, Limits::default()).unwrap();

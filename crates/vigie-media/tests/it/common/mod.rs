@@ -1,7 +1,5 @@
 //! What the tests share: the captures of real producers, and a reader driven over a body in pieces.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-
 pub(crate) mod stored;
 
 use std::sync::Arc;
@@ -12,10 +10,10 @@ use vigie_media::matroska::{
 
 /// Bodies that real producers sent by PutMedia, see fixtures/README.md.
 pub(crate) const CAPTURES: [(&str, &[u8]); 4] = [
-    ("kvssink_http", include_bytes!("../fixtures/kvssink_http.mkv")),
-    ("sdkc_audio", include_bytes!("../fixtures/sdkc_audio.mkv")),
-    ("sdkc_h265", include_bytes!("../fixtures/sdkc_h265.mkv")),
-    ("embc", include_bytes!("../fixtures/embc.mkv")),
+    ("kvssink_http", include_bytes!("../../fixtures/kvssink_http.mkv")),
+    ("sdkc_audio", include_bytes!("../../fixtures/sdkc_audio.mkv")),
+    ("sdkc_h265", include_bytes!("../../fixtures/sdkc_h265.mkv")),
+    ("embc", include_bytes!("../../fixtures/embc.mkv")),
 ];
 
 /// One of [`CAPTURES`].

@@ -1,16 +1,13 @@
 //! What a torn document still gives, at every place where it can be cut.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::io::Cursor;
 use std::sync::Arc;
 
-use common::{Read, capture, drain, read_whole};
 use matroska_demuxer::{Frame, MatroskaFile};
 use proptest::prelude::*;
 use vigie_media::matroska::{FragmentReader, Limits, Recovered};
+
+use crate::common::{Read, capture, drain, read_whole};
 
 fn recover(body: &[u8]) -> (Read, Recovered) {
     let mut reader = FragmentReader::new(Limits::KVS);

@@ -1,7 +1,5 @@
 //! The MP4 reader against ffprobe's own list of packets (fixtures/*.packets.csv), and against hostile files.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use bytes::Bytes;
 use proptest::prelude::*;
 use vigie_media::codec::{self, nal};
@@ -12,8 +10,8 @@ macro_rules! fixture {
     ($name:literal, $extension:literal) => {
         (
             $name,
-            include_bytes!(concat!("fixtures/", $name, ".", $extension)).as_slice(),
-            include_str!(concat!("fixtures/", $name, ".packets.csv")),
+            include_bytes!(concat!("../fixtures/", $name, ".", $extension)).as_slice(),
+            include_str!(concat!("../fixtures/", $name, ".packets.csv")),
         )
     };
 }

@@ -22,7 +22,7 @@ pub(crate) struct Stored {
 pub(crate) fn all() -> Vec<Stored> {
     macro_rules! file {
         ($name:literal) => {
-            ($name, include_bytes!(concat!("../fixtures/", $name)).as_slice())
+            ($name, include_bytes!(concat!("../../fixtures/", $name)).as_slice())
         };
     }
     let mut all: Vec<Stored> = [file!("kvssink_http.mkv"), file!("h264_bframes_mulaw.mkv")]

@@ -1,16 +1,13 @@
 //! The reader against the bodies of real producers and against an independent reader.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::io::Cursor;
 
 use bytes::Bytes;
-use common::{CAPTURES, capture, read_pieces, read_whole};
 use matroska_demuxer::{Frame, MatroskaFile};
 use vigie_media::matroska::{Event, Limits, fragment_frames};
 use vigie_media::{TrackKind, codec, codec_id};
+
+use crate::common::{CAPTURES, capture, read_pieces, read_whole};
 
 #[test]
 fn the_events_are_the_same_however_the_body_is_cut() {

@@ -1,12 +1,7 @@
 //! Transport stream segments, read again by another program (mpeg2ts).
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::stored::{self, Stored};
 use mpeg2ts::es::{StreamId, StreamType};
 use mpeg2ts::pes::{PesPacket, PesPacketReader, ReadPesPacket};
 use mpeg2ts::ts::{ReadTsPacket, TsPacket, TsPacketReader, TsPayload};
@@ -14,6 +9,8 @@ use vigie_media::codec::nal;
 use vigie_media::fmp4::SegmentPlace;
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack, sample_tracks};
 use vigie_media::{TrackKind, mpeg_ts};
+
+use crate::common::stored::{self, Stored};
 
 fn segment(stored: &Stored, tracks: &[SampleTrack], index: usize, shift_ms: i64) -> Vec<u8> {
     let fragment = &stored.fragments[index];

@@ -1,16 +1,13 @@
 //! The reader over a Matroska file that ffmpeg wrote: sized Segment and Clusters, SeekHead, CRC-32, Tags, Cues.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::read_pieces;
 use vigie_media::codec;
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
 
-const FILE: &[u8] = include_bytes!("fixtures/h264_bframes_mulaw.mkv");
+use crate::common::read_pieces;
+
+const FILE: &[u8] = include_bytes!("../fixtures/h264_bframes_mulaw.mkv");
 /// ffprobe's list: stream, pts, dts, size, position of the block's data, key frame.
-const PACKETS: &str = include_str!("fixtures/h264_bframes_mulaw.packets.csv");
+const PACKETS: &str = include_str!("../fixtures/h264_bframes_mulaw.packets.csv");
 
 /// Bytes of a block's data before the frame: track number, relative time, flags.
 const BLOCK_HEAD_BYTES: u64 = 4;

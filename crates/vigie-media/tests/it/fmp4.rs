@@ -1,15 +1,12 @@
 //! Init and media segments, read again by another program's boxes (mp4-atom) and by our own MP4 reader.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use bytes::Bytes;
-use common::stored::{self, Stored};
 use mp4_atom::{Any, Codec, DecodeMaybe, Moof, Moov};
 use vigie_media::fmp4::{self, Segment, SegmentPlace};
 use vigie_media::mp4::{Limits, Mp4Reader, Sample};
 use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
+
+use crate::common::stored::{self, Stored};
 
 const START_MS: i64 = 1_795_363_060_007;
 

@@ -1,17 +1,14 @@
 //! What the writer makes, read by our reader and by an independent one.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::io::Cursor;
 
-use common::read_whole;
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use proptest::prelude::*;
 use vigie_media::codec::{aac, g711};
 use vigie_media::matroska::writer;
 use vigie_media::{Timestamp, Track, TrackKind, VideoSettings, codec_id};
+
+use crate::common::read_whole;
 
 fn tracks() -> Vec<Track> {
     let h264 = Track {
