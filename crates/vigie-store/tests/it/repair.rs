@@ -1,20 +1,18 @@
 //! The check and the repair on the machine's own disk: what is damaged is found, and an index that is gone comes back
 //! from the files alone.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test does to files what nobody should")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Folder, header, record, whole};
 use vigie_store::disk::Disk;
 use vigie_store::index::{Change, Index, StreamId};
 use vigie_store::{
     Disagreement, Fragment, FragmentOrder, FragmentQuery, OsDisk, RepairReport, SqliteIndex,
     StoreError, StoreReader, StoreSettings, check, repair,
 };
+
+use crate::common::{self, Folder, header, record, whole};
 
 fn run(folder: &Folder, write: bool) -> RepairReport {
     repair(&OsDisk, &folder.media(), &folder.index(), write).unwrap()

@@ -1,16 +1,13 @@
 //! An index that another program locks: what waits for it goes on waiting, and is persisted when the lock is gone.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use common::{Folder, header, whole};
 use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{FragmentOrder, FragmentQuery, StoreSettings};
+
+use crate::common::{Folder, header, whole};
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the thread is given a real clock")]

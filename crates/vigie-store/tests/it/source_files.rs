@@ -1,8 +1,6 @@
 //! Source files on the real disk: what lies under the roots is found by every path that leads there, and nothing else by
 //! any.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;

@@ -1,7 +1,5 @@
 //! A store in a folder of its own, and what is written to it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

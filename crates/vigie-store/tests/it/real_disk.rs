@@ -1,21 +1,18 @@
 //! The store on the machine's own disk and a SQLite file. Crashes are simulated elsewhere (`vigie-sim`); here a
 //! process that ends without closing stands for a kill.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::{Folder, block, header, meta, record, whole};
 use vigie_media::matroska::{Event, FragmentReader, Limits, writer};
 use vigie_store::disk::Disk;
 use vigie_store::{
     Disagreement, FragmentMeta, FragmentOrder, FragmentQuery, MediaFileState, OsDisk, SqliteIndex,
     Store, StoreError, StoreSettings, WholeFragment, check,
 };
+
+use crate::common::{Folder, block, header, meta, record, whole};
 
 #[test]
 fn a_media_file_is_one_matroska_document_and_its_fragments_read_back_verbatim() {

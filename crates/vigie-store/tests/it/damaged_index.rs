@@ -1,20 +1,18 @@
 //! A start on a damaged index: what it lays aside, where it refuses to, and what is there when it is cut off.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test does to files what nobody should")]
-
-mod common;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Folder, header, whole};
 use vigie_store::disk::{Disk, DiskFile};
 use vigie_store::{
     FragmentOrder, FragmentQuery, OsDisk, RecoveryReport, Store, StoreError, StoreSettings, check,
 };
+
+use crate::common::{Folder, header, whole};
 
 const SETTINGS: StoreSettings =
     StoreSettings { media_file_size_bytes_max: 4000, ..StoreSettings::SERVER };

@@ -2,21 +2,19 @@
 //! missing or of an older copy, and after a start, or where that is refused a repair, every fragment that was persisted is
 //! read back and none that was deleted. A start lays a damaged index aside by itself, and may be cut off as it does.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test does to files what nobody should")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{header, record, whole};
 use vigie_store::disk::Disk;
 use vigie_store::{
     FragmentOrder, FragmentQuery, OsDisk, Store, StoreError, StoreReader, StoreSettings, check,
     repair,
 };
+
+use crate::common::{header, record, whole};
 
 const SETTINGS: StoreSettings =
     StoreSettings { media_file_size_bytes_max: 20_000, ..StoreSettings::HUB };
