@@ -1,18 +1,15 @@
 //! Sound and metadata: frames come out as they were sent, what cannot be described is left out and said why.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Codec, Mark, Received, Rtp, format, packets, pictures, receive_all};
 use vigie_media::codec::g711::{Law, WaveFormat};
 use vigie_media::codec::opus::OpusHead;
 use vigie_media::{TrackKind, codec_id};
 use vigie_rtsp::media::{LeftOut, Limits, Receiver, Transport, supports};
 use vigie_rtsp::{Deviation, MediaFormat, MediaKind};
+
+use crate::common::{Codec, Mark, Received, Rtp, format, packets, pictures, receive_all};
 
 const HBR: [(&str, &str); 4] =
     [("mode", "AAC-hbr"), ("sizelength", "13"), ("indexlength", "3"), ("indexdeltalength", "3")];

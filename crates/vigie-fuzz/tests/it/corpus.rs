@@ -1,7 +1,5 @@
 //! The committed corpus of `fuzz/` through the same functions that the fuzzer drives.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;

@@ -1,19 +1,16 @@
 //! Each field of each packet of a working session is changed, each packet is dropped, doubled, cut or overtaken, one at
 //! a time: all other pictures and frames come out byte for byte as they were sent, in their order.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Chance, Codec, Mark, Picture, Rtp, format, packets, pictures, receive};
 use proptest::prelude::*;
 use vigie_rtsp::media::{Limits, Receiver, Transport};
 use vigie_rtsp::{MediaEvent, MediaFormat, MediaKind};
+
+use crate::common::{Chance, Codec, Mark, Picture, Rtp, format, packets, pictures, receive};
 
 const TRANSPORTS: [Transport; 2] = [Transport::Ordered, Transport::Datagrams];
 

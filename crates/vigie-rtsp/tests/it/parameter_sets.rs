@@ -1,19 +1,16 @@
 //! Parameter sets: from the SDP or between the pictures, old, broken, one at a time, several at once.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use bytes::Bytes;
-use common::{
-    Codec, H264_PPS, H264_SPS, H265_VPS, Mark, Received, base64, h264_pps, h264_sps, hex, packets,
-    pictures, receive_all, receive_payloads,
-};
 use vigie_media::codec::h264::AvcConfig;
 use vigie_media::codec::h265::HevcConfig;
 use vigie_media::{VideoSettings, codec_id};
 use vigie_rtsp::Deviation;
 use vigie_rtsp::media::Transport;
+
+use crate::common::{
+    self, Codec, H264_PPS, H264_SPS, H265_VPS, Mark, Received, base64, h264_pps, h264_sps, hex,
+    packets, pictures, receive_all, receive_payloads,
+};
 
 fn size(received: &Received, at: usize) -> Option<VideoSettings> {
     received.tracks.get(at).and_then(|tracks| tracks[0].video)

@@ -1,20 +1,17 @@
 //! Pictures: whatever a camera does with markers, slices, fragments, parameter sets and numbers, each comes out whole and
 //! once.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{
-    Chance, Codec, H264_PPS, H264_SPS, Mark, Picture, Received, Rtp, hex, length_prefixed, packets,
-    pictures, receive, receive_all, receive_payloads,
-};
 use vigie_media::FrameData;
 use vigie_rtsp::media::{Limits, Receiver, Transport};
 use vigie_rtsp::{Deviation, MediaEvent};
+
+use crate::common::{
+    self, Chance, Codec, H264_PPS, H264_SPS, Mark, Picture, Received, Rtp, hex, length_prefixed,
+    packets, pictures, receive, receive_all, receive_payloads,
+};
 
 const CODECS: [Codec; 2] = [Codec::H264, Codec::H265];
 

@@ -69,7 +69,7 @@ fn fires(cron: &CronExpression, from: i64, count: usize, zone: &TimeZone) -> (Ve
 
 #[test]
 fn every_case_of_the_quartz_corpus_agrees() {
-    let corpus = include_str!("fixtures/quartz_corpus.jsonl");
+    let corpus = include_str!("../fixtures/quartz_corpus.jsonl");
     let cases: Vec<Case> = corpus.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(cases.len(), 4894);
     let complaints: Vec<_> = cases

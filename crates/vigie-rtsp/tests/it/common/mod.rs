@@ -1,6 +1,4 @@
 //! A sender: pictures and sound cut into RTP packets in the ways that cameras do it, and what a receiver makes of them.
-#![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,12 +1,7 @@
 //! Pictures of real encoders, one slice and four, with and without bidirectional prediction: sent as cameras do it, each
 //! comes out byte for byte.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use bytes::Bytes;
-use common::{Codec, Mark, Picture, Rtp, base64, packets, receive_all};
 use vigie_media::Track;
 use vigie_media::codec::h264::AvcConfig;
 use vigie_media::codec::h265::HevcConfig;
@@ -15,9 +10,11 @@ use vigie_media::mp4::{Limits, Mp4Reader};
 use vigie_rtsp::media::Transport;
 use vigie_rtsp::{Deviation, MediaFormat};
 
+use crate::common::{Codec, Mark, Picture, Rtp, base64, packets, receive_all};
+
 macro_rules! file {
     ($name:literal) => {
-        include_bytes!(concat!("../../vigie-media/tests/fixtures/", $name)).as_slice()
+        include_bytes!(concat!("../../../vigie-media/tests/fixtures/", $name)).as_slice()
     };
 }
 
@@ -28,8 +25,8 @@ const FILES: [(&str, &[u8], Codec); 3] = [
 ];
 
 const STREAMS: [(&[u8], Codec); 2] = [
-    (include_bytes!("fixtures/h264_slices.264"), Codec::H264),
-    (include_bytes!("fixtures/h265_slices.265"), Codec::H265),
+    (include_bytes!("../fixtures/h264_slices.264"), Codec::H264),
+    (include_bytes!("../fixtures/h265_slices.265"), Codec::H265),
 ];
 
 /// The pictures of a file, whose parameter sets stand in the SDP alone.

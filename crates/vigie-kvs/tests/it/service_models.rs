@@ -1,7 +1,5 @@
 //! The declared operations held against the AWS service models: every member with its constraints must agree.
 
-#![allow(clippy::unwrap_used, reason = "a test stops where its fixture is not as expected")]
-
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -27,7 +25,7 @@ fn is_modelled(operation: &Operation) -> bool {
 }
 
 fn models() -> Value {
-    serde_json::from_str(include_str!("fixtures/service_models.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/service_models.json")).unwrap()
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! The decoders in Rust with media that is damaged anywhere: each wanted frame is answered, whatever comes of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::OnceLock;
@@ -54,8 +52,8 @@ fn videos() -> &'static [CodedVideo; 2] {
     static VIDEOS: OnceLock<[CodedVideo; 2]> = OnceLock::new();
     VIDEOS.get_or_init(|| {
         [
-            video(include_bytes!("../../../fuzz/corpus/playback/h264_bframes_aac")),
-            video(include_bytes!("../../../fuzz/corpus/playback/h265_mulaw")),
+            video(include_bytes!("../../../../fuzz/corpus/playback/h264_bframes_aac")),
+            video(include_bytes!("../../../../fuzz/corpus/playback/h265_mulaw")),
         ]
     })
 }
