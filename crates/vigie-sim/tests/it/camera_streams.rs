@@ -11,13 +11,12 @@ use vigie_sim::chance::SimChance;
 use vigie_sim::checkers::camera_media::{StoredMedia, camera_media_is_well};
 use vigie_sim::checkers::{Held, all_is_well, every_gap_is_explained};
 use vigie_sim::hub::Crash;
+use vigie_sim::seeds::{Seed, in_parallel, seeds};
 use vigie_sim::world::World;
 
-/// Random worlds; more by the environment's `VIGIE_SIM_WORLDS`.
+/// Random worlds; others by the environment's `VIGIE_SIM_WORLDS`.
 const WORLDS: u64 = 24;
 const STEPS: u64 = 20;
-/// Worlds that live side by side.
-const THREADS: u64 = 4;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const TCP: &str = "rtsp://user:password@camera/cam0";
@@ -150,17 +149,6 @@ fn are_back(media: &StoredMedia, returns: &[(Timestamp, Duration)]) {
     }
 }
 
-/// Says which seed it was when a world panics.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the world of seed {} failed: paste it into `replay`", self.0);
-        }
-    }
-}
-
 fn millis(chance: &mut SimChance, below: u64) -> Duration {
     Duration::from_millis(chance.below(below))
 }
@@ -253,15 +241,7 @@ fn live(seed: u64) -> StoredMedia {
 
 #[test]
 fn whatever_happens_between_camera_and_hub_what_arrived_is_stored_and_the_rest_is_told() {
-    let worlds = std::env::var("VIGIE_SIM_WORLDS").ok();
-    let worlds =
-        worlds.map_or(WORLDS, |worlds| worlds.parse().expect("VIGIE_SIM_WORLDS is a number"));
-    std::thread::scope(|scope| {
-        for first in 0..THREADS {
-            let seeds = (first..worlds).step_by(THREADS as usize);
-            scope.spawn(move || seeds.for_each(|seed| drop(live(seed))));
-        }
-    });
+    in_parallel(seeds("VIGIE_SIM_WORLDS", WORLDS), |seed| drop(live(seed)));
 }
 
 /// Its answers come so late that its first picture is a tenth of a second old, and it falls silent before its markers are

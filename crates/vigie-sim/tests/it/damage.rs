@@ -13,7 +13,7 @@ use vigie_sim::checkers::{
 };
 use vigie_sim::hub::Crash;
 use vigie_sim::index::SimIndex;
-use vigie_sim::seeds::{in_parallel, seeds};
+use vigie_sim::seeds::{Seed, in_parallel, seeds};
 use vigie_sim::world::{STREAM_ARN, World};
 use vigie_store::{Disagreement, StoreReader, check};
 
@@ -24,17 +24,6 @@ const DAY_MS: i64 = 86_400_000;
 const STEPS: u64 = 12;
 /// What is longer than all steps of a world together, so that in them nothing may go.
 const KEPT: Duration = HOUR;
-
-/// Says which seed it was when a world panics.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the world of seed {} failed: paste it into `replay`", self.0);
-        }
-    }
-}
 
 /// A hub and a server that keep their media for an hour.
 fn keeping_an_hour(seed: u64, uploads: bool) -> World {

@@ -10,23 +10,12 @@ use vigie_sim::checkers::{
     no_persisted_fragment_lost, nothing_uploaded_twice,
 };
 use vigie_sim::hub::Crash;
-use vigie_sim::seeds::{in_parallel, seeds};
+use vigie_sim::seeds::{Seed, in_parallel, seeds};
 use vigie_sim::world::{STREAM_ARN, World};
 
 const WORLDS: u64 = 48;
 const STEPS: u64 = 40;
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Says which seed it was when a world panics.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the world of seed {} failed: paste it into `replay`", self.0);
-        }
-    }
-}
 
 fn live(seed: u64) {
     let _seed = Seed(seed);
