@@ -1,15 +1,19 @@
 //! A disk that is full, and a disk whose sync fails: producers are told, and nothing that was stored is harmed.
 
+#[path = "../../../vigie-store/tests/it/common/disturbed_disk.rs"]
+mod disturbed_disk;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use vigie_server::ServerError;
 use vigie_store::OsDisk;
-use vigie_store::disk::{Disk, DiskFile};
+use vigie_store::disk::DiskFile;
 
+use self::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::common::media::{fragment, header};
 use crate::common::{TestServer, config, soon};
 
@@ -21,8 +25,6 @@ struct Trouble {
     next_sync_fails: AtomicBool,
     next_directory_sync_fails: AtomicBool,
 }
-
-struct TroubledDisk(Arc<Trouble>);
 
 struct TroubledFile {
     file: Arc<dyn DiskFile>,
@@ -54,67 +56,25 @@ impl DiskFile for TroubledFile {
     }
 }
 
-impl TroubledDisk {
+impl Disturbance for Arc<Trouble> {
+    fn before(&self, change: NameChange) -> io::Result<()> {
+        let fails = change == NameChange::SyncDir
+            && self.next_directory_sync_fails.swap(false, Ordering::SeqCst);
+        if fails { Err(io::Error::other("the disk did not take it")) } else { Ok(()) }
+    }
+
     fn wrap(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(TroubledFile { file, trouble: Arc::clone(&self.0) })
-    }
-}
-
-impl Disk for TroubledDisk {
-    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.create_new(path).map(|file| self.wrap(file))
+        Arc::new(TroubledFile { file, trouble: Arc::clone(self) })
     }
 
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open(path).map(|file| self.wrap(file))
-    }
-
-    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open_read_only(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsDisk.rename(from, to)
-    }
-
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        OsDisk.unlink(path)
-    }
-
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        OsDisk.create_dir_all(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.remove_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        match self.0.next_directory_sync_fails.swap(false, Ordering::SeqCst) {
-            true => Err(io::Error::other("the disk did not take it")),
-            false => OsDisk.sync_dir(path),
-        }
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        OsDisk.list(path)
-    }
-
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        match self.0.full.load(Ordering::SeqCst) {
-            true => Ok(0),
-            false => OsDisk.free_bytes(path),
-        }
-    }
-
-    fn boot_id(&self) -> Option<String> {
-        OsDisk.boot_id()
+    fn free_bytes(&self) -> Option<u64> {
+        self.full.load(Ordering::SeqCst).then_some(0)
     }
 }
 
 async fn start() -> (TestServer, Arc<Trouble>) {
     let trouble = Arc::new(Trouble::default());
-    let server = TestServer::start_on(Arc::new(TroubledDisk(Arc::clone(&trouble)))).await;
+    let server = TestServer::start_on(Arc::new(DisturbedDisk(Arc::clone(&trouble)))).await;
     server.create_stream("gate", 24).await;
     (server, trouble)
 }

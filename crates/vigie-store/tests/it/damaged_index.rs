@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use vigie_store::disk::{Disk, DiskFile};
+use vigie_store::disk::Disk;
 use vigie_store::{
     FragmentOrder, FragmentQuery, OsDisk, RecoveryReport, Store, StoreError, StoreSettings, check,
 };
 
+use crate::common::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::common::{Folder, header, whole};
 
 const SETTINGS: StoreSettings =
@@ -24,49 +25,13 @@ struct CutOff {
     left: AtomicUsize,
 }
 
-impl CutOff {
-    fn pass<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+impl Disturbance for CutOff {
+    fn before(&self, _: NameChange) -> io::Result<()> {
         let take = |left: usize| left.checked_sub(1);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(_) => act(),
+            Ok(_) => Ok(()),
             Err(_) => Err(io::Error::other("cut off")),
         }
-    }
-}
-
-impl Disk for CutOff {
-    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.pass(|| OsDisk.create_new(path))
-    }
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open(path)
-    }
-    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open_read_only(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.pass(|| OsDisk.rename(from, to))
-    }
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.pass(|| OsDisk.unlink(path))
-    }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        OsDisk.create_dir_all(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.pass(|| OsDisk.remove_dir(path))
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.pass(|| OsDisk.sync_dir(path))
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        OsDisk.list(path)
-    }
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        OsDisk.free_bytes(path)
-    }
-    fn boot_id(&self) -> Option<String> {
-        OsDisk.boot_id()
     }
 }
 
@@ -152,7 +117,7 @@ fn a_start_that_is_cut_off_as_it_lays_an_index_aside_is_gone_on_with_by_the_next
         let folder = filled();
         let damaged = damage(&folder);
         let left = AtomicUsize::new(operations);
-        let done = start_on(Arc::new(CutOff { left }), &folder).is_ok();
+        let done = start_on(Arc::new(DisturbedDisk(CutOff { left })), &folder).is_ok();
         cut_off += usize::from(!done);
         let (mut store, _) = start(&folder).unwrap();
         search(&mut store);

@@ -10,3 +10,4 @@ mod locked_index;
 mod real_disk;
 mod repair;
 mod source_files;
+mod space_reserve;
