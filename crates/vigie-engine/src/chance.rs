@@ -11,3 +11,14 @@ pub trait Chance: Send {
         if bound == 0 { 0 } else { self.next_u64() % bound }
     }
 }
+
+/// Draws 0 for ever: without jitter every wait is the shortest.
+#[cfg(test)]
+pub(crate) struct NoChance;
+
+#[cfg(test)]
+impl Chance for NoChance {
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}

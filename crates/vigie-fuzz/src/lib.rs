@@ -1,7 +1,7 @@
 //! What is asked of every reader of untrusted bytes, one function a reader: it takes any bytes and panics when the
 //! reader breaks a promise. Not to panic is the least of them.
 //!
-//! `fuzz/` drives these functions with coverage feedback; `tests/corpus.rs` runs the committed corpus through them, so
+//! `fuzz/` drives these functions with coverage feedback; `tests/it/corpus.rs` runs the committed corpus through them, so
 //! that a build without a nightly compiler holds what was found. Nothing here reads a clock, a file or a socket.
 
 mod acknowledgements;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
 
+#[allow(dead_code, reason = "a program of its own uses a part of it")]
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io::{self, Write};

@@ -1,7 +1,18 @@
-//! Which seeds a test runs, and on how many threads.
+//! Which seeds a test runs, on how many threads, and which of them failed.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Says which seed it was when what holds it panics; `replay` beside it takes the seed.
+pub struct Seed(pub u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the world of seed {} failed: paste it into `replay`", self.0);
+        }
+    }
+}
 
 /// Seeds from 0 on: `default` of them, or what the environment's `variable` says, as `COUNT` or as `FIRST..END`.
 pub fn seeds(variable: &str, default: u64) -> Range<u64> {

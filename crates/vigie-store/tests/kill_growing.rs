@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test keeps its own time")]
 
+#[allow(dead_code, reason = "a program of its own uses a part of it")]
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::collections::BTreeMap;

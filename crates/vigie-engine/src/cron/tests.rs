@@ -1,6 +1,6 @@
 //! Helpful refusals, the awkward hours of the year, and agreement with a brute-force evaluator.
 //!
-//! The grammar as a whole is held by the corpus (`tests/quartz_corpus.rs`).
+//! The grammar as a whole is held by the corpus (`tests/it/quartz_corpus.rs`).
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;

@@ -5,17 +5,9 @@ use proptest::prelude::*;
 use vigie_rtsp::session::End;
 
 use super::*;
+use crate::chance::NoChance;
 use crate::cron::CronExpression;
 use crate::media_clock::StampDeviation;
-
-/// No jitter: every wait is the shortest.
-struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-}
 
 /// A job with a clock of its own.
 pub(super) struct Bench {

@@ -6,16 +6,8 @@ use vigie_kvs::FragmentNumber;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
 
 use super::*;
+use crate::chance::NoChance;
 use crate::cron::CronExpression;
-
-/// No jitter: every wait is the shortest.
-pub(super) struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-}
 
 /// A hub's store: fragments by id, with what is marked.
 #[derive(Clone, Default)]

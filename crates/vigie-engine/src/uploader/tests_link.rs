@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::tests::{Bench, NoChance, Store, number, timecode};
+use super::tests::{Bench, Store, number, timecode};
 use super::*;
+use crate::chance::NoChance;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
 
 /// A service that takes one connection at a time, may lose any of them, and keeps what it has taken whole.

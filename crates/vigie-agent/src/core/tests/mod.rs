@@ -14,7 +14,7 @@ mod space;
 mod uploading;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,12 +33,13 @@ use vigie_kvs::shapes::sync_edge_agent::{
     Action, Configuration, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
 };
 use vigie_media::{Timestamp, Track, TrackKind, VideoSettings, codec_id};
-use vigie_store::disk::{Disk, DiskFile};
+use vigie_store::disk::Disk;
 use vigie_store::{
     Fragment, FragmentOrder, FragmentQuery, OsDisk, SqliteIndex, Store, StoreSettings,
 };
 
 use super::*;
+use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::ledger::SqliteLedger;
 
 const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
@@ -57,54 +58,28 @@ impl Chance for NoJitter {
     }
 }
 
-/// The real disk with as much free space as a test says, which removes nothing if it says so.
-struct TightDisk {
+/// As much space is free as a test says, and nothing is removed if it says so.
+struct Tight {
     free_bytes: AtomicU64,
     refuses_to_unlink: AtomicBool,
 }
 
-impl Disk for TightDisk {
-    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.create_new(path)
-    }
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open(path)
-    }
-    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open_read_only(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsDisk.rename(from, to)
-    }
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        if self.refuses_to_unlink.load(Ordering::Relaxed) {
+impl Disturbance for Tight {
+    fn before(&self, change: NameChange) -> io::Result<()> {
+        if change == NameChange::Unlink && self.refuses_to_unlink.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        OsDisk.unlink(path)
+        Ok(())
     }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        OsDisk.create_dir_all(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.remove_dir(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.sync_dir(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        OsDisk.list(path)
-    }
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
-        Ok(self.free_bytes.load(Ordering::Relaxed))
-    }
-    fn boot_id(&self) -> Option<String> {
-        OsDisk.boot_id()
+
+    fn free_bytes(&self) -> Option<u64> {
+        Some(self.free_bytes.load(Ordering::Relaxed))
     }
 }
 
 /// One hub on a folder of its own.
 struct Bench {
-    disk: Arc<TightDisk>,
+    disk: Arc<DisturbedDisk<Tight>>,
     directory: PathBuf,
     _folder: tempfile::TempDir,
     hub: Option<Hub>,
@@ -175,10 +150,10 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut bench = Self {
-            disk: Arc::new(TightDisk {
+            disk: Arc::new(DisturbedDisk(Tight {
                 free_bytes: AtomicU64::new(u64::MAX),
                 refuses_to_unlink: AtomicBool::new(false),
-            }),
+            })),
             directory: folder.path().to_owned(),
             _folder: folder,
             hub: None,

@@ -3,19 +3,10 @@
 use jiff::tz::TimeZone;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use vigie_engine::chance::Chance;
 use vigie_store::OsDisk;
 
 use super::*;
 use crate::{Agent, AgentConfig, AgentError, CredentialsChain};
-
-struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-}
 
 fn config(folder: &Path) -> AgentConfig {
     AgentConfig {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_media::Timestamp;
 
@@ -37,6 +38,15 @@ impl Clock for TokioClock {
     fn now(&self) -> Now {
         let mono = self.0.elapsed();
         Now { wall: START + mono, mono }
+    }
+}
+
+/// Draws 0 for ever.
+struct NoChance;
+
+impl Chance for NoChance {
+    fn next_u64(&mut self) -> u64 {
+        0
     }
 }
 

@@ -1,31 +1,29 @@
 //! The sign of life comes from the loop that works: it ends when that is stuck.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vigie_engine::chance::Chance;
 use vigie_engine::pulse::Pulse;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
-use vigie_store::disk::{Disk, DiskFile};
-use vigie_store::{OsDisk, SqliteIndex, Store, StoreSettings};
+use vigie_store::{SqliteIndex, Store, StoreSettings};
 
-use super::clock;
+use super::{NoChance, clock};
 use crate::core::{Effect, Event, Hub, HubSettings};
+use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::ledger::SqliteLedger;
 use crate::shell::core_thread;
 
-/// A disk that does not answer while it is stuck.
+/// Files are neither made nor removed while the disk is stuck.
 #[derive(Default)]
-struct StuckDisk {
+struct Stuck {
     is_stuck: Mutex<bool>,
     freed: Condvar,
 }
 
-impl StuckDisk {
+impl Stuck {
     fn wait(&self) {
         let stuck = self.is_stuck.lock().unwrap();
         drop(self.freed.wait_while(stuck, |is_stuck| *is_stuck).unwrap());
@@ -37,56 +35,19 @@ impl StuckDisk {
     }
 }
 
-impl Disk for StuckDisk {
-    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.wait();
-        OsDisk.create_new(path)
-    }
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open(path)
-    }
-    fn open_read_only(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        OsDisk.open_read_only(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsDisk.rename(from, to)
-    }
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.wait();
-        OsDisk.unlink(path)
-    }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        OsDisk.create_dir_all(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.remove_dir(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        OsDisk.sync_dir(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        OsDisk.list(path)
-    }
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        OsDisk.free_bytes(path)
-    }
-    fn boot_id(&self) -> Option<String> {
-        OsDisk.boot_id()
-    }
-}
-
-struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
+impl Disturbance for Stuck {
+    fn before(&self, change: NameChange) -> io::Result<()> {
+        if matches!(change, NameChange::CreateNew | NameChange::Unlink) {
+            self.wait();
+        }
+        Ok(())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Arc::new(StuckDisk::default());
+    let disk = Arc::new(DisturbedDisk(Stuck::default()));
     let index = SqliteIndex::open(folder.path().join("index.sqlite")).unwrap();
     let media = folder.path().join("media");
     let (store, _) = Store::open(disk.clone(), media, Box::new(index), StoreSettings::HUB).unwrap();
@@ -121,7 +82,7 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     tokio::time::timeout(Duration::from_secs(20), beaten(5)).await.unwrap();
 
     // It has to write its configurations and cannot.
-    disk.set_stuck(true);
+    disk.0.set_stuck(true);
     let output: SyncEdgeAgentOutput = serde_json::from_value(serde_json::json!({
         "Cursor": "1",
         "Configurations": [{
@@ -154,7 +115,7 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(beats.load(Ordering::SeqCst), count);
 
-    disk.set_stuck(false);
+    disk.0.set_stuck(false);
     tokio::time::timeout(Duration::from_secs(20), beaten(count + 5)).await.unwrap();
     core.send(Event::Shutdown).await;
     assert!(!thread.join().unwrap());

@@ -1,0 +1,3 @@
+//! The engine held against what others measured.
+
+mod quartz_corpus;

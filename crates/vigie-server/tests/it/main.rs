@@ -1,0 +1,34 @@
+//! The server from outside, on loopback, a module for each matter. A test whose state is the process's is a program of its
+//! own: `silence`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod access_keys;
+mod administration;
+mod audit;
+mod authentication;
+mod backup;
+mod clock_jumps;
+mod common;
+mod disk_trouble;
+mod edge;
+mod erasures;
+mod full_duplex;
+mod hostile_bodies;
+mod hub_agents;
+mod hub_ledgers;
+mod hub_requests;
+mod ingest_limits;
+mod limits;
+mod lost_metadata;
+mod media;
+mod overview;
+mod playback;
+mod reading;
+mod request_targets;
+mod secrets;
+mod start;
+mod stream_settings;
+mod streams;
+mod sync_machine;
+mod tls;

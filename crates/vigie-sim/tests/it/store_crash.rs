@@ -1,0 +1,66 @@
+//! Crashes of the store: random schedules of appending, committing, marking, deleting and failing, cut off at any
+//! operation by a kill or a loss of power. After every crash the five invariants of `docs/design/store.md` are
+//! asserted. A failure prints its seed; `replay` runs one.
+
+mod checks;
+mod damage;
+mod index_files;
+mod model;
+mod world;
+
+use vigie_store::Uncommitted;
+
+use vigie_sim::seeds::{in_parallel, seeds};
+
+use self::world::{Harm, World};
+
+/// Paste a seed here to run it alone.
+const REPLAY: (u64, Uncommitted, Harm) = (0, Uncommitted::KeepWholeFrames, Harm::None);
+
+fn run(seed: u64, mode: Uncommitted, harm: Harm) {
+    let result = std::panic::catch_unwind(|| {
+        let mut world = World::new(seed, mode, harm);
+        for _ in 0..120 {
+            world.step();
+        }
+        world.crash();
+    });
+    if let Err(panic) = result {
+        eprintln!("replay with REPLAY = ({seed}, Uncommitted::{mode:?}, Harm::{harm:?})");
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn the_hub_keeps_what_was_persisted_through_any_crash() {
+    let run_one = |seed| run(seed, Uncommitted::KeepWholeFrames, Harm::None);
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 1000), run_one);
+}
+
+#[test]
+fn the_server_keeps_what_was_persisted_through_any_crash() {
+    let run_one = |seed| run(seed, Uncommitted::KeepWholeFragments, Harm::None);
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 1000), run_one);
+}
+
+#[test]
+fn an_older_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that_was_deleted() {
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 240), |seed| {
+        run(seed, Uncommitted::KeepWholeFrames, Harm::Older);
+        run(seed, Uncommitted::KeepWholeFragments, Harm::Older);
+    });
+}
+
+#[test]
+fn a_damaged_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that_was_deleted() {
+    in_parallel(seeds("VIGIE_STORE_CRASH_SEEDS", 60), |seed| {
+        run(seed, Uncommitted::KeepWholeFrames, Harm::Damaged);
+        run(seed, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    });
+}
+
+#[test]
+fn replay() {
+    let (seed, mode, harm) = REPLAY;
+    run(seed, mode, harm);
+}
