@@ -13,6 +13,7 @@
 //! clip/      GetClip                      images/          GetImages
 //! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
 //! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
+//! audit/     who did what
 //! ```
 
 mod access_keys;

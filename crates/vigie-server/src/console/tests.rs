@@ -1,3 +1,5 @@
+//! Which paths are the console's, and what its files are sent with.
+
 use hyper::header::HeaderName;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the simulated disk keeps and loses when the power goes, a sync fails, or it is full.
+
 use std::path::Path;
 
 use super::*;

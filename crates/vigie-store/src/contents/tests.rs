@@ -1,3 +1,5 @@
+//! What a media file's own bytes say of it, whole, damaged and cut.
+
 use vigie_media::Timestamp;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! One file of many fragments: where it begins, how it is sought in, and what is refused.
+
 use std::io::Cursor;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Answers to challenges: the RFCs' own values, and what is chosen among several.
+
 use super::*;
 
 fn login(user: &str, password: &str) -> Login {

@@ -1,3 +1,5 @@
+//! What was written behind is in the file, whichever way it went there and whatever is cut off meanwhile.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,0 +1,225 @@
+"""What the documents say of the code's shape is so: rooms, seams, circles, documents of files.
+
+Reads the repository and nothing else. A list of exceptions below is exact: what is no exception any more has to leave it.
+"""
+
+import re
+import tomllib
+
+import pytest
+import rust_files
+from rust_files import CRATES, ROOT
+
+CRATE_FOLDERS = rust_files.crates()
+# What is no part of the program: tools and tests, which stand in the real world.
+DEVELOPMENT = {"vigie-bench", "vigie-fuzz", "vigie-sdk-tests", "vigie-sim"}
+PRODUCT = [crate for crate in CRATE_FOLDERS if crate.name not in DEVELOPMENT]
+
+# Where the program meets the world, besides the binary `vigie`. A file that is not here takes it as an argument.
+WORLD = {
+    "clock": r"\b(?:Instant|SystemTime|Zoned|Timestamp|Utc|Local)\s*::\s*now\b|\bTimeZone\s*::\s*system\b",
+    "chance": r"\bgetrandom\b|\brand\s*::|\bfastrand\b|\bRandomState\b|\bSystemRandom\b|\bthread_rng\b",
+    "disk": r"\b(?:std|tokio|rustix)\s*::\s*fs\b|\bFile\s*::\s*(?:open|create)|\bOpenOptions\b|\bConnection\s*::\s*open",
+    "network": r"\b(?:Tcp(?:Listener|Stream|Socket)|UdpSocket|Unix(?:Stream|Listener|Datagram))\b",
+    "process": r"\bCommand\s*::\s*new\b|\bstd\s*::\s*(?:process|env)\b",
+    "thread": r"\bthread\s*::\s*(?:spawn|sleep|Builder)\b",
+}
+MEETS_THE_WORLD = {
+    # tokio's clock, which tests pause, for waits alone; nothing is decided by it.
+    ("clock", "vigie-agent/src/shell/rtsp_source.rs"),
+    ("clock", "vigie-camera/src/connection.rs"),
+    ("clock", "vigie-camera/src/pacer.rs"),
+    ("clock", "vigie-camera/src/shared.rs"),
+    ("clock", "vigie-images/src/pool.rs"),
+    ("clock", "vigie-server/src/images/get_images.rs"),
+    # Session numbers of the simulated camera; a key that exists once.
+    ("chance", "vigie-camera/src/chance.rs"),
+    ("chance", "vigie-server/src/auth/master_key.rs"),
+    # The store's disk, and the databases beside it, whose files SQLite opens itself.
+    ("disk", "vigie-store/src/index/sqlite.rs"),
+    ("disk", "vigie-store/src/index/sqlite_read.rs"),
+    ("disk", "vigie-store/src/index/wal.rs"),
+    ("disk", "vigie-store/src/os_disk.rs"),
+    ("disk", "vigie-store/src/os_disk/behind.rs"),
+    ("disk", "vigie-store/src/os_disk/source.rs"),
+    ("disk", "vigie-store/src/private_sqlite.rs"),
+    ("disk", "vigie-agent/src/ledger/reader.rs"),
+    ("disk", "vigie-agent/src/ledger/sqlite.rs"),
+    ("disk", "vigie-server/src/db/sqlite/mod.rs"),
+    # Small files of a server: keys, the audit log, backups.
+    ("disk", "vigie-server/src/audit/file.rs"),
+    ("disk", "vigie-server/src/audit/page.rs"),
+    ("disk", "vigie-server/src/backup/restore.rs"),
+    ("disk", "vigie-server/src/backup/take.rs"),
+    ("disk", "vigie-server/src/private_file.rs"),
+    ("disk", "vigie-server/src/server.rs"),
+    ("disk", "vigie-camera/src/media.rs"),
+    # Shells.
+    ("network", "vigie-agent/src/shell/agent.rs"),
+    ("network", "vigie-agent/src/shell/camera_connection.rs"),
+    ("network", "vigie-agent/src/shell/camera_datagrams.rs"),
+    ("network", "vigie-agent/src/shell/status_server.rs"),
+    ("network", "vigie-camera/src/camera.rs"),
+    ("network", "vigie-camera/src/connection.rs"),
+    ("network", "vigie-camera/src/outgoing.rs"),
+    ("network", "vigie-server/src/http/mod.rs"),
+    ("network", "vigie-server/src/server.rs"),
+    # The decoders' processes.
+    ("process", "vigie-images/src/confinement.rs"),
+    ("process", "vigie-images/src/decode/ffmpeg.rs"),
+    ("process", "vigie-images/src/pool.rs"),
+    ("thread", "vigie-agent/src/shell/core_thread.rs"),
+    ("thread", "vigie-agent/src/shell/executor.rs"),
+    ("thread", "vigie-agent/src/shell/file_source/folder.rs"),
+    ("thread", "vigie-agent/src/shell/source_runtime.rs"),
+    ("thread", "vigie-server/src/audit/mod.rs"),
+    ("thread", "vigie-server/src/db/sqlite/writer.rs"),
+    ("thread", "vigie-store/src/os_disk/workers.rs"),
+    ("thread", "vigie-store/src/thread.rs"),
+}
+# What does I/O, waits or draws: no dependency of a pure crate.
+IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "getrandom", "rand", "mio", "socket2", "tracing"}
+
+# Files that use each other in a circle, by crate. None may come to this list; one that is cut leaves it.
+CIRCLES = {
+    "vigie": ["cmd/store/{check,export,list,mkv,mod,mp4,repair,unclaimed}.rs"],
+    "vigie-agent": [
+        "core/{hub,hub/erasing,hub/orphans,hub/requests}.rs",
+        "core/{job,ledger,record,record/frames,record/secret,upload,world}.rs",
+        "shell/{api_client,polling}.rs",
+        "shell/{core_thread,gathering}.rs",
+        "shell/{file_source,file_source/delivery}.rs",
+    ],
+    "vigie-bench": ["agent/{cameras,recorders}.rs"],
+    "vigie-camera": ["{connection,shared}.rs"],
+    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{error,operation,schema/validate}.rs"],
+    "vigie-media": [
+        "matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs",
+        "mpeg_ts/{elementary,mod,packet}.rs",
+        "sample/{fragment,timing}.rs",
+    ],
+    "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
+    "vigie-server": [
+        "api/{edge_configuration,erasure,stream}.rs",
+        "playback/{session,tracks}.rs",
+        "{age_hold,api/mod,app,audit/mod,body_budget,config,console/mod,console/sign_in,http/request_body,hub_requests,images/mod,"
+        "limits,subject,tls}.rs",
+        "{data_dir,server}.rs",
+    ],
+    "vigie-sim": ["{disk,disk/work}.rs"],
+    "vigie-store": [
+        "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",
+        "os_disk{,/behind}.rs",
+        "{check,claim,commit,delete,journal,orphans,recovery,recovery/catch_up,store,unclaimed,write_out,writer}.rs",
+    ],
+}
+
+
+def unbraced(pattern):
+    """`a/{b,c}.rs` as the set of a/b.rs and a/c.rs."""
+    before, inside, after = re.fullmatch(r"([^{]*)\{([^}]*)\}(.*)", pattern).groups()
+    return frozenset(f"{before}{part}{after}" for part in inside.split(","))
+
+
+def architecture():
+    return (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def crate_table():
+    """Name, kind and words of each crate in ARCHITECTURE.md, in their order."""
+    section = architecture().split("## Crates")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| ([^|]+) \|$", section, re.M)
+    return {name: kind.strip() for name, kind, _ in rows}
+
+
+def manifest(crate):
+    return tomllib.loads((CRATES / crate / "Cargo.toml").read_text())
+
+
+def test_every_file_says_first_what_it_is_for():
+    folders = [*CRATE_FOLDERS, ROOT / "fuzz"]
+    files = [path for folder in folders for path in folder.rglob("*.rs") if "target" not in path.parts]
+    assert len(files) > 500
+    begins = re.compile(r"\s*(?:#!\[[^\]]*\]\s*)?//!")
+    silent = [str(path.relative_to(ROOT)) for path in files if not begins.match(path.read_text())]
+    assert silent == [], "begin with //! and say what it decides, and what it never does"
+
+
+def test_the_table_of_crates_is_the_tree_and_dependencies_point_upwards():
+    table = list(crate_table())
+    assert sorted(table) == [crate.name for crate in CRATE_FOLDERS]
+    downwards = []
+    for name in table:
+        needs = [need for need in manifest(name).get("dependencies", {}) if need.startswith("vigie")]
+        downwards += [(name, need) for need in needs if table.index(need) > table.index(name)]
+    assert downwards == []
+
+
+@pytest.mark.parametrize("name", [name for name, kind in crate_table().items() if kind == "pure"])
+def test_a_pure_crate_needs_nothing_that_is_not_and_the_compiler_is_told(name):
+    needed = set(manifest(name).get("dependencies", {}))
+    assert not needed & IMPURE_DEPENDENCIES
+    bans = [(CRATES / crate / "clippy.toml").read_text() for crate in (name, "vigie-engine")]
+    assert bans[0] == bans[1], "pure crates are held to the same list"
+
+
+def test_the_program_meets_the_world_where_it_is_said_and_nowhere_else():
+    found = set()
+    for crate in PRODUCT:
+        if crate.name == "vigie":
+            continue
+        for path in rust_files.product_files(crate):
+            text = rust_files.code(path)
+            found |= {(kind, str(path.relative_to(CRATES))) for kind, words in WORLD.items() if re.search(words, text)}
+    assert sorted(found - MEETS_THE_WORLD) == [], "take it as an argument, or go through a seam of ARCHITECTURE.md"
+    assert sorted(MEETS_THE_WORLD - found) == [], "no exception any more: take it off the list"
+
+
+@pytest.mark.parametrize("crate", CRATE_FOLDERS, ids=lambda crate: crate.name)
+def test_no_new_circle_of_files(crate):
+    modules = rust_files.Modules(crate)
+    unknown = set(rust_files.product_files(crate)) - set(modules.files.values()) - set(crate.glob("src/bin/*.rs"))
+    assert unknown == set(), "a file that no module names"
+    found = rust_files.circles(modules.uses())
+    found = {frozenset(str(path.relative_to(crate / "src")) for path in circle) for circle in found}
+    known = {unbraced(pattern) for pattern in CIRCLES.get(crate.name, [])}
+    assert found - known == set(), "a circle: what both need belongs into a file below them"
+    assert known - found == set(), "cut: take it off the list"
+
+
+def test_the_server_s_map_of_rooms_is_its_tree():
+    lib = (CRATES / "vigie-server/src/lib.rs").read_text()
+    drawn = re.search(r"```text\n(.*?)```", lib, re.S).group(1)
+    rooms = re.findall(r"(\w+)/\s", drawn)
+    folders = [path.name for path in (CRATES / "vigie-server/src").iterdir() if path.is_dir()]
+    assert sorted(rooms) == sorted(folders)
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/design/store.md"])
+def test_a_file_that_a_document_names_is_there(document):
+    words = re.findall(r"`([\w./*-]+)`", (ROOT / document).read_text())
+    ends = (".rs", ".py", ".toml", ".ts", ".md", "/")
+    named = [word for word in words if ("/" in word or word.endswith(ends)) and not word.startswith((".", "/"))]
+    # Paths of a data folder are none of the repository's.
+    named = [word for word in named if word.split("/")[0] in FIRST_FOLDERS]
+    assert named or document == "docs/design/store.md"
+    missing = [word for word in named if not any(list(base.glob(word.rstrip("/"))) for base in (ROOT, CRATES))]
+    assert missing == []
+
+
+FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path.is_dir()}
+
+
+def test_the_reader_of_rust_sees_circles_uses_and_no_tests(tmp_path):
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "lib.rs").write_text("//! Root.\nmod a;\nmod b;\nmod c;\n")
+    (source / "a.rs").write_text('use crate::{b::{self, Thing}, c};\nconst TEXT: &str = "crate::c";\n')
+    (source / "b.rs").write_text("// crate::c\nfn f() { super::a::g() }\n#[cfg(test)]\nmod tests { use crate::c; }\n")
+    (source / "c.rs").write_text("fn f<'a>() -> char { '\"' }\nuse std::time::Instant;\nfn now() { Instant::now(); }\n")
+    uses = rust_files.Modules(tmp_path).uses()
+    by_name = {path.stem: sorted(used.stem for used in found) for path, found in uses.items()}
+    assert by_name == {"lib": [], "a": ["b", "c"], "b": ["a"], "c": []}
+    assert rust_files.circles(uses) == [{source / "a.rs", source / "b.rs"}]
+    assert re.search(WORLD["clock"], rust_files.code(source / "c.rs"))
+    assert not re.search(WORLD["disk"], rust_files.code(source / "c.rs"))
