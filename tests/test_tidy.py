@@ -41,6 +41,7 @@ MEETS_THE_WORLD = {
     ("disk", "vigie-store/src/index/wal.rs"),
     ("disk", "vigie-store/src/os_disk.rs"),
     ("disk", "vigie-store/src/os_disk/behind.rs"),
+    ("disk", "vigie-store/src/os_disk/parts.rs"),
     ("disk", "vigie-store/src/os_disk/source.rs"),
     ("disk", "vigie-store/src/private_sqlite.rs"),
     ("disk", "vigie-agent/src/ledger/reader.rs"),
@@ -60,6 +61,7 @@ MEETS_THE_WORLD = {
     ("network", "vigie-agent/src/shell/camera_datagrams.rs"),
     ("network", "vigie-agent/src/shell/status_server.rs"),
     ("network", "vigie-camera/src/camera.rs"),
+    ("network", "vigie-camera/src/client.rs"),
     ("network", "vigie-camera/src/connection.rs"),
     ("network", "vigie-camera/src/outgoing.rs"),
     ("network", "vigie-server/src/http/mod.rs"),
@@ -82,26 +84,17 @@ IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "ge
 
 # Files that use each other in a circle, by crate. None may come to this list; one that is cut leaves it.
 CIRCLES = {
-    "vigie": ["cmd/store/{check,export,list,mkv,mod,mp4,repair,unclaimed}.rs"],
     "vigie-agent": [
         "core/{hub,hub/erasing,hub/orphans,hub/requests}.rs",
         "core/{job,ledger,record,record/frames,record/secret,upload,world}.rs",
         "shell/{api_client,polling}.rs",
-        "shell/{core_thread,gathering}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
-    "vigie-bench": ["agent/{cameras,recorders}.rs"],
-    "vigie-camera": ["{connection,shared}.rs"],
     "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{error,operation,schema/validate}.rs"],
-    "vigie-media": [
-        "matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs",
-        "mpeg_ts/{elementary,mod,packet}.rs",
-        "sample/{fragment,timing}.rs",
-    ],
+    "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
     "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
     "vigie-server": [
         "api/{edge_configuration,erasure,stream}.rs",
-        "playback/{session,tracks}.rs",
         "{age_hold,api/mod,app,audit/mod,body_budget,config,console/mod,console/sign_in,http/request_body,hub_requests,images/mod,"
         "limits,subject,tls}.rs",
         "{data_dir,server}.rs",
@@ -109,7 +102,6 @@ CIRCLES = {
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",
-        "os_disk{,/behind}.rs",
         "{check,claim,commit,delete,journal,orphans,recovery,recovery/catch_up,store,unclaimed,write_out,writer}.rs",
     ],
 }

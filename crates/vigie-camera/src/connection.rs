@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use rtsp_types::StatusCode;
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::chance;
+use crate::client::Client;
 use crate::framing::{Framer, Malformed};
 use crate::outgoing::{Outgoing, Route, Sender};
 use crate::response::Response;
@@ -25,25 +26,6 @@ const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
 const REPLY_UNREAD_MAX: Duration = Duration::from_secs(10);
 /// Tries to find two neighbouring free UDP ports.
 const PORT_PAIR_ATTEMPTS: usize = 64;
-
-/// A connected client, shared with the pacing task.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) socket: TcpStream,
-    pub(crate) out: Mutex<Outgoing>,
-    end: Notify,
-}
-
-impl Client {
-    pub(crate) fn new(socket: TcpStream, track_count: usize) -> Self {
-        Self { socket, out: Mutex::new(Outgoing::new(track_count)), end: Notify::new() }
-    }
-
-    /// Makes the connection's own task end it.
-    pub(crate) fn end(&self) {
-        self.end.notify_one();
-    }
-}
 
 /// Serves one connection to its end.
 ///
@@ -62,7 +44,7 @@ pub(crate) async fn run(
                 tracing::debug!(%error, "camera connection ended");
             }
         }
-        () = client.end.notified() => {}
+        () = client.ended() => {}
         // Also when the camera itself is gone.
         _ = orders.changed() => {}
     }

@@ -25,6 +25,7 @@
 mod auth;
 mod camera;
 mod chance;
+mod client;
 mod codec;
 mod config;
 mod connection;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::connection::Client;
+use crate::client::Client;
 use crate::outgoing::{Outgoing, Scratch};
 use crate::shared::{Shared, lock};
 use crate::stats::TrackStats;

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use vigie_media::Timestamp;
 
-use crate::connection::Client;
+use crate::client::Client;
 use crate::media::Presentation;
 use crate::session::Offer;
 use crate::stats::{GroupLog, MountStats, TrackStats};

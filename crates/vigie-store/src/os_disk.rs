@@ -2,12 +2,13 @@
 
 mod behind;
 mod copied;
+mod parts;
 mod scratch;
 mod source;
 mod workers;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +20,6 @@ use self::behind::Behind;
 use self::workers::DiskThreads;
 use crate::disk::{Disk, DiskFile, Workers};
 use crate::source::{Source, SourceBounds, SourceError};
-
-/// `IOV_MAX` of Linux: no call takes more parts.
-const PARTS_PER_CALL_MAX: usize = 1024;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,25 +166,4 @@ fn read_exact_at(file: &File, offset: u64, length_bytes: usize) -> io::Result<By
     // The allocator may have given more room than asked for, and the file may have more bytes.
     buffer.truncate(length_bytes);
     Ok(Bytes::from(buffer))
-}
-
-/// All of `parts`, in as few calls as may be. After a failure `end` says how far it came.
-fn write_parts(file: &File, parts: &[&[u8]], offset: u64, end: &mut u64) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> =
-        parts.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
-    let mut left: &mut [IoSlice<'_>] = &mut slices;
-    *end = offset;
-    while !left.is_empty() {
-        let batch = left.len().min(PARTS_PER_CALL_MAX);
-        match rustix::io::pwritev(file, &left[..batch], *end) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                *end = end.saturating_add(written as u64);
-                IoSlice::advance_slices(&mut left, written);
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }

@@ -309,8 +309,9 @@ impl Agent {
             let (tls, disk) = (camera_tls.clone(), disk.clone());
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
+        let gathering = gathering::start(core.sender(), &sources.handle, sources.pace.clone());
         let cameras = Cameras {
-            core: gathering::start(&core, &sources.handle, sources.pace.clone()),
+            core: core.gathered_by(gathering),
             clock: clock.clone(),
             tls: camera_tls,
             pool: Arc::new(ReadPool::default()),

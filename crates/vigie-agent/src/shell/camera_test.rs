@@ -14,7 +14,8 @@ use vigie_media::codec::h264::AvcConfig;
 use vigie_rtsp::Deviation;
 
 use crate::core::{Event, Session, SourceEvent, SourceFrame, TestOutcome};
-use crate::shell::core_thread::{CoreHandle, Message};
+use crate::shell::core_message::Message;
+use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::FrameBatch;
 use crate::shell::rtsp_source::{Cameras, RtspSource};
 

@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::pulse::Pulse;
 
 use crate::core::{Effect, Event, Hub, HubSnapshot, Waker};
+use crate::shell::core_message::Message;
 use crate::shell::gathering::Gathering;
 
 /// Messages that may wait for the core. Sources and uploads wait for room, so slow storage slows the cameras' sockets
@@ -22,15 +23,6 @@ const WAITING_MAX: usize = 64;
 /// The thread is taken to have stood still when it runs so much later than it wanted. A busy disk's slowest commits are
 /// no reason yet.
 const LATE_MIN: Duration = Duration::from_secs(3);
-
-pub(crate) enum Message {
-    Event(Event),
-    /// Many at once, in order; the permit is given back when they are handled.
-    Events(Vec<Event>, OwnedSemaphorePermit),
-    /// What the hub left to its disk is done.
-    Wake,
-    Snapshot(oneshot::Sender<HubSnapshot>),
-}
 
 /// Where sources, uploads and calls report to.
 #[derive(Clone)]

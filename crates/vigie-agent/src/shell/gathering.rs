@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::core::Event;
-use crate::shell::core_thread::{CoreHandle, Message};
+use crate::shell::core_message::Message;
 use crate::shell::source_runtime::DrainPace;
 
 /// Reports of one hand-over: at 4 Mbit/s each, they are of 0.7 MB.
@@ -40,17 +40,20 @@ struct Waiting {
     is_busy: bool,
 }
 
-/// Where sessions on `runtime`, which reads at this pace, report to, for `core`. Ends with the last of the handles.
-pub(crate) fn start(core: &CoreHandle, runtime: &Handle, pace: DrainPace) -> CoreHandle {
+/// Gathers for `core` what sessions on `runtime` report, which reads at this pace. Ends when nobody has it any more.
+pub(crate) fn start(
+    core: &mpsc::Sender<Message>,
+    runtime: &Handle,
+    pace: DrainPace,
+) -> Arc<Gathering> {
     let gathering = Arc::new(Gathering {
-        core: core.sender().clone(),
+        core: core.clone(),
         waiting: Mutex::default(),
         room: Semaphore::new(WAITING_MAX),
         unhandled: Arc::new(Semaphore::new(UNHANDLED_MAX)),
         has_news: Arc::default(),
     });
     let (rest, has_news) = (Arc::downgrade(&gathering), Arc::clone(&gathering.has_news));
-    let handle = core.gathered_by(gathering);
     runtime.spawn(async move {
         loop {
             has_news.notified().await;
@@ -60,7 +63,7 @@ pub(crate) fn start(core: &CoreHandle, runtime: &Handle, pace: DrainPace) -> Cor
             }
         }
     });
-    handle
+    gathering
 }
 
 impl Drop for Gathering {
@@ -133,6 +136,7 @@ impl Gathering {
 mod tests {
     use super::*;
     use crate::core::{Session, SourceEvent};
+    use crate::shell::core_thread::CoreHandle;
     use crate::shell::source_runtime::CORE_INTERVAL;
 
     fn report(number: u64) -> Event {
@@ -155,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn reports_come_some_at_a_time_and_the_rest_at_the_end_of_the_pass() {
         let (core, mut handed_over) = CoreHandle::for_test();
-        let gathered = start(&core, &Handle::current(), DrainPace::default());
+        let gathered = start(core.sender(), &Handle::current(), DrainPace::default());
         for number in 0..20 {
             assert!(gathered.send(report(number)).await);
         }
@@ -169,7 +173,7 @@ mod tests {
     async fn cameras_wait_for_a_core_that_handles_nothing_and_nothing_overtakes() {
         let (core, mut handed_over) = CoreHandle::for_test();
         let pace = DrainPace::default();
-        let gathered = start(&core, &Handle::current(), pace.clone());
+        let gathered = start(core.sender(), &Handle::current(), pace.clone());
         let sending = tokio::spawn(async move {
             for number in 0..1000 {
                 assert!(gathered.send(report(number)).await);

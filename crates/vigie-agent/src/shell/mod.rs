@@ -9,6 +9,7 @@ mod camera_test;
 pub mod camera_tls;
 pub(crate) mod camera_uri;
 mod certificates;
+mod core_message;
 mod core_thread;
 pub mod credentials;
 mod executor;

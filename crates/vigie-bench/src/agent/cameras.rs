@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::recorders::Program;
+use super::program::Program;
 use crate::Outcome;
 
 /// What is played before it begins anew; two groups of pictures.

@@ -7,6 +7,7 @@
 pub(crate) mod cameras;
 pub(crate) mod missing;
 mod page;
+mod program;
 pub(crate) mod recorders;
 mod upload;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use vigie_kvs::sigv4::Credentials;
 
 use super::cameras::{Cameras, free_address};
+use super::program::Program;
 use crate::Outcome;
 use crate::client::{self, Caller};
 use crate::process::{CORE, Server, on_one_core};
@@ -17,51 +18,7 @@ use crate::producer::Producer;
 
 /// All cameras record by then, or something is wrong.
 const START_MAX: Duration = Duration::from_secs(60);
-const STOP_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
-
-/// A child that ends with this value.
-pub(crate) struct Program(Child);
-
-impl Program {
-    pub(crate) fn new(child: Child) -> Self {
-        Self(child)
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// kill -9.
-    fn kill(&mut self) -> Outcome<()> {
-        self.0.kill()?;
-        Ok(())
-    }
-
-    /// SIGTERM, and waits.
-    async fn stop(&mut self) -> Outcome<()> {
-        let done = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
-        if !done.success() {
-            return Err(format!("kill: {done}").into());
-        }
-        let deadline = Instant::now() + STOP_MAX;
-        while self.0.try_wait()?.is_none() {
-            if Instant::now() > deadline {
-                return Err("a recorder does not stop".into());
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It is the benchmark's own; that it has ended already does no harm.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 /// What agents need: a server with its root key, and where they live.
 pub(crate) struct Hub {

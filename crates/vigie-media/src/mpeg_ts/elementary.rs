@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use super::CLOCK_HZ;
 use crate::codec::aac::{self, AudioSpecificConfig};
 use crate::codec::h264::AvcConfig;
 use crate::codec::h265::HevcConfig;
@@ -20,6 +19,9 @@ pub(super) enum Elementary<'a> {
     H265(&'a HevcConfig),
     Aac(&'a SampleTrack, Adts),
 }
+
+/// The clock of MPEG-TS, in units per second.
+pub(super) const CLOCK_HZ: u32 = 90_000;
 
 /// The payload of one PES packet: a picture, or AAC frames that follow one another.
 pub(super) struct AccessUnit {

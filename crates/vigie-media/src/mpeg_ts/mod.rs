@@ -13,7 +13,7 @@ mod tables;
 
 use bytes::Bytes;
 
-use self::elementary::{AccessUnit, Elementary};
+use self::elementary::{AccessUnit, CLOCK_HZ, Elementary};
 use self::packet::Packets;
 use crate::fmp4::{Segment, SegmentPlace};
 use crate::matroska::DocumentHeader;
@@ -22,8 +22,6 @@ use crate::sample::{SampleError, SampleTrack, fragment_samples};
 /// MIME type of a segment.
 pub const VIDEO_MP2T: &str = "video/mp2t";
 
-/// The clock of MPEG-TS, in units per second.
-const CLOCK_HZ: u32 = 90_000;
 /// How much before its decode time a picture's data arrives at the latest: half a second.
 const ARRIVAL: i64 = CLOCK_HZ as i64 / 2;
 

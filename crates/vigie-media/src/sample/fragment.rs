@@ -2,32 +2,9 @@
 
 use bytes::Bytes;
 
-use super::timing::{self, DecodeTimes, TimedSample};
+use super::samples::{Sample, TrackSamples};
 use super::{SampleError, SampleTrack};
-use crate::TrackKind;
 use crate::matroska::{DocumentHeader, fragment_frames};
-
-/// One frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// Presentation time in milliseconds after the Cluster's timestamp; may be negative.
-    pub offset_ms: i64,
-    /// Whether decoding can start here; always of audio.
-    pub key_frame: bool,
-    /// The coded bytes, a slice of the fragment.
-    pub data: Bytes,
-}
-
-/// The frames of one track in a fragment, in decode order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrackSamples<'a> {
-    /// Whose they are.
-    pub track: &'a SampleTrack,
-    /// `DefaultDuration` of the document, for a fragment of a single frame.
-    pub default_duration_ns: Option<u64>,
-    /// The frames; none when the fragment holds none of this track.
-    pub samples: Vec<Sample>,
-}
 
 /// The frames of a fragment that belong to `tracks`, one entry for each of `tracks` and in their order. `fragment` is
 /// what was stored: the Cluster and the Tags after it. Fails at the first frame that is not what its codec says.
@@ -61,15 +38,4 @@ pub fn fragment_samples<'a>(
         });
     }
     Ok(found)
-}
-
-impl TrackSamples<'_> {
-    /// With decode times and durations (see [`timing`]). `start_ms` is where the Cluster's timestamp lies on the
-    /// timeline that is written, `end_ms` where the fragment's media ends on it, if that is known.
-    pub fn timed(&self, rule: DecodeTimes, start_ms: i64, end_ms: Option<i64>) -> Vec<TimedSample> {
-        match self.track.kind() {
-            TrackKind::Video => timing::video(self, rule, start_ms, end_ms),
-            _ => timing::audio(self, start_ms),
-        }
-    }
 }

@@ -5,10 +5,12 @@
 //! a slice of the fragment's bytes.
 
 mod fragment;
+mod samples;
 pub mod timing;
 mod track;
 
-pub use fragment::{Sample, TrackSamples, fragment_samples};
+pub use fragment::fragment_samples;
+pub use samples::{Sample, TrackSamples};
 pub use track::{CodecConfig, SampleTrack, VIDEO_TIMESCALE, sample_tracks};
 
 use crate::codec::CodecError;

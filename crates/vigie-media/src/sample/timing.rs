@@ -27,7 +27,8 @@
 
 use bytes::Bytes;
 
-use super::fragment::{Sample, TrackSamples};
+use super::samples::{Sample, TrackSamples};
+use crate::TrackKind;
 
 /// How far an audio frame's time may be from where the samples before it end.
 pub const JITTER_MS: i64 = 20;
@@ -71,7 +72,18 @@ pub enum DecodeTimes {
     Sorted,
 }
 
-pub(super) fn video(
+impl TrackSamples<'_> {
+    /// With decode times and durations, by the module's rules. `start_ms` is where the Cluster's timestamp lies on the
+    /// timeline that is written, `end_ms` where the fragment's media ends on it, if that is known.
+    pub fn timed(&self, rule: DecodeTimes, start_ms: i64, end_ms: Option<i64>) -> Vec<TimedSample> {
+        match self.track.kind() {
+            TrackKind::Video => video(self, rule, start_ms, end_ms),
+            _ => audio(self, start_ms),
+        }
+    }
+}
+
+fn video(
     of: &TrackSamples<'_>,
     rule: DecodeTimes,
     start_ms: i64,
@@ -125,7 +137,7 @@ fn clamp_offset(offset: i64) -> i32 {
     i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX })
 }
 
-pub(super) fn audio(of: &TrackSamples<'_>, start_ms: i64) -> Vec<TimedSample> {
+fn audio(of: &TrackSamples<'_>, start_ms: i64) -> Vec<TimedSample> {
     let timescale = of.track.timescale();
     let mut timed: Vec<TimedSample> = Vec::with_capacity(of.samples.len());
     let mut next = None::<i64>;

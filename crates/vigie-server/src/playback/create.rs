@@ -13,10 +13,11 @@ use vigie_media::Timestamp;
 use vigie_media::sample::{TrackSamples, fragment_samples};
 use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
+use super::codecs::Codecs;
 use super::library::Candidates;
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, Protocol, Session};
-use super::tracks::{Codecs, PlayedTracks};
+use super::tracks::PlayedTracks;
 use crate::api::{Call, data_endpoint};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};

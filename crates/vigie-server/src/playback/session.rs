@@ -13,7 +13,7 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
 use vigie_media::Timestamp;
 
-use super::tracks::Codecs;
+use super::codecs::Codecs;
 use crate::auth::{MasterKey, SealError};
 
 /// What a session plays and how.

@@ -4,43 +4,14 @@
 //! Pure. One video and one audio track are played, the first of each kind. In URLs the video track is number 1 and the
 //! audio track number 2, or 1 where there is no video, whatever the producer called them.
 
-use serde::{Deserialize, Serialize};
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, ReadError};
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
 use vigie_media::{Track, TrackKind, codec_id};
 
+use super::codecs::{AudioCodec, Codecs, VideoCodec};
 use super::session::Protocol;
-
-/// What is in a fragment, as far as a session has to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Codecs {
-    /// The codec of the video track.
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
-    pub video: Option<VideoCodec>,
-    /// The codec of the audio track that is played.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub audio: Option<AudioCodec>,
-}
-
-/// A codec of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum VideoCodec {
-    #[serde(rename = "4")]
-    H264,
-    #[serde(rename = "5")]
-    H265,
-}
-
-/// A codec of sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum AudioCodec {
-    #[serde(rename = "c")]
-    Aac,
-    #[serde(rename = "7")]
-    G711,
-}
 
 /// The tracks of a document that a session plays, with the document's header.
 #[derive(Clone, Debug)]

@@ -26,8 +26,8 @@ use rustix::fs::OFlags;
 
 use self::queue::{Piece, Queue};
 use super::copied::Copied;
+use super::parts::write_parts;
 use super::scratch::Scratch;
-use super::write_parts;
 use crate::disk::BLOCK_BYTES;
 
 /// Less is cheaper through the page cache, until a file has gone past it once.

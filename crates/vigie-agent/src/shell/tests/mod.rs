@@ -19,7 +19,7 @@ use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_media::Timestamp;
 
-use super::core_thread::Message;
+use super::core_message::Message;
 use crate::core::{Event, Session};
 
 const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use vigie_store::{Disagreement, IndexLock};
 
-use super::Folder;
+use super::folder::Folder;
 use crate::cli::StoreCheckOptions;
 use crate::failure::{Doing, Failure};
 use crate::output;

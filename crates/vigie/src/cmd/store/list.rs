@@ -4,7 +4,7 @@ use serde::Serialize;
 use vigie_media::Timestamp;
 use vigie_store::{MediaFile, MediaFileState, StoreError, StoreReader, StreamTotals};
 
-use super::Folder;
+use super::folder::Folder;
 use crate::cli::StoreListOptions;
 use crate::failure::{Doing, Failure};
 use crate::output;

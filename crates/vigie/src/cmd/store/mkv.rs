@@ -6,7 +6,7 @@ use std::path::Path;
 
 use vigie_media::matroska::{DocumentHeader, FileWriter};
 
-use super::export::{Exported, Selected, Selection, write_new};
+use super::selection::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
 
 /// Writes the selection to the new file `path`.

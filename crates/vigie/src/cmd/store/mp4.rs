@@ -11,7 +11,7 @@ use vigie_media::mp4::{Mp4Writer, fragment_data};
 use vigie_media::sample::SampleTrack;
 use vigie_media::{Track, TrackKind};
 
-use super::export::{Exported, Selected, Selection, write_new};
+use super::selection::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
 
 /// Writes the selection to the new file `path`: its first video track and its first audio track. Sound that cannot be

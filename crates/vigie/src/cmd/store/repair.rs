@@ -4,7 +4,7 @@ use serde::Serialize;
 use vigie_server::{FolderCommand, ServerConfig};
 use vigie_store::{OsDisk, RepairReport};
 
-use super::Folder;
+use super::folder::Folder;
 use crate::cli::StoreRepairOptions;
 use crate::cmd::operator::note_one;
 use crate::failure::Failure;

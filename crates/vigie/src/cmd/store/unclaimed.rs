@@ -6,7 +6,7 @@ use serde::Serialize;
 use vigie_server::{CommandNote, FolderCommand, ServerConfig};
 use vigie_store::{IndexLock, OsDisk, UnclaimedFile};
 
-use super::Folder;
+use super::folder::Folder;
 use crate::cli::StoreUnclaimedOptions;
 use crate::cmd::operator::note;
 use crate::failure::{Doing, Failure};
