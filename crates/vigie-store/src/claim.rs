@@ -60,9 +60,8 @@ pub(crate) fn examine(
         false => Examined::Unreadable,
     };
     let Some(mut contents) = Contents::of(&bytes) else { return Ok(nothing_whole()) };
-    if !is_of_this_boot && let Some(open) = contents.open.take() {
-        // A disk that lost power may hold half of a frame, which has no checksum of its own.
-        contents.unknown_bytes += open.size_bytes;
+    if !is_of_this_boot {
+        contents.distrust_open();
     }
     let entries = contents.entries();
     let Some(last) = entries.last() else {

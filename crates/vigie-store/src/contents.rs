@@ -78,6 +78,14 @@ impl Contents {
         })
     }
 
+    /// Leaves out what was being written: a disk that lost power since may hold half of a frame, which has no checksum of
+    /// its own.
+    pub(crate) fn distrust_open(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.unknown_bytes += open.size_bytes;
+        }
+    }
+
     /// All fragments, the one that was being written last.
     pub(crate) fn entries(&self) -> Vec<FragmentEntry> {
         self.fragments.iter().copied().chain(self.open).collect()

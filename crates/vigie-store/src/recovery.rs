@@ -15,7 +15,7 @@ use self::scan::{Scan, committed_end};
 use crate::check::list_media_files;
 use crate::contents::{Contents, begin_with_mark, may_be_media};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
-use crate::error::{StoreError, describe};
+use crate::error::{IndexError, StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
 use crate::index::{Change, Index, IndexRead, UnsealedMediaFile};
 use crate::journal::{Deletion, Journal};
@@ -101,6 +101,15 @@ const SCANNED_BYTES_MAX: u64 = 256 << 20;
 pub(crate) fn is_same_boot(disk: &dyn Disk, index: &dyn IndexRead) -> Result<bool, StoreError> {
     let boot_id = disk.boot_id();
     Ok(boot_id.is_some() && index.boot_id()? == boot_id)
+}
+
+/// Whether all that the index does not know was written in this boot, by the index: a search behind a start has ended since.
+pub(crate) fn is_all_of_this_boot(
+    disk: &dyn Disk,
+    index: &dyn IndexRead,
+) -> Result<bool, IndexError> {
+    let boot_id = disk.boot_id();
+    Ok(boot_id.is_some() && index.searched_boot_id()? == boot_id)
 }
 
 /// Seals every file that was being written, cut to what is whole.

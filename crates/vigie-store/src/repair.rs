@@ -18,7 +18,7 @@ use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
 use crate::journal::Journal;
 use crate::layout::media_file_number;
 use crate::mark::marked_end;
-use crate::recovery::{keep_gaps, keep_tail, make_durable};
+use crate::recovery::{is_all_of_this_boot, keep_gaps, keep_tail, make_durable};
 use crate::store::MEDIA_FILES_PER_RESERVATION;
 use crate::unclaimed::set_aside;
 
@@ -115,6 +115,8 @@ pub fn rebuild<'a>(
         old,
         index,
         report: RepairReport::default(),
+        // Without an index that can say it, nobody knows.
+        may_be_torn: old.is_some_and(|old| matches!(is_all_of_this_boot(disk, old), Ok(false))),
         journal: Journal::open(disk, root)?.journal,
         streams: BTreeMap::new(),
         ids: BTreeSet::new(),
@@ -140,6 +142,8 @@ struct Rebuild<'a> {
     old: Option<&'a dyn IndexRead>,
     index: Option<&'a mut dyn Index>,
     report: RepairReport,
+    /// The machine has booted since something was written that the old index may not know: it may have lost power.
+    may_be_torn: bool,
     journal: Journal,
     streams: BTreeMap<String, Stream>,
     ids: BTreeSet<MediaFileId>,
@@ -169,7 +173,12 @@ impl Rebuild<'_> {
             }
             return Ok(());
         }
-        let contents = bytes.as_ref().and_then(Contents::of);
+        let mut contents = bytes.as_ref().and_then(Contents::of);
+        if self.may_be_torn
+            && let Some(contents) = &mut contents
+        {
+            contents.distrust_open();
+        }
         let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
         let Some((contents, bytes)) = contents.zip(bytes).filter(|(contents, _)| {
             // A copy of a file says the same of itself, and would be deleted with it.

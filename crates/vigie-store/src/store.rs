@@ -22,6 +22,7 @@ use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::orphans::OrphanSearch;
 use crate::read::StoreReader;
+use crate::recovery::is_all_of_this_boot;
 use crate::settings::StoreSettings;
 use crate::unclaimed::UnclaimedFile;
 use crate::write_out::OutFile;
@@ -212,8 +213,7 @@ impl Store {
         }
         let next_media_file_id = reader.next_media_file_id()?.0;
         let next_stream_id = reader.next_stream_id()?.0;
-        let boot_id = disk.boot_id();
-        let is_of_this_boot = boot_id.is_some() && reader.searched_boot_id()? == boot_id;
+        let is_of_this_boot = is_all_of_this_boot(disk.as_ref(), reader.as_ref())?;
         let is_examined = index.is_examined();
         let mut store = Self {
             workers: disk.workers(),

@@ -59,6 +59,15 @@ fn a_damaged_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that
     });
 }
 
+/// Of the ten thousand that a soak runs.
+#[test]
+fn worlds_that_failed_once_hold() {
+    run(580, Uncommitted::KeepWholeFrames, Harm::Damaged);
+    run(580, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    // A repair took in what a hub had been writing when the power went, with half of a frame in it.
+    run(1049, Uncommitted::KeepWholeFrames, Harm::Damaged);
+}
+
 #[test]
 fn replay() {
     let (seed, mode, harm) = REPLAY;
