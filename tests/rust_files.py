@@ -19,8 +19,8 @@ _NOISE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_MODULE = re.compile(r"(?:#\[path\s*=\s*\x00?[^\]]*\]\s*)?\b(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;")
-_PATH = re.compile(r"\b(crate|self|super)\s*::")
+_MODULE = re.compile(r"\bmod\s+(\w+)\s*;")
+_PATH = re.compile(r"\b(?:crate|self|super)\s*::")
 
 
 def crates():
@@ -76,15 +76,13 @@ class Modules:
     def __init__(self, crate):
         self.crate = crate
         self.files = {}
-        self.children = {}
         self._add((), crate / "src" / "lib.rs" if (crate / "src" / "lib.rs").exists() else crate / "src" / "main.rs")
 
     def _add(self, name, path):
         self.files[name] = path
         text = code(path)
         folder = path.parent if path.name in ("mod.rs", "lib.rs", "main.rs") else path.with_suffix("")
-        self.children[name] = [child for child in _MODULE.findall(text)]
-        for child in self.children[name]:
+        for child in _MODULE.findall(text):
             for candidate in (folder / f"{child}.rs", folder / child / "mod.rs"):
                 if candidate.exists():
                     self._add((*name, child), candidate)
@@ -98,7 +96,7 @@ class Modules:
         return found
 
     def _targets(self, text):
-        for match in re.finditer(r"\b(?:crate|self|super)\s*::", text):
+        for match in _PATH.finditer(text):
             yield from _expand(text, match.start())
 
     def _file_of(self, name, path):

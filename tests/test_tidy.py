@@ -79,6 +79,8 @@ MEETS_THE_WORLD = {
     ("thread", "vigie-store/src/os_disk/workers.rs"),
     ("thread", "vigie-store/src/thread.rs"),
 }
+# Where a path of the repository begins, in a document.
+FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path.is_dir()}
 # What does I/O, waits or draws: no dependency of a pure crate.
 IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "getrandom", "rand", "mio", "socket2", "tracing"}
 
@@ -197,9 +199,6 @@ def test_a_file_that_a_document_names_is_there(document):
     assert named or document == "docs/design/store.md"
     missing = [word for word in named if not any(list(base.glob(word.rstrip("/"))) for base in (ROOT, CRATES))]
     assert missing == []
-
-
-FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path.is_dir()}
 
 
 def test_the_reader_of_rust_sees_circles_uses_and_no_tests(tmp_path):
