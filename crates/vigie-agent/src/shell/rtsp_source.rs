@@ -30,7 +30,7 @@ use crate::shell::camera_uri::CameraUri;
 use crate::shell::core_thread::CoreHandle;
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
 use crate::shell::read_pool::ReadPool;
-use crate::shell::source_runtime::{DrainPace, Keeping, Opening};
+use crate::shell::source_runtime::{DrainPace, Hurry};
 
 /// A request is a few hundred bytes: a camera that takes none for so long takes no more.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
@@ -150,9 +150,9 @@ struct Playing<'a> {
     datagrams: CameraDatagrams,
     batch: &'a mut FrameBatch,
     /// Until when the frames of the batch may wait for more.
-    kept: Option<(Duration, Keeping)>,
+    kept: Option<(Duration, Hurry)>,
     /// Until the session has settled.
-    opening: Option<Opening>,
+    opening: Option<Hurry>,
     settles_at: Option<Duration>,
 }
 

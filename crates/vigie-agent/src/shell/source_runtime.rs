@@ -48,17 +48,12 @@ struct Shared {
     waiting_for_core: AtomicUsize,
 }
 
-/// A session opens, as long as this is there.
+/// Why the thread sleeps less holds, as long as this is there.
 #[derive(Debug)]
-pub(crate) struct Opening(DrainPace);
-
-/// Frames wait for a later pass, as long as this is there.
-#[derive(Debug)]
-pub(crate) struct Keeping(DrainPace);
-
-/// The pass has not ended: cameras wait until the core has handled what others sent, as long as this is there.
-#[derive(Debug)]
-pub(crate) struct WaitingForCore(DrainPace);
+pub(crate) struct Hurry {
+    shared: Arc<Shared>,
+    count: fn(&Shared) -> &AtomicUsize,
+}
 
 impl DrainPace {
     /// Whether somebody waits for what cameras send. Counts from the next time that the thread sleeps.
@@ -67,9 +62,8 @@ impl DrainPace {
     }
 
     /// A session begins to open.
-    pub(crate) fn opening(&self) -> Opening {
-        self.shared.opening.fetch_add(1, Ordering::Relaxed);
-        Opening(self.clone())
+    pub(crate) fn opening(&self) -> Hurry {
+        self.hurry(|shared| &shared.opening)
     }
 
     /// A camera had so much for one read.
@@ -88,15 +82,18 @@ impl DrainPace {
     }
 
     /// A camera's frames wait for a later pass.
-    pub(crate) fn keep(&self) -> Keeping {
-        self.shared.keeping.fetch_add(1, Ordering::Relaxed);
-        Keeping(self.clone())
+    pub(crate) fn keep(&self) -> Hurry {
+        self.hurry(|shared| &shared.keeping)
     }
 
     /// Cameras wait for the core in the midst of a pass: what is left of it must not wait for the next one.
-    pub(crate) fn waits_for_core(&self) -> WaitingForCore {
-        self.shared.waiting_for_core.fetch_add(1, Ordering::Relaxed);
-        WaitingForCore(self.clone())
+    pub(crate) fn waits_for_core(&self) -> Hurry {
+        self.hurry(|shared| &shared.waiting_for_core)
+    }
+
+    fn hurry(&self, count: fn(&Shared) -> &AtomicUsize) -> Hurry {
+        count(&self.shared).fetch_add(1, Ordering::Relaxed);
+        Hurry { shared: Arc::clone(&self.shared), count }
     }
 
     fn interval(&self) -> Duration {
@@ -129,21 +126,9 @@ impl DrainPace {
     }
 }
 
-impl Drop for Opening {
+impl Drop for Hurry {
     fn drop(&mut self) {
-        self.0.shared.opening.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for WaitingForCore {
-    fn drop(&mut self) {
-        self.0.shared.waiting_for_core.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Keeping {
-    fn drop(&mut self) {
-        self.0.shared.keeping.fetch_sub(1, Ordering::Relaxed);
+        (self.count)(&self.shared).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
