@@ -9,13 +9,14 @@ use crate::failure::{Answer, Failure};
 
 const PAGE_DEFAULT: u32 = 100;
 
-/// A line is there a moment after its call was answered.
+/// Shows every call that was answered before this one.
 pub(crate) async fn list_audit_events(
     call: &Call,
     input: ListAuditEventsInput,
 ) -> Answer<ListAuditEventsOutput> {
     let from: Option<Position> = input.next_token.as_deref().map(page_token::read).transpose()?;
     let max = input.max_results.unwrap_or(PAGE_DEFAULT) as usize;
+    call.app.audit.written().await;
     let path = call.app.audit.path();
     let reading = tokio::task::spawn_blocking(move || read_page(&path, from, max));
     let page = reading.await.map_err(|error| Failure::Internal(error.to_string()))?;

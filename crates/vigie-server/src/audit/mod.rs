@@ -2,7 +2,8 @@
 //! Besides: who signs in, what the server erases for good, and a sample of the calls whose signature does not hold.
 //!
 //! A line goes to tracing's target `vigie_audit` and to a file as JSON, by a thread of its own. A line that cannot be
-//! written is said and counted; it never stops or fails a call.
+//! written is said and counted; it never stops or fails a call. Who reads the log waits for that thread, so that the
+//! calls that were answered before are in what is read.
 
 mod action;
 mod command;
@@ -19,6 +20,7 @@ use std::thread::JoinHandle;
 
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
+use tokio::sync::oneshot;
 use vigie_media::Timestamp;
 
 use crate::config::ServerConfig;
@@ -72,11 +74,18 @@ pub(crate) struct AuditLine<'a> {
     pub path: Option<&'a str>,
 }
 
+/// What the file's thread is told.
+enum Order {
+    Write(Vec<u8>),
+    /// Answer, once all lines from before have been written.
+    Answer(oneshot::Sender<()>),
+}
+
 /// See the module's documentation.
 pub(crate) struct AuditLog {
     path: PathBuf,
     /// Taken at the end, which ends the thread.
-    lines: Option<SyncSender<Vec<u8>>>,
+    orders: Option<SyncSender<Order>>,
     writer: Option<JoinHandle<()>>,
     failures: Counter,
     refusals: RefusalSampler,
@@ -88,13 +97,13 @@ impl AuditLog {
         let path = config.audit_log_path();
         let file = AuditFile::open(path.clone(), size_bytes_max(config))?;
         let failures = Counter::default();
-        let (lines, waiting) = sync_channel(LINES_WAITING_MAX);
+        let (orders, waiting) = sync_channel(LINES_WAITING_MAX);
         let counter = failures.clone();
         let writer = std::thread::Builder::new()
             .name("audit-log".to_owned())
             .spawn(move || write_lines(file, &waiting, &counter))?;
         let refusals = RefusalSampler::default();
-        Ok(Self { path, lines: Some(lines), writer: Some(writer), failures, refusals })
+        Ok(Self { path, orders: Some(orders), writer: Some(writer), failures, refusals })
     }
 
     /// The file that lines are appended to.
@@ -126,13 +135,25 @@ impl AuditLog {
             path = line.path,
             "call"
         );
-        let Some(lines) = &self.lines else { return };
+        let Some(orders) = &self.orders else { return };
         let sent = json_line(line).and_then(|line| {
-            lines.try_send(line).map_err(|_| io::Error::other("the disk does not keep up"))
+            let order = Order::Write(line);
+            orders.try_send(order).map_err(|_| io::Error::other("the disk does not keep up"))
         });
         if let Err(error) = sent {
             self.failures.inc();
             tracing::error!(%error, request_id = line.request_id, "a line of the audit log is lost");
+        }
+    }
+
+    /// Waits until the lines of all calls that were answered before are in the file, as far as they could be written.
+    /// With a disk that does not keep up nobody waits: what is there is read.
+    pub(crate) async fn written(&self) {
+        let Some(orders) = &self.orders else { return };
+        let (answer, answered) = oneshot::channel();
+        if orders.try_send(Order::Answer(answer)).is_ok() {
+            // An error says that the thread has ended, and then nothing is under way.
+            drop(answered.await);
         }
     }
 }
@@ -140,7 +161,7 @@ impl AuditLog {
 impl Drop for AuditLog {
     /// Waits for the lines that are under way.
     fn drop(&mut self) {
-        drop(self.lines.take());
+        drop(self.orders.take());
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
@@ -149,12 +170,18 @@ impl Drop for AuditLog {
     }
 }
 
-fn write_lines(mut file: AuditFile, waiting: &Receiver<Vec<u8>>, failures: &Counter) {
-    for line in waiting {
-        if let Err(error) = file.write(&line) {
-            failures.inc();
-            let path = file.path().display();
-            tracing::error!(%error, %path, "a line of the audit log is lost");
+fn write_lines(mut file: AuditFile, waiting: &Receiver<Order>, failures: &Counter) {
+    for order in waiting {
+        match order {
+            Order::Write(line) => {
+                if let Err(error) = file.write(&line) {
+                    failures.inc();
+                    let path = file.path().display();
+                    tracing::error!(%error, %path, "a line of the audit log is lost");
+                }
+            }
+            // Whoever asked may have gone.
+            Order::Answer(asked) => drop(asked.send(())),
         }
     }
 }
