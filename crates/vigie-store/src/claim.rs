@@ -4,80 +4,17 @@
 //! A file without an entry is most often one that a crash left before its first commit; where the index is older than the
 //! media, because it was damaged or an older copy was put in its place, it may be years of recordings.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::contents::{Contents, is_broken_off, read_whole};
-use crate::disk::Disk;
+use crate::contents::Contents;
 use crate::error::{StoreError, describe};
+use crate::examine::{Examined, WholeMedia};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
 use crate::index::{Change, FragmentOrder, FragmentQuery, StreamId};
 use crate::layout::stream_directory;
-use crate::mark::marked_end;
-use crate::recovery::{keep_gaps, keep_tail, make_durable, sync_directory};
 use crate::store::{Store, StreamState};
 use crate::unclaimed::{UnclaimedFile, set_aside};
-
-/// What a media file without an entry turned out to be. Reading it takes as long as it is large, so it is done by the
-/// disk's workers.
-pub(crate) enum Examined {
-    /// It went meanwhile.
-    Gone,
-    /// It was made and nothing was written to it, or not as much as a fragment.
-    Empty,
-    /// Whole fragments under a file mark, and nothing behind them; durable now.
-    Media {
-        contents: Contents,
-        size_bytes: u64,
-    },
-    Unreadable,
-}
-
-/// Reads a file and makes durable what is whole in it. While the machine has not booted since, it is written again, for a
-/// sync may have failed on it before the crash.
-pub(crate) fn examine(
-    disk: &dyn Disk,
-    root: &Path,
-    path: &Path,
-    same_boot: bool,
-    is_of_this_boot: bool,
-) -> Result<Examined, StoreError> {
-    let io_error = |action| move |error| StoreError::io(action, path, error);
-    let file = match disk.open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Examined::Gone),
-        Err(error) => return Err(io_error("open")(error)),
-    };
-    let Some(bytes) = read_whole(file.as_ref()).map_err(io_error("read"))? else {
-        return Ok(Examined::Unreadable);
-    };
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Ok(Examined::Empty);
-    }
-    let nothing_whole = || match is_of_this_boot && is_broken_off(&bytes) {
-        true => Examined::Empty,
-        false => Examined::Unreadable,
-    };
-    let Some(mut contents) = Contents::of(&bytes) else { return Ok(nothing_whole()) };
-    if !is_of_this_boot {
-        contents.distrust_open();
-    }
-    let entries = contents.entries();
-    let Some(last) = entries.last() else {
-        let is_empty = contents.unknown_bytes == 0;
-        return Ok(if is_empty { Examined::Empty } else { nothing_whole() });
-    };
-    keep_gaps(disk, root, path, &bytes, &contents)?;
-    let place = contents.place(PathBuf::new());
-    keep_tail(disk, root, path, file.as_ref(), &place, last, is_of_this_boot)?;
-    let durable_end = if same_boot { 0 } else { last.offset };
-    make_durable(file.as_ref(), durable_end, last).map_err(io_error("write"))?;
-    for directory in [path.parent().unwrap_or(root), root] {
-        sync_directory(disk, directory)?;
-    }
-    Ok(Examined::Media { size_bytes: marked_end(last), contents })
-}
 
 impl Contents {
     /// Where the file is, for the index.
@@ -103,11 +40,11 @@ impl Store {
             || self.erased.iter().any(|erased| erased.has_file(path))
     }
 
-    /// Does with an examined file what is to be done.
+    /// Does with an examined file what is to be done; what is whole in it is durable.
     pub(crate) fn settle_examined(
         &mut self,
         path: &Path,
-        examined: Result<Examined, StoreError>,
+        examined: Result<Examined<WholeMedia>, StoreError>,
     ) -> Result<(), StoreError> {
         match examined {
             Ok(Examined::Gone) => Ok(()),
@@ -117,7 +54,7 @@ impl Store {
                 let directory = path.parent().unwrap_or(&self.root).to_owned();
                 self.sync_directory(directory)
             }
-            Ok(Examined::Media { contents, size_bytes }) => self.claim(path, contents, size_bytes),
+            Ok(Examined::Media(media)) => self.claim(path, media),
             Ok(Examined::Unreadable) => self.put_aside(path, "nothing can be read back from it"),
             Err(error) if error.is_fatal() => Err(self.note_failure(error)),
             Err(error) => {
@@ -136,8 +73,7 @@ impl Store {
     fn claim(
         &mut self,
         path: &Path,
-        contents: Contents,
-        size_bytes: u64,
+        WholeMedia { contents, mut entries, size_bytes }: WholeMedia,
     ) -> Result<(), StoreError> {
         let (id, key) = (contents.mark.id, contents.mark.key.clone());
         if self.journal.is_deleted(&stream_directory(&key), id) {
@@ -145,7 +81,6 @@ impl Store {
         }
         let reader = self.index.reader();
         let mut changes = Vec::new();
-        let mut entries = contents.entries();
         let mut replaced_bytes = 0;
         if let Some((_, known)) = reader.media_file(id)? {
             let known_path = self.root.join(&known.place.path);

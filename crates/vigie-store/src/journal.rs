@@ -1,4 +1,5 @@
-//! The journal: what must outlive the index. Which media was deleted, and which numbers were handed out.
+//! The journal: what must outlive the index. Which media was deleted, which numbers were handed out, and from which on the
+//! machine's present boot.
 //!
 //! An index can be lost, damaged, or replaced by an older copy of itself. Then the media on the disk says what there is,
 //! and this file, which lies beside it, says what there was: a media file that it names was deleted and not forgotten,
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut};
 use vigie_media::Timestamp;
 
+use crate::boot::Boot;
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
@@ -48,6 +50,7 @@ const KIND_STREAM: u8 = b'S';
 const KIND_MEDIA_FILES: u8 = b'M';
 const KIND_SEQUENCES: u8 = b'Q';
 const KIND_DISCARDED: u8 = b'U';
+const KIND_BOOT: u8 = b'B';
 
 /// What was deleted of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,7 @@ enum Record {
     Entry(Entry),
     MediaFiles(u64),
     Sequences(String, u64),
+    Boot(Boot),
 }
 
 /// What is known of a stream's deleted files, by its directory.
@@ -95,6 +99,8 @@ pub(crate) struct Journal {
     last_number: u64,
     next_media_file_id: u64,
     sequences: BTreeMap<String, u64>,
+    /// The last one in which the store was opened.
+    boot: Option<Boot>,
     deleted: HashMap<PathBuf, Deleted>,
 }
 
@@ -122,6 +128,7 @@ impl Journal {
             last_number: 0,
             next_media_file_id: 1,
             sequences: BTreeMap::new(),
+            boot: None,
             deleted: HashMap::new(),
         };
         let file = match disk.open(&path) {
@@ -155,6 +162,7 @@ impl Journal {
                 let known = self.sequences.entry(key).or_default();
                 *known = next.max(*known);
             }
+            Record::Boot(boot) => self.boot = Some(boot),
         }
     }
 
@@ -266,6 +274,31 @@ impl Journal {
         if bytes.is_empty() && self.file.is_some() { Ok(()) } else { self.append(disk, &bytes) }
     }
 
+    /// The last boot in which the store was opened.
+    pub(crate) const fn boot(&self) -> Option<&Boot> {
+        self.boot.as_ref()
+    }
+
+    /// Makes durable, once a boot, that media files from the next number on are begun in it. `older` is what an index of an
+    /// older version has of its boot: that counts where nothing is written here yet.
+    pub(crate) fn begin_boot(
+        &mut self,
+        disk: &dyn Disk,
+        older: Option<Boot>,
+    ) -> Result<(), StoreError> {
+        let Some(id) =
+            disk.boot_id().filter(|id| self.boot.as_ref().is_none_or(|boot| boot.id != *id))
+        else {
+            return Ok(());
+        };
+        let older = older.filter(|older| self.boot.is_none() && older.id == id);
+        let first = MediaFileId(self.next_media_file_id);
+        let boot = older.unwrap_or(Boot { id, first });
+        let record = encode_boot(&boot);
+        self.boot = Some(boot);
+        self.append(disk, &record)
+    }
+
     /// Whether it has grown so that [`Journal::compact`] is worth it.
     pub(crate) const fn is_long(&self) -> bool {
         self.entries_bytes > DELETIONS_BYTES_MAX
@@ -321,6 +354,7 @@ impl Journal {
         for (key, next) in &self.sequences {
             bytes.extend(encode_sequences(key, *next));
         }
+        bytes.extend(self.boot.iter().flat_map(encode_boot));
         let end = bytes.len() as u64;
         bytes.resize(usize::try_from(end.next_multiple_of(ROOM_BYTES)).unwrap_or(bytes.len()), 0);
         let (path, new) = (self.path(), self.root.join(format!("{FILE_NAME}.new")));
@@ -402,6 +436,13 @@ fn encode_sequences(key: &str, next: u64) -> Vec<u8> {
     encode(KIND_SEQUENCES, &body)
 }
 
+fn encode_boot(boot: &Boot) -> Vec<u8> {
+    let mut body = Vec::new();
+    put_text(&mut body, &boot.id);
+    body.put_u64(boot.first.0);
+    encode(KIND_BOOT, &body)
+}
+
 /// The records in a journal's bytes, where the last one ends, and bytes before that which are in none.
 fn parse(bytes: &[u8]) -> (Vec<Record>, usize, u64) {
     let mut records = Vec::new();
@@ -455,6 +496,10 @@ fn parse_body(kind: u8, mut body: &[u8]) -> Option<Record> {
     match kind {
         KIND_MEDIA_FILES => Some(Record::MediaFiles(body.try_get_u64().ok()?)),
         KIND_SEQUENCES => Some(Record::Sequences(text(&mut body)?, body.try_get_u64().ok()?)),
+        KIND_BOOT => {
+            let id = text(&mut body)?;
+            Some(Record::Boot(Boot { id, first: MediaFileId(body.try_get_u64().ok()?) }))
+        }
         KIND_FILES | KIND_STREAM | KIND_DISCARDED => {
             let number = body.try_get_u64().ok()?;
             let name = text(&mut body)?;

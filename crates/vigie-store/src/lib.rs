@@ -11,6 +11,7 @@
 //! 5. A failed sync is never tried again: the file is abandoned and said so.
 
 mod blocks;
+mod boot;
 mod check;
 mod claim;
 mod commit;
@@ -19,6 +20,7 @@ mod damaged_index;
 mod delete;
 pub mod disk;
 mod error;
+mod examine;
 mod findings;
 mod fragment;
 mod idle;

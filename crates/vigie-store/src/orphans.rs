@@ -10,14 +10,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::boot::FilesOfThisBoot;
 use crate::check::{list_directory, list_stream_directories};
-use crate::claim::{Examined, examine};
 use crate::disk::OnTheSpot;
 use crate::error::{IndexError, StoreError, describe};
+use crate::examine::{Examined, WholeMedia, examine};
 use crate::fragment::{MediaFileId, MediaFileState};
 use crate::index::{Change, IndexRead, UnsealedMediaFile};
 use crate::layout::media_file_number;
-use crate::recovery::{RecoveryReport, seal_file};
+use crate::recovery::{RecoveryReport, seal_file, sync_directory};
 use crate::store::Store;
 use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
@@ -31,10 +32,7 @@ pub(crate) struct OrphanSearch {
     reader: Arc<dyn IndexRead>,
     /// The index was examined, or is.
     is_examined: bool,
-    /// The machine has not booted since the store was last open: a sync of it may have failed.
-    same_boot: bool,
-    /// Nor since a search last ended: all that is not known was written in this boot.
-    is_of_this_boot: bool,
+    of_this_boot: FilesOfThisBoot,
     /// Files with more behind their last commit than a start reads; `None` before the first step.
     unsealed: Option<VecDeque<UnsealedMediaFile>>,
     /// Still to be listed; `None` before that step.
@@ -56,7 +54,7 @@ type Slot = Arc<Mutex<Option<Found>>>;
 
 enum Found {
     Index(Result<(), IndexError>),
-    Examined(PathBuf, Result<Examined, StoreError>),
+    Examined(PathBuf, Result<Examined<WholeMedia>, StoreError>),
     Sealed(Box<UnsealedMediaFile>, RecoveryReport, Result<Vec<Change>, StoreError>),
     Aside(PathBuf, io::Result<UnclaimedFile>),
 }
@@ -65,14 +63,12 @@ impl OrphanSearch {
     pub(crate) fn new(
         reader: Arc<dyn IndexRead>,
         is_examined: bool,
-        same_boot: bool,
-        is_of_this_boot: bool,
+        of_this_boot: FilesOfThisBoot,
     ) -> Self {
         Self {
             reader,
             is_examined,
-            same_boot,
-            is_of_this_boot,
+            of_this_boot,
             unsealed: None,
             directories: None,
             files: VecDeque::new(),
@@ -118,12 +114,6 @@ impl Store {
         if !matches!(step, Ok(false)) {
             self.search = Some(search);
             return step.map(drop);
-        }
-        if let Some(boot_id) = self.disk.boot_id()
-            && let Err(error) = self.apply(&[Change::SetSearchedBootId { boot_id }])
-        {
-            self.search = Some(search);
-            return Err(error);
         }
         self.findings.set_searching(false);
         let found = self.findings.get();
@@ -250,11 +240,11 @@ impl Store {
 
     fn seal_by_worker(&self, search: &mut OrphanSearch, unsealed: UnsealedMediaFile) {
         let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
-        let (settings, same_boot) = (self.settings, search.is_of_this_boot);
+        let (settings, of_this_boot) = (self.settings, search.of_this_boot);
         self.work(search, move || {
             let mut report = RecoveryReport::default();
             let changes =
-                seal_file(disk.as_ref(), &root, settings, same_boot, &unsealed, &mut report);
+                seal_file(disk.as_ref(), &root, settings, of_this_boot, &unsealed, &mut report);
             Found::Sealed(Box::new(unsealed), report, changes)
         });
     }
@@ -354,10 +344,21 @@ impl Store {
                 }
             } else {
                 let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
-                let (same_boot, is_of_this_boot) = (search.same_boot, search.is_of_this_boot);
+                let of_this_boot = search.of_this_boot;
+                let next_id = MediaFileId(self.next_media_file_id);
                 self.work(search, move || {
-                    let examined = examine(disk.as_ref(), &root, &path, same_boot, is_of_this_boot);
-                    Found::Examined(path, examined)
+                    let disk = disk.as_ref();
+                    let durable = examine(disk, &path, of_this_boot).and_then(|examined| {
+                        examined.try_map(|media| {
+                            let durable =
+                                media.make_durable(disk, &root, &path, of_this_boot, next_id)?;
+                            for directory in [path.parent().unwrap_or(&root), &root] {
+                                sync_directory(disk, directory)?;
+                            }
+                            Ok(durable)
+                        })
+                    });
+                    Found::Examined(path, durable)
                 });
                 break;
             }

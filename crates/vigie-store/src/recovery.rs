@@ -12,12 +12,13 @@ use bytes::Bytes;
 
 use self::catch_up::catch_up;
 use self::scan::{Scan, committed_end};
+use crate::boot::FilesOfThisBoot;
 use crate::check::list_media_files;
 use crate::contents::{Contents, begin_with_mark, may_be_media};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
-use crate::error::{IndexError, StoreError, describe};
+use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
-use crate::index::{Change, Index, IndexRead, UnsealedMediaFile};
+use crate::index::{Change, Index, UnsealedMediaFile};
 use crate::journal::{Deletion, Journal};
 use crate::layout::key_of_directory;
 use crate::mark::{
@@ -77,10 +78,10 @@ impl Store {
         let mut report = RecoveryReport::default();
         check_belongs(disk.as_ref(), &root, index.as_ref())?;
         let mut journal = catch_up(disk.as_ref(), &root, index.as_mut())?;
-        let same_boot = is_same_boot(disk.as_ref(), index.reader().as_ref())?;
-        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, same_boot, &mut report)?;
+        let of_this_boot = FilesOfThisBoot::of(journal.boot(), disk.as_ref());
+        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, of_this_boot, &mut report)?;
         finish_removals(disk.as_ref(), &root, index.as_mut(), &mut journal, &mut report)?;
-        Ok((Self::new(disk, root, index, journal, settings, same_boot)?, report))
+        Ok((Self::new(disk, root, index, journal, settings, of_this_boot)?, report))
     }
 }
 
@@ -97,51 +98,27 @@ fn check_belongs(disk: &dyn Disk, root: &Path, index: &dyn Index) -> Result<(), 
 /// Where an index is older than its media it is the search that reads them.
 const SCANNED_BYTES_MAX: u64 = 256 << 20;
 
-/// Whether the machine has not booted since the store was last open, by the index.
-pub(crate) fn is_same_boot(disk: &dyn Disk, index: &dyn IndexRead) -> Result<bool, StoreError> {
-    let boot_id = disk.boot_id();
-    Ok(boot_id.is_some() && index.boot_id()? == boot_id)
-}
-
-/// Whether all that the index does not know was written in this boot, by the index: a search behind a start has ended since.
-pub(crate) fn is_all_of_this_boot(
-    disk: &dyn Disk,
-    index: &dyn IndexRead,
-) -> Result<bool, IndexError> {
-    let boot_id = disk.boot_id();
-    Ok(boot_id.is_some() && index.searched_boot_id()? == boot_id)
-}
-
 /// Seals every file that was being written, cut to what is whole.
 fn seal_open_files(
     disk: &dyn Disk,
     root: &Path,
     index: &mut dyn Index,
     settings: StoreSettings,
-    same_boot: bool,
+    of_this_boot: FilesOfThisBoot,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
     let reader = index.reader();
     let mut changes = Vec::new();
     let mut left_bytes = SCANNED_BYTES_MAX;
-    let mut is_complete = true;
     for unsealed in reader.unsealed_media_files()? {
         let path = root.join(&unsealed.media_file.place.path);
         let tail_bytes = disk.open_read_only(&path).and_then(|file| file.length_bytes());
         let tail_bytes = tail_bytes
             .map_or(0, |bytes| bytes.saturating_sub(committed_end(&unsealed).unwrap_or(bytes)));
-        let Some(left) = left_bytes.checked_sub(tail_bytes) else {
-            is_complete = false;
-            continue;
-        };
+        let Some(left) = left_bytes.checked_sub(tail_bytes) else { continue };
         left_bytes = left;
-        let sealed = seal_file(disk, root, settings, same_boot, &unsealed, report)?;
-        is_complete &= !sealed.is_empty() || report.missing.last() == Some(&path);
-        changes.extend(sealed);
+        changes.extend(seal_file(disk, root, settings, of_this_boot, &unsealed, report)?);
     }
-    // What is left may be of an earlier boot.
-    let boot_id = disk.boot_id().filter(|_| is_complete || same_boot);
-    changes.extend(boot_id.map(|boot_id| Change::SetBootId { boot_id }));
     index.apply(&changes)?;
     Ok(())
 }
@@ -151,7 +128,7 @@ pub(crate) fn seal_file(
     disk: &dyn Disk,
     root: &Path,
     settings: StoreSettings,
-    same_boot: bool,
+    of_this_boot: FilesOfThisBoot,
     unsealed: &UnsealedMediaFile,
     report: &mut RecoveryReport,
 ) -> Result<Vec<Change>, StoreError> {
@@ -166,7 +143,8 @@ pub(crate) fn seal_file(
         }
         Err(error) => return Err(StoreError::io("open", path, error)),
     };
-    let scan = Scan { file: file.as_ref(), settings, same_boot };
+    let is_as_written = of_this_boot.is_as_written(id);
+    let scan = Scan { file: file.as_ref(), settings, is_as_written };
     let sealed = scan.recover(unsealed).and_then(|mut recovered| {
         let Some(last) = recovered.last().or(unsealed.entries.last()).copied() else {
             return Ok(None);
@@ -181,7 +159,7 @@ pub(crate) fn seal_file(
         let is_given_up = unsealed.media_file.state == MediaFileState::Abandoned;
         if !is_given_up {
             let place = &unsealed.media_file.place;
-            keep_tail(disk, root, &path, file.as_ref(), place, &last, same_boot)
+            keep_tail(disk, root, &path, file.as_ref(), place, &last, is_as_written)
                 .map_err(std::io::Error::other)?;
         }
         make_durable(file.as_ref(), durable_end(unsealed), &last)?;
@@ -249,7 +227,7 @@ pub(crate) fn keep_tail(
     file: &dyn DiskFile,
     place: &MediaFilePlace,
     last: &FragmentEntry,
-    same_boot: bool,
+    is_as_written: bool,
 ) -> Result<(), StoreError> {
     let read = || {
         let length_bytes = file.length_bytes()?;
@@ -258,7 +236,7 @@ pub(crate) fn keep_tail(
         file.read_exact_at(marked_end(last).min(length_bytes), tail_bytes)
     };
     let tail = read().map_err(|error| StoreError::io("read", path, error))?;
-    if !may_be_media(&tail, same_boot) {
+    if !may_be_media(&tail, is_as_written) {
         return Ok(());
     }
     let head_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);

@@ -9,17 +9,16 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::boot::{FilesOfThisBoot, boot_of_index};
 use crate::check::list_media_files;
-use crate::contents::{Contents, read_whole};
+use crate::contents::Contents;
 use crate::disk::{Disk, create_dir_durably};
 use crate::error::StoreError;
+use crate::examine::{Examined, examine};
 use crate::fragment::{FragmentEntry, MediaFileId};
 use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
 use crate::journal::Journal;
 use crate::layout::media_file_number;
-use crate::mark::marked_end;
-use crate::recovery::{is_all_of_this_boot, keep_gaps, keep_tail, make_durable};
-use crate::store::MEDIA_FILES_PER_RESERVATION;
 use crate::unclaimed::set_aside;
 
 /// Sequences passed over where it is not known which were handed out: those of fragments that are gone.
@@ -109,15 +108,16 @@ pub fn rebuild<'a>(
     old: Option<&'a dyn IndexRead>,
     index: Option<&'a mut dyn Index>,
 ) -> Result<RepairReport, StoreError> {
+    let journal = Journal::open(disk, root)?.journal;
+    let older = old.and_then(|old| boot_of_index(old).ok().flatten());
     let mut rebuild = Rebuild {
         disk,
         root,
         old,
         index,
         report: RepairReport::default(),
-        // Without an index that can say it, nobody knows.
-        may_be_torn: old.is_some_and(|old| matches!(is_all_of_this_boot(disk, old), Ok(false))),
-        journal: Journal::open(disk, root)?.journal,
+        of_this_boot: FilesOfThisBoot::of(journal.boot().or(older.as_ref()), disk),
+        journal,
         streams: BTreeMap::new(),
         ids: BTreeSet::new(),
         directories: BTreeSet::from([root.to_owned()]),
@@ -142,8 +142,7 @@ struct Rebuild<'a> {
     old: Option<&'a dyn IndexRead>,
     index: Option<&'a mut dyn Index>,
     report: RepairReport,
-    /// The machine has booted since something was written that the old index may not know: it may have lost power.
-    may_be_torn: bool,
+    of_this_boot: FilesOfThisBoot,
     journal: Journal,
     streams: BTreeMap<String, Stream>,
     ids: BTreeSet<MediaFileId>,
@@ -163,58 +162,33 @@ impl Rebuild<'_> {
             self.report.deleted_file_count += 1;
             return Ok(());
         }
-        let file = self.disk.open(path).map_err(|error| StoreError::io("open", path, error))?;
-        let bytes =
-            read_whole(file.as_ref()).map_err(|error| StoreError::io("read", path, error))?;
-        if bytes.as_ref().is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) {
-            // It was made and never written to.
-            if self.index.is_some() {
-                remove(self.disk, path)?;
-            }
-            return Ok(());
-        }
-        let mut contents = bytes.as_ref().and_then(Contents::of);
-        if self.may_be_torn
-            && let Some(contents) = &mut contents
-        {
-            contents.distrust_open();
-        }
-        let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
-        let Some((contents, bytes)) = contents.zip(bytes).filter(|(contents, _)| {
-            // A copy of a file says the same of itself, and would be deleted with it.
-            !contents.entries().is_empty()
-                && relative.to_str().is_some()
-                && self.ids.insert(contents.mark.id)
-        }) else {
-            return self.set_aside(path);
+        let media = match examine(self.disk, path, self.of_this_boot)? {
+            Examined::Gone => return Ok(()),
+            // It was made and nothing whole was written to it.
+            Examined::Empty if self.index.is_some() => return remove(self.disk, path),
+            Examined::Empty => return Ok(()),
+            Examined::Unreadable => return self.set_aside(path),
+            Examined::Media(media) => media,
         };
-        let entries = contents.entries();
-        let Some(last) = entries.last() else { return self.set_aside(path) };
-        let length_bytes = bytes.len() as u64;
-        if contents.unknown_bytes > 0 {
-            self.report.damaged.push((path.to_owned(), contents.unknown_bytes));
+        let relative = path.strip_prefix(self.root).unwrap_or(path).to_owned();
+        // A copy of a file says the same of itself, and would be deleted with it.
+        if relative.to_str().is_none() || !self.ids.insert(media.contents.mark.id) {
+            return self.set_aside(path);
         }
-        if self.index.is_some() {
-            keep_gaps(self.disk, self.root, path, &bytes, &contents)?;
-            if length_bytes != marked_end(last) {
-                let place = contents.place(relative.clone());
-                keep_tail(self.disk, self.root, path, file.as_ref(), &place, last, false)?;
-            }
-            let durable_end = if self.is_long_durable(contents.mark.id) { last.offset } else { 0 };
-            make_durable(file.as_ref(), durable_end, last)
-                .map_err(|error| StoreError::io("write", path, error))?;
+        if media.contents.unknown_bytes > 0 {
+            self.report.damaged.push((path.to_owned(), media.contents.unknown_bytes));
+        }
+        let media = if self.index.is_some() {
+            let next_id = MediaFileId(self.journal.next_media_file_id());
             self.directories.extend(path.parent().map(Path::to_owned));
-        }
+            media.make_durable(self.disk, self.root, path, self.of_this_boot, next_id)?
+        } else {
+            media.cut()
+        };
         self.report.media_file_count += 1;
-        self.report.fragment_count += entries.len() as u64;
-        self.report.size_bytes += marked_end(last);
-        self.add(&contents, relative, entries.clone(), marked_end(last))
-    }
-
-    /// Whether a file is older than those that were written when the store was last open: it was synced when it was closed.
-    /// Of the others nobody is left who knows whether a sync of them failed, so they are written again.
-    fn is_long_durable(&self, id: MediaFileId) -> bool {
-        id.0.saturating_add(MEDIA_FILES_PER_RESERVATION) < self.journal.next_media_file_id()
+        self.report.fragment_count += media.entries.len() as u64;
+        self.report.size_bytes += media.size_bytes;
+        self.add(&media.contents, relative, media.entries, media.size_bytes)
     }
 
     fn add(

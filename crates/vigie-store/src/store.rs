@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
+use crate::boot::FilesOfThisBoot;
 use crate::delete::ErasedStream;
 use crate::disk::{Disk, Workers};
 use crate::error::{IndexError, StoreError, describe};
@@ -22,7 +23,6 @@ use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::orphans::OrphanSearch;
 use crate::read::StoreReader;
-use crate::recovery::is_all_of_this_boot;
 use crate::settings::StoreSettings;
 use crate::unclaimed::UnclaimedFile;
 use crate::write_out::OutFile;
@@ -187,7 +187,7 @@ impl Store {
         index: Box<dyn Index>,
         journal: Journal,
         settings: StoreSettings,
-        same_boot: bool,
+        of_this_boot: FilesOfThisBoot,
     ) -> Result<Self, StoreError> {
         let reader = index.reader();
         let mut streams = BTreeMap::new();
@@ -213,7 +213,6 @@ impl Store {
         }
         let next_media_file_id = reader.next_media_file_id()?.0;
         let next_stream_id = reader.next_stream_id()?.0;
-        let is_of_this_boot = is_all_of_this_boot(disk.as_ref(), reader.as_ref())?;
         let is_examined = index.is_examined();
         let mut store = Self {
             workers: disk.workers(),
@@ -228,7 +227,7 @@ impl Store {
             reserved_media_file_id: next_media_file_id,
             next_stream_id,
             removed: Vec::new(),
-            search: Some(OrphanSearch::new(reader, is_examined, same_boot, is_of_this_boot)),
+            search: Some(OrphanSearch::new(reader, is_examined, of_this_boot)),
             unsealed_size_bytes,
             unclaimed: Vec::new(),
             findings: Arc::default(),

@@ -66,6 +66,7 @@ fn worlds_that_failed_once_hold() {
     run(580, Uncommitted::KeepWholeFragments, Harm::Damaged);
     // A repair took in what a hub had been writing when the power went, with half of a frame in it.
     run(1049, Uncommitted::KeepWholeFrames, Harm::Damaged);
+    run(1156, Uncommitted::KeepWholeFrames, Harm::Damaged);
 }
 
 #[test]

@@ -131,16 +131,6 @@ pub enum Change {
         /// The number.
         number: u64,
     },
-    /// The machine's present boot.
-    SetBootId {
-        /// See [`crate::disk::Disk::boot_id`].
-        boot_id: String,
-    },
-    /// All that was on the disk before this boot was compared with the index.
-    SetSearchedBootId {
-        /// See [`crate::disk::Disk::boot_id`].
-        boot_id: String,
-    },
 }
 
 /// A stream of the index.
@@ -376,10 +366,8 @@ pub trait IndexRead: Send + Sync {
     fn next_stream_id(&self) -> Result<StreamId, IndexError>;
     /// Up to which deletion of the journal the index knows; `None` where it never knew a journal.
     fn deletion_number(&self) -> Result<Option<u64>, IndexError>;
-    /// The boot in which the store was last opened.
+    /// The boot in which the store was last opened, of an index that was written before the journal had it.
     fn boot_id(&self) -> Result<Option<String>, IndexError>;
-    /// The boot in which a search behind a start last ended.
-    fn searched_boot_id(&self) -> Result<Option<String>, IndexError>;
     /// In which ways the index is not sound in itself; empty when it is.
     fn unsound(&self) -> Result<Vec<String>, IndexError>;
     /// Looks at all of the index, rows that do not agree with their fragments included: the first damage is the error.

@@ -343,16 +343,6 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             Ok(())
         }
         Change::NoteDeletions { number } => raise_meta(transaction, "deletions", *number),
-        Change::SetSearchedBootId { boot_id } => {
-            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('searched_boot_id', ?1)";
-            transaction.prepare_cached(sql)?.execute([boot_id])?;
-            Ok(())
-        }
-        Change::SetBootId { boot_id } => {
-            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('boot_id', ?1)";
-            transaction.prepare_cached(sql)?.execute([boot_id])?;
-            Ok(())
-        }
     }
 }
 

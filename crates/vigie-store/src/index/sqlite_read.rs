@@ -315,10 +315,6 @@ impl IndexRead for SqliteReader {
         self.meta("boot_id")
     }
 
-    fn searched_boot_id(&self) -> Result<Option<String>, IndexError> {
-        self.meta("searched_boot_id")
-    }
-
     fn unsound(&self) -> Result<Vec<String>, IndexError> {
         self.with(super::sound::unsound)
     }

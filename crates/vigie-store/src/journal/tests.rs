@@ -34,6 +34,7 @@ fn bytes() -> Vec<u8> {
     let mut bytes: Vec<u8> = entries().iter().flat_map(encode_entry).collect();
     bytes.extend(encode(KIND_MEDIA_FILES, &2001_u64.to_be_bytes()));
     bytes.extend(encode_sequences("gate.1", 5001));
+    bytes.extend(encode_boot(&Boot { id: "a boot".to_owned(), first: MediaFileId(1001) }));
     bytes
 }
 
@@ -58,12 +59,12 @@ fn one_byte_that_rots_costs_one_record_at_most_and_is_said() {
         let mut rotten = whole.clone();
         rotten[at] ^= 0x41;
         let (records, _, damaged_bytes) = parse(&rotten);
-        assert_eq!(records.len(), 4, "byte {at}");
+        assert_eq!(records.len(), 5, "byte {at}");
         assert!(damaged_bytes > 0, "byte {at}");
     }
     for end in 0..whole.len() {
         let (records, record_end, _) = parse(&whole[..end]);
-        assert!(records.len() <= 4 && record_end <= end, "{end} bytes");
+        assert!(records.len() <= 5 && record_end <= end, "{end} bytes");
     }
 }
 
@@ -88,6 +89,33 @@ fn it_grows_keeps_what_it_was_told_and_drops_the_oldest_half_when_it_is_long() {
     assert_eq!((again.last_number(), again.next_media_file_id()), (last, 1001));
     assert_eq!(again.next_sequence("gate"), Some(2001));
     assert!(again.is_deleted(Path::new("gate"), MediaFileId(999)));
+}
+
+#[test]
+fn the_present_boot_is_noted_once_with_the_number_from_which_files_are_begun_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Journal::open(&crate::OsDisk, folder.path()).unwrap().journal;
+    let present = crate::OsDisk.boot_id().unwrap();
+    let boot = |id: &str, first| Boot { id: id.to_owned(), first: MediaFileId(first) };
+    let mut journal = open();
+    assert_eq!(journal.boot(), None);
+    journal.reserve_media_files(&crate::OsDisk, 1001).unwrap();
+    // An index of an older version tells of the boot before.
+    journal.begin_boot(&crate::OsDisk, Some(boot("before", 7))).unwrap();
+    assert_eq!((journal.boot(), open().boot()), (Some(&boot(&present, 1001)), journal.boot()));
+    journal.reserve_media_files(&crate::OsDisk, 2001).unwrap();
+    journal.begin_boot(&crate::OsDisk, Some(boot(&present, 7))).unwrap();
+    journal.write_anew(&crate::OsDisk).unwrap();
+    assert_eq!(open().boot(), Some(&boot(&present, 1001)));
+    // An older version drops the note when it writes the journal anew.
+    journal.boot = None;
+    journal.write_anew(&crate::OsDisk).unwrap();
+    journal.begin_boot(&crate::OsDisk, Some(boot(&present, 7))).unwrap();
+    assert_eq!(open().boot(), Some(&boot(&present, 7)));
+    // The machine has booted since.
+    journal.boot = Some(boot("before", 7));
+    journal.begin_boot(&crate::OsDisk, Some(boot(&present, 7))).unwrap();
+    assert_eq!(open().boot(), Some(&boot(&present, 2001)));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The index is brought up to what the journal says: what was deleted since it was written is deleted in it, and no number
 //! that was handed out since is handed out again.
 //!
-//! Decides by the two alone; it reads no media.
+//! The present boot is noted in the journal. Decides by the two alone; it reads no media.
 
 use std::path::Path;
 
+use crate::boot::boot_of_index;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
@@ -66,6 +67,7 @@ pub(super) fn catch_up(
         })
         .collect();
     journal.reserve_media_files(disk, next_id)?;
+    journal.begin_boot(disk, boot_of_index(reader.as_ref())?)?;
     journal
         .reserve_sequences(disk, reserved.iter().map(|(row, next)| (row.key.as_str(), *next)))?;
     if next_id > reader.next_media_file_id()?.0 {

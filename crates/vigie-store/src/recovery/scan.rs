@@ -14,7 +14,7 @@ pub(super) struct Scan<'a> {
     pub(super) file: &'a dyn DiskFile,
     pub(super) settings: StoreSettings,
     /// No power was lost: every byte that was written is as it was written.
-    pub(super) same_boot: bool,
+    pub(super) is_as_written: bool,
 }
 
 /// Where the index's last commit of a file ends, and what is read again begins. `None` of one of which it has nothing.
@@ -79,7 +79,7 @@ impl Scan<'_> {
         tail: Bytes,
         begin: u64,
     ) -> Option<FragmentEntry> {
-        if !self.same_boot || self.settings.uncommitted == Uncommitted::KeepWholeFragments {
+        if !self.is_as_written || self.settings.uncommitted == Uncommitted::KeepWholeFragments {
             return None;
         }
         let meta = parse_begin_mark(&tail)?;

@@ -12,6 +12,7 @@ use vigie_store::{
     StoreError, StoreReader, StoreSettings, check, repair,
 };
 
+use crate::common::disturbed_disk::{Disturbance, DisturbedDisk};
 use crate::common::{self, Folder, header, record, whole};
 
 fn run(folder: &Folder, write: bool) -> RepairReport {
@@ -149,6 +150,41 @@ fn what_was_being_recorded_is_kept_up_to_its_last_whole_frame() {
     assert_eq!(found.entry.frame_count, 5);
     assert_eq!(check(&reader).unwrap(), []);
     assert_eq!(run(&folder, false).damaged, []);
+}
+
+/// The machine's disk after another boot.
+struct Rebooted;
+
+impl Disturbance for Rebooted {
+    fn boot_id(&self) -> Option<String> {
+        Some("another boot".to_owned())
+    }
+}
+
+#[test]
+fn what_was_being_recorded_when_the_power_went_lies_aside_also_where_no_index_is_left() {
+    let folder = Folder::new();
+    let mut store = folder.open(StoreSettings::HUB).unwrap();
+    record(&mut store, "gate", 0, 3);
+    let whole = store.end_fragment("gate", 120).unwrap();
+    let open = record(&mut store, "gate", 2000, 5);
+    store.commit().unwrap();
+    store.write_out();
+    drop(store);
+    std::fs::remove_file(folder.index()).unwrap();
+    let disk = DisturbedDisk(Rebooted);
+    let done = repair(&disk, &folder.media(), &folder.index(), true).unwrap();
+    assert_eq!((done.fragment_count, done.damaged.len()), (1, 1));
+    let reader = folder.read_only();
+    assert!(reader.fragment("gate", whole.sequence).unwrap().is_some());
+    assert!(reader.fragment("gate", open.sequence).unwrap().is_none());
+    let found = check(&reader).unwrap();
+    assert!(matches!(found.as_slice(), [Disagreement::Unclaimed { .. }]), "{found:?}");
+    let aside = files_under(&folder.media().join("unclaimed"));
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    let bytes = std::fs::read(&aside[0]).unwrap();
+    let frame = common::block(160, 300);
+    assert!(bytes.windows(frame.len()).any(|window| window == frame), "its last frame is there");
 }
 
 #[test]

@@ -139,9 +139,6 @@ impl IndexRead for CountingReader {
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.reader.boot_id()
     }
-    fn searched_boot_id(&self) -> Result<Option<String>, IndexError> {
-        self.reader.searched_boot_id()
-    }
     fn unsound(&self) -> Result<Vec<String>, IndexError> {
         self.reader.unsound()
     }

@@ -31,6 +31,11 @@ pub(crate) trait Disturbance: Send + Sync + 'static {
         file
     }
 
+    /// The machine's present boot.
+    fn boot_id(&self) -> Option<String> {
+        OsDisk.boot_id()
+    }
+
     /// How much space is said to be free; `None` for as much as there is.
     fn free_bytes(&self) -> Option<u64> {
         None
@@ -86,6 +91,6 @@ impl<D: Disturbance> Disk for DisturbedDisk<D> {
     }
 
     fn boot_id(&self) -> Option<String> {
-        OsDisk.boot_id()
+        self.0.boot_id()
     }
 }
