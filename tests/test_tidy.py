@@ -104,7 +104,7 @@ CIRCLES = {
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",
-        "{check,claim,commit,delete,journal,orphans,recovery,recovery/catch_up,store,unclaimed,write_out,writer}.rs",
+        "{commit,delete,orphans,recovery,store,write_out,writer}.rs",
     ],
 }
 

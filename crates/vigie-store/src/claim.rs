@@ -13,6 +13,7 @@ use crate::examine::{Examined, WholeMedia};
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
 use crate::index::{Change, FragmentOrder, FragmentQuery, StreamId};
 use crate::layout::stream_directory;
+use crate::names::remove;
 use crate::store::{Store, StreamState};
 use crate::unclaimed::{UnclaimedFile, set_aside};
 
@@ -50,7 +51,7 @@ impl Store {
             Ok(Examined::Gone) => Ok(()),
             Ok(Examined::Empty) => {
                 tracing::info!(path = %path.display(), "remove a media file that never had a whole fragment");
-                crate::delete::unlink(self.disk.as_ref(), path)?;
+                remove(self.disk.as_ref(), path)?;
                 let directory = path.parent().unwrap_or(&self.root).to_owned();
                 self.sync_directory(directory)
             }
@@ -141,7 +142,7 @@ impl Store {
     /// Removes a file that was deleted: the journal tells of it.
     pub(crate) fn finish_deletion(&mut self, path: &Path) -> Result<(), StoreError> {
         tracing::info!(path = %path.display(), "remove a media file that was deleted");
-        crate::delete::unlink(self.disk.as_ref(), path)?;
+        remove(self.disk.as_ref(), path)?;
         let directory = path.parent().unwrap_or(&self.root).to_owned();
         self.sync_directory(directory)
     }

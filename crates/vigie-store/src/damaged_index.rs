@@ -14,9 +14,9 @@ use crate::error::{IndexError, StoreError, describe};
 use crate::fragment::MediaFileId;
 use crate::index::{Change, Index, IndexLock, SqliteIndex, StreamId};
 use crate::journal::Journal;
+use crate::names::{exists, remove, rename, sync_directory, with_extension};
 use crate::os_disk::OsDisk;
 use crate::recovery::RecoveryReport;
-use crate::repair::{exists, remove, rename, sync_dir, with_extension};
 use crate::settings::StoreSettings;
 use crate::store::Store;
 
@@ -136,9 +136,9 @@ fn make_next(disk: &dyn Disk, next: &Path, journal: &Journal) -> Result<(), Stor
     for suffix in ["-wal", "-shm"] {
         remove(disk, &with_extension(&unready, suffix))?;
     }
-    sync_dir(disk, next.parent().unwrap_or(Path::new(".")))?;
+    sync_directory(disk, next.parent().unwrap_or(Path::new(".")))?;
     rename(disk, &unready, next)?;
-    sync_dir(disk, next.parent().unwrap_or(Path::new(".")))
+    sync_directory(disk, next.parent().unwrap_or(Path::new(".")))
 }
 
 fn replace(disk: &dyn Disk, path: &Path, next: &Path, old: &Path) -> Result<(), StoreError> {
@@ -146,9 +146,9 @@ fn replace(disk: &dyn Disk, path: &Path, next: &Path, old: &Path) -> Result<(), 
     for suffix in FILES {
         rename(disk, &with_extension(path, suffix), &with_extension(old, suffix))?;
     }
-    sync_dir(disk, directory)?;
+    sync_directory(disk, directory)?;
     rename(disk, next, path)?;
-    sync_dir(disk, directory)
+    sync_directory(disk, directory)
 }
 
 /// A start that laid an index aside was cut off before the new one was in its place.

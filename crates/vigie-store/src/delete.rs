@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use vigie_media::Timestamp;
 
-use crate::disk::Disk;
+use crate::discarded::DiscardedMedia;
 use crate::error::StoreError;
 use crate::fragment::{MediaFile, MediaFileId};
 use crate::index::{Change, StreamId};
 use crate::journal::Deletion;
 use crate::layout::{UNCLAIMED_DIRECTORY, media_file_number, stream_directory};
+use crate::names::{remove, sync_directory_if_there};
 use crate::store::{FailedFragment, Store};
-use crate::unclaimed::{Discarded, DiscardedMedia, UnclaimedFile, discard};
+use crate::unclaimed::{Discarded, UnclaimedFile, discard};
 
 /// What a deletion removed.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +128,7 @@ impl Store {
         let disk = self.disk.as_ref();
         for state in self.streams.values_mut() {
             let size_bytes = &mut state.size_bytes;
-            state.leftovers.retain(|(path, file_size_bytes)| match unlink(disk, path) {
+            state.leftovers.retain(|(path, file_size_bytes)| match remove(disk, path) {
                 Ok(()) => {
                     *size_bytes = size_bytes.saturating_sub(*file_size_bytes);
                     directories.extend(path.parent().map(Path::to_owned));
@@ -244,7 +245,7 @@ impl Store {
         for _ in 0..files_max.max(1) {
             let Some(erased) = self.erased.front_mut() else { break };
             if let Some((path, size_bytes)) = erased.files.pop_front() {
-                if let Err(error) = unlink(self.disk.as_ref(), &path) {
+                if let Err(error) = remove(self.disk.as_ref(), &path) {
                     erased.files.push_back((path, size_bytes));
                     self.erased.rotate_left(1);
                     return Err(error);
@@ -254,7 +255,7 @@ impl Store {
             if let Some(erased) = self.erased.pop_front_if(|erased| erased.files.is_empty()) {
                 let directory = stream_directory(&erased.key);
                 let aside = self.root.join(UNCLAIMED_DIRECTORY).join(&directory);
-                crate::recovery::sync_directory(self.disk.as_ref(), &aside)
+                sync_directory_if_there(self.disk.as_ref(), &aside)
                     .map_err(|error| self.note_failure(error))?;
                 self.remove_stream_directory(&self.root.join(directory))?;
                 self.removed.extend(erased.removed);
@@ -386,13 +387,5 @@ impl Store {
         if let Err(error) = self.measure_free_bytes() {
             tracing::warn!(%error, "measure free space");
         }
-    }
-}
-
-pub(crate) fn unlink(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    match disk.unlink(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StoreError::io("remove", path, error)),
     }
 }

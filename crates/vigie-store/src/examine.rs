@@ -12,13 +12,13 @@ use bytes::Bytes;
 
 use crate::boot::FilesOfThisBoot;
 use crate::contents::{Contents, is_broken_off, read_whole};
+use crate::cut::{keep_gaps, keep_tail, make_durable};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId};
+use crate::journal::MEDIA_FILES_PER_RESERVATION;
 use crate::layout::media_file_number;
 use crate::mark::marked_end;
-use crate::recovery::{keep_gaps, keep_tail, make_durable};
-use crate::store::MEDIA_FILES_PER_RESERVATION;
 
 /// What a media file without an entry turned out to be; `Media` is [`MediaOnDisk`], or what became of it.
 pub(crate) enum Examined<Media> {

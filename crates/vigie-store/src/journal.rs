@@ -18,11 +18,12 @@ use bytes::{Buf, BufMut};
 use vigie_media::Timestamp;
 
 use crate::boot::Boot;
+use crate::discarded::DiscardedMedia;
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::MediaFileId;
 use crate::layout::{media_file_number, stream_directory};
-use crate::unclaimed::DiscardedMedia;
+use crate::names::sync_directory_if_there;
 
 /// Its name in the media directory.
 const FILE_NAME: &str = "deleted.journal";
@@ -37,6 +38,10 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 /// The file grows by so many zeros at a time, so that a record needs no room on a disk that is full: then above all things
 /// have to be deleted.
 const ROOM_BYTES: u64 = 64 << 10;
+
+/// Numbers of media files that are reserved at a time: no file of this process has a number that one of an earlier process
+/// may have, so that what those left is known by it.
+pub(crate) const MEDIA_FILES_PER_RESERVATION: u64 = 1000;
 
 /// Beyond this the oldest deletions that are done with are dropped, and half of it is kept: whoever puts an older index in
 /// the place of a newer one has that many to be told of.
@@ -370,7 +375,7 @@ impl Journal {
             Ok(file)
         };
         let file = write().map_err(|error| StoreError::io("write", &new, error))?;
-        crate::recovery::sync_directory(disk, &self.root)?;
+        sync_directory_if_there(disk, &self.root)?;
         self.file = Some(file);
         self.end = end;
         self.room_end = bytes.len() as u64;

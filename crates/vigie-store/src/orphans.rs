@@ -18,7 +18,8 @@ use crate::examine::{Examined, WholeMedia, examine};
 use crate::fragment::{MediaFileId, MediaFileState};
 use crate::index::{Change, IndexRead, UnsealedMediaFile};
 use crate::layout::media_file_number;
-use crate::recovery::{RecoveryReport, seal_file, sync_directory};
+use crate::names::sync_directory_if_there;
+use crate::recovery::{RecoveryReport, seal_file};
 use crate::store::Store;
 use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
@@ -353,7 +354,7 @@ impl Store {
                             let durable =
                                 media.make_durable(disk, &root, &path, of_this_boot, next_id)?;
                             for directory in [path.parent().unwrap_or(&root), &root] {
-                                sync_directory(disk, directory)?;
+                                sync_directory_if_there(disk, directory)?;
                             }
                             Ok(durable)
                         })

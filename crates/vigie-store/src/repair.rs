@@ -5,8 +5,6 @@
 //! handed out. No media file is removed: one that says nothing of itself is set aside, and the old index as well.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::boot::{FilesOfThisBoot, boot_of_index};
@@ -19,6 +17,7 @@ use crate::fragment::{FragmentEntry, MediaFileId};
 use crate::index::{Change, Index, IndexLock, IndexRead, SqliteIndex, StreamId};
 use crate::journal::Journal;
 use crate::layout::media_file_number;
+use crate::names::{exists, remove, rename, sync_directory, with_extension};
 use crate::unclaimed::set_aside;
 
 /// Sequences passed over where it is not known which were handed out: those of fragments that are gone.
@@ -80,7 +79,7 @@ pub fn repair(
     drop((index, old));
     report.old_index = replace(disk, index_path, &new_path)?;
     remove(disk, &IndexLock::path_of(&new_path))?;
-    sync_dir(disk, directory)?;
+    sync_directory(disk, directory)?;
     Ok(report)
 }
 
@@ -96,7 +95,7 @@ fn replace(disk: &dyn Disk, path: &Path, new: &Path) -> Result<Option<PathBuf>, 
     for suffix in ["", "-wal", "-shm"] {
         rename(disk, &with_extension(path, suffix), &with_extension(&old, suffix))?;
     }
-    sync_dir(disk, directory)?;
+    sync_directory(disk, directory)?;
     rename(disk, new, path)?;
     Ok(had_index.then_some(old))
 }
@@ -146,7 +145,7 @@ struct Rebuild<'a> {
     journal: Journal,
     streams: BTreeMap<String, Stream>,
     ids: BTreeSet<MediaFileId>,
-    /// Of the media files, whose names are to be durable before an index tells of them.
+    /// Of the media files, whose names are to be durable before an index tells of them, and of those that were removed.
     directories: BTreeSet<PathBuf>,
     /// Of the next transaction, and the media files in them.
     changes: Vec<Change>,
@@ -164,9 +163,7 @@ impl Rebuild<'_> {
         }
         let media = match examine(self.disk, path, self.of_this_boot)? {
             Examined::Gone => return Ok(()),
-            // It was made and nothing whole was written to it.
-            Examined::Empty if self.index.is_some() => return remove(self.disk, path),
-            Examined::Empty => return Ok(()),
+            Examined::Empty => return self.remove_empty(path),
             Examined::Unreadable => return self.set_aside(path),
             Examined::Media(media) => media,
         };
@@ -254,6 +251,16 @@ impl Rebuild<'_> {
         known.iter().filter(same).map(|entry| entry.sequence).collect()
     }
 
+    /// Removes a file to which nothing whole was written: durably, for what was cut off it may be there again after a loss of
+    /// power, when it was missed already.
+    fn remove_empty(&mut self, path: &Path) -> Result<(), StoreError> {
+        if self.index.is_none() {
+            return Ok(());
+        }
+        self.directories.extend(path.parent().map(Path::to_owned));
+        remove(self.disk, path)
+    }
+
     fn set_aside(&mut self, path: &Path) -> Result<(), StoreError> {
         self.report.set_aside.push(path.to_owned());
         if self.index.is_none() {
@@ -291,7 +298,7 @@ impl Rebuild<'_> {
         self.apply()?;
         if self.index.is_some() {
             for directory in &self.directories {
-                sync_dir(self.disk, directory)?;
+                sync_directory(self.disk, directory)?;
             }
         }
         Ok(self.report)
@@ -300,40 +307,4 @@ impl Rebuild<'_> {
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     with_extension(path, &format!(".{suffix}"))
-}
-
-pub(crate) fn with_extension(path: &Path, extension: &str) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(extension);
-    PathBuf::from(name)
-}
-
-pub(crate) fn exists(disk: &dyn Disk, path: &Path) -> bool {
-    disk.open_read_only(path).is_ok()
-}
-
-/// Renames; what is not there needs no other name.
-pub(crate) fn rename(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), StoreError> {
-    match disk.rename(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("rename", from, error))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(crate) fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    match disk.unlink(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path, error))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    disk.sync_dir(path).map_err(|error| StoreError::DirectorySyncFailed {
-        path: path.to_owned(),
-        source: error.into(),
-    })
 }

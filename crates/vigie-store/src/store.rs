@@ -18,7 +18,7 @@ use crate::error::{IndexError, StoreError, describe};
 use crate::findings::SharedFindings;
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
 use crate::index::{Change, Index, StreamId};
-use crate::journal::Journal;
+use crate::journal::{Journal, MEDIA_FILES_PER_RESERVATION};
 use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::orphans::OrphanSearch;
@@ -31,10 +31,6 @@ use crate::writer::MediaFileWriter;
 /// Sequences that are made durable at a time, so that handing one out costs no transaction; a crash skips those
 /// that were not used.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
-
-/// Numbers of media files that are reserved in the same way: no file of this process has a number that one of an
-/// earlier process may have, so that what those left is known by it.
-pub(crate) const MEDIA_FILES_PER_RESERVATION: u64 = 1000;
 
 /// Longest stream key.
 const KEY_BYTES_MAX: usize = 1024;

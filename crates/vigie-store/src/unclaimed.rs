@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use vigie_media::Timestamp;
 
 use crate::contents::{Contents, marked_fragments, read_whole};
+use crate::discarded::DiscardedMedia;
 use crate::disk::{Disk, create_dir_durably};
 use crate::error::StoreError;
 use crate::fragment::FragmentEntry;
 use crate::index::{Change, Index, SqliteIndex};
 use crate::journal::{Deletion, Journal};
 use crate::layout::{UNCLAIMED_DIRECTORY, key_of_directory, stream_directory};
+use crate::names::{remove, sync_directory_if_there};
 
 /// A file that lies aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +34,6 @@ pub struct UnclaimedFile {
     pub newest: Option<Timestamp>,
     /// The time that they cover by their producer's clock, begin and end.
     pub span: Option<(Timestamp, Timestamp)>,
-}
-
-/// What is known of the media of a file that lay aside and was removed, as the journal keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiscardedMedia {
-    /// The stream.
-    pub key: String,
-    /// The file's bytes.
-    pub size_bytes: u64,
-    /// Fragments that its marks named.
-    pub fragment_count: u64,
-    /// Begin of what they cover, by their producer's clock.
-    pub from: Timestamp,
-    /// Its end.
-    pub until: Timestamp,
-    /// An operator asked for it; else it was older than its stream keeps its media, or went with it.
-    pub is_asked_for: bool,
 }
 
 impl UnclaimedFile {
@@ -120,7 +105,7 @@ pub(crate) fn set_aside(disk: &dyn Disk, root: &Path, path: &Path) -> Result<Pat
     disk.rename(path, &aside).map_err(|error| StoreError::io("rename", path, error))?;
     // The new name first: cut off between, it may have both, never none.
     for directory in [directory.as_path(), path.parent().unwrap_or(root)] {
-        crate::recovery::sync_directory(disk, directory)?;
+        sync_directory_if_there(disk, directory)?;
     }
     Ok(aside)
 }
@@ -162,7 +147,7 @@ fn copy_aside(
         // The copy may not be durable yet: whoever made it may have died before.
         let synced = disk.open(&wanted).and_then(|file| file.sync());
         synced.map_err(|error| StoreError::io("sync", &wanted, error))?;
-        crate::recovery::sync_directory(disk, &directory)?;
+        sync_directory_if_there(disk, &directory)?;
         return Ok(wanted);
     }
     let aside = free_name(disk, &directory, &named);
@@ -172,7 +157,7 @@ fn copy_aside(
         file.sync()
     };
     write().map_err(|error| StoreError::io("write", &aside, error))?;
-    crate::recovery::sync_directory(disk, &directory)?;
+    sync_directory_if_there(disk, &directory)?;
     Ok(aside)
 }
 
@@ -212,7 +197,7 @@ pub(crate) fn discard(
     }
     journal.flush(disk)?;
     for file in files {
-        crate::delete::unlink(disk, &file.path)?;
+        remove(disk, &file.path)?;
         directories.extend(file.path.parent());
         discarded.add(file);
         tracing::warn!(
@@ -223,7 +208,7 @@ pub(crate) fn discard(
         );
     }
     for directory in directories {
-        crate::recovery::sync_directory(disk, directory)?;
+        sync_directory_if_there(disk, directory)?;
     }
     Ok(discarded)
 }

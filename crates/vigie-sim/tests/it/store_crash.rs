@@ -64,6 +64,8 @@ fn a_damaged_index_costs_nothing_that_was_persisted_and_brings_nothing_back_that
 fn worlds_that_failed_once_hold() {
     run(580, Uncommitted::KeepWholeFrames, Harm::Damaged);
     run(580, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    // A repair removed an empty file, and its name was there again, with bytes that had been cut off.
+    run(785, Uncommitted::KeepWholeFragments, Harm::Damaged);
     // A repair took in what a hub had been writing when the power went, with half of a frame in it.
     run(1049, Uncommitted::KeepWholeFrames, Harm::Damaged);
     run(1156, Uncommitted::KeepWholeFrames, Harm::Damaged);
