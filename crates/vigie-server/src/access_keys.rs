@@ -12,7 +12,7 @@ use vigie_media::Timestamp;
 use crate::audit::{LocalAuditError, LocalAuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
-use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
+use crate::db::{AccessKey, AccessKeys, DbError, MetadataDb, PAGE, SqliteMetadataDb};
 use crate::failure::Failure;
 use crate::server::{ServerError, check_master_key};
 
@@ -95,7 +95,13 @@ impl From<AccessKey> for AccessKeyInfo {
 /// The access keys of a server, oldest first, revoked ones included.
 pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, AccessKeyError> {
     let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
-    Ok(db.access_keys().await?.into_iter().map(AccessKeyInfo::from).collect())
+    let (mut keys, mut after) = (Vec::new(), (Timestamp::MIN, String::new()));
+    loop {
+        let page = db.list_access_keys((after.0, &after.1), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(keys) };
+        after = (last.created_at, last.access_key_id.clone());
+        keys.extend(page.into_iter().map(AccessKeyInfo::from));
+    }
 }
 
 /// Makes an access key, for the operator at the machine, who stands in the audit log as `operator`. Its secret half is
@@ -110,8 +116,7 @@ pub async fn create_access_key(
     let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
     check_master_key(&db, master_key, config).await?;
     // The account is the root key's: the server was started with it, this command was not.
-    let keys = db.access_keys().await?;
-    let root = keys.into_iter().find(|key| key.policy_json.is_none());
+    let root = db.root_key().await?;
     let root = root.ok_or_else(|| AccessKeyError::NoRootKey(config.data_dir.clone()))?;
     let mut audit = LocalAuditLog::open(&db, config, operator).await?;
     let made = add_access_key(&db, master_key, permissions, root.principal_arn.clone(), now).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) use data_retention::{delete_expired_media, erase_stream, expired_before};
 
 use crate::app::App;
-use crate::db::StreamStatus;
+use crate::db::{DbError, PAGE, StreamStatus};
 
 /// How often everything is looked at. Deadlines are met earlier, when they are due.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -56,20 +56,8 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 async fn sweep(app: &Arc<App>) {
-    match app.db.all_streams().await {
-        Ok(streams) => {
-            for stream in streams {
-                match stream.status {
-                    StreamStatus::Deleting => erase_stream(app, stream).await,
-                    StreamStatus::Active => {
-                        if let Err(error) = delete_expired_media(app, &stream).await {
-                            tracing::error!(stream = stream.name, %error, "media was not deleted");
-                        }
-                    }
-                }
-            }
-        }
-        Err(error) => tracing::error!(%error, "streams could not be read"),
+    if let Err(error) = sweep_streams(app).await {
+        tracing::error!(%error, "streams could not be read");
     }
     if let Err(error) = delete_expired_secrets(app).await {
         tracing::error!(%error, "secrets were not deleted");
@@ -89,11 +77,35 @@ async fn sweep(app: &Arc<App>) {
     }
 }
 
-async fn delete_expired_secrets(app: &App) -> Result<(), crate::db::DbError> {
-    for secret in app.db.secrets_to_delete(app.age_hold.age_clock(app)).await? {
-        app.db.delete_secret(&secret.arn).await?;
-        app.hub_wakers.wake_for_secret(&secret.arn);
-        tracing::info!(secret = secret.name, "secret deleted after its recovery window");
+async fn sweep_streams(app: &Arc<App>) -> Result<(), DbError> {
+    let mut after_name = String::new();
+    loop {
+        let page = app.db.list_streams("", &after_name, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after_name.clone_from(&last.name);
+        for stream in page {
+            match stream.status {
+                StreamStatus::Deleting => erase_stream(app, stream).await,
+                StreamStatus::Active => {
+                    if let Err(error) = delete_expired_media(app, &stream).await {
+                        tracing::error!(stream = stream.name, %error, "media was not deleted");
+                    }
+                }
+            }
+        }
     }
-    Ok(())
+}
+
+async fn delete_expired_secrets(app: &App) -> Result<(), DbError> {
+    loop {
+        let page = app.db.secrets_to_delete(app.age_hold.age_clock(app), PAGE).await?;
+        for secret in &page {
+            app.db.delete_secret(&secret.arn).await?;
+            app.hub_wakers.wake_for_secret(&secret.arn);
+            tracing::info!(secret = secret.name, "secret deleted after its recovery window");
+        }
+        if page.len() < PAGE {
+            return Ok(());
+        }
+    }
 }

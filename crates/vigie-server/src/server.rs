@@ -26,7 +26,7 @@ use crate::audit::{self, AuditLine, AuditLog, ServerAction, rfc3339};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
-use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
+use crate::db::{AccessKey, DbError, MetadataDb, PAGE, SqliteMetadataDb};
 use crate::fragment_store::{EmbeddedFragmentStore, FragmentStoreError};
 use crate::private_file::{PrivateFileError, create_master_key, write_private};
 use crate::tls::{Tls, TlsError};
@@ -381,7 +381,7 @@ async fn create_root_key(
     disk: &dyn Disk,
     now: Timestamp,
 ) -> Result<Option<String>, ServerError> {
-    if !db.access_keys().await?.is_empty() {
+    if !db.list_access_keys((Timestamp::MIN, ""), 1).await?.is_empty() {
         return Ok(None);
     }
     let key = NewAccessKey::generate()?;
@@ -420,10 +420,16 @@ async fn say_unknown_media(
     reader: &StoreReader,
     config: &ServerConfig,
 ) -> Result<(), ServerError> {
-    let known: BTreeSet<String> =
-        db.all_streams().await?.iter().map(|stream| config.media_key(stream)).collect();
-    let mut unknown = reader.stream_keys()?;
-    unknown.retain(|key| !known.contains(key));
+    let mut unknown = BTreeSet::from_iter(reader.stream_keys()?);
+    let mut after_name = String::new();
+    loop {
+        let page = db.list_streams("", &after_name, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after_name.clone_from(&last.name);
+        for stream in &page {
+            unknown.remove(&config.media_key(stream));
+        }
+    }
     if let Some(first) = unknown.first() {
         tracing::warn!(
             streams = unknown.len(),

@@ -1,8 +1,6 @@
 //! What hubs say of media that is not there: `ListMediaGaps`, `ListMediaLosses` (Vigie's own), and how a hub's ledgers
 //! come here. The server keeps what it is told; it judges none of it.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use vigie_kvs::shapes::media_ledger::{
     LedgerEntry, LedgerKind, LedgerReceipt, LedgerReport, ListMediaGapsOutput,
@@ -36,11 +34,10 @@ pub(super) async fn take_ledgers(
         return Ok(Vec::new());
     }
     let hub = &input.hub_device_arn;
-    let rows = app.db.edge_configurations_of_hub(hub, "", usize::MAX).await?;
-    let own: BTreeSet<&String> = rows.iter().map(|row| &row.stream_arn).collect();
     let mut receipts = Vec::with_capacity(reports.len());
     for (stream_arn, report) in reports {
-        if !own.contains(stream_arn) {
+        let configured = app.db.edge_configuration(stream_arn).await?;
+        if configured.is_none_or(|row| row.hub_device_arn != *hub) {
             continue;
         }
         let stored = stored_sequence(app, stream_arn, report).await?;

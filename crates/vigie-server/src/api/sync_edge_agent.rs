@@ -21,7 +21,7 @@ use vigie_media::Timestamp;
 use super::edge_configuration::{from_json, to_json};
 use super::{Call, erasure, media_ledger, secrets};
 use crate::app::App;
-use crate::db::{EdgeChange, EdgeConfiguration, Hub};
+use crate::db::{EdgeChange, EdgeConfiguration, Hub, all_edge_configurations_of_hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
 use crate::hub_holders::Judged;
 use crate::hub_wakers::HubWaiter;
@@ -164,7 +164,7 @@ fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
 async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
     let app = &call.app;
     for _ in 0..TRIES_MAX {
-        let rows = app.db.edge_configurations_of_hub(&input.hub_device_arn, "", usize::MAX).await?;
+        let rows = all_edge_configurations_of_hub(&*app.db, &input.hub_device_arn).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
         note_secrets(app, waiter, &mut configurations).await?;
         let answer = hub_link::answer(&configurations, input, app.clock.now().wall);

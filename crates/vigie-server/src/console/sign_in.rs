@@ -123,8 +123,7 @@ async fn exchange(
     let body = request_body::read_or(kind, too_large, &mut share, body).await?;
     let input: Input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     let now = app.clock.now().wall;
-    let keys = app.db.access_keys().await?;
-    let root = keys.iter().find(|key| key.policy_json.is_none() && key.revoked_at.is_none());
+    let root = app.db.root_key().await?;
     let denied = || {
         let message = "This link was used already, or is too old. Sign in with an access key.";
         KvsError::new(ErrorKind::AccessDenied, message)

@@ -5,12 +5,13 @@ use std::time::Duration;
 use vigie_engine::sync::{Event, step};
 
 use crate::app::App;
-use crate::db::{DbError, EdgeChange, EdgeConfiguration};
+use crate::db::{DbError, EdgeChange, EdgeConfiguration, PAGE};
 
-/// Tells every configuration whose deadline has passed that time has passed.
+/// Tells configurations whose deadline has passed that time has passed. Where there are more than a page of them the
+/// next call tells the others: their deadline is the next.
 pub(super) async fn meet(app: &App) -> Result<(), DbError> {
     let now = app.clock.now().wall;
-    for row in app.db.edge_configurations_due(now).await? {
+    for row in app.db.edge_configurations_due(now, PAGE).await? {
         let before = row.sync.status().as_str();
         // Time is never refused; should that change, the row stays as it is.
         let Ok(Some(sync)) = step(row.sync.clone(), Event::Tick, now) else { continue };

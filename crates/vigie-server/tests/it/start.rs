@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use serde_json::json;
-use vigie_server::db::{MetadataDb, SqliteMetadataDb, StreamKey};
+use vigie_server::db::{SqliteMetadataDb, StreamKey, Streams};
 use vigie_server::{ServerError, list_access_keys};
 use vigie_store::OsDisk;
 

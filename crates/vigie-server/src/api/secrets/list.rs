@@ -11,7 +11,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 use super::{info, versions};
 use crate::api::stream::page_size;
 use crate::api::{Call, page_token};
-use crate::db::Secret;
+use crate::db::{PAGE, Secret};
 use crate::failure::Answer;
 
 const PAGE_MAX: usize = 100;
@@ -29,11 +29,17 @@ pub(crate) async fn list_secrets(
         .map_err(|error| KvsError::new(ErrorKind::InvalidNextToken, error.message))?;
     let filters = input.filters.unwrap_or_default();
     let with_deleted = input.include_planned_deletion.unwrap_or(false);
-    let mut secrets = call.app.db.list_secrets("", usize::MAX).await?;
-    secrets.retain(|secret| {
-        (with_deleted || secret.deleted_at.is_none())
-            && filters.iter().all(|filter| matches(filter, secret))
-    });
+    let mut secrets: Vec<Secret> = Vec::new();
+    let mut after_name = String::new();
+    loop {
+        let rows = call.app.db.list_secrets(&after_name, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after_name.clone_from(&last.name);
+        secrets.extend(rows.into_iter().filter(|secret| {
+            (with_deleted || secret.deleted_at.is_none())
+                && filters.iter().all(|filter| matches(filter, secret))
+        }));
+    }
     let sort_by = input.sort_by.unwrap_or(SortBy::CreatedDate);
     secrets.sort_by(|one, other| order(sort_by, one, other));
     if input.sort_order.unwrap_or(SortOrder::Descending) == SortOrder::Descending {

@@ -1,10 +1,11 @@
 //! Rows of access keys.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigie_media::Timestamp;
 
-use super::{limit, timestamp};
-use crate::db::AccessKey;
+use super::{SqliteMetadataDb, limit, timestamp};
+use crate::db::{AccessKey, AccessKeys, DbError};
 
 const COLUMNS: &str =
     "access_key_id, sealed_secret, principal_arn, created_at_ms, policy_json, revoked_at_ms";
@@ -26,12 +27,13 @@ pub(super) fn get(db: &Connection, access_key_id: &str) -> rusqlite::Result<Opti
         .optional()
 }
 
-pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<AccessKey>> {
+fn root(db: &Connection) -> rusqlite::Result<Option<AccessKey>> {
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM access_key ORDER BY created_at_ms, access_key_id"
+        "SELECT {COLUMNS} FROM access_key INDEXED BY access_key_root \
+         WHERE policy_json IS NULL AND revoked_at_ms IS NULL ORDER BY created_at_ms, access_key_id LIMIT 1"
     ))?
-    .query_map([], from_row)?
-    .collect()
+    .query_row([], from_row)
+    .optional()
 }
 
 pub(super) fn page(
@@ -77,4 +79,47 @@ pub(super) fn revoke(
         )?
         .execute(params![access_key_id, now.as_millis()])?;
     Ok(changed == 1)
+}
+
+#[async_trait]
+impl AccessKeys for SqliteMetadataDb {
+    async fn access_key(&self, access_key_id: &str) -> Result<Option<AccessKey>, DbError> {
+        self.read(|db| get(db, access_key_id))
+    }
+
+    async fn list_access_keys(
+        &self,
+        after: (Timestamp, &str),
+        limit: usize,
+    ) -> Result<Vec<AccessKey>, DbError> {
+        self.read(|db| page(db, after, limit))
+    }
+
+    async fn create_access_key(&self, key: &AccessKey) -> Result<(), DbError> {
+        let key = key.clone();
+        self.writer.write(move |db| create(db, &key)).await.map(drop)
+    }
+
+    async fn create_first_access_key(&self, key: &AccessKey) -> Result<bool, DbError> {
+        let key = key.clone();
+        self.writer
+            .write(move |db| {
+                let is_first = page(db, (Timestamp::MIN, ""), 1)?.is_empty();
+                Ok(is_first && create(db, &key)?)
+            })
+            .await
+    }
+
+    async fn root_key(&self) -> Result<Option<AccessKey>, DbError> {
+        self.read(root)
+    }
+
+    async fn revoke_access_key(
+        &self,
+        access_key_id: &str,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let id = access_key_id.to_owned();
+        self.writer.write(move |db| revoke(db, &id, now)).await
+    }
 }

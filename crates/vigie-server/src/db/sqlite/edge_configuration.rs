@@ -1,13 +1,14 @@
-//! Rows of edge configurations and hubs.
+//! Rows of edge configurations.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use vigie_engine::sync::{EdgeSync, StoredSync};
 use vigie_kvs::shapes::edge::SyncStatus;
 use vigie_kvs::shapes::sync_edge_agent::Action;
 use vigie_media::Timestamp;
 
-use super::{limit, timestamp, unknown_text};
-use crate::db::{EdgeChange, EdgeConfiguration, Hub};
+use super::{SqliteMetadataDb, limit, timestamp, unknown_text};
+use crate::db::{DbError, EdgeChange, EdgeConfiguration, EdgeConfigurations};
 
 const COLUMNS: &str = "stream_arn, stream_name, hub_device_arn, edge_config_json, created_at_ms, \
                        updated_at_ms, revision, sync_status, give_up_at_ms, failed_by_silence, \
@@ -68,12 +69,19 @@ pub(super) fn of_hub(
         .collect()
 }
 
-pub(super) fn due(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<EdgeConfiguration>> {
+fn due(
+    db: &Connection,
+    now: Timestamp,
+    limit_rows: usize,
+) -> rusqlite::Result<Vec<EdgeConfiguration>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM edge_configuration \
-         WHERE give_up_at_ms IS NOT NULL AND give_up_at_ms <= ?1"
+         WHERE give_up_at_ms IS NOT NULL AND give_up_at_ms <= ?1 \
+         ORDER BY give_up_at_ms, stream_arn LIMIT ?2"
     );
-    db.prepare_cached(&sql)?.query_map([now.as_millis()], from_row)?.collect()
+    db.prepare_cached(&sql)?
+        .query_map(params![now.as_millis(), limit(limit_rows)], from_row)?
+        .collect()
 }
 
 pub(super) fn next_deadline(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
@@ -156,40 +164,47 @@ fn execute(db: &Connection, sql: &str, row: &EdgeConfiguration) -> rusqlite::Res
     })
 }
 
-pub(super) fn save_hub(db: &Connection, hub: &Hub) -> rusqlite::Result<bool> {
-    let holder_json = hub.holder.as_ref().map(serde_json::to_string).transpose();
-    let holder_json =
-        holder_json.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    db.prepare_cached(
-        "REPLACE INTO hub (hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms, \
-         holder_json) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        hub.hub_device_arn,
-        hub.last_seen_at.as_millis(),
-        hub.agent_version,
-        hub.clock_skew_ms,
-        holder_json,
-    ])?;
-    Ok(true)
-}
+#[async_trait]
+impl EdgeConfigurations for SqliteMetadataDb {
+    async fn edge_configuration(
+        &self,
+        stream_arn: &str,
+    ) -> Result<Option<EdgeConfiguration>, DbError> {
+        self.read(|db| get(db, stream_arn))
+    }
 
-pub(super) fn hub(db: &Connection, hub_device_arn: &str) -> rusqlite::Result<Option<Hub>> {
-    db.prepare_cached(
-        "SELECT hub_device_arn, last_seen_at_ms, agent_version, clock_skew_ms, holder_json FROM hub \
-         WHERE hub_device_arn = ?1",
-    )?
-    .query_row([hub_device_arn], |row| {
-        Ok(Hub {
-            hub_device_arn: row.get(0)?,
-            last_seen_at: timestamp(row.get(1)?),
-            agent_version: row.get(2)?,
-            clock_skew_ms: row.get(3)?,
-            // What cannot be understood is another version's: then any agent may work as the hub.
-            holder: row
-                .get::<_, Option<String>>(4)?
-                .and_then(|json| serde_json::from_str(&json).ok()),
-        })
-    })
-    .optional()
+    async fn edge_configurations_of_hub(
+        &self,
+        hub_device_arn: &str,
+        after_arn: &str,
+        limit: usize,
+    ) -> Result<Vec<EdgeConfiguration>, DbError> {
+        self.read(|db| of_hub(db, hub_device_arn, after_arn, limit))
+    }
+
+    async fn save_edge_configurations(&self, changes: &[EdgeChange]) -> Result<bool, DbError> {
+        let changes = changes.to_vec();
+        self.writer
+            .write(move |db| {
+                for one in &changes {
+                    if !change(db, one)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn edge_configurations_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EdgeConfiguration>, DbError> {
+        self.read(|db| due(db, now, limit))
+    }
+
+    async fn next_edge_deadline(&self) -> Result<Option<Timestamp>, DbError> {
+        self.read(next_deadline)
+    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::error::SqliteError;
 use crate::db::DbError;
 use crate::private_file::{read_private, write_private};
 
@@ -60,17 +61,18 @@ impl GenerationFile {
 }
 
 /// What the database says; 0 where it was written by an older version, or by none.
-pub(crate) fn generation_of(connection: &Connection) -> Result<u64, DbError> {
+pub(crate) fn generation_of(connection: &Connection) -> Result<u64, SqliteError> {
     let text = setting(connection, SETTING)?.unwrap_or_default();
     if text.is_empty() {
         return Ok(0);
     }
     let text = String::from_utf8_lossy(&text);
-    text.parse().map_err(|_| DbError::Engine(format!("the setting {SETTING} is no number")))
+    let no_number = |_| DbError::Engine(format!("the setting {SETTING} is no number"));
+    Ok(text.parse().map_err(no_number)?)
 }
 
 /// A setting of a database that may have no tables yet.
-pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, DbError> {
+pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, SqliteError> {
     let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'setting'";
     if connection.query_row(sql, [], |_| Ok(())).optional()?.is_none() {
         return Ok(None);
@@ -80,7 +82,7 @@ pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<
 }
 
 /// Makes it `generation`, in the transaction that is open.
-pub(super) fn set_generation(connection: &Connection, generation: u64) -> Result<(), DbError> {
+pub(super) fn set_generation(connection: &Connection, generation: u64) -> Result<(), SqliteError> {
     connection
         .prepare_cached("REPLACE INTO setting (name, value) VALUES (?1, ?2)")?
         .execute(params![SETTING, generation.to_string().into_bytes()])?;
@@ -88,7 +90,7 @@ pub(super) fn set_generation(connection: &Connection, generation: u64) -> Result
 }
 
 /// Makes it one more, in the transaction that is open: with every commit, also of another process.
-pub(super) fn raise_generation(connection: &Connection) -> Result<u64, DbError> {
+pub(super) fn raise_generation(connection: &Connection) -> Result<u64, SqliteError> {
     let generation = generation_of(connection)?.saturating_add(1);
     set_generation(connection, generation)?;
     Ok(generation)
@@ -98,11 +100,12 @@ pub(super) fn raise_generation(connection: &Connection) -> Result<u64, DbError> 
 pub(super) fn check_generation(
     connection: &Connection,
     file: &GenerationFile,
-) -> Result<(), DbError> {
+) -> Result<(), SqliteError> {
     let known = file.read()?;
     let found = generation_of(connection)?;
     if found < known {
-        return Err(DbError::Older { path: file.path.with_extension("sqlite"), found, known });
+        let path = file.path.with_extension("sqlite");
+        return Err(DbError::Older { path, found, known }.into());
     }
     Ok(())
 }

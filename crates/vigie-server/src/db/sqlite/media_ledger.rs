@@ -1,15 +1,14 @@
-//! Rows of the hubs' ledgers, and lists of hubs.
+//! Rows of the hubs' ledgers.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, MediaGapReason};
 
-use super::{limit, timestamp, unknown_text};
-use crate::db::{HubRow, LedgerPosition, MediaLedger, MediaLedgerQuery, StoredLedgerEntry};
-
-/// Entries kept of one ledger; then the oldest go. A hub keeps half as many.
-pub(super) const ENTRIES_MAX: i64 = 200_000;
-/// Ledgers kept of one stream: each is a hub, or a hub's new disk. Then the one that began first goes.
-const LEDGERS_MAX: i64 = 64;
+use super::{SqliteMetadataDb, limit, timestamp, unknown_text};
+use crate::db::{
+    DbError, LEDGER_ENTRIES_MAX, LEDGERS_MAX, LedgerPosition, MediaLedger, MediaLedgerQuery,
+    MediaLedgers, StoredLedgerEntry,
+};
 
 pub(super) fn ledgers(db: &Connection, stream_arn: &str) -> rusqlite::Result<Vec<MediaLedger>> {
     db.prepare_cached(
@@ -92,13 +91,13 @@ fn bound(db: &Connection, stream_arn: &str, ledger_id: &str) -> rusqlite::Result
         "DELETE FROM media_ledger_entry WHERE stream_arn = ?1 AND ledger_id = ?2 AND id <= \
          (SELECT MAX(id) FROM media_ledger_entry WHERE stream_arn = ?1 AND ledger_id = ?2) - ?3",
     )?
-    .execute(params![stream_arn, ledger_id, ENTRIES_MAX])?;
+    .execute(params![stream_arn, ledger_id, LEDGER_ENTRIES_MAX.cast_signed()])?;
     let first_too_many: Option<String> = db
         .prepare_cached(
             "SELECT ledger_id FROM media_ledger WHERE stream_arn = ?1 AND ledger_id <> ?2 \
              ORDER BY known_from_ms DESC LIMIT 1 OFFSET ?3",
         )?
-        .query_row(params![stream_arn, ledger_id, LEDGERS_MAX - 1], |row| row.get(0))
+        .query_row(params![stream_arn, ledger_id, limit(LEDGERS_MAX - 1)], |row| row.get(0))
         .optional()?;
     if let Some(old) = first_too_many {
         for table in ["media_ledger_entry", "media_ledger"] {
@@ -167,41 +166,26 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredLedgerEntry> {
     })
 }
 
-/// Hubs that have called or that are configured, with how many streams they have and how many of them are not well.
-pub(super) fn hubs(
-    db: &Connection,
-    from_arn: &str,
-    limit_rows: usize,
-) -> rusqlite::Result<Vec<HubRow>> {
-    // Hubs of configurations are found from one to the next, by the index: no row is read for each configuration of a
-    // hub that is not on the page.
-    db.prepare_cached(
-        "WITH RECURSIVE configured (arn) AS ( \
-             SELECT MIN(hub_device_arn) FROM edge_configuration WHERE hub_device_arn >= ?1 \
-             UNION ALL \
-             SELECT (SELECT MIN(hub_device_arn) FROM edge_configuration WHERE hub_device_arn > arn) \
-             FROM configured WHERE arn IS NOT NULL LIMIT ?2), \
-         called (arn) AS (SELECT hub_device_arn FROM hub WHERE hub_device_arn >= ?1 \
-             ORDER BY hub_device_arn LIMIT ?2), \
-         page (arn) AS (SELECT arn FROM configured WHERE arn IS NOT NULL UNION \
-             SELECT arn FROM called ORDER BY arn LIMIT ?2) \
-         SELECT arn, last_seen_at_ms, agent_version, (SELECT COUNT(*) FROM edge_configuration e \
-         WHERE e.hub_device_arn = arn), (SELECT COUNT(*) FROM edge_configuration e \
-         WHERE e.hub_device_arn = arn AND json_extract(recorder_status_json, '$.RecorderStatus') \
-         IN ('USER_ERROR', 'SYSTEM_ERROR')), clock_skew_ms FROM page LEFT JOIN hub ON hub_device_arn = arn \
-         ORDER BY arn",
-    )?
-    .query_map(params![from_arn, limit(limit_rows)], |row| {
-        let seen: Option<i64> = row.get(1)?;
-        let version: Option<String> = row.get(2)?;
-        let seen = seen.map(timestamp).zip(version);
-        Ok(HubRow {
-            hub_device_arn: row.get(0)?,
-            seen,
-            stream_count: row.get::<_, i64>(3)?.cast_unsigned(),
-            failing_recorder_count: row.get::<_, i64>(4)?.cast_unsigned(),
-            clock_skew_ms: row.get(5)?,
-        })
-    })?
-    .collect()
+#[async_trait]
+impl MediaLedgers for SqliteMetadataDb {
+    async fn media_ledgers(&self, stream_arn: &str) -> Result<Vec<MediaLedger>, DbError> {
+        self.read(|db| ledgers(db, stream_arn))
+    }
+
+    async fn take_media_ledger(
+        &self,
+        ledger: &MediaLedger,
+        after: u64,
+        entries: &[LedgerEntry],
+    ) -> Result<(), DbError> {
+        let (ledger, entries) = (ledger.clone(), entries.to_vec());
+        self.writer.write(move |db| take(db, &ledger, after, &entries)).await.map(drop)
+    }
+
+    async fn media_ledger_entries(
+        &self,
+        query: &MediaLedgerQuery,
+    ) -> Result<Vec<StoredLedgerEntry>, DbError> {
+        self.read(|db| entries(db, query))
+    }
 }

@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::error::SqliteError;
 use crate::db::DbError;
 
 /// Step `n` leads from version `n` (0 is an empty file) to `n + 1`. Published steps never change.
@@ -17,7 +18,7 @@ const STEPS: &[&str] = &[
 ];
 
 /// Takes the database to the newest version, all steps in one transaction.
-pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
+pub(super) fn upgrade(connection: &Connection) -> Result<(), SqliteError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     if version(connection)? == known {
         return Ok(());
@@ -26,7 +27,7 @@ pub(super) fn upgrade(connection: &Connection) -> Result<(), DbError> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     if found > known {
-        return Err(DbError::TooNew { found, known });
+        return Err(DbError::TooNew { found, known }.into());
     }
     for (version, step) in (1..).zip(STEPS) {
         if version > found {
@@ -107,7 +108,7 @@ mod tests {
         let connection = written_by(4, rows);
         upgrade(&connection).unwrap();
         let page = |from: &str, limit| {
-            let found = super::super::media_ledger::hubs(&connection, from, limit).unwrap();
+            let found = super::super::hub::list(&connection, from, limit).unwrap();
             let hubs = found.into_iter().map(|hub| {
                 (
                     hub.hub_device_arn,
@@ -133,7 +134,7 @@ mod tests {
     fn a_folder_of_the_fifth_version_opens_with_hubs_of_which_no_more_is_known() {
         let connection = written_by(5, "INSERT INTO hub VALUES ('arn:hub', 5, '1.0.0')");
         upgrade(&connection).unwrap();
-        let hub = super::super::edge_configuration::hub(&connection, "arn:hub").unwrap().unwrap();
+        let hub = super::super::hub::get(&connection, "arn:hub").unwrap().unwrap();
         assert_eq!((hub.last_seen_at.as_millis(), hub.agent_version.as_str()), (5, "1.0.0"));
         assert_eq!((hub.clock_skew_ms, hub.holder), (None, None));
     }

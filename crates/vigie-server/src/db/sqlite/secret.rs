@@ -1,15 +1,14 @@
 //! Rows of secrets and their sealed values.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use vigie_media::Timestamp;
 
-use super::{limit, timestamp, unreadable_json};
-use crate::db::{Secret, SecretVersion};
+use super::{SqliteMetadataDb, limit, timestamp, unreadable_json};
+use crate::db::{DbError, SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
 
 const COLUMNS: &str = "arn, name, description, kms_key_id, tags_json, created_at_ms, \
                        changed_at_ms, accessed_on_ms, deleted_at_ms, delete_after_ms, row_version";
-/// A hyphen and six letters and digits end every secret's ARN.
-const ARN_SUFFIX_LENGTH: usize = 7;
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Secret> {
     let tags: String = row.get(4)?;
@@ -71,7 +70,7 @@ pub(super) fn get(db: &Connection, id: &str) -> rusqlite::Result<Option<Secret>>
     let Some((_, name)) = id.split_once(":secret:") else { return Ok(None) };
     let found = select(db, "WHERE name = ?1", [name])?.pop();
     Ok(found.filter(|secret| {
-        secret.arn.len() == id.len() + ARN_SUFFIX_LENGTH && secret.arn.starts_with(id)
+        secret.arn.len() == id.len() + SECRET_ARN_SUFFIX_LENGTH && secret.arn.starts_with(id)
     }))
 }
 
@@ -83,8 +82,9 @@ pub(super) fn list(
     select(db, "WHERE name > ?1 ORDER BY name LIMIT ?2", params![after_name, limit(limit_rows)])
 }
 
-pub(super) fn to_delete(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Secret>> {
-    select(db, "WHERE delete_after_ms <= ?1", [now.as_millis()])
+fn to_delete(db: &Connection, now: Timestamp, limit_rows: usize) -> rusqlite::Result<Vec<Secret>> {
+    let condition = "WHERE delete_after_ms <= ?1 ORDER BY delete_after_ms, arn LIMIT ?2";
+    select(db, condition, params![now.as_millis(), limit(limit_rows)])
 }
 
 pub(super) fn create(
@@ -199,4 +199,58 @@ pub(super) fn value(
 fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+#[async_trait]
+impl Secrets for SqliteMetadataDb {
+    async fn secret(&self, id: &str) -> Result<Option<Secret>, DbError> {
+        self.read(|db| get(db, id))
+    }
+
+    async fn list_secrets(&self, after_name: &str, limit: usize) -> Result<Vec<Secret>, DbError> {
+        self.read(|db| list(db, after_name, limit))
+    }
+
+    async fn create_secret(
+        &self,
+        secret: &Secret,
+        value: Option<(&str, &[u8])>,
+    ) -> Result<bool, DbError> {
+        let secret = secret.clone();
+        let value = value.map(|(version, sealed)| (version.to_owned(), sealed.to_vec()));
+        self.writer.write(move |db| create(db, &secret, value)).await
+    }
+
+    async fn save_secret(
+        &self,
+        secret: &Secret,
+        value: Option<(&str, &[u8])>,
+    ) -> Result<bool, DbError> {
+        let secret = secret.clone();
+        let value = value.map(|(version, sealed)| (version.to_owned(), sealed.to_vec()));
+        self.writer.write(move |db| save(db, &secret, value)).await
+    }
+
+    async fn secret_value(&self, arn: &str, version_id: &str) -> Result<Option<Vec<u8>>, DbError> {
+        self.read(|db| value(db, arn, version_id))
+    }
+
+    async fn delete_secret(&self, arn: &str) -> Result<(), DbError> {
+        let arn = arn.to_owned();
+        self.writer
+            .write(move |db| {
+                db.prepare_cached("DELETE FROM secret WHERE arn = ?1")?.execute([arn])?;
+                Ok(true)
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn secrets_to_delete(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Secret>, DbError> {
+        self.read(|db| to_delete(db, now, limit))
+    }
 }

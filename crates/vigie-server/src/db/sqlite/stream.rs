@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{limit, timestamp, unknown_text};
-use crate::db::{Stream, StreamKey, StreamStatus};
+use super::{SqliteMetadataDb, edge_configuration, limit, timestamp, unknown_text};
+use crate::db::{DbError, EdgeChange, Stream, StreamKey, StreamStatus, Streams};
 
 const COLUMNS: &str = "arn, name, created_at_ms, version, status, retention_hours, device_name, \
                        media_type, kms_key_id, storage_tier, image_generation_json, notification_json";
@@ -161,8 +162,85 @@ pub(super) fn remove_tags(db: &Connection, arn: &str, keys: &[String]) -> rusqli
     Ok(true)
 }
 
-pub(super) fn tags(db: &Connection, arn: &str) -> rusqlite::Result<BTreeMap<String, String>> {
+fn tags_of(db: &Connection, arn: &str) -> rusqlite::Result<BTreeMap<String, String>> {
     db.prepare_cached("SELECT key, value FROM stream_tag WHERE stream_arn = ?1")?
         .query_map([arn], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
+}
+
+#[async_trait]
+impl Streams for SqliteMetadataDb {
+    async fn create_stream(
+        &self,
+        stream: &Stream,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<bool, DbError> {
+        let (row, tags) = (stream.clone(), tags.clone());
+        self.writer.write(move |db| create(db, &row, &tags)).await
+    }
+
+    async fn stream(&self, key: StreamKey<'_>) -> Result<Option<Stream>, DbError> {
+        self.read(|db| get(db, key))
+    }
+
+    async fn list_streams(
+        &self,
+        prefix: &str,
+        after_name: &str,
+        limit: usize,
+    ) -> Result<Vec<Stream>, DbError> {
+        self.read(|db| list(db, prefix, after_name, limit))
+    }
+
+    async fn save_stream(&self, stream: &Stream, expected_version: &str) -> Result<bool, DbError> {
+        let (row, expected) = (stream.clone(), expected_version.to_owned());
+        self.writer.write(move |db| save(db, &row, &expected)).await
+    }
+
+    async fn begin_stream_deletion(
+        &self,
+        arn: &str,
+        expected_version: &str,
+        edge: Option<&EdgeChange>,
+    ) -> Result<bool, DbError> {
+        let (arn, expected, edge) = (arn.to_owned(), expected_version.to_owned(), edge.cloned());
+        self.writer
+            .write(move |db| {
+                let marked = mark_deleting(db, &arn, &expected)?;
+                match edge {
+                    Some(change) => Ok(marked && edge_configuration::change(db, &change)?),
+                    None => Ok(marked),
+                }
+            })
+            .await
+    }
+
+    async fn finish_stream_deletion(&self, arn: &str) -> Result<(), DbError> {
+        let arn = arn.to_owned();
+        self.writer.write(move |db| remove(db, &arn)).await.map(drop)
+    }
+
+    async fn put_tags(
+        &self,
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+        tags_max: usize,
+    ) -> Result<bool, DbError> {
+        let (arn, more) = (arn.to_owned(), tags.clone());
+        self.writer
+            .write(move |db| {
+                put_tags(db, &arn, &more)?;
+                Ok(tags_of(db, &arn)?.len() <= tags_max)
+            })
+            .await
+    }
+
+    async fn remove_tags(&self, arn: &str, keys: &[String]) -> Result<(), DbError> {
+        let (arn, keys) = (arn.to_owned(), keys.to_vec());
+        self.writer.write(move |db| remove_tags(db, &arn, &keys)).await.map(drop)
+    }
+
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, DbError> {
+        self.read(|db| tags_of(db, arn))
+    }
 }

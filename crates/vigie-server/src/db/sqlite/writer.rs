@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::DbError;
+use super::error::SqliteError;
 use super::generation::{GenerationFile, raise_generation};
 
 /// Changes that one commit takes at most; bounds the time that a caller waits for others' changes.
@@ -64,7 +65,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         generation_file: Option<GenerationFile>,
-    ) -> Result<Self, DbError> {
+    ) -> Result<Self, SqliteError> {
         let (jobs, waiting) = sync_channel(CHANGES_WAITING_MAX);
         let trouble = Arc::<Mutex<Option<DbError>>>::default();
         connection.busy_timeout(LOCK_PATIENCE)?;
@@ -182,7 +183,7 @@ impl Body {
     }
 
     /// Follows what became of a commit.
-    fn note(&mut self, outcome: Result<(), DbError>) -> Result<(), DbError> {
+    fn note(&mut self, outcome: Result<(), DbError>) -> Result<(), SqliteError> {
         let trouble = outcome.err();
         let is_locked = matches!(trouble, Some(DbError::Locked));
         self.connection.busy_timeout(if is_locked { LOCKED_PATIENCE } else { LOCK_PATIENCE })?;
@@ -196,7 +197,7 @@ impl Body {
         }
         said.clone_from(&trouble);
         match trouble {
-            Some(error) if error.is_fatal() => Err(error),
+            Some(error) if error.is_fatal() => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -210,12 +211,13 @@ impl Body {
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let mut jobs = first.into_iter().chain(more).take(CHANGES_PER_COMMIT_MAX);
         if let Err(error) = self.begin() {
-            return (Err(error), jobs.map(|job| (job.answer, Ok(false))).collect());
+            return (Err(error.into()), jobs.map(|job| (job.answer, Ok(false))).collect());
         }
         let mut outcomes = Vec::new();
         let mut committed = Ok(());
         for Job { change, answer } in jobs.by_ref() {
-            let outcome = in_savepoint(&self.connection, change).map_err(DbError::from);
+            let outcome = in_savepoint(&self.connection, change);
+            let outcome = outcome.map_err(|error| SqliteError::from(error).into());
             // Of some failures, such as a full disk's, SQLite takes the whole transaction back at once.
             if self.connection.is_autocommit() {
                 committed = outcome.clone().map(drop).and(Err(DbError::Stopped));
@@ -225,16 +227,16 @@ impl Body {
                 break;
             }
         }
-        let committed = committed.and_then(|()| self.end());
+        let committed = committed.and_then(|()| Ok(self.end()?));
         (committed, outcomes)
     }
 
-    fn begin(&self) -> Result<(), DbError> {
+    fn begin(&self) -> Result<(), SqliteError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), DbError> {
+    fn end(&mut self) -> Result<(), SqliteError> {
         let generation = self.try_end();
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
@@ -245,7 +247,7 @@ impl Body {
         Ok(())
     }
 
-    fn try_end(&self) -> Result<Option<u64>, DbError> {
+    fn try_end(&self) -> Result<Option<u64>, SqliteError> {
         let generation = match self.untold.file {
             Some(_) => Some(raise_generation(&self.connection)?),
             None => None,

@@ -1,8 +1,16 @@
-//! Rows of the hubs' ledgers.
+//! The hubs' ledgers: what was lost or never recorded, as their hubs entered it.
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind};
 use vigie_media::Timestamp;
+
+use crate::DbError;
+
+/// Entries kept of one ledger; then the oldest go. A hub keeps half as many.
+pub const LEDGER_ENTRIES_MAX: u64 = 200_000;
+/// Ledgers kept of one stream: each is a hub, or a hub's new disk. Then the one that began first goes.
+pub const LEDGERS_MAX: usize = 64;
 
 /// A ledger of a stream: one for each hub, and for each new disk of a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,17 +71,23 @@ pub struct MediaLedgerQuery {
     pub limit: usize,
 }
 
-/// A hub in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubRow {
-    /// Which.
-    pub hub_device_arn: String,
-    /// When it last called, and what it called itself.
-    pub seen: Option<(Timestamp, String)>,
-    /// Streams that are configured for it.
-    pub stream_count: u64,
-    /// Those of them whose recorder last reported an error.
-    pub failing_recorder_count: u64,
-    /// How far its clock was ahead of this server's, if it said so.
-    pub clock_skew_ms: Option<i64>,
+/// Rows of ledgers and their entries. They go with their stream.
+#[async_trait]
+pub trait MediaLedgers: Send + Sync {
+    /// The ledgers of a stream, the one that began first first; [`LEDGERS_MAX`] at most.
+    async fn media_ledgers(&self, stream_arn: &str) -> Result<Vec<MediaLedger>, DbError>;
+    /// Adds entries that changed after the sequence `after`, unless something before them is missing here: then only
+    /// that there is a ledger. What is stored already is passed over. Bounded by [`LEDGER_ENTRIES_MAX`] and
+    /// [`LEDGERS_MAX`].
+    async fn take_media_ledger(
+        &self,
+        ledger: &MediaLedger,
+        after: u64,
+        entries: &[LedgerEntry],
+    ) -> Result<(), DbError>;
+    /// Entries of a stream's ledgers, in the order of their position. One that covers no time (its hub took it back) is none.
+    async fn media_ledger_entries(
+        &self,
+        query: &MediaLedgerQuery,
+    ) -> Result<Vec<StoredLedgerEntry>, DbError>;
 }

@@ -1,0 +1,49 @@
+//! The metadata seam: what the service remembers besides media, as transactions in the service's own terms, a trait for each
+//! noun. An engine implements all of them ([`MetadataDb`]); who needs one noun takes that trait alone.
+//!
+//! Decides no state change: handlers and the reconciler decide on rows that they read, and save with the version they
+//! read, so that two instances that decide at once cannot both win. What rows must hold of each other is said where
+//! the trait is, and every engine keeps it in the transaction that it says, whoever else writes.
+//!
+//! A method that changes something is one transaction, durable when it returns. Those that return `bool` do nothing and
+//! say `false` when the state they were decided on is no longer there. What may be long is read in pages.
+
+mod access_keys;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+mod edge_configurations;
+mod error;
+mod hubs;
+mod media_ledgers;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
+mod secrets;
+mod settings;
+mod streams;
+
+use async_trait::async_trait;
+
+pub use access_keys::{AccessKey, AccessKeys};
+pub use edge_configurations::{EdgeChange, EdgeConfiguration, EdgeConfigurations};
+pub use error::DbError;
+pub use hubs::{Hub, HubRow, Hubs};
+pub use media_ledgers::{
+    LEDGER_ENTRIES_MAX, LEDGERS_MAX, LedgerPosition, MediaLedger, MediaLedgerQuery, MediaLedgers,
+    StoredLedgerEntry,
+};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::MemoryMetadataDb;
+pub use secrets::{SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
+pub use settings::Settings;
+pub use streams::{Stream, StreamKey, StreamStatus, Streams};
+
+/// An engine.
+#[async_trait]
+pub trait MetadataDb:
+    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + Settings
+{
+    /// Whether the engine answers and takes changes now; the error says why not.
+    async fn check(&self) -> Result<(), DbError>;
+    /// Whether it takes none any more before the process starts again.
+    fn has_ended(&self) -> bool;
+}
