@@ -92,7 +92,7 @@ CIRCLES = {
         "shell/{api_client,polling}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
-    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{error,operation,schema/validate}.rs"],
+    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],
     "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
     "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
     "vigie-server": [

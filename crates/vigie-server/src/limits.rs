@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use vigie_engine::rate_limit::{AWS_STS, Quotas, Rate, RateLimiter, aws_quotas};
 use vigie_engine::refusal_delay::RefusalDelays;
-use vigie_kvs::{ErrorKind, KvsError, OperationId};
+use vigie_kvs::{ErrorKind, KvsError, OperationId, Service};
 
 use crate::app::App;
 use crate::auth::Identity;
-use crate::subject::Subject;
+use crate::subject::{Asked, Subject};
 
 /// Answers that are held back at once; a refusal beyond is answered without delay, which costs less than its memory.
 const HELD_BACK_MAX: usize = 1024;
@@ -42,6 +42,17 @@ pub(crate) struct Counted {
 /// All calls of STS have one quota.
 const STS: Counted = Counted { name: "STS", aws: AWS_STS };
 
+impl Counted {
+    fn of(asked: Asked) -> Self {
+        match asked.operation() {
+            Some(operation) if operation.service != Service::Sts => {
+                Self { name: operation.name, aws: aws_quotas(operation.id) }
+            }
+            _ => STS,
+        }
+    }
+}
+
 /// A bucket belongs to a key (or a principal with temporary keys), an operation and, for the quota of a stream, the stream.
 type BucketKey = (String, &'static str, Option<String>);
 
@@ -61,23 +72,11 @@ impl Repeated {
         remote: IpAddr,
         refused: Option<ErrorKind>,
     ) -> Option<Self> {
-        if subject.operation.id == OperationId::PutMedia {
-            let key = subject.claimed_key.clone().unwrap_or_default();
-            return Some(Self::PutMedia {
-                key,
-                stream: subject.stream_name.clone().unwrap_or_default(),
-            });
+        let key = || subject.claimed_key.clone().unwrap_or_default();
+        if subject.asked.operation().is_some_and(|it| it.id == OperationId::PutMedia) {
+            let stream = subject.stream_name.clone().unwrap_or_default();
+            return Some(Self::PutMedia { key: key(), stream });
         }
-        Self::credentials(subject.claimed_key.as_deref(), remote, refused)
-    }
-
-    /// The same for a call that is no PutMedia.
-    pub(crate) fn credentials(
-        claimed_key: Option<&str>,
-        remote: IpAddr,
-        refused: Option<ErrorKind>,
-    ) -> Option<Self> {
-        let key = || claimed_key.unwrap_or_default().to_owned();
         refused
             .is_none_or(ErrorKind::is_of_authentication)
             .then(|| Self::Credentials { key: key(), address: site_of(remote) })
@@ -117,22 +116,23 @@ impl Limits {
         let Some(identity) = subject.identity.as_ref().filter(|_| self.counts_calls()) else {
             return Ok(());
         };
-        let operation = subject.operation;
-        let counted = Counted { name: operation.name, aws: aws_quotas(operation.id) };
+        let counted = Counted::of(subject.asked);
         self.take(app, counted, caller(identity), subject.stream_name.as_deref())
     }
 
     /// Refuses a call of STS before anything of it is checked: by its address, which cannot be made up.
-    pub(crate) fn admit_sts_from(&self, app: &App, remote: IpAddr) -> Result<(), KvsError> {
-        match self.rate_limits {
-            RateLimits::Off => Ok(()),
-            RateLimits::Aws => self.take(app, STS, &site_of(remote).to_string(), None),
+    pub(crate) fn admit_unproven(
+        &self,
+        app: &App,
+        subject: &Subject,
+        remote: IpAddr,
+    ) -> Result<(), KvsError> {
+        match subject.asked.service() {
+            Service::Sts if self.counts_calls() => {
+                self.take(app, STS, &site_of(remote).to_string(), None)
+            }
+            _ => Ok(()),
         }
-    }
-
-    /// Refuses a verified call of STS that is over its key's quota.
-    pub(crate) fn admit_sts(&self, app: &App, identity: &Identity) -> Result<(), KvsError> {
-        self.take(app, STS, caller(identity), None)
     }
 
     /// Refuses a request of a playback session that is over the session's quota.

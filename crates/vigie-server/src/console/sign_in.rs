@@ -25,7 +25,7 @@ use crate::audit::{AuditLine, ServerAction, rfc3339};
 use crate::auth::{NewAccessKey, SealError, TemporaryCredentials};
 use crate::failure::{Answer, Failure};
 use crate::http::body::ResponseBody;
-use crate::http::request_body;
+use crate::http::request_body::{self, Bounds};
 
 pub(crate) const PATH: &str = "/console/sign-in";
 const CODE_HOLDS: Duration = Duration::from_secs(3600);
@@ -118,9 +118,13 @@ async fn exchange(
 ) -> Answer<Vec<u8>> {
     let unreadable =
         || KvsError::new(ErrorKind::InvalidArgument, "the request is not {\"Code\": …}");
-    let (kind, mut share) = (ErrorKind::InvalidArgument, app.body_budget.share(remote.ip()));
-    let too_large = (BODY_BYTES_MAX, unreadable());
-    let body = request_body::read_or(kind, too_large, &mut share, body).await?;
+    let bounds = Bounds {
+        size_bytes_max: BODY_BYTES_MAX,
+        too_large: unreadable(),
+        unreadable: ErrorKind::InvalidArgument,
+    };
+    let mut share = app.body_budget.share(remote.ip());
+    let body = request_body::read(bounds, &mut share, body).await?;
     let input: Input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     let now = app.clock.now().wall;
     let keys = app.db.access_keys().await?;

@@ -10,11 +10,11 @@ use vigie_kvs::{ErrorKind, KvsError, OperationId};
 use vigie_media::fmp4::VIDEO_MP4;
 
 use super::body::ResponseBody;
-use super::call::{UnverifiedCall, text_header};
+use super::call::{SignedCall, text_header};
 use super::response;
 use crate::api::{
     access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
-    media_ledger, overview, secrets, stream, sync_edge_agent, tag, test_camera,
+    media_ledger, overview, secrets, stream, sts, sync_edge_agent, tag, test_camera,
 };
 use crate::failure::Answer;
 use crate::{clip, images, ingest, playback, reading};
@@ -23,9 +23,9 @@ use crate::{clip, images, ingest, playback, reading};
 const MATROSKA: &str = "video/webm";
 const JSON_LINES: &str = "application/json";
 
-pub(super) async fn carry_out(call: UnverifiedCall<'_>) -> Answer<Response<ResponseBody>> {
+pub(super) async fn carry_out(call: SignedCall<'_>) -> Answer<Response<ResponseBody>> {
     use OperationId as Id;
-    match call.subject.operation.id {
+    match call.call.operation.id {
         Id::CreateStream => call.json(stream::create_stream).await,
         Id::DescribeStream => call.json(stream::describe_stream).await,
         Id::ListStreams => call.json(stream::list_streams).await,
@@ -70,30 +70,29 @@ pub(super) async fn carry_out(call: UnverifiedCall<'_>) -> Answer<Response<Respo
 
         Id::PutMedia => put_media(call).await,
         Id::GetMedia => {
-            let whole = call.read().await?;
-            let pieces = reading::get_media(&whole.call, whole.input()?).await?;
+            let pieces = reading::get_media(&call.call, call.input()?).await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
         Id::GetMediaForFragmentList => {
-            let whole = call.read().await?;
-            let pieces = reading::get_media_for_fragment_list(&whole.call, whole.input()?).await?;
+            let pieces = reading::get_media_for_fragment_list(&call.call, call.input()?).await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
         Id::GetClip => {
-            let whole = call.read().await?;
-            let clip = clip::get_clip(&whole.call, whole.input()?).await?;
+            let clip = clip::get_clip(&call.call, call.input()?).await?;
             Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces))
         }
         Id::ListFragments => call.json(fragments::list_fragments).await,
         Id::GetHLSStreamingSessionURL => call.json(playback::get_hls_streaming_session_url).await,
         Id::GetDASHStreamingSessionURL => call.json(playback::get_dash_streaming_session_url).await,
         // Switched off, it is unknown: consoles ask so whether there is such an operation.
-        Id::GetImages if call.app.images.is_none() => {
-            call.read().await?;
+        Id::GetImages if call.call.app.images.is_none() => {
             let message = "GetImages is not carried out by this version of Vigie";
             Err(KvsError::new(ErrorKind::UnknownOperation, message).into())
         }
         Id::GetImages => call.json(images::get_images).await,
+
+        Id::GetCallerIdentity => call.form(sts::get_caller_identity).await,
+        Id::GetSessionToken => call.form(sts::get_session_token).await,
 
         Id::CreateSecret => call.json(secrets::create_secret).await,
         Id::GetSecretValue => call.json(secrets::get_secret_value).await,
@@ -118,8 +117,8 @@ pub(super) async fn carry_out(call: UnverifiedCall<'_>) -> Answer<Response<Respo
     }
 }
 
-async fn put_media(call: UnverifiedCall<'_>) -> Answer<Response<ResponseBody>> {
-    let (call, head, body) = call.read_head().await?;
+async fn put_media(call: SignedCall<'_>) -> Answer<Response<ResponseBody>> {
+    let (call, head, body) = call.into_media()?;
     let input = PutMediaInput::from_headers(|name| text_header(&head.headers, name))?;
     let expects_continue = head.headers.contains_key(EXPECT);
     let pieces = ingest::put_media(&call, input, body, expects_continue).await?;

@@ -1,4 +1,4 @@
-//! From a request to its answer: finds who answers it (a probe, the console, a playback session, STS, an operation),
+//! From a request to its answer: finds who answers it (a probe, the console, a playback session, an operation),
 //! and does with every answer what is done with all: the audit log, the delay of refusals, the metrics, the request id.
 //!
 //! Decides the order of these and nothing else. Which handler an operation has stands in [`super::carry_out`].
@@ -8,23 +8,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use vigie_kvs::operation::{by_path, by_target, signaling};
 use vigie_kvs::wire::header;
-use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
+use vigie_kvs::{ErrorKind, KvsError, Protocol, sts};
 
 use super::body::ResponseBody;
 use super::call::UnverifiedCall;
 use super::carry_out::carry_out;
 use super::content::Content;
-use super::{cors, probes, query, response};
+use super::{cors, probes, response};
 use crate::app::App;
 use crate::failure::Answer;
 use crate::limits::Repeated;
 use crate::metrics::RequestLabels;
-use crate::subject::Subject;
+use crate::subject::{Asked, Subject};
 use crate::{console, playback};
 
 pub(super) async fn dispatch(
@@ -50,36 +50,13 @@ pub(super) async fn dispatch(
         return Ok(response);
     }
     let asked_by_script = cors::is_asked(&head.headers);
-    let (operation, mut response) = match find_operation(&head) {
+    let (operation, mut response) = match find_asked(&head) {
         _ if head_bytes(&head) > super::HEAD_BYTES_MAX => ("unknown", response::head_too_large()),
+        Some(asked) => answer(&app, asked, remote, head, body, &request_id).await,
         None if let Some((name, answer)) = playback::serve(&app, &head).await => {
             (name, content(answer, name, &request_id, &head))
         }
-        _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
-        Some(operation) => {
-            let mut subject = Subject::new(operation);
-            let call = UnverifiedCall {
-                app: &app,
-                remote: remote.ip(),
-                subject: &mut subject,
-                head,
-                body,
-            };
-            let answer = carry_out(call).await;
-            let mut refused = None;
-            let response = answer.unwrap_or_else(|failure| {
-                let error = failure.into_error(operation.name, &request_id);
-                tracing::debug!(operation = operation.name, request_id, %error, "call refused");
-                refused = Some(error.kind);
-                response::error(operation.protocol(), &error)
-            });
-            let status = response.status().as_u16();
-            subject.audit(&app, &request_id, remote, status, refused).await;
-            let repeated = Repeated::of(&subject, remote.ip(), refused);
-            app.limits.hold_back(&app, repeated, refused.is_some()).await;
-            (operation.name, response)
-        }
-        None => ("unknown", unknown_operation(&head)),
+        None => ("unknown", unknown_operation(&head, &request_id)),
     };
     let labels = RequestLabels { operation, status: response.status().as_u16() };
     app.metrics.requests.get_or_create(&labels).inc();
@@ -90,6 +67,33 @@ pub(super) async fn dispatch(
         cors::allow(response.headers_mut());
     }
     Ok(response)
+}
+
+/// Answers a signed call; says which operation it was.
+async fn answer(
+    app: &Arc<App>,
+    asked: Asked,
+    remote: SocketAddr,
+    head: Parts,
+    body: Incoming,
+    request_id: &str,
+) -> (&'static str, Response<ResponseBody>) {
+    let mut subject = Subject::new(asked);
+    let call =
+        UnverifiedCall { app, remote: remote.ip(), request_id, subject: &mut subject, head, body };
+    let answered = async { carry_out(call.verify().await?).await }.await;
+    let operation = subject.asked.name();
+    let mut refused = None;
+    let response = answered.unwrap_or_else(|failure| {
+        let error = failure.into_error(operation, request_id);
+        tracing::debug!(operation, request_id, %error, "call refused");
+        refused = Some(error.kind);
+        response::error(subject.asked.protocol(), &error, request_id)
+    });
+    subject.audit(app, request_id, remote, response.status().as_u16(), refused).await;
+    let repeated = Repeated::of(&subject, remote.ip(), refused);
+    app.limits.hold_back(app, repeated, refused.is_some()).await;
+    (operation, response)
 }
 
 /// The answer to a URL of a playback session.
@@ -104,7 +108,7 @@ fn content(
         Err(failure) => {
             let error = failure.into_error(name, request_id);
             tracing::debug!(operation = name, request_id, %error, "content refused");
-            response::error(Protocol::RestJson, &error)
+            response::error(Protocol::RestJson, &error, request_id)
         }
     }
 }
@@ -120,17 +124,27 @@ fn head_bytes(head: &Parts) -> usize {
     line + headers.map(of_header).sum::<usize>() + "\r\n".len()
 }
 
-fn find_operation(head: &Parts) -> Option<&'static Operation> {
+fn find_asked(head: &Parts) -> Option<Asked> {
     if head.method != Method::POST {
         return None;
     }
-    match head.headers.get(header::TARGET) {
+    let operation = match head.headers.get(header::TARGET) {
         Some(target) => by_target(target.to_str().ok()?),
+        None if is_form(head) => return Some(Asked::StsForm),
         None => by_path(head.uri.path()),
-    }
+    };
+    operation.map(Asked::Operation)
 }
 
-fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
+/// Whether a request speaks the Query protocol: a form to the path of all its services.
+fn is_form(head: &Parts) -> bool {
+    let is_form = |content_type: &HeaderValue| {
+        content_type.as_bytes().starts_with(sts::REQUEST_CONTENT_TYPE.as_bytes())
+    };
+    head.uri.path() == "/" && head.headers.get(CONTENT_TYPE).is_some_and(is_form)
+}
+
+fn unknown_operation(head: &Parts, request_id: &str) -> Response<ResponseBody> {
     let protocol = match head.headers.contains_key(header::TARGET) {
         true => Protocol::AwsJson11,
         false => Protocol::RestJson,
@@ -139,5 +153,5 @@ fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
         || KvsError::new(ErrorKind::UnknownOperation, "no operation has this path or target"),
         |(_, error)| error,
     );
-    response::error(protocol, &error)
+    response::error(protocol, &error, request_id)
 }

@@ -10,7 +10,6 @@ mod cors;
 mod crowd;
 mod dispatch;
 mod probes;
-mod query;
 pub(crate) mod request_body;
 pub(crate) mod response;
 mod stall;
