@@ -12,7 +12,7 @@ use vigie_engine::clock::Clock;
 use vigie_kvs::version::version_token;
 
 use crate::age_hold::ServerAgeHold;
-use crate::audit::AuditLog;
+use crate::audit::Audit;
 use crate::auth::{MasterKey, PolicyCache};
 use crate::body_budget::BodyBudget;
 use crate::clock_skews::ClockSkews;
@@ -40,7 +40,7 @@ pub(crate) struct App {
     pub fragments: Arc<dyn FragmentStore>,
     pub master_key: MasterKey,
     pub metrics: Metrics,
-    pub audit: AuditLog,
+    pub audit: Audit,
     pub limits: Limits,
     /// Signs in to the console without a key, once; see [`crate::Server::offer_console_sign_in`].
     pub one_time_code: OneTimeCode,
@@ -77,7 +77,7 @@ impl App {
         db: Arc<dyn MetadataDb>,
         fragments: Arc<dyn FragmentStore>,
         master_key: MasterKey,
-        audit: AuditLog,
+        audit: Audit,
     ) -> Self {
         let age_hold = ServerAgeHold::first(clock.now());
         let (alive, ended) = mpsc::channel(1);

@@ -49,6 +49,7 @@ mod reconcile;
 mod server;
 mod strangers;
 mod subject;
+mod time_text;
 mod tls;
 
 pub use access_keys::{

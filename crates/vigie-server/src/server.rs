@@ -22,13 +22,14 @@ use vigie_store::{SpaceReserve, Store, StoreError, StoreReader, StoreSettings, d
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
-use crate::audit::{self, AuditLine, AuditLog, ServerAction, rfc3339};
+use crate::audit::{self, Audit, AuditLine, FileAuditLog, ServerAction};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource, move_aside};
 use crate::db::{AccessKey, DbError, MetadataDb, SqliteMetadataDb};
 use crate::fragment_store::{EmbeddedFragmentStore, FragmentStoreError};
 use crate::private_file::{PrivateFileError, create_master_key, write_private};
+use crate::time_text::rfc3339;
 use crate::tls::{Tls, TlsError};
 use crate::{http, reconcile};
 
@@ -195,8 +196,9 @@ impl Server {
         let made = create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), now).await?;
         say_unknown_media(db.as_ref(), store.handle().reader(), &config).await?;
         let fragments = Arc::new(EmbeddedFragmentStore::new(store.handle(), StoreSettings::SERVER));
-        let audit = AuditLog::open(&config)
+        let audit = FileAuditLog::open(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
+        let audit = Audit::new(Arc::new(audit));
         audit::note_path(db.as_ref(), &config).await?;
         if let Some(access_key_id) = made {
             audit.write(&AuditLine {

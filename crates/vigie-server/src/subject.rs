@@ -13,9 +13,10 @@ use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, Operation, Protocol, Service, sts};
 
 use crate::app::App;
-use crate::audit::{AuditLine, note_refused, rfc3339};
+use crate::audit::{AuditLine, UnprovenCall};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
+use crate::time_text::rfc3339;
 
 /// Longest access key id that is remembered; AWS's have at most 128 characters.
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
@@ -136,8 +137,15 @@ impl Subject {
         refused: Option<ErrorKind>,
     ) {
         if let (None, Some(refused)) = (&self.identity, refused) {
-            let (action, key) = (self.asked.action(), self.claimed_key.as_deref());
-            return note_refused(app, action, key, request_id, remote, (status, refused)).await;
+            let call = UnprovenCall {
+                action: self.asked.action(),
+                claimed_key: self.claimed_key.as_deref(),
+                request_id,
+                remote,
+                status,
+                refused,
+            };
+            return app.audit.note_unproven(app.db.as_ref(), call, app.clock.now()).await;
         }
         let is_audited = self.is_audited || self.asked.mutates();
         let Some(identity) = self.identity.as_ref().filter(|_| is_audited) else { return };

@@ -21,11 +21,12 @@ use vigie_media::Timestamp;
 
 use super::{HEADERS, whole};
 use crate::app::App;
-use crate::audit::{AuditLine, ServerAction, rfc3339};
+use crate::audit::{AuditLine, ServerAction};
 use crate::auth::{NewAccessKey, SealError, TemporaryCredentials};
 use crate::failure::{Answer, Failure};
 use crate::http::body::ResponseBody;
 use crate::http::request_body::{self, Bounds};
+use crate::time_text::rfc3339;
 
 pub(crate) const PATH: &str = "/console/sign-in";
 const CODE_HOLDS: Duration = Duration::from_secs(3600);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use crate::app::App;
-use crate::audit::{AuditLine, ServerAction, rfc3339};
+use crate::audit::{AuditLine, ServerAction};
 use crate::db::{DbError, Stream};
 use crate::fragment_store::{Erased, FragmentStoreError};
 use crate::ingest::EndReason;
+use crate::time_text::rfc3339;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// Without retention, consumers still read from a buffer of minutes (KVS API_CreateStream: 5 minutes).
