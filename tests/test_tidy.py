@@ -95,12 +95,6 @@ CIRCLES = {
     "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],
     "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
     "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
-    "vigie-server": [
-        "api/{edge_configuration,erasure,stream}.rs",
-        "{age_hold,api/mod,app,audit/mod,body_budget,config,console/mod,console/sign_in,http/request_body,hub_requests,images/mod,"
-        "limits,subject,tls}.rs",
-        "{data_dir,server}.rs",
-    ],
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",

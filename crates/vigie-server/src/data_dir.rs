@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use vigie_store::disk::Disk;
 use vigie_store::{IndexLock, StoreError, sqlite_files};
 
-use crate::auth::MasterKey;
+use crate::auth::{MASTER_KEY_PROOF, MasterKey};
 use crate::config::ServerConfig;
 use crate::db::{self, DbError, GenerationFile};
 use crate::private_file::{PrivateFileError, read_master_key};
-use crate::server::{MASTER_KEY_PROOF, ServerError};
+use crate::start_error::ServerError;
 
 /// Where a server has its master key from.
 #[derive(Debug)]

@@ -5,18 +5,22 @@ use vigie_kvs::sts::{StsForm, caller_identity_result, session_token_result};
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::Call;
-use crate::auth::TemporaryCredentials;
+use crate::auth::{Access, TemporaryCredentials};
 use crate::failure::Answer;
 
-pub(crate) async fn get_session_token(call: &Call, form: StsForm) -> Answer<String> {
+pub(crate) async fn get_session_token(
+    access: &Access,
+    call: &Call,
+    form: StsForm,
+) -> Answer<String> {
     let identity = &call.identity;
     if identity.temporary {
         // Else a session could be renewed for ever.
         let message = "Cannot call GetSessionToken with session credentials";
         return Err(KvsError::new(ErrorKind::AccessDenied, message).into());
     }
-    let now = call.app.clock.now().wall;
-    let (key, parent) = (&call.app.master_key, &identity.access_key_id);
+    let now = access.process.now().wall;
+    let (key, parent) = (&access.master_key, &identity.access_key_id);
     let made = TemporaryCredentials::issue(key, parent, now, form.duration)?;
     tracing::info!(
         key = made.access_key_id,
@@ -24,7 +28,7 @@ pub(crate) async fn get_session_token(call: &Call, form: StsForm) -> Answer<Stri
         duration_seconds = form.duration.as_secs(),
         "temporary credentials given"
     );
-    call.audit(&call.app.config.access_key_resource(&made.access_key_id));
+    call.audit(&access.config.access_key_resource(&made.access_key_id));
     Ok(session_token_result(
         &made.access_key_id,
         &made.secret_access_key,
@@ -33,9 +37,13 @@ pub(crate) async fn get_session_token(call: &Call, form: StsForm) -> Answer<Stri
     ))
 }
 
-pub(crate) async fn get_caller_identity(call: &Call, _form: StsForm) -> Answer<String> {
+pub(crate) async fn get_caller_identity(
+    access: &Access,
+    call: &Call,
+    _form: StsForm,
+) -> Answer<String> {
     let identity = &call.identity;
-    let account_id = &call.app.config.account_id;
+    let account_id = &access.config.account_id;
     let user_id = match identity.principal_arn.ends_with(":root") {
         true => account_id,
         false => &identity.access_key_id,

@@ -13,7 +13,7 @@ use vigie_kvs::ErrorKind;
 
 use super::{Audit, AuditLine};
 use crate::db::MetadataDb;
-use crate::limits::site_of;
+use crate::guard::site_of;
 use crate::time_text::rfc3339;
 
 /// Between two lines of one address.

@@ -1,6 +1,6 @@
 //! The metadata seam: what the service remembers besides media, as transactions in the service's own terms.
 //!
-//! Decides no state change: handlers and the reconciler decide on rows that they read, and save with the version
+//! Decides no state change: handlers and background work decide on rows that they read, and save with the version
 //! they read, so that two instances that decide at once cannot both win. [`SqliteMetadataDb`] is the embedded
 //! engine; PostgreSQL fits the same trait.
 
@@ -109,7 +109,7 @@ pub trait MetadataDb: Send + Sync {
     ) -> Result<bool, DbError>;
     /// Removes a stream and its tags, once its media is gone.
     async fn finish_stream_deletion(&self, arn: &str) -> Result<(), DbError>;
-    /// Every stream; the reconciler walks them.
+    /// Every stream; background work walks them.
     async fn all_streams(&self) -> Result<Vec<Stream>, DbError>;
 
     /// Adds tags, replacing equal keys; `false` when there would be more than `tags_max`.

@@ -5,7 +5,7 @@
 //! within bounds, because its hash is signed. A form says only then which operation it is for.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hyper::Response;
@@ -14,6 +14,7 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use vigie_kvs::KvsError;
 use vigie_kvs::operation::{BodyKind, Operation, ResourceKind, parse};
 use vigie_kvs::sigv4::{Payload, RequestHead};
 use vigie_kvs::sts::StsForm;
@@ -25,15 +26,14 @@ use crate::api::Call;
 use crate::app::App;
 use crate::auth::authenticate;
 use crate::failure::{Answer, Failure};
-use crate::strangers;
-use crate::subject::{Asked, Subject};
+use crate::guard::{self, Asked, CallRecord};
 
 /// A call of which nothing is read or proven yet.
 pub(super) struct UnverifiedCall<'a> {
-    pub app: &'a Arc<App>,
+    pub app: &'a App,
     pub remote: IpAddr,
     pub request_id: &'a str,
-    pub subject: &'a mut Subject,
+    pub record: &'a mut CallRecord,
     pub head: Parts,
     pub body: Incoming,
 }
@@ -44,7 +44,7 @@ pub(super) struct SignedCall<'a> {
     request_id: &'a str,
     head: Parts,
     body: SignedBody,
-    subject: &'a mut Subject,
+    record: &'a mut CallRecord,
 }
 
 /// What the signature was held against.
@@ -59,28 +59,32 @@ enum SignedBody {
 impl<'a> UnverifiedCall<'a> {
     /// Reads the body, unless it is media, and proves who signed the call.
     pub(super) async fn verify(self) -> Answer<SignedCall<'a>> {
-        let Self { app, remote, request_id, subject, head, body } = self;
-        let mut share = app.body_budget.share(remote);
-        let body = match Bounds::of(subject.asked) {
+        let Self { app, remote, request_id, record, head, body } = self;
+        let mut share = app.guards.body_budget.share(remote);
+        let body = match Bounds::of(record.asked) {
             Some(bounds) => SignedBody::Whole(request_body::read(bounds, &mut share, body).await?),
             None => SignedBody::Media(body),
         };
-        app.limits.admit_unproven(app, subject, remote)?;
+        let limits = &app.guards.limits;
+        let limited = |_: &KvsError| {
+            app.metrics.limited_calls.inc();
+        };
+        let now = app.process.now();
+        limits.admit_unproven(record, remote, now.mono).inspect_err(limited)?;
         let payload = match &body {
             SignedBody::Whole(body) => Payload::Whole(body),
             SignedBody::Form(_) | SignedBody::Media(_) => Payload::Streaming,
         };
         let headers = signed_headers(&head);
         let signed = signed_head(&head, &headers);
-        subject.read_request(app, &signed, &payload);
-        let service = subject.asked.service().signing_name();
-        let identity = authenticate(app, service, &signed, payload).await?;
-        strangers::verified(&head.extensions);
-        subject.verified(app, identity.clone(), &payload);
-        app.limits.admit(app, subject)?;
-        let (operation, body) = find_operation(subject, body)?;
+        record.read_request(&app.config, &signed, &payload);
+        let service = record.asked.service().signing_name();
+        let identity = authenticate(&app.access, service, &signed, payload, now.wall).await?;
+        guard::verified(&head.extensions);
+        record.verified(&app.config, identity.clone(), &payload, limits.counts_calls());
+        limits.admit(record, app.process.now().mono).inspect_err(limited)?;
+        let (operation, body) = find_operation(record, body)?;
         let call = Call {
-            app: Arc::clone(app),
             operation,
             identity,
             host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
@@ -88,20 +92,20 @@ impl<'a> UnverifiedCall<'a> {
             is_audited: OnceLock::new(),
             not_uploaded_bytes: OnceLock::new(),
         };
-        Ok(SignedCall { call, request_id, head, body, subject })
+        Ok(SignedCall { call, request_id, head, body, record })
     }
 }
 
 /// Which operation it is, and its body, read so far.
 fn find_operation(
-    subject: &mut Subject,
+    record: &mut CallRecord,
     body: SignedBody,
 ) -> Answer<(&'static Operation, SignedBody)> {
-    match (subject.asked, body) {
+    match (record.asked, body) {
         (Asked::Operation(operation), body) => Ok((operation, body)),
         (Asked::StsForm, SignedBody::Whole(body)) => {
             let form = StsForm::parse(&body)?;
-            subject.asked = Asked::Operation(form.operation);
+            record.asked = Asked::Operation(form.operation);
             Ok((form.operation, SignedBody::Form(form)))
         }
         (Asked::StsForm, _) => Err(wrong_body()),
@@ -140,40 +144,42 @@ impl SignedCall<'_> {
         }
     }
 
-    /// Runs a handler that takes and gives JSON.
-    pub(super) async fn json<I: DeserializeOwned, O: Serialize>(
+    /// Runs a handler in its room that takes and gives JSON.
+    pub(super) async fn json<R: ?Sized, I: DeserializeOwned, O: Serialize>(
         self,
-        handler: impl AsyncFnOnce(&Call, I) -> Answer<O>,
+        room: &R,
+        handler: impl AsyncFnOnce(&R, &Call, I) -> Answer<O>,
     ) -> Answer<Response<ResponseBody>> {
         let answered = async {
-            let output = handler(&self.call, self.input()?).await?;
+            let output = handler(room, &self.call, self.input()?).await?;
             response::json(self.call.operation.protocol(), &output)
         };
         let answer = answered.await;
-        self.tell_subject();
+        self.tell_record();
         answer
     }
 
-    /// Runs a handler that takes a form and gives the XML of its result.
-    pub(super) async fn form(
+    /// Runs a handler in its room that takes a form and gives the XML of its result.
+    pub(super) async fn form<R>(
         self,
-        handler: impl AsyncFnOnce(&Call, StsForm) -> Answer<String>,
+        room: &R,
+        handler: impl AsyncFnOnce(&R, &Call, StsForm) -> Answer<String>,
     ) -> Answer<Response<ResponseBody>> {
         let SignedBody::Form(form) = self.body else { return Err(wrong_body()) };
-        let result = handler(&self.call, form).await;
+        let result = handler(room, &self.call, form).await;
         let answer =
             result.map(|result| response::xml(self.call.operation, &result, self.request_id));
-        self.tell_subject();
+        self.tell_record();
         answer
     }
 
     /// What the handler has learned for the audit log.
-    fn tell_subject(self) {
-        let Self { call, subject, .. } = self;
-        subject.is_audited |= call.is_audited.get().is_some();
-        subject.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
+    fn tell_record(self) {
+        let Self { call, record, .. } = self;
+        record.is_audited |= call.is_audited.get().is_some();
+        record.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
         if let Some(resource) = call.made_resource.into_inner() {
-            subject.resource = Some(resource);
+            record.resource = Some(resource);
         }
     }
 }

@@ -22,9 +22,8 @@ use super::content::Content;
 use super::{cors, probes, response};
 use crate::app::App;
 use crate::failure::Answer;
-use crate::limits::Repeated;
+use crate::guard::{Answered, Asked, CallRecord, Repeated};
 use crate::metrics::RequestLabels;
-use crate::subject::{Asked, Subject};
 use crate::{console, playback};
 
 pub(super) async fn dispatch(
@@ -32,14 +31,17 @@ pub(super) async fn dispatch(
     remote: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    let request_id = app.new_request_id();
+    let request_id = app.process.new_request_id();
     if request.method() == Method::GET
         && let Some(response) = probes::probe(&app, request.uri().path()).await
     {
         return Ok(response);
     }
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
-        return Ok(console::sign_in::answer(&app, remote, request.into_body(), &request_id).await);
+        let rooms = (&app.access, app.audit.as_ref());
+        let share = app.guards.body_budget.share(remote.ip());
+        let body = request.into_body();
+        return Ok(console::sign_in::answer(rooms, share, remote, body, &request_id).await);
     }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
@@ -53,7 +55,7 @@ pub(super) async fn dispatch(
     let (operation, mut response) = match find_asked(&head) {
         _ if head_bytes(&head) > super::HEAD_BYTES_MAX => ("unknown", response::head_too_large()),
         Some(asked) => answer(&app, asked, remote, head, body, &request_id).await,
-        None if let Some((name, answer)) = playback::serve(&app, &head).await => {
+        None if let Some((name, answer)) = playback::serve(&app.playback, &head).await => {
             (name, content(answer, name, &request_id, &head))
         }
         None => ("unknown", unknown_operation(&head, &request_id)),
@@ -78,22 +80,36 @@ async fn answer(
     body: Incoming,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
-    let mut subject = Subject::new(asked);
+    let mut record = CallRecord::new(asked);
     let call =
-        UnverifiedCall { app, remote: remote.ip(), request_id, subject: &mut subject, head, body };
-    let answered = async { carry_out(call.verify().await?).await }.await;
-    let operation = subject.asked.name();
+        UnverifiedCall { app, remote: remote.ip(), request_id, record: &mut record, head, body };
+    let answered = async { carry_out(app, call.verify().await?).await }.await;
+    let operation = record.asked.name();
     let mut refused = None;
     let response = answered.unwrap_or_else(|failure| {
         let error = failure.into_error(operation, request_id);
         tracing::debug!(operation, request_id, %error, "call refused");
         refused = Some(error.kind);
-        response::error(subject.asked.protocol(), &error, request_id)
+        response::error(record.asked.protocol(), &error, request_id)
     });
-    subject.audit(app, request_id, remote, response.status().as_u16(), refused).await;
-    let repeated = Repeated::of(&subject, remote.ip(), refused);
-    app.limits.hold_back(app, repeated, refused.is_some()).await;
+    let status = response.status().as_u16();
+    let (answered, now) = (Answered { request_id, remote, status, refused }, app.process.now());
+    record.audit(&app.audit, app.access.db.as_ref(), answered, now).await;
+    hold_back(app, &record, answered).await;
     (operation, response)
+}
+
+/// Waits as long as the answer is to be held back, or until the server stops.
+async fn hold_back(app: &App, record: &CallRecord, answered: Answered<'_>) {
+    let Answered { remote, refused, .. } = answered;
+    let (repeated, now) = (Repeated::of(record, remote.ip(), refused), app.process.now().mono);
+    let Some(held) = app.guards.limits.answered(repeated, refused.is_some(), now) else { return };
+    app.metrics.held_back_answers.inc();
+    let mut stopped = app.process.stopping();
+    tokio::select! {
+        () = tokio::time::sleep(held.delay) => {}
+        () = stopped.wait() => {}
+    }
 }
 
 /// The answer to a URL of a playback session.

@@ -8,8 +8,8 @@ use hyper::body::Incoming;
 use vigie_kvs::sts;
 use vigie_kvs::{ErrorKind, KvsError, Operation};
 
-use crate::body_budget::BodyShare;
 use crate::failure::Answer;
+use crate::guard::BodyShare;
 
 /// A caller that does not send its body within this time is cut off.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -9,15 +9,16 @@ use vigie_kvs::shapes::secrets::{
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::{info, versions};
-use crate::api::stream::page_size;
-use crate::api::{Call, page_token};
+use crate::api::page_token::page_size;
+use crate::api::{Call, Secrets, page_token};
 use crate::db::Secret;
 use crate::failure::Answer;
 
 const PAGE_MAX: usize = 100;
 
 pub(crate) async fn list_secrets(
-    call: &Call,
+    room: &Secrets,
+    _call: &Call,
     input: ListSecretsInput,
 ) -> Answer<ListSecretsOutput> {
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
@@ -29,7 +30,7 @@ pub(crate) async fn list_secrets(
         .map_err(|error| KvsError::new(ErrorKind::InvalidNextToken, error.message))?;
     let filters = input.filters.unwrap_or_default();
     let with_deleted = input.include_planned_deletion.unwrap_or(false);
-    let mut secrets = call.app.db.list_secrets("", usize::MAX).await?;
+    let mut secrets = room.db.list_secrets("", usize::MAX).await?;
     secrets.retain(|secret| {
         (with_deleted || secret.deleted_at.is_none())
             && filters.iter().all(|filter| matches(filter, secret))

@@ -6,16 +6,17 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use vigie_engine::clock::Now;
 use vigie_kvs::arn::{SecretArn, StreamArn};
 use vigie_kvs::operation::ResourceKind;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, Operation, Protocol, Service, sts};
 
-use crate::app::App;
-use crate::audit::{AuditLine, UnprovenCall};
+use crate::audit::{Audit, AuditLine, UnprovenCall};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
+use crate::db::MetadataDb;
 use crate::time_text::rfc3339;
 
 /// Longest access key id that is remembered; AWS's have at most 128 characters.
@@ -66,7 +67,7 @@ impl Asked {
 
 /// A call, as far as it is known.
 #[derive(Debug)]
-pub(crate) struct Subject {
+pub(crate) struct CallRecord {
     pub asked: Asked,
     /// The access key id that the request claims; nothing is proven by it.
     pub claimed_key: Option<String>,
@@ -82,7 +83,16 @@ pub(crate) struct Subject {
     pub not_uploaded_bytes: Option<u64>,
 }
 
-impl Subject {
+/// What came of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    pub request_id: &'a str,
+    pub remote: SocketAddr,
+    pub status: u16,
+    pub refused: Option<ErrorKind>,
+}
+
+impl CallRecord {
     pub(crate) fn new(asked: Asked) -> Self {
         Self {
             asked,
@@ -98,13 +108,13 @@ impl Subject {
     /// Takes what the head of a request says of itself, before anything of it is proven.
     pub(crate) fn read_request(
         &mut self,
-        app: &App,
+        config: &ServerConfig,
         head: &RequestHead<'_>,
         payload: &Payload<'_>,
     ) {
         self.claimed_key = claimed_key(head);
         if matches!(payload, Payload::Streaming) {
-            self.read(&app.config, |member| {
+            self.read(config, |member| {
                 let header = match member {
                     "StreamName" => header::STREAM_NAME,
                     "StreamARN" => header::STREAM_ARN,
@@ -116,13 +126,20 @@ impl Subject {
         }
     }
 
-    /// Takes who it is, and what the call is about from its body: what nobody has signed is not worth reading.
-    pub(crate) fn verified(&mut self, app: &App, identity: Identity, payload: &Payload<'_>) {
+    /// Takes who it is, and what the call is about from its body: what nobody has signed is not worth reading. Of one that
+    /// changes nothing only quotas want to know, if any are `counted`.
+    pub(crate) fn verified(
+        &mut self,
+        config: &ServerConfig,
+        identity: Identity,
+        payload: &Payload<'_>,
+        counted: bool,
+    ) {
         self.identity = Some(identity);
         if let Payload::Whole(body) = payload
-            && (self.asked.mutates() || app.limits.counts_calls())
+            && (self.asked.mutates() || counted)
         {
-            self.read_body(&app.config, body);
+            self.read_body(config, body);
         }
     }
 
@@ -130,12 +147,12 @@ impl Subject {
     /// sample.
     pub(crate) async fn audit(
         &self,
-        app: &App,
-        request_id: &str,
-        remote: SocketAddr,
-        status: u16,
-        refused: Option<ErrorKind>,
+        audit: &Audit,
+        db: &dyn MetadataDb,
+        answered: Answered<'_>,
+        now: Now,
     ) {
+        let Answered { request_id, remote, status, refused } = answered;
         if let (None, Some(refused)) = (&self.identity, refused) {
             let call = UnprovenCall {
                 action: self.asked.action(),
@@ -145,12 +162,12 @@ impl Subject {
                 status,
                 refused,
             };
-            return app.audit.note_unproven(app.db.as_ref(), call, app.clock.now()).await;
+            return audit.note_unproven(db, call, now).await;
         }
         let is_audited = self.is_audited || self.asked.mutates();
         let Some(identity) = self.identity.as_ref().filter(|_| is_audited) else { return };
-        app.audit.write(&AuditLine {
-            time: &rfc3339(app.clock.now().wall),
+        audit.write(&AuditLine {
+            time: &rfc3339(now.wall),
             request_id: Some(request_id),
             access_key_id: Some(&identity.access_key_id),
             principal_arn: &identity.principal_arn,
@@ -246,10 +263,10 @@ mod tests {
         stream: Option<&str>,
         resource: Option<&str>,
     ) {
-        let mut subject = Subject::new(Asked::Operation(operation));
-        subject.read_body(&ServerConfig::new("data"), body.as_bytes());
-        assert_eq!(subject.stream_name.as_deref(), stream, "{body}");
-        assert_eq!(subject.resource.as_deref(), resource, "{body}");
+        let mut record = CallRecord::new(Asked::Operation(operation));
+        record.read_body(&ServerConfig::new("data"), body.as_bytes());
+        assert_eq!(record.stream_name.as_deref(), stream, "{body}");
+        assert_eq!(record.resource.as_deref(), resource, "{body}");
     }
 
     #[test]
