@@ -10,7 +10,7 @@ use vigie_store::disk::Disk;
 use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{Store, StoreError, StoreSettings};
 
-use crate::audit::{AuditLog, FileAuditLog};
+use crate::audit::{Audit, AuditLog, FileAuditLog};
 use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb, SqliteMetadataDb};
 use crate::fragment_store::{EmbeddedFragmentStore, FragmentStore};
@@ -20,7 +20,7 @@ use crate::start_error::ServerError;
 pub(crate) struct Engines {
     pub db: Arc<dyn MetadataDb>,
     pub fragments: Arc<dyn FragmentStore>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Audit,
 }
 
 /// How much of the disk is left to others.

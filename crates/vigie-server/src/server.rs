@@ -19,16 +19,15 @@ use vigie_store::{SpaceReserve, describe};
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
-use crate::audit::{self, AuditLine, ServerAction};
+use crate::audit::{self, Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource};
 use crate::db::{DbError, MetadataDb};
 use crate::engines::{Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata};
-use crate::first_start::{check_master_key, create_root_key};
+use crate::first_start::FirstStart;
 use crate::fragment_store::FragmentStoreError;
 use crate::health::Health;
 use crate::http;
-use crate::private_file::create_master_key;
 use crate::process::Process;
 use crate::start_error::ServerError;
 use crate::time_text::rfc3339;
@@ -69,34 +68,43 @@ impl Server {
         give_up_if_full(&space_reserve);
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = open_metadata(&config)?;
+        // Before any key is made: who holds the folder's lock makes them alone.
+        let media = OpenMedia::open(&config, &disk, &clock)?;
         // After the database: a key without one is what a lost one leaves.
         let master_key = match master_key {
             Some(key) => key,
-            None => create_master_key(&config.master_key_path())?,
+            None => data_dir::make_master_key(&config)?,
         };
-        check_master_key(db.as_ref(), &master_key, &config).await?;
-        let media = OpenMedia::open(&config, &disk, &clock)?;
         let now = clock.now();
-        let made =
-            create_root_key(db.as_ref(), &master_key, &config, disk.as_ref(), now.wall).await?;
+        let first_start = FirstStart {
+            db: db.as_ref(),
+            master_key: &master_key,
+            config: &config,
+            disk: disk.as_ref(),
+            now: now.wall,
+        };
+        let made = first_start.finish().await?;
         say_unknown_media(db.as_ref(), &media, &config).await?;
         let audit = open_audit_log(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
         let age_hold = ServerAgeHold::open(db.as_ref(), now).await?;
-        let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit };
-        let process = Process::new(clock, chance);
-        let app = Arc::new(App::new(config, process, engines, master_key, age_hold));
+        let audit = Audit::new(audit);
         if let Some(access_key_id) = made {
-            app.audit.write(&AuditLine {
+            audit.write(&AuditLine {
                 time: &rfc3339(now.wall),
                 principal_arn: FIRST_START,
                 action: ServerAction::CreateRootKey.action(),
-                resource: Some(&app.config.access_key_resource(&access_key_id)),
+                resource: Some(&config.access_key_resource(&access_key_id)),
                 status: 200,
                 ..AuditLine::default()
             });
+            audit.written().await;
+            first_start.note().await?;
         }
+        let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit };
+        let process = Process::new(clock, chance);
+        let app = Arc::new(App::new(config, process, engines, master_key, age_hold));
         Ok(Self { app, media, tls, space_reserve })
     }
 

@@ -73,6 +73,11 @@ impl Audit {
         self.log.page(from, events_max).await
     }
 
+    /// Waits until the lines from before are kept, as far as they can be.
+    pub(crate) async fn written(&self) {
+        self.log.written().await;
+    }
+
     /// Counts the lines that are lost.
     pub(crate) fn failures(&self) -> Counter {
         self.log.failures()
