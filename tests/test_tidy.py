@@ -74,7 +74,7 @@ MEETS_THE_WORLD = {
     ("thread", "vigie-agent/src/shell/executor.rs"),
     ("thread", "vigie-agent/src/shell/file_source/folder.rs"),
     ("thread", "vigie-agent/src/shell/source_runtime.rs"),
-    ("thread", "vigie-server/src/audit/mod.rs"),
+    ("thread", "vigie-server/src/audit/file_log.rs"),
     ("thread", "vigie-server/src/db/sqlite/writer.rs"),
     ("thread", "vigie-store/src/os_disk/workers.rs"),
     ("thread", "vigie-store/src/thread.rs"),
@@ -92,15 +92,9 @@ CIRCLES = {
         "shell/{api_client,polling}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
-    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{error,operation,schema/validate}.rs"],
+    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],
     "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
     "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
-    "vigie-server": [
-        "api/{edge_configuration,erasure,stream}.rs",
-        "{age_hold,api/mod,app,audit/mod,body_budget,config,console/mod,console/sign_in,http/request_body,hub_requests,images/mod,"
-        "limits,subject,tls}.rs",
-        "{data_dir,server}.rs",
-    ],
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",

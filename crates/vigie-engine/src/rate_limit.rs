@@ -129,6 +129,8 @@ pub const fn aws_quotas(operation: OperationId) -> Quotas {
         Id::GetHLSStreamingSessionURL | Id::GetDASHStreamingSessionURL => Quotas::stream(25),
         // Vigie's own: each makes a hub connect to a camera, and cameras lock accounts.
         Id::TestCamera => Quotas::account(2),
+        // One quota for all of STS.
+        Id::GetCallerIdentity | Id::GetSessionToken => AWS_STS,
         // Their quotas are not in calls a second.
         Id::GetClip | Id::GetImages | Id::GetMediaForFragmentList | Id::ListFragments => {
             Quotas::NONE

@@ -1,10 +1,12 @@
-//! Exceptions: their names, statuses and bodies, as KVS (rest-json) and Secrets Manager (awsJson1_1) write them.
+//! Exceptions: their names, statuses and bodies, as KVS (rest-json), Secrets Manager (awsJson1_1) and STS (Query) write
+//! them.
 //!
 //! Decides how a refusal looks on the wire, and how one that came from a server is read. Never decides to refuse.
 
 use serde_json::{Value, json};
 
-use crate::operation::Protocol;
+use crate::protocol::Protocol;
+use crate::xml;
 
 macro_rules! error_kinds {
     ($($(#[$doc:meta])* $variant:ident = $status:literal $name:literal),+ $(,)?) => {
@@ -102,6 +104,14 @@ error_kinds! {
     /// The name or the version is taken.
     ResourceExists = 400 "ResourceExistsException",
 
+    // STS.
+    /// No operation has this `Action`, or not in this version.
+    InvalidAction = 400 "InvalidAction",
+    /// The form names no operation.
+    MissingAction = 400 "MissingAction",
+    /// A constraint is broken (STS).
+    Validation = 400 "ValidationError",
+
     // Authentication.
     /// Temporary credentials have run out.
     ExpiredToken = 403 "ExpiredTokenException",
@@ -148,11 +158,26 @@ impl ErrorKind {
         )
     }
 
-    /// The HTTP status. awsJson services answer 400 where rest-json ones answer 404.
+    /// The name with which a protocol says it: STS has some of its own for what every service refuses.
+    pub const fn code(self, protocol: Protocol) -> &'static str {
+        match (protocol, self) {
+            (Protocol::AwsQuery, Self::AccessDenied) => "AccessDenied",
+            (Protocol::AwsQuery, Self::ClientLimitExceeded) => "Throttling",
+            (Protocol::AwsQuery, Self::ExpiredToken) => "ExpiredToken",
+            (Protocol::AwsQuery, Self::IncompleteSignature) => "IncompleteSignature",
+            (Protocol::AwsQuery, Self::InvalidSignature) => "SignatureDoesNotMatch",
+            (Protocol::AwsQuery, Self::MissingAuthenticationToken) => "MissingAuthenticationToken",
+            (Protocol::AwsQuery, Self::UnrecognizedClient) => "InvalidClientTokenId",
+            _ => self.name(),
+        }
+    }
+
+    /// The HTTP status. The other protocols answer 400 where rest-json answers 404.
     pub const fn status(self, protocol: Protocol) -> u16 {
-        match (protocol, self.rest_status()) {
-            (Protocol::AwsJson11, 404) => 400,
-            (_, status) => status,
+        match (protocol, self, self.rest_status()) {
+            (Protocol::AwsQuery, Self::IncompleteSignature, _) => 400,
+            (Protocol::AwsJson11 | Protocol::AwsQuery, _, 404) => 400,
+            (_, _, status) => status,
         }
     }
 }
@@ -172,11 +197,11 @@ pub struct KvsError {
 pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The value of the header [`crate::wire::header::ERROR_TYPE`].
-    pub error_type: &'static str,
+    /// The value of the header [`crate::wire::header::ERROR_TYPE`], where the protocol has it.
+    pub error_type: Option<&'static str>,
     /// The value of the header `content-type`.
     pub content_type: &'static str,
-    /// The JSON body.
+    /// The body, JSON or XML.
     pub body: String,
 }
 
@@ -196,23 +221,27 @@ impl KvsError {
         Self::new(ErrorKind::ResourceNotFound, message)
     }
 
-    /// The answer in the protocol of the operation that was asked for.
-    pub fn response(&self, protocol: Protocol) -> ErrorResponse {
-        let name = self.kind.name();
+    /// The answer in the protocol of the operation that was asked for. XML names the request, JSON does not.
+    pub fn response(&self, protocol: Protocol, request_id: &str) -> ErrorResponse {
+        let (status, name) = (self.kind.status(protocol), self.kind.code(protocol));
         let body = match (protocol, self.kind) {
             // An unknown path is answered by the service's framework, in a form of its own (seen on the wire).
             (Protocol::RestJson, ErrorKind::UnknownOperation) => json!({
                 "Output": { "__type": "com.amazon.coral.service#UnknownOperationException" },
                 "Version": "1.0",
-            }),
-            (Protocol::RestJson, _) => json!({ "Message": self.message }),
-            (Protocol::AwsJson11, _) => json!({ "__type": name, "message": self.message }),
+            })
+            .to_string(),
+            (Protocol::RestJson, _) => json!({ "Message": self.message }).to_string(),
+            (Protocol::AwsJson11, _) => {
+                json!({ "__type": name, "message": self.message }).to_string()
+            }
+            (Protocol::AwsQuery, _) => xml::error(status, name, &self.message, request_id),
         };
         ErrorResponse {
-            status: self.kind.status(protocol),
-            error_type: name,
+            status,
+            error_type: (protocol != Protocol::AwsQuery).then_some(name),
             content_type: protocol.content_type(),
-            body: body.to_string(),
+            body,
         }
     }
 }
@@ -266,8 +295,11 @@ mod tests {
     #[test]
     fn rest_json_errors_have_a_capital_message_and_their_status() {
         let error = KvsError::not_found("The requested stream is not found or not active.");
-        let response = error.response(Protocol::RestJson);
-        assert_eq!((response.status, response.error_type), (404, "ResourceNotFoundException"));
+        let response = error.response(Protocol::RestJson, "id");
+        assert_eq!(
+            (response.status, response.error_type),
+            (404, Some("ResourceNotFoundException"))
+        );
         assert_eq!(
             response.body,
             r#"{"Message":"The requested stream is not found or not active."}"#
@@ -276,12 +308,39 @@ mod tests {
 
     #[test]
     fn aws_json_errors_name_their_type_in_the_body_and_use_400_for_not_found() {
-        let response = KvsError::not_found("no such secret").response(Protocol::AwsJson11);
+        let response = KvsError::not_found("no such secret").response(Protocol::AwsJson11, "id");
         assert_eq!(response.status, 400);
         assert_eq!(
             response.body,
             r#"{"__type":"ResourceNotFoundException","message":"no such secret"}"#
         );
+    }
+
+    #[test]
+    fn errors_of_sts_have_its_names_and_are_xml() {
+        let denied = KvsError::new(ErrorKind::UnrecognizedClient, "a <b> & \u{1}");
+        let response = denied.response(Protocol::AwsQuery, "id-2");
+        assert_eq!((response.status, response.error_type), (403, None));
+        assert_eq!(
+            response.body,
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
+             <Type>Sender</Type><Code>InvalidClientTokenId</Code>\
+             <Message>a &#60;b&#62; &#38; ?</Message></Error><RequestId>id-2</RequestId>\
+             </ErrorResponse>\n"
+        );
+        let check = |kind: ErrorKind, status, code: &str| {
+            let of = (kind.status(Protocol::AwsQuery), kind.code(Protocol::AwsQuery));
+            assert_eq!(of, (status, code));
+        };
+        check(ErrorKind::AccessDenied, 403, "AccessDenied");
+        check(ErrorKind::ClientLimitExceeded, 400, "Throttling");
+        check(ErrorKind::ExpiredToken, 403, "ExpiredToken");
+        check(ErrorKind::IncompleteSignature, 400, "IncompleteSignature");
+        check(ErrorKind::InvalidSignature, 403, "SignatureDoesNotMatch");
+        check(ErrorKind::MissingAuthenticationToken, 403, "MissingAuthenticationToken");
+        check(ErrorKind::InternalFailure, 500, "InternalFailure");
+        check(ErrorKind::ServiceUnavailable, 503, "ServiceUnavailable");
+        check(ErrorKind::ResourceNotFound, 400, "ResourceNotFoundException");
     }
 
     #[test]
@@ -302,7 +361,7 @@ mod tests {
     #[test]
     fn an_unknown_path_is_answered_as_the_service_does() {
         let response =
-            KvsError::new(ErrorKind::UnknownOperation, "unused").response(Protocol::RestJson);
+            KvsError::new(ErrorKind::UnknownOperation, "unused").response(Protocol::RestJson, "id");
         assert_eq!(response.status, 404);
         assert_eq!(
             response.body,
@@ -332,7 +391,8 @@ mod tests {
         check(None, r#"{"__type":"ns#ResourceInUseException","message":"busy"}"#, in_use, "busy");
         check(None, r#"{"Code":"Other","Message":"odd"}"#, None, "odd");
         check(None, "<html>bad gateway</html>", None, "");
-        let unknown = KvsError::new(ErrorKind::UnknownOperation, "").response(Protocol::RestJson);
+        let unknown =
+            KvsError::new(ErrorKind::UnknownOperation, "").response(Protocol::RestJson, "id");
         check(None, &unknown.body, Some(ErrorKind::UnknownOperation), "");
     }
 }

@@ -1,4 +1,4 @@
-//! The wire contract of Vigie: what Amazon Kinesis Video Streams (KVS) and Secrets Manager put on the wire, and the
+//! The wire contract of Vigie: what Amazon Kinesis Video Streams (KVS), Secrets Manager and STS put on the wire, and the
 //! extensions: `SyncEdgeAgent`, and what those who run the server need.
 //!
 //! Decides whether a request is well formed, who signed it and how each answer and error is written. Server and agent
@@ -22,6 +22,7 @@ pub mod fragment_number;
 pub mod iam;
 pub mod media_uri;
 pub mod operation;
+mod protocol;
 pub mod schema;
 pub mod secret_versions;
 pub mod sensitive;
@@ -30,6 +31,7 @@ pub mod sigv4;
 pub mod sts;
 pub mod version;
 pub mod wire;
+mod xml;
 
 pub use error::{ErrorKind, KvsError};
 pub use fragment_number::FragmentNumber;

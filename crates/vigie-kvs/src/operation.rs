@@ -12,60 +12,9 @@ use serde_json::Value;
 use crate::error::{ErrorKind, KvsError};
 use crate::schema::{Shape, validate};
 
+pub use crate::protocol::{Protocol, Service};
 pub use signaling::{SIGNALING, signaling};
 pub use table::*;
-
-/// How an input and an error are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// One path per operation, errors as `{"Message": …}` and a header.
-    RestJson,
-    /// One path for all, the operation in `X-Amz-Target`, errors as `{"__type": …, "message": …}`.
-    AwsJson11,
-}
-
-impl Protocol {
-    /// The value of `content-type` in answers.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::RestJson => "application/json",
-            Self::AwsJson11 => "application/x-amz-json-1.1",
-        }
-    }
-}
-
-/// Which service an operation belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
-    /// The control plane of KVS.
-    KinesisVideo,
-    /// KVS archived media.
-    KinesisVideoArchivedMedia,
-    /// KVS media.
-    KinesisVideoMedia,
-    /// Secrets Manager.
-    SecretsManager,
-    /// What Vigie adds.
-    Extension,
-}
-
-impl Service {
-    /// The service in the credential scope of a signature. KVS uses one for all its endpoints; extensions follow it.
-    pub const fn signing_name(self) -> &'static str {
-        match self {
-            Self::SecretsManager => "secretsmanager",
-            _ => "kinesisvideo",
-        }
-    }
-
-    /// How its operations are written.
-    pub const fn protocol(self) -> Protocol {
-        match self {
-            Self::SecretsManager => Protocol::AwsJson11,
-            _ => Protocol::RestJson,
-        }
-    }
-}
 
 /// What a call may do, in IAM's words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +22,7 @@ pub enum AccessLevel {
     /// It shows what is kept. A hub's report (SyncEdgeAgent) is one of these: it comes every minute and changes nothing
     /// that anybody has set.
     Read,
-    /// It changes what is kept, or has a hub do something, so that it belongs in an audit log.
+    /// It changes what is kept, has a hub do something, or gives credentials, so that it belongs in an audit log.
     Write,
 }
 
@@ -90,6 +39,17 @@ pub enum ResourceKind {
     AccessKey,
     /// Nothing that has an ARN: `*`.
     Account,
+    /// Nothing but the caller itself: IAM is not asked.
+    Caller,
+}
+
+/// How the body of an operation comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// It is read whole, and signed with its hash.
+    Whole,
+    /// It is media, signed without a hash, and worked on while it comes.
+    Media,
 }
 
 /// One operation: a row of the table.
@@ -101,7 +61,8 @@ pub struct Operation {
     pub service: Service,
     /// Its name, such as `CreateStream`. Unique in the table.
     pub name: &'static str,
-    /// rest-json: the path, such as `/createStream`. awsJson: the value of `X-Amz-Target`. The method is POST.
+    /// rest-json: the path, such as `/createStream`. awsJson: the value of `X-Amz-Target`. Query: the form's `Action`. The
+    /// method is POST.
     pub address: &'static str,
     /// Whether it reads or changes.
     pub access: AccessLevel,
@@ -111,7 +72,7 @@ pub struct Operation {
     pub input: &'static Shape,
     /// The exceptions that it declares, beside those of authentication and of any service.
     pub errors: &'static [ErrorKind],
-    /// What IAM has to allow.
+    /// What IAM has to allow, and the audit log's word for it.
     pub action: &'static str,
 }
 
@@ -136,6 +97,7 @@ impl Operation {
         match self.protocol() {
             Protocol::RestJson => ErrorKind::InvalidArgument,
             Protocol::AwsJson11 => ErrorKind::InvalidParameter,
+            Protocol::AwsQuery => ErrorKind::Validation,
         }
     }
 
@@ -156,6 +118,14 @@ impl Operation {
         }
     }
 
+    /// How its body comes.
+    pub const fn body(&self) -> BodyKind {
+        match self.id {
+            OperationId::PutMedia => BodyKind::Media,
+            _ => BodyKind::Whole,
+        }
+    }
+
     /// The refusal of a body over [`Operation::body_bytes_max`].
     pub fn body_too_large(&self) -> KvsError {
         let message = format!("the request body exceeds {} bytes", self.body_bytes_max());
@@ -166,7 +136,7 @@ impl Operation {
     pub const fn unreadable(&self) -> ErrorKind {
         match self.protocol() {
             Protocol::RestJson => ErrorKind::InvalidArgument,
-            Protocol::AwsJson11 => ErrorKind::Serialization,
+            Protocol::AwsJson11 | Protocol::AwsQuery => ErrorKind::Serialization,
         }
     }
 }
@@ -184,6 +154,14 @@ pub fn by_target(target: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().copied().find(|operation| {
         operation.protocol() == Protocol::AwsJson11 && operation.address == target
     })
+}
+
+/// The operation of an `Action` in a form.
+pub fn by_action(action: &str) -> Option<&'static Operation> {
+    OPERATIONS
+        .iter()
+        .copied()
+        .find(|operation| operation.protocol() == Protocol::AwsQuery && operation.address == action)
 }
 
 /// Reads and checks the body of a JSON operation. An empty body counts as `{}`.

@@ -12,6 +12,7 @@ pub(crate) mod media;
 pub(crate) mod media_ledger;
 pub(crate) mod overview;
 pub(crate) mod secretsmanager;
+pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 mod validate;
 

@@ -12,9 +12,11 @@ use vigie_media::Timestamp;
 use crate::audit::{LocalAuditError, LocalAuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
 use crate::config::ServerConfig;
-use crate::db::{AccessKey, AccessKeys, DbError, MetadataDb, PAGE, SqliteMetadataDb};
+use crate::db::{AccessKey, DbError, MetadataDb, PAGE};
+use crate::engines::existing_metadata;
 use crate::failure::Failure;
-use crate::server::{ServerError, check_master_key};
+use crate::first_start::check_master_key;
+use crate::start_error::ServerError;
 
 /// Why the access keys cannot be changed as asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +96,7 @@ impl From<AccessKey> for AccessKeyInfo {
 
 /// The access keys of a server, oldest first, revoked ones included.
 pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, AccessKeyError> {
-    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
+    let db = existing_metadata(config)?;
     let (mut keys, mut after) = (Vec::new(), (Timestamp::MIN, String::new()));
     loop {
         let page = db.list_access_keys((after.0, &after.1), PAGE).await?;
@@ -113,13 +115,14 @@ pub async fn create_access_key(
     operator: &str,
     now: Timestamp,
 ) -> Result<(NewAccessKey, AccessKeyInfo), AccessKeyError> {
-    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
-    check_master_key(&db, master_key, config).await?;
+    let db = existing_metadata(config)?;
+    check_master_key(db.as_ref(), master_key, config).await?;
     // The account is the root key's: the server was started with it, this command was not.
     let root = db.root_key().await?;
     let root = root.ok_or_else(|| AccessKeyError::NoRootKey(config.data_dir.clone()))?;
-    let mut audit = LocalAuditLog::open(&db, config, operator).await?;
-    let made = add_access_key(&db, master_key, permissions, root.principal_arn.clone(), now).await;
+    let mut audit = LocalAuditLog::open(db.as_ref(), config, operator).await?;
+    let made =
+        add_access_key(db.as_ref(), master_key, permissions, root.principal_arn.clone(), now).await;
     let resource =
         made.as_ref().ok().map(|(key, _)| resource(&root.principal_arn, &key.access_key_id));
     audit.write(now, CREATE_ACCESS_KEY.action, resource.as_deref(), outcome(&made));
@@ -134,9 +137,9 @@ pub async fn revoke_access_key(
     operator: &str,
     now: Timestamp,
 ) -> Result<(), AccessKeyError> {
-    let db = SqliteMetadataDb::open_existing(&config.metadata_path())?;
-    let mut audit = LocalAuditLog::open(&db, config, operator).await?;
-    let ended = end_access_key(&db, access_key_id, now).await;
+    let db = existing_metadata(config)?;
+    let mut audit = LocalAuditLog::open(db.as_ref(), config, operator).await?;
+    let ended = end_access_key(db.as_ref(), access_key_id, now).await;
     // What is no key's id is not repeated: it may be a secret, pasted by mistake.
     let key = db.access_key(access_key_id).await?;
     let resource = key.map(|key| resource(&key.principal_arn, access_key_id));

@@ -10,7 +10,6 @@ use vigie_engine::age_hold::{AgeHold, Jump, LastRun};
 use vigie_engine::clock::Now;
 use vigie_media::Timestamp;
 
-use crate::app::App;
 use crate::db::{DbError, MetadataDb};
 
 /// The name of the value that is kept in the metadata.
@@ -27,11 +26,6 @@ struct StoredLastRun {
 pub(crate) struct ServerAgeHold(Mutex<AgeHold>);
 
 impl ServerAgeHold {
-    /// Of a server that nothing is known of.
-    pub(crate) fn first(now: Now) -> Self {
-        Self(Mutex::new(AgeHold::start(None, now).0))
-    }
-
     /// Goes on where an earlier process on the same metadata ended.
     pub(crate) async fn open(db: &dyn MetadataDb, now: Now) -> Result<Self, DbError> {
         let stored = db.setting(SETTING).await?;
@@ -64,14 +58,13 @@ impl ServerAgeHold {
     }
 
     /// The time by which age is told; while the clock is not believed, one at which nothing is old.
-    pub(crate) fn age_clock(&self, app: &App) -> Timestamp {
-        let now = app.clock.now();
+    pub(crate) fn age_clock(&self, now: Now) -> Timestamp {
         self.sample(now);
         self.hold().age_clock(now)
     }
 
     /// Keeps for the next process what this one saw, samples the clock for it. That it cannot is said; the next one then goes by what is older.
-    pub(crate) async fn write_down(&self, app: &App, now: Now) {
+    pub(crate) async fn write_down(&self, db: &dyn MetadataDb, now: Now) {
         let (LastRun { seen_at, hold_left }, jump) = self.hold().to_write_down(now);
         if let Some(jump) = jump {
             say(&jump);
@@ -81,9 +74,7 @@ impl ServerAgeHold {
             hold_left_ms: u64::try_from(hold_left.as_millis()).unwrap_or(u64::MAX),
         };
         let written = match serde_json::to_vec(&stored) {
-            Ok(json) => {
-                app.db.save_setting(SETTING, &json).await.map_err(|error| error.to_string())
-            }
+            Ok(json) => db.save_setting(SETTING, &json).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = written {

@@ -1,213 +1,142 @@
-//! What every handler shares: the seams, the settings and the state of this process.
+//! The rooms of a server: each has the seams, the settings and the state that its own work needs, and no more.
+//!
+//! Decides who shares what. Only the listener and the composition know all rooms; a handler is given its own.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
-use tokio::task::JoinHandle;
-use vigie_engine::chance::Chance;
-use vigie_engine::clock::Clock;
-use vigie_kvs::version::version_token;
+use std::sync::Arc;
 
 use crate::age_hold::ServerAgeHold;
-use crate::audit::AuditLog;
-use crate::auth::{MasterKey, PolicyCache};
-use crate::body_budget::BodyBudget;
-use crate::clock_skews::ClockSkews;
+use crate::api::{Control, Secrets, Streams};
+use crate::audit::Audit;
+use crate::auth::{Access, MasterKey};
+use crate::background::{Background, MediaDeletion};
 use crate::config::ServerConfig;
-use crate::console::sign_in::OneTimeCode;
-use crate::db::MetadataDb;
-use crate::fragment_store::FragmentStore;
-use crate::hub_age_holds::HubAgeHolds;
-use crate::hub_holders::HubHolders;
-use crate::hub_requests::HubRequests;
-use crate::hub_wakers::HubWakers;
+use crate::engines::Engines;
+use crate::guard::Guards;
+use crate::health::Health;
+use crate::hubs::{HubWakers, Hubs};
 use crate::images::Images;
-use crate::ingest::{Buffers, Connections, OpenFragments};
-use crate::limits::Limits;
+use crate::ingest::{Connections, Ingest};
+use crate::media::Media;
 use crate::metrics::Metrics;
-use crate::playback::Library;
-use crate::reading::Readers;
+use crate::playback::Playback;
+use crate::process::Process;
+use crate::reading::Consumers;
 
 /// See the module's documentation.
 pub(crate) struct App {
-    pub config: ServerConfig,
-    pub clock: Arc<dyn Clock>,
-    chance: Mutex<Box<dyn Chance>>,
-    pub db: Arc<dyn MetadataDb>,
-    pub fragments: Arc<dyn FragmentStore>,
-    pub master_key: MasterKey,
-    pub metrics: Metrics,
-    pub audit: AuditLog,
-    pub limits: Limits,
-    /// Signs in to the console without a key, once; see [`crate::Server::offer_console_sign_in`].
-    pub one_time_code: OneTimeCode,
-    pub policies: PolicyCache,
-    pub body_budget: Arc<BodyBudget>,
-    pub hub_wakers: Arc<HubWakers>,
-    pub hub_requests: HubRequests,
-    pub hub_holders: HubHolders,
-    pub clock_skews: ClockSkews,
-    pub hub_age_holds: HubAgeHolds,
-    pub connections: Arc<Connections>,
-    pub open_fragments: Arc<OpenFragments>,
-    pub buffers: Arc<Buffers>,
-    pub readers: Readers,
-    pub library: Library,
+    pub process: Arc<Process>,
+    pub config: Arc<ServerConfig>,
+    pub metrics: Arc<Metrics>,
+    pub audit: Arc<Audit>,
+    pub guards: Guards,
+    pub health: Health,
+    /// Keys and who holds them.
+    pub access: Access,
+    /// Streams and their configurations.
+    pub control: Control,
+    pub secrets: Secrets,
+    pub hubs: Hubs,
+    /// Stored media.
+    pub media: Arc<Media>,
+    pub ingest: Arc<Ingest>,
+    pub consumers: Arc<Consumers>,
+    pub playback: Playback,
     /// Absent when images are switched off.
-    pub images: Option<Images>,
-    /// Whether the clock is believed when it says that something is old.
-    pub age_hold: ServerAgeHold,
-    /// Wakes the reconciler when a deadline was set.
-    pub reconcile: Notify,
-    stopping: watch::Sender<bool>,
-    /// Held by every background task; taken when the server stops, see [`App::tasks_ended`].
-    alive: Mutex<Option<mpsc::Sender<Infallible>>>,
-    ended: AsyncMutex<mpsc::Receiver<Infallible>>,
-    listen_port: AtomicU16,
+    pub images: Option<Arc<Images>>,
+    pub background: Arc<Background>,
 }
 
 impl App {
+    /// `age_hold` goes on with what an earlier process saw of the clock.
     pub(crate) fn new(
         config: ServerConfig,
-        clock: Arc<dyn Clock>,
-        chance: Box<dyn Chance>,
-        db: Arc<dyn MetadataDb>,
-        fragments: Arc<dyn FragmentStore>,
+        process: Process,
+        engines: Engines,
         master_key: MasterKey,
-        audit: AuditLog,
+        age_hold: ServerAgeHold,
     ) -> Self {
-        let age_hold = ServerAgeHold::first(clock.now());
-        let (alive, ended) = mpsc::channel(1);
-        let body_budget: Arc<BodyBudget> = Arc::default();
-        let limits = Limits::new(config.rate_limits, config.connections_per_address_max);
-        let open_fragments = Arc::new(OpenFragments::new(config.open_fragments_bytes_max));
-        let readers = Readers::new(config.reader_limits);
-        let images = config.image_decoders.clone().map(Images::new);
-        Self {
-            config,
-            clock,
-            chance: Mutex::new(chance),
-            db,
-            fragments,
-            master_key,
-            metrics: Metrics::new(audit.failures(), body_budget.refusals()),
-            audit,
-            limits,
-            one_time_code: OneTimeCode::default(),
-            policies: PolicyCache::default(),
-            body_budget,
-            hub_wakers: Arc::default(),
-            hub_requests: HubRequests::default(),
-            hub_holders: HubHolders::default(),
-            clock_skews: ClockSkews::default(),
-            hub_age_holds: HubAgeHolds::default(),
-            connections: Arc::default(),
-            open_fragments,
-            buffers: Arc::default(),
-            readers,
-            library: Library::default(),
-            images,
+        let Engines { db, fragments, audit } = engines;
+        let (config, process) = (Arc::new(config), Arc::new(process));
+        let audit = Arc::new(audit);
+        let guards = Guards::new(config.rate_limits, config.connections_per_address_max);
+        let metrics = Arc::new(Metrics::new(audit.failures(), guards.body_budget.refusals()));
+        let health = Health { db: Arc::clone(&db), fragments: Arc::clone(&fragments) };
+        let (wakers, connections) = (Arc::<HubWakers>::default(), Arc::<Connections>::default());
+        let age_hold = Arc::new(age_hold);
+        let streams = Streams { db: Arc::clone(&db), config: Arc::clone(&config) };
+        let media = Arc::new(Media {
+            process: Arc::clone(&process),
+            config: Arc::clone(&config),
+            metrics: Arc::clone(&metrics),
+            streams: streams.clone(),
+            fragments: Arc::clone(&fragments),
+        });
+        let deletion = Arc::new(MediaDeletion {
+            process: Arc::clone(&process),
+            config: Arc::clone(&config),
+            db: Arc::clone(&db),
+            fragments: Arc::clone(&fragments),
+            connections: Arc::clone(&connections),
+            audit: Arc::clone(&audit),
+            age_hold: Arc::clone(&age_hold),
+        });
+        let background = Arc::new(Background {
+            process: Arc::clone(&process),
+            metrics: Arc::clone(&metrics),
+            health: health.clone(),
+            wakers: Arc::clone(&wakers),
             age_hold,
-            reconcile: Notify::new(),
-            stopping: watch::Sender::new(false),
-            alive: Mutex::new(Some(alive)),
-            ended: AsyncMutex::new(ended),
-            listen_port: AtomicU16::new(0),
-        }
-    }
-
-    /// Goes on with what an earlier process saw of the clock.
-    pub(crate) fn with_age_hold(self, age_hold: ServerAgeHold) -> Self {
-        Self { age_hold, ..self }
-    }
-
-    /// The source of chance; hold it only for a draw.
-    pub(crate) fn chance(&self) -> MutexGuard<'_, Box<dyn Chance>> {
-        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A stream's new version.
-    pub(crate) fn new_version(&self) -> String {
-        let mut chance = self.chance();
-        version_token([chance.next_u64(), chance.next_u64()])
-    }
-
-    /// A fresh id for a request, in the form of a UUID.
-    pub(crate) fn new_request_id(&self) -> String {
-        let (high, low) = {
-            let mut chance = self.chance();
-            (chance.next_u64(), chance.next_u64())
+            deletion: Arc::clone(&deletion),
+            alarm: Arc::default(),
+        });
+        let images = config.image_decoders.clone();
+        let images = images.map(|decoders| Arc::new(Images::new(decoders, Arc::clone(&media))));
+        let hubs = Hubs::new(
+            Arc::clone(&process),
+            streams.clone(),
+            Arc::clone(&wakers),
+            metrics.connected_hubs.clone(),
+            images.clone(),
+        );
+        let secrets = Secrets {
+            process: Arc::clone(&process),
+            config: Arc::clone(&config),
+            db: Arc::clone(&db),
+            master_key: master_key.clone(),
+            wakers: Arc::clone(&wakers),
         };
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            0x8000 | (low >> 48 & 0x3fff),
-            low & 0xffff_ffff_ffff
-        )
-    }
-
-    /// The stop of the server, to wait for.
-    pub(crate) fn stopping(&self) -> Stopping {
-        Stopping(self.stopping.subscribe())
-    }
-
-    pub(crate) fn stop(&self) {
-        self.stopping.send_replace(true);
-    }
-
-    /// Runs a task that outlives the call it belongs to; the server's end waits for it.
-    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tokio::spawn(async move {
-            let output = task.await;
-            drop(alive);
-            output
-        })
-    }
-
-    /// Resolves when all tasks of [`App::spawn`] have ended. Stop first.
-    pub(crate) async fn tasks_ended(&self) {
-        drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());
-        // Nothing is ever sent: the channel closes with its last sender.
-        let closed: Option<Infallible> = self.ended.lock().await.recv().await;
-        debug_assert!(closed.is_none());
-    }
-
-    /// Whether metadata or media take nothing any more before the process starts again.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.db.has_ended() || self.fragments.has_ended()
-    }
-
-    pub(crate) fn listen_port(&self) -> u16 {
-        self.listen_port.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_listen_port(&self, port: u16) {
-        self.listen_port.store(port, Ordering::Relaxed);
-    }
-}
-
-/// The stop of the server, which comes once.
-pub(crate) struct Stopping(watch::Receiver<bool>);
-
-impl Stopping {
-    /// Resolves when the server stops. Safe to drop and call again.
-    pub(crate) async fn wait(&mut self) {
-        // The other end is gone only when the server is.
-        if self.0.wait_for(|stopping| *stopping).await.is_err() {
-            tracing::debug!("the server has gone");
+        let control = Control {
+            process: Arc::clone(&process),
+            config: Arc::clone(&config),
+            db: Arc::clone(&db),
+            streams,
+            connections: Arc::clone(&connections),
+            wakers,
+            alarm: Arc::clone(&background.alarm),
+            deletion,
+        };
+        Self {
+            access: Access::new(
+                Arc::clone(&process),
+                Arc::clone(&config),
+                Arc::clone(&db),
+                master_key.clone(),
+            ),
+            ingest: Arc::new(Ingest::new(Arc::clone(&media), Arc::clone(&connections))),
+            consumers: Arc::new(Consumers::new(Arc::clone(&media), connections)),
+            playback: Playback::new(Arc::clone(&media), db, Arc::clone(&guards.limits), master_key),
+            process,
+            config,
+            metrics,
+            audit,
+            guards,
+            health,
+            control,
+            secrets,
+            hubs,
+            media,
+            images,
+            background,
         }
-    }
-
-    pub(crate) fn is_now(&self) -> bool {
-        *self.0.borrow()
     }
 }

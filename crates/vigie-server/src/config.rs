@@ -7,10 +7,11 @@ use vigie_kvs::arn::Place;
 
 use crate::clip::ClipLimits;
 use crate::db::Stream;
-use crate::images::ImageDecoders;
-use crate::ingest::{IngestRules, ProducerPolicy};
-use crate::limits::RateLimits;
-use crate::reading::ReaderLimits;
+use crate::guard::RateLimits;
+use crate::images::decoders::ImageDecoders;
+use crate::ingest::connections::ProducerPolicy;
+use crate::ingest::rules::IngestRules;
+use crate::reading::readers::ReaderLimits;
 use crate::tls::TlsFiles;
 
 /// AWS's five minutes.

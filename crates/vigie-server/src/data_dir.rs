@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use vigie_store::disk::Disk;
 use vigie_store::{IndexLock, StoreError, sqlite_files};
 
-use crate::auth::MasterKey;
+use crate::auth::{MASTER_KEY_PROOF, MasterKey};
 use crate::config::ServerConfig;
 use crate::db::{self, DbError, GenerationFile};
-use crate::private_file::{PrivateFileError, read_master_key};
-use crate::server::{MASTER_KEY_PROOF, ServerError};
+use crate::private_file::{PrivateFileError, create_master_key, read_master_key};
+use crate::start_error::ServerError;
 
 /// Where a server has its master key from.
 #[derive(Debug)]
@@ -65,6 +65,15 @@ pub(crate) fn check(
     }
 }
 
+/// Makes the master key of a folder, under its lock: another start may have made it since it was looked for.
+pub(crate) fn make_master_key(config: &ServerConfig) -> Result<MasterKey, PrivateFileError> {
+    let path = config.master_key_path();
+    match existing(read_master_key(&path))? {
+        Some(key) => Ok(key),
+        None => create_master_key(&path),
+    }
+}
+
 fn existing(
     read: Result<MasterKey, PrivateFileError>,
 ) -> Result<Option<MasterKey>, PrivateFileError> {
@@ -86,9 +95,11 @@ fn trace(config: &ServerConfig, disk: &dyn Disk) -> Option<PathBuf> {
         config.master_key_path(),
         config.credentials_path(),
         GenerationFile::of(&metadata).path().to_owned(),
-        log,
     ];
-    let file = files.into_iter().find(|path| path.symlink_metadata().is_ok());
+    // Beside a database that has begun and has no tables it is of a first start that was cut off.
+    let is_begun = metadata.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    let log = (!is_begun).then_some(log);
+    let file = files.into_iter().chain(log).find(|path| path.symlink_metadata().is_ok());
     file.or_else(|| media_file(&config.media_dir(), disk))
 }
 

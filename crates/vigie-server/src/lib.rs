@@ -11,9 +11,10 @@
 //! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
 //! console/   the web console's files          backup/          copies of all but media
 //! clip/      GetClip                      images/          GetImages
-//! reading/   GetMedia                     reconcile/       deadlines, retention, unfinished deletions
+//! reading/   GetMedia                     background/      deadlines, retention, unfinished deletions
 //! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
-//! audit/     who did what
+//! audit/     who did what                 guard/           limits, budgets, what is known of a call
+//! hubs/      what hubs say and are asked
 //! ```
 
 mod access_keys;
@@ -22,33 +23,33 @@ mod api;
 mod app;
 mod audit;
 pub mod auth;
+mod background;
 mod backup;
-mod body_budget;
 mod clip;
-mod clock_skews;
 mod config;
 mod console;
 mod data_dir;
 pub mod db;
+mod engines;
 mod failure;
+mod first_start;
 mod fragment_selection;
 pub mod fragment_store;
+mod guard;
+mod health;
 mod http;
-mod hub_age_holds;
-mod hub_holders;
-mod hub_requests;
-mod hub_wakers;
+mod hubs;
 mod images;
 pub mod ingest;
-mod limits;
+mod media;
 mod metrics;
 mod playback;
 pub mod private_file;
+mod process;
 mod reading;
-mod reconcile;
 mod server;
-mod strangers;
-mod subject;
+mod start_error;
+mod time_text;
 mod tls;
 
 pub use access_keys::{
@@ -60,9 +61,10 @@ pub use backup::{BackupError, Manifest, restore_backup, take_backup};
 pub use clip::ClipLimits;
 pub use config::ServerConfig;
 pub use data_dir::{MasterKeySource, MetadataLoss, accept_metadata_loss, metadata_loss};
+pub use guard::RateLimits;
 pub use images::ImageDecoders;
-pub use limits::RateLimits;
 pub use playback::SessionUrl;
 pub use reading::ReaderLimits;
-pub use server::{Server, ServerError};
+pub use server::Server;
+pub use start_error::ServerError;
 pub use tls::{TlsError, TlsFiles};

@@ -19,7 +19,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use vigie_store::disk::Disk;
 
-use crate::app::App;
+use crate::metrics::Metrics;
+use crate::process::Process;
 
 /// How often the files are compared with what was read last. They are a few kilobytes, and content cannot be missed
 /// the way a modification time can.
@@ -121,9 +122,9 @@ impl Tls {
     }
 
     /// Watches the files until the server stops. Connections that are open keep the certificate they began with.
-    pub(crate) async fn follow(self, app: Arc<App>) {
+    pub(crate) async fn follow(self, process: Arc<Process>, metrics: Arc<Metrics>) {
         let Self { files, disk, provider, current, first: mut tried, .. } = self;
-        let mut stopped = app.stopping();
+        let mut stopped = process.stopping();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(RELOAD_INTERVAL) => {}
@@ -149,11 +150,11 @@ impl Tls {
             match loaded {
                 Ok(pair) => {
                     current.replace(pair);
-                    app.metrics.tls_reloads.inc();
+                    metrics.tls_reloads.inc();
                     tracing::info!(certificate = %files.certificate.display(), "new TLS certificate in use");
                 }
                 Err(error) => {
-                    app.metrics.tls_reload_failures.inc();
+                    metrics.tls_reload_failures.inc();
                     let error: &dyn std::error::Error = &error;
                     let cause = error.source().map(ToString::to_string).unwrap_or_default();
                     tracing::error!(

@@ -314,6 +314,8 @@ impl ApiClient {
         let (path, mut headers) = match protocol {
             Protocol::RestJson => (operation.address, Vec::new()),
             Protocol::AwsJson11 => ("/", vec![(header::TARGET, operation.address)]),
+            // A hub asks STS for nothing.
+            Protocol::AwsQuery => return Err(CallFailure::UnreadableAnswer),
         };
         headers.push((header::CONTENT_TYPE, protocol.content_type()));
         let call = Call {

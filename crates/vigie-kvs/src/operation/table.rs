@@ -1,13 +1,13 @@
 //! The operations, as data.
 //!
 //! Paths, errors and inputs are those of the service models of API version 2017-09-30 (KVS) and 2017-10-17 (Secrets
-//! Manager); a test holds them against the models. Signaling (WebRTC) stands apart, as what is not there.
+//! Manager); a test holds them against the models. STS's are those of its reference 2011-06-15. Signaling (WebRTC) stands apart, as what is not there.
 
 use super::{AccessLevel, Operation, ResourceKind, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
     administration, archived_media, edge, hub_request, kinesisvideo, media, media_ledger, overview,
-    secretsmanager, sync_edge_agent,
+    secretsmanager, sts, sync_edge_agent,
 };
 
 /// One row per operation: constant, id, address, access level, resource, input shape, errors. The name is the id's; the
@@ -208,6 +208,12 @@ operations! {
             DecryptionFailure EncryptionFailure InternalServiceError InvalidParameter
             InvalidRequest LimitExceeded ResourceExists ResourceNotFound
         ];
+    }
+    Sts "sts" {
+        /// STS API_GetCallerIdentity.
+        GET_CALLER_IDENTITY = GetCallerIdentity "GetCallerIdentity" Read Caller sts::GET_CALLER_IDENTITY [];
+        /// STS API_GetSessionToken. What is done later with what it gives bears the new key's id.
+        GET_SESSION_TOKEN = GetSessionToken "GetSessionToken" Write Caller sts::GET_SESSION_TOKEN [];
     }
     Extension "kinesisvideo" {
         /// What a hub last said of itself and its streams.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Bytes, List, Member, Range, Shape, Text};
 use crate::error::{ErrorKind, KvsError};
-use crate::operation::{OPERATIONS, Operation, Protocol};
+use crate::operation::{OPERATIONS, Operation};
 
 /// A broken constraint is reported with at most this much of the value.
 const VALUE_CHARS_MAX: usize = 128;
@@ -31,11 +31,7 @@ pub fn validate(operation: &Operation, input: &Value) -> Result<(), KvsError> {
             "" => format!("the request body must be {expected}"),
             path => format!("{path} must be {expected}"),
         };
-        let kind = match operation.protocol() {
-            Protocol::RestJson => ErrorKind::InvalidArgument,
-            Protocol::AwsJson11 => ErrorKind::Serialization,
-        };
-        return Err(KvsError::new(kind, message));
+        return Err(KvsError::new(operation.unreadable(), message));
     }
     if check.count == 0 {
         return Ok(());

@@ -14,12 +14,13 @@ use vigie_media::Timestamp;
 
 use super::{Call, page_token};
 use crate::access_keys::{AccessKeyInfo, NewPermissions, add_access_key, end_access_key};
-use crate::auth::Permissions;
+use crate::auth::{Access, Permissions};
 use crate::failure::Answer;
 
 const PAGE_DEFAULT: u32 = 100;
 
 pub(crate) async fn create_access_key(
+    access: &Access,
     call: &Call,
     input: CreateAccessKeyInput,
 ) -> Answer<CreateAccessKeyOutput> {
@@ -35,13 +36,12 @@ pub(crate) async fn create_access_key(
             NewPermissions::Root
         }
     };
-    let app = &call.app;
-    let root = app.config.root_principal_arn();
-    let now = app.clock.now().wall;
+    let root = access.config.root_principal_arn();
+    let now = access.process.now().wall;
     let (key, info) =
-        add_access_key(app.db.as_ref(), &app.master_key, permissions, root, now).await?;
+        add_access_key(access.db.as_ref(), &access.master_key, permissions, root, now).await?;
     // Set here alone.
-    call.made_resource.get_or_init(|| app.config.access_key_resource(&info.access_key_id));
+    call.made_resource.get_or_init(|| access.config.access_key_resource(&info.access_key_id));
     Ok(CreateAccessKeyOutput {
         access_key: NewAccessKey {
             access_key_id: info.access_key_id,
@@ -53,7 +53,8 @@ pub(crate) async fn create_access_key(
 }
 
 pub(crate) async fn list_access_keys(
-    call: &Call,
+    access: &Access,
+    _call: &Call,
     input: ListAccessKeysInput,
 ) -> Answer<ListAccessKeysOutput> {
     let after: Option<(i64, String)> =
@@ -61,7 +62,7 @@ pub(crate) async fn list_access_keys(
     let (after_ms, after_id) = after.unwrap_or((i64::MIN, String::new()));
     let limit = input.max_results.unwrap_or(PAGE_DEFAULT) as usize;
     let after = (Timestamp::from_millis(after_ms), after_id.as_str());
-    let mut keys = call.app.db.list_access_keys(after, limit + 1).await?;
+    let mut keys = access.db.list_access_keys(after, limit + 1).await?;
     let more = keys.len() > limit;
     keys.truncate(limit);
     let last = keys.last().filter(|_| more);
@@ -82,14 +83,17 @@ fn shown(key: AccessKeyInfo) -> AccessKey {
     }
 }
 
-pub(crate) async fn revoke_access_key(call: &Call, input: RevokeAccessKeyInput) -> Answer<Empty> {
-    let app = &call.app;
-    call.authorize(&app.config.access_key_resource(&input.access_key_id))?;
-    let key = app.db.access_key(&input.access_key_id).await?;
+pub(crate) async fn revoke_access_key(
+    access: &Access,
+    call: &Call,
+    input: RevokeAccessKeyInput,
+) -> Answer<Empty> {
+    call.authorize(&access.config.access_key_resource(&input.access_key_id))?;
+    let key = access.db.access_key(&input.access_key_id).await?;
     if key.is_some_and(|key| key.policy_json.is_none()) {
         check_root(call, "revoke a root key")?;
     }
-    end_access_key(app.db.as_ref(), &input.access_key_id, app.clock.now().wall).await?;
+    end_access_key(access.db.as_ref(), &input.access_key_id, access.process.now().wall).await?;
     Ok(Empty {})
 }
 

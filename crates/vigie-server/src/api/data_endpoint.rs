@@ -3,27 +3,35 @@
 use vigie_kvs::KvsError;
 use vigie_kvs::shapes::media::{GetDataEndpointInput, GetDataEndpointOutput};
 
-use super::Call;
+use super::{Call, Control};
+use crate::config::ServerConfig;
 use crate::failure::Answer;
 
 pub(crate) async fn get_data_endpoint(
+    control: &Control,
     call: &Call,
     input: GetDataEndpointInput,
 ) -> Answer<GetDataEndpointOutput> {
-    call.stream(&input.stream()?).await?;
-    Ok(GetDataEndpointOutput { data_endpoint: base_url(call)? })
+    control.streams.active(call, &input.stream()?).await?;
+    Ok(GetDataEndpointOutput {
+        data_endpoint: base_url(&control.config, control.process.listen_port(), call)?,
+    })
 }
 
 /// Where the caller reaches this server.
-pub(crate) fn base_url(call: &Call) -> Result<String, KvsError> {
-    if let Some(url) = &call.app.config.public_url {
+pub(crate) fn base_url(
+    config: &ServerConfig,
+    listen_port: u16,
+    call: &Call,
+) -> Result<String, KvsError> {
+    if let Some(url) = &config.public_url {
         return Ok(url.trim_end_matches('/').to_owned());
     }
     let host = call
         .host
         .as_deref()
         .ok_or_else(|| KvsError::invalid_argument("the Host header must name this server"))?;
-    Ok(endpoint_of_host(host, call.app.listen_port(), call.app.config.tls.is_some()))
+    Ok(endpoint_of_host(host, listen_port, config.tls.is_some()))
 }
 
 /// The address under which the caller reached this server. Amazon's C producers leave the port out of `Host` (seen

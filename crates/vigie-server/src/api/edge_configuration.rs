@@ -1,8 +1,6 @@
 //! Edge configurations: start, describe, delete, list (KVS API_StartEdgeConfigurationUpdate and its kin). What is
 //! legal in which state is the engine's to say ([`vigie_engine::sync`]).
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use vigie_engine::edge_config;
 use vigie_engine::sync::{self, EdgeSync, Event, Refusal};
 use vigie_kvs::shapes::Empty;
@@ -13,9 +11,9 @@ use vigie_kvs::shapes::edge::{
 };
 use vigie_kvs::{ErrorKind, KvsError};
 
-use super::stream::page_size;
-use super::{Call, erasure, page_token};
-use crate::app::App;
+use super::page_token::page_size;
+use super::stored_json::{from_json, to_json};
+use super::{Call, Control, erasure, page_token};
 use crate::db::{EdgeChange, EdgeConfiguration, Stream};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
 
@@ -23,26 +21,26 @@ const PAGE_DEFAULT: usize = 5;
 const PAGE_MAX: usize = 10;
 
 pub(crate) async fn start_edge_configuration_update(
+    control: &Control,
     call: &Call,
     input: StartEdgeConfigurationUpdateInput,
 ) -> Answer<EdgeConfigurationOutput> {
-    let app = &call.app;
     let identifier = input.stream()?;
     // Refused here rather than by a hub that nobody looks at.
     edge_config::check(&input.edge_config)
         .map_err(|error| KvsError::invalid_argument(error.to_string()))?;
     for _ in 0..TRIES_MAX {
-        let stream = call.stream(&identifier).await?;
+        let stream = control.streams.active(call, &identifier).await?;
         if stream.retention_hours == 0 {
             let message = "the stream keeps nothing (DataRetentionInHours is 0), so nothing can \
                            be uploaded to it; call UpdateDataRetention first";
             return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
         }
-        let before = app.db.edge_configuration(&stream.arn).await?;
-        let row = started(app, &stream, before, &input.edge_config)?;
-        if app.db.save_edge_configurations(&[EdgeChange::Save(Box::new(row.clone()))]).await? {
-            app.hub_wakers.wake(&row.hub_device_arn);
-            app.reconcile.notify_one();
+        let before = control.db.edge_configuration(&stream.arn).await?;
+        let row = started(control, &stream, before, &input.edge_config)?;
+        if control.db.save_edge_configurations(&[EdgeChange::Save(Box::new(row.clone()))]).await? {
+            control.wakers.wake(&row.hub_device_arn);
+            control.alarm.ring();
             tracing::info!(
                 stream = row.stream_name,
                 hub = row.hub_device_arn,
@@ -56,11 +54,12 @@ pub(crate) async fn start_edge_configuration_update(
 }
 
 pub(crate) async fn describe_edge_configuration(
+    control: &Control,
     call: &Call,
     input: DescribeEdgeConfigurationInput,
 ) -> Answer<DescribeEdgeConfigurationOutput> {
-    let stream = call.stream(&input.stream()?).await?;
-    let row = call.app.db.edge_configuration(&stream.arn).await?;
+    let stream = control.streams.active(call, &input.stream()?).await?;
+    let row = control.db.edge_configuration(&stream.arn).await?;
     let row = row.ok_or_else(|| not_configured(&stream))?;
     let status = EdgeAgentStatus {
         last_recorder_status: from_json(row.recorder_status_json.as_deref())?,
@@ -73,25 +72,25 @@ pub(crate) async fn describe_edge_configuration(
 }
 
 pub(crate) async fn delete_edge_configuration(
+    control: &Control,
     call: &Call,
     input: DeleteEdgeConfigurationInput,
 ) -> Answer<Empty> {
-    let app = &call.app;
-    let stream = call.stream(&input.stream()?).await?;
+    let stream = control.streams.active(call, &input.stream()?).await?;
     for _ in 0..TRIES_MAX {
-        let change = deletion(app, &stream.arn).await?;
+        let change = deletion(control, &stream.arn).await?;
         let change = change.ok_or_else(|| not_configured(&stream))?;
-        if app.db.save_edge_configurations(std::slice::from_ref(&change)).await? {
+        if control.db.save_edge_configurations(std::slice::from_ref(&change)).await? {
             if let EdgeChange::Save(row) = &change {
                 erasure::foretell(call, row)?;
-                app.hub_wakers.wake(&row.hub_device_arn);
+                control.wakers.wake(&row.hub_device_arn);
                 tracing::info!(
                     stream = row.stream_name,
                     hub = row.hub_device_arn,
                     "edge configuration deletion started"
                 );
             }
-            app.reconcile.notify_one();
+            control.alarm.ring();
             return Ok(Empty {});
         }
     }
@@ -99,22 +98,23 @@ pub(crate) async fn delete_edge_configuration(
 }
 
 pub(crate) async fn list_edge_agent_configurations(
-    call: &Call,
+    control: &Control,
+    _call: &Call,
     input: ListEdgeAgentConfigurationsInput,
 ) -> Answer<ListEdgeAgentConfigurationsOutput> {
     let limit = page_size(input.max_results, PAGE_DEFAULT, PAGE_MAX);
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let hub = &input.hub_device_arn;
-    let mut rows = call.app.db.edge_configurations_of_hub(hub, &after, limit + 1).await?;
+    let mut rows = control.db.edge_configurations_of_hub(hub, &after, limit + 1).await?;
     let next_token = page_token::cut(&mut rows, limit, |row| &row.stream_arn)?;
     let edge_configs = rows.iter().map(output).collect::<Answer<_>>()?;
     Ok(ListEdgeAgentConfigurationsOutput { edge_configs, next_token })
 }
 
 /// The change that asks for the deletion of a stream's edge configuration; `None` when there is none.
-pub(super) async fn deletion(app: &App, stream_arn: &str) -> Answer<Option<EdgeChange>> {
-    let Some(row) = app.db.edge_configuration(stream_arn).await? else { return Ok(None) };
-    let now = app.clock.now().wall;
+pub(super) async fn deletion(control: &Control, stream_arn: &str) -> Answer<Option<EdgeChange>> {
+    let Some(row) = control.db.edge_configuration(stream_arn).await? else { return Ok(None) };
+    let now = control.process.now().wall;
     let next = sync::step(row.sync.clone(), Event::Delete, now).map_err(refused)?;
     Ok(Some(match next {
         Some(sync) => {
@@ -126,12 +126,12 @@ pub(super) async fn deletion(app: &App, stream_arn: &str) -> Answer<Option<EdgeC
 
 /// The row after StartEdgeConfigurationUpdate.
 fn started(
-    app: &App,
+    control: &Control,
     stream: &Stream,
     before: Option<EdgeConfiguration>,
     edge_config: &EdgeConfig,
 ) -> Answer<EdgeConfiguration> {
-    let now = app.clock.now().wall;
+    let now = control.process.now().wall;
     let edge_config_json = to_json(edge_config)?;
     let Some(before) = before else {
         return Ok(EdgeConfiguration {
@@ -180,17 +180,4 @@ fn output(row: &EdgeConfiguration) -> Answer<EdgeConfigurationOutput> {
         failed_status_details: row.sync.failed_status_details().map(str::to_owned),
         edge_config: from_json(Some(&row.edge_config_json))?,
     })
-}
-
-/// Reads what this server stored; the text of an error is left out, for it may quote what is stored.
-pub(super) fn from_json<T: DeserializeOwned>(json: Option<&str>) -> Answer<Option<T>> {
-    json.map(serde_json::from_str)
-        .transpose()
-        .map_err(|_| Failure::Internal("a stored configuration is unreadable".to_owned()))
-}
-
-/// Writes what this server stores.
-pub(super) fn to_json<T: Serialize>(value: &T) -> Answer<String> {
-    serde_json::to_string(value)
-        .map_err(|_| Failure::Internal("a configuration is unwritable".to_owned()))
 }

@@ -11,9 +11,8 @@ use vigie_kvs::shapes::media_ledger::{
 use vigie_kvs::shapes::sync_edge_agent::{LocalMedia, SyncEdgeAgentInput};
 
 use super::Call;
-use super::edge_configuration::from_json;
-use crate::app::App;
-use crate::db::{EdgeConfiguration, MediaLedger, StreamKey, StreamStatus};
+use super::stored_json::from_json;
+use crate::db::{EdgeConfiguration, MediaLedger, MetadataDb, StreamKey, StreamStatus};
 use crate::failure::Answer;
 
 /// What a hub erased of a stream.
@@ -78,11 +77,11 @@ impl Erasure {
     }
 
     /// Enters the loss in the stream's ledger, where that is not deleted with the stream.
-    pub(super) async fn enter(&self, app: &App) -> Answer<()> {
+    pub(super) async fn enter(&self, db: &dyn MetadataDb) -> Answer<()> {
         let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else {
             return Ok(());
         };
-        let stream = app.db.stream(StreamKey::Arn(&self.stream_arn)).await?;
+        let stream = db.stream(StreamKey::Arn(&self.stream_arn)).await?;
         if self.is_nothing() || stream.is_none_or(|one| one.status != StreamStatus::Active) {
             return Ok(());
         }
@@ -112,7 +111,7 @@ impl Erasure {
         for (range, id) in self.ranges.iter().zip(2..) {
             entries.push(entry(id, LedgerKind::Gap, range, LossTotals::default()));
         }
-        Ok(app.db.take_media_ledger(&ledger, 0, &entries).await?)
+        Ok(db.take_media_ledger(&ledger, 0, &entries).await?)
     }
 }
 

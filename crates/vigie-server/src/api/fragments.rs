@@ -10,7 +10,7 @@ use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery}
 
 use super::{Call, page_token};
 use crate::failure::Answer;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 /// The reference gives no default that holds everywhere; the AWS CLI's page is 100.
 const PAGE_DEFAULT: usize = 100;
@@ -27,11 +27,12 @@ struct Position {
 }
 
 pub(crate) async fn list_fragments(
+    media: &Media,
     call: &Call,
     input: ListFragmentsInput,
 ) -> Answer<ListFragmentsOutput> {
     input.check()?;
-    let stream = call.stream(&input.stream()?).await?;
+    let stream = media.streams.active(call, &input.stream()?).await?;
     let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
     let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     if stream.retention_hours == 0 {
@@ -39,8 +40,8 @@ pub(crate) async fn list_fragments(
         return Ok(ListFragmentsOutput::default());
     }
     let query = query(&input, limit + 1)?;
-    let key = call.app.config.media_key(&stream);
-    let mut fragments = call.app.fragments.list(&key, query).await?;
+    let key = media.config.media_key(&stream);
+    let mut fragments = media.fragments.list(&key, query).await?;
     let next_token = match fragments.len() > limit {
         true => {
             fragments.truncate(limit);
@@ -50,7 +51,7 @@ pub(crate) async fn list_fragments(
         false => None,
     };
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = expired_before(&stream, call.app.clock.now().wall);
+    let expired_before = expired_before(&stream, media.process.now().wall);
     let fragments = fragments
         .iter()
         .filter(|fragment| fragment.entry.server_timestamp >= expired_before)

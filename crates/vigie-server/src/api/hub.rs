@@ -9,37 +9,42 @@ use vigie_kvs::shapes::media_ledger::{
     ListHubsOutput,
 };
 
-use super::edge_configuration::from_json;
+use super::stored_json::from_json;
 use super::{Call, page_token};
-use crate::app::App;
 use crate::db::{EdgeConfiguration, HubRow};
 use crate::failure::Answer;
+use crate::hubs::Hubs;
 
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1000;
 /// A hub calls every twenty seconds, and its contact is saved every thirty.
 const IN_CONTACT: Duration = Duration::from_secs(120);
 
-pub(crate) async fn list_hubs(call: &Call, input: ListHubsInput) -> Answer<ListHubsOutput> {
+pub(crate) async fn list_hubs(
+    hubs: &Hubs,
+    _call: &Call,
+    input: ListHubsInput,
+) -> Answer<ListHubsOutput> {
     let limit = page_limit(input.max_results);
     let from: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
-    let mut hubs = call.app.db.hubs(&from, limit + 1).await?;
+    let mut found = hubs.db.hubs(&from, limit + 1).await?;
     // The token names where the next page begins.
-    let next_token = match hubs.len() > limit {
-        true => hubs.pop().map(|next| page_token::write(&next.hub_device_arn)).transpose()?,
+    let next_token = match found.len() > limit {
+        true => found.pop().map(|next| page_token::write(&next.hub_device_arn)).transpose()?,
         false => None,
     };
-    let hubs = hubs.into_iter().map(|hub| summary(&call.app, hub)).collect();
-    Ok(ListHubsOutput { hubs, next_token })
+    let found = found.into_iter().map(|hub| summary(hubs, hub)).collect();
+    Ok(ListHubsOutput { hubs: found, next_token })
 }
 
 pub(crate) async fn describe_hub(
+    hubs: &Hubs,
     call: &Call,
     input: DescribeHubInput,
 ) -> Answer<DescribeHubOutput> {
     let arn = &input.hub_device_arn;
     call.authorize(arn)?;
-    let db = &call.app.db;
+    let db = &hubs.db;
     let hub = db.hubs(arn, 1).await?.into_iter().find(|hub| hub.hub_device_arn == *arn);
     let hub = hub.ok_or_else(|| {
         KvsError::not_found("no such hub has called, and no stream is configured for it")
@@ -49,7 +54,7 @@ pub(crate) async fn describe_hub(
     let mut rows = db.edge_configurations_of_hub(arn, &after, limit + 1).await?;
     let next_token = page_token::cut(&mut rows, limit, |row| row.stream_arn.as_str())?;
     let streams = rows.iter().map(stream).collect::<Answer<_>>()?;
-    Ok(DescribeHubOutput { hub: summary(&call.app, hub), streams, next_token })
+    Ok(DescribeHubOutput { hub: summary(hubs, hub), streams, next_token })
 }
 
 fn page_limit(max_results: Option<i64>) -> usize {
@@ -57,10 +62,10 @@ fn page_limit(max_results: Option<i64>) -> usize {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
 }
 
-fn summary(app: &App, hub: HubRow) -> HubSummary {
-    let now = app.clock.now();
-    let refused_agent = app.hub_holders.refused_agent(&hub.hub_device_arn, now.mono);
-    let age_hold_seconds_left = app.hub_age_holds.seconds_left(&hub.hub_device_arn, now.mono);
+fn summary(hubs: &Hubs, hub: HubRow) -> HubSummary {
+    let now = hubs.process.now();
+    let refused_agent = hubs.holders.refused_agent(&hub.hub_device_arn, now.mono);
+    let age_hold_seconds_left = hubs.age_holds.seconds_left(&hub.hub_device_arn, now.mono);
     let (last_seen, agent_version) = hub.seen.unzip();
     HubSummary {
         hub_device_arn: hub.hub_device_arn,

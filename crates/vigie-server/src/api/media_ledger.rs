@@ -9,11 +9,11 @@ use vigie_kvs::shapes::media_ledger::{
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 use vigie_media::Timestamp;
 
-use super::edge_configuration::from_json;
+use super::stored_json::from_json;
 use super::{Call, page_token};
-use crate::app::App;
 use crate::db::{LedgerPosition, MediaLedger, MediaLedgerQuery, StoredLedgerEntry};
 use crate::failure::Answer;
+use crate::hubs::Hubs;
 
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1000;
@@ -22,7 +22,7 @@ const LIVE: &str = "~";
 
 /// Takes what a hub says of its ledgers, of the streams that are its own.
 pub(super) async fn take_ledgers(
-    app: &App,
+    hubs: &Hubs,
     input: &SyncEdgeAgentInput,
 ) -> Answer<Vec<LedgerReceipt>> {
     let reports = input
@@ -36,11 +36,11 @@ pub(super) async fn take_ledgers(
     let hub = &input.hub_device_arn;
     let mut receipts = Vec::with_capacity(reports.len());
     for (stream_arn, report) in reports {
-        let configured = app.db.edge_configuration(stream_arn).await?;
+        let configured = hubs.db.edge_configuration(stream_arn).await?;
         if configured.is_none_or(|row| row.hub_device_arn != *hub) {
             continue;
         }
-        let stored = stored_sequence(app, stream_arn, report).await?;
+        let stored = stored_sequence(hubs, stream_arn, report).await?;
         let is_news = stored.is_none() || !report.entries.is_empty();
         let sequence = if is_news {
             let ledger = MediaLedger {
@@ -51,8 +51,8 @@ pub(super) async fn take_ledgers(
                 sequence: 0,
             };
             let after = report.after.unwrap_or(0);
-            app.db.take_media_ledger(&ledger, after, &report.entries).await?;
-            stored_sequence(app, stream_arn, report).await?
+            hubs.db.take_media_ledger(&ledger, after, &report.entries).await?;
+            stored_sequence(hubs, stream_arn, report).await?
         } else {
             stored
         };
@@ -65,8 +65,8 @@ pub(super) async fn take_ledgers(
     Ok(receipts)
 }
 
-async fn stored_sequence(app: &App, arn: &str, report: &LedgerReport) -> Answer<Option<u64>> {
-    let ledgers = app.db.media_ledgers(arn).await?;
+async fn stored_sequence(hubs: &Hubs, arn: &str, report: &LedgerReport) -> Answer<Option<u64>> {
+    let ledgers = hubs.db.media_ledgers(arn).await?;
     let known = ledgers.into_iter().find(|ledger| ledger.ledger_id == report.ledger_id);
     Ok(known.map(|ledger| ledger.sequence))
 }
@@ -82,15 +82,16 @@ pub(super) fn are_owed(receipts: &[LedgerReceipt], input: &SyncEdgeAgentInput) -
 }
 
 pub(crate) async fn list_media_gaps(
+    hubs: &Hubs,
     call: &Call,
     input: ListMediaLedgerInput,
 ) -> Answer<ListMediaGapsOutput> {
-    let (query, limit) = query(call, &input, LedgerKind::Gap).await?;
-    let ledgers = call.app.db.media_ledgers(&query.stream_arn).await?;
+    let (query, limit) = query(hubs, call, &input, LedgerKind::Gap).await?;
+    let ledgers = hubs.db.media_ledgers(&query.stream_arn).await?;
     let known_from = ledgers.iter().map(|ledger| ledger.known_from).min();
-    let stored = call.app.db.media_ledger_entries(&query).await?;
+    let stored = hubs.db.media_ledger_entries(&query).await?;
     let mut gaps: Vec<Found> = stored.into_iter().map(Found::stored).collect();
-    gaps.extend(live_gaps(call, &query).await?);
+    gaps.extend(live_gaps(hubs, &query).await?);
     gaps.sort_by_key(Found::position);
     let next_token = next_token(&mut gaps, limit, &query, Found::position)?;
     let gaps = gaps.into_iter().map(|found| found.gap).collect();
@@ -98,11 +99,12 @@ pub(crate) async fn list_media_gaps(
 }
 
 pub(crate) async fn list_media_losses(
+    hubs: &Hubs,
     call: &Call,
     input: ListMediaLedgerInput,
 ) -> Answer<ListMediaLossesOutput> {
-    let (query, limit) = query(call, &input, LedgerKind::Loss).await?;
-    let mut stored = call.app.db.media_ledger_entries(&query).await?;
+    let (query, limit) = query(hubs, call, &input, LedgerKind::Loss).await?;
+    let mut stored = hubs.db.media_ledger_entries(&query).await?;
     let position = |stored: &StoredLedgerEntry| position_of(&stored.ledger_id, &stored.entry);
     let next_token = next_token(&mut stored, limit, &query, position)?;
     let losses = stored.into_iter().map(|stored| MediaLoss {
@@ -153,8 +155,8 @@ fn position_of(ledger_id: &str, entry: &LedgerEntry) -> LedgerPosition {
 }
 
 /// What the hub said last: the gap of the moment, and what it has not uploaded yet.
-async fn live_gaps(call: &Call, query: &MediaLedgerQuery) -> Answer<Vec<Found>> {
-    let Some(row) = call.app.db.edge_configuration(&query.stream_arn).await? else {
+async fn live_gaps(hubs: &Hubs, query: &MediaLedgerQuery) -> Answer<Vec<Found>> {
+    let Some(row) = hubs.db.edge_configuration(&query.stream_arn).await? else {
         return Ok(Vec::new());
     };
     let Some(report) = from_json::<LedgerReport>(row.ledger_json.as_deref())? else {
@@ -192,12 +194,13 @@ struct Position {
 
 /// The query of a page, and how much of what it finds is the page.
 async fn query(
+    hubs: &Hubs,
     call: &Call,
     input: &ListMediaLedgerInput,
     kind: LedgerKind,
 ) -> Answer<(MediaLedgerQuery, usize)> {
     input.check()?;
-    let stream = call.stream(&input.stream()?).await?;
+    let stream = hubs.streams.active(call, &input.stream()?).await?;
     let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
     let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let at = match &input.next_token {

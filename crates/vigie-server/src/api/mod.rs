@@ -1,4 +1,4 @@
-//! One small handler per operation, named like it. A handler decides by the rows it reads and saves with the version
+//! One small handler per operation, named like it, which is given the room that it works in. A handler decides by the rows it reads and saves with the version
 //! it read; it never touches SQL, files or sockets. It asks whether its caller may do this with the resource, as soon as
 //! it knows which that is; where there is none (`ResourceKind::Account`), it was asked before.
 
@@ -13,29 +13,27 @@ pub(crate) mod hub;
 pub(crate) mod media_ledger;
 pub(crate) mod overview;
 pub(crate) mod page_token;
+mod rooms;
 pub(crate) mod secrets;
+mod stored_json;
 pub(crate) mod stream;
+mod streams;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
 pub(crate) mod test_camera;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use vigie_kvs::shapes::StreamIdentifier;
 use vigie_kvs::{KvsError, Operation};
 
-use crate::app::App;
 use crate::auth::{Identity, authorize};
-use crate::db::{Stream, StreamKey, StreamStatus};
-use crate::failure::Answer;
 
-/// The text of the service for a stream that is not there (seen from AWS by producers).
-const STREAM_NOT_FOUND: &str = "The requested stream is not found or not active.";
+pub(crate) use rooms::{Control, Secrets};
+pub(crate) use streams::Streams;
 
 /// A call whose signature has been verified.
 pub(crate) struct Call {
-    pub app: Arc<App>,
     pub operation: &'static Operation,
     pub identity: Identity,
     /// The `Host` header, for answers that name this server.
@@ -64,31 +62,5 @@ impl Call {
     /// nobody whether there is such a resource, or its full ARN.
     pub(crate) fn authorize_as(&self, resource: &str, named: &str) -> Result<(), KvsError> {
         authorize(&self.identity, self.operation, resource, named)
-    }
-
-    /// The stream that is meant, whatever its status, if the caller may do this with it.
-    pub(crate) async fn any_stream(&self, identifier: &StreamIdentifier) -> Answer<Stream> {
-        let (stream, named) = match identifier {
-            StreamIdentifier::Name(name) => {
-                let stream = self.app.db.stream(StreamKey::Name(name)).await?;
-                (stream, self.app.config.stream_resource(name))
-            }
-            StreamIdentifier::Arn(stream_arn) => {
-                let arn = stream_arn.to_string();
-                (self.app.db.stream(StreamKey::Arn(&arn)).await?, arn)
-            }
-        };
-        let resource = stream.as_ref().map_or(&named, |stream| &stream.arn);
-        self.authorize_as(resource, &named)?;
-        stream.ok_or_else(|| KvsError::not_found(STREAM_NOT_FOUND).into())
-    }
-
-    /// The stream that is meant, unless it is being deleted.
-    pub(crate) async fn stream(&self, identifier: &StreamIdentifier) -> Answer<Stream> {
-        let stream = self.any_stream(identifier).await?;
-        match stream.status {
-            StreamStatus::Active => Ok(stream),
-            StreamStatus::Deleting => Err(KvsError::not_found(STREAM_NOT_FOUND).into()),
-        }
     }
 }

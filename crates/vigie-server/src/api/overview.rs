@@ -19,7 +19,7 @@ use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery}
 
 use super::{Call, page_token};
 use crate::failure::Answer;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 const FIRES_DEFAULT: i32 = 5;
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -35,7 +35,8 @@ const RANGES_DEFAULT: usize = 100;
 const RANGES_MAX: usize = 1000;
 
 pub(crate) async fn describe_schedule(
-    call: &Call,
+    media: &Media,
+    _call: &Call,
     input: DescribeScheduleInput,
 ) -> Answer<DescribeScheduleOutput> {
     let zone = match &input.time_zone {
@@ -45,7 +46,7 @@ pub(crate) async fn describe_schedule(
             KvsError::invalid_argument(message)
         })?,
     };
-    let from = input.from.unwrap_or_else(|| call.app.clock.now().wall);
+    let from = input.from.unwrap_or_else(|| media.process.now().wall);
     let text = &input.schedule_expression;
     let cron = match CronExpression::parse(text) {
         Ok(cron) => cron,
@@ -74,11 +75,12 @@ pub(crate) async fn describe_schedule(
 }
 
 pub(crate) async fn describe_stream_media(
+    media: &Media,
     call: &Call,
     input: DescribeStreamMediaInput,
 ) -> Answer<DescribeStreamMediaOutput> {
-    let stream = call.stream(&input.stream()?).await?;
-    let totals = call.app.fragments.totals(&call.app.config.media_key(&stream)).await?;
+    let stream = media.streams.active(call, &input.stream()?).await?;
+    let totals = media.fragments.totals(&media.config.media_key(&stream)).await?;
     Ok(DescribeStreamMediaOutput {
         size_bytes: totals.size_bytes,
         fragment_count: totals.fragment_count,
@@ -97,13 +99,14 @@ struct Position {
 }
 
 pub(crate) async fn list_media_ranges(
+    media: &Media,
     call: &Call,
     input: ListMediaRangesInput,
 ) -> Answer<ListMediaRangesOutput> {
     input.check()?;
-    let stream = call.stream(&input.stream()?).await?;
-    let key = call.app.config.media_key(&stream);
-    let expired_before = expired_before(&stream, call.app.clock.now().wall);
+    let stream = media.streams.active(call, &input.stream()?).await?;
+    let key = media.config.media_key(&stream);
+    let expired_before = expired_before(&stream, media.process.now().wall);
     let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
     let limit = limit.unwrap_or(RANGES_DEFAULT).clamp(1, RANGES_MAX);
     let (from, until) = (input.start_timestamp.as_millis(), input.end_timestamp.as_millis());
@@ -120,7 +123,7 @@ pub(crate) async fn list_media_ranges(
             after: at.after.map(|(value, sequence)| FragmentPosition { value, sequence }),
             ..FragmentQuery::producer_range(begin, end, PAGE)
         };
-        let fragments = call.app.fragments.list(&key, query).await?;
+        let fragments = media.fragments.list(&key, query).await?;
         for fragment in &fragments {
             let entry = &fragment.entry;
             if entry.producer_until() > from

@@ -35,3 +35,8 @@ pub(crate) fn read<T: DeserializeOwned>(token: &str) -> Result<T, KvsError> {
     let json = STANDARD.decode(token).map_err(|_| not_ours())?;
     serde_json::from_slice(&json).map_err(|_| not_ours())
 }
+
+/// `MaxResults`, within what the schema has already checked.
+pub(crate) fn page_size(max_results: Option<i32>, default: usize, max: usize) -> usize {
+    max_results.and_then(|results| usize::try_from(results).ok()).unwrap_or(default).clamp(1, max)
+}

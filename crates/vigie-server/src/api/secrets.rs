@@ -14,8 +14,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 use zeroize::Zeroizing;
 
-use super::Call;
-use crate::app::App;
+use super::{Call, Secrets};
 use crate::db::{Secret, SecretVersion};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
 
@@ -28,20 +27,25 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const DEPRECATED_VERSIONS_KEPT: usize = 10;
 
 pub(crate) async fn create_secret(
+    secrets: &Secrets,
     call: &Call,
     input: CreateSecretInput,
 ) -> Answer<CreateSecretOutput> {
-    let app = &call.app;
     let value = input.check()?;
     if input.add_replica_regions.as_ref().is_some_and(|regions| !regions.is_empty()) {
         let message = "AddReplicaRegions: this server is one region; leave it out";
         return Err(KvsError::new(ErrorKind::InvalidParameter, message).into());
     }
-    authorize(call, None, &input.name)?;
-    let now = app.clock.now().wall;
-    let version_id = input.client_request_token.unwrap_or_else(|| app.new_request_id());
+    authorize(secrets, call, None, &input.name)?;
+    let now = secrets.process.now().wall;
+    let version_id = input.client_request_token.unwrap_or_else(|| secrets.process.new_request_id());
     let mut secret = Secret {
-        arn: SecretArn::new(app.config.place(), &input.name, app.chance().next_u64()).to_string(),
+        arn: SecretArn::new(
+            secrets.config.place(),
+            &input.name,
+            secrets.process.chance().next_u64(),
+        )
+        .to_string(),
         name: input.name,
         description: input.description,
         kms_key_id: input.kms_key_id,
@@ -57,34 +61,33 @@ pub(crate) async fn create_secret(
     let mut sealed = None;
     if let Some(value) = &value {
         put_version(&mut secret, &version_id, None, None, now)?;
-        sealed = Some(seal(app, &secret.arn, &version_id, value)?);
+        sealed = Some(seal(secrets, &secret.arn, &version_id, value)?);
     }
     let stored = sealed.as_ref().map(|sealed| (version_id.as_str(), sealed.as_slice()));
-    if app.db.create_secret(&secret, stored).await? {
-        app.hub_wakers.wake_for_secret(&secret.arn);
+    if secrets.db.create_secret(&secret, stored).await? {
+        secrets.wakers.wake_for_secret(&secret.arn);
         tracing::info!(secret = secret.name, "secret created");
         let version_id = value.map(|_| version_id);
         return Ok(CreateSecretOutput { arn: secret.arn, name: secret.name, version_id });
     }
-    repeated_creation(call, &secret.name, &version_id, value.as_ref()).await
+    repeated_creation(secrets, &secret.name, &version_id, value.as_ref()).await
 }
 
 /// CreateSecret of a name that is taken: fine when it repeats the call that took it.
 async fn repeated_creation(
-    call: &Call,
+    secrets: &Secrets,
     name: &str,
     version_id: &str,
     value: Option<&SecretValue>,
 ) -> Answer<CreateSecretOutput> {
-    let app = &call.app;
-    let known = app.db.secret(name).await?.ok_or_else(too_busy)?;
+    let known = secrets.db.secret(name).await?.ok_or_else(too_busy)?;
     if known.deleted_at.is_some() {
         let message = "You can't create this secret because a secret with this name is already \
                        scheduled for deletion.";
         return Err(KvsError::new(ErrorKind::InvalidRequest, message).into());
     }
     if let Some(value) = value
-        && same_value(app, &known, version_id, value).await? == Some(true)
+        && same_value(secrets, &known, version_id, value).await? == Some(true)
     {
         let version_id = Some(version_id.to_owned());
         return Ok(CreateSecretOutput { arn: known.arn, name: known.name, version_id });
@@ -94,28 +97,28 @@ async fn repeated_creation(
 }
 
 pub(crate) async fn put_secret_value(
+    secrets: &Secrets,
     call: &Call,
     input: PutSecretValueInput,
 ) -> Answer<PutSecretValueOutput> {
-    let app = &call.app;
     let value = input.check()?;
-    let version_id = input.client_request_token.unwrap_or_else(|| app.new_request_id());
+    let version_id = input.client_request_token.unwrap_or_else(|| secrets.process.new_request_id());
     for _ in 0..TRIES_MAX {
-        let mut secret = live_secret(call, &input.secret_id).await?;
-        let same = same_value(app, &secret, &version_id, &value).await?;
-        let now = app.clock.now().wall;
+        let mut secret = live_secret(secrets, call, &input.secret_id).await?;
+        let same = same_value(secrets, &secret, &version_id, &value).await?;
+        let now = secrets.process.now().wall;
         let stages = input.version_stages.as_deref();
         let put = put_version(&mut secret, &version_id, stages, same, now)?;
         let saved = match put {
             Put::Repeated => true,
             Put::Stored => {
                 secret.changed_at = now;
-                let sealed = seal(app, &secret.arn, &version_id, &value)?;
-                app.db.save_secret(&secret, Some((&version_id, &sealed))).await?
+                let sealed = seal(secrets, &secret.arn, &version_id, &value)?;
+                secrets.db.save_secret(&secret, Some((&version_id, &sealed))).await?
             }
         };
         if saved {
-            app.hub_wakers.wake_for_secret(&secret.arn);
+            secrets.wakers.wake_for_secret(&secret.arn);
             tracing::info!(secret = secret.name, "secret value put");
             let version_stages = versions(&secret).stages(&version_id);
             let Secret { arn, name, .. } = secret;
@@ -126,26 +129,26 @@ pub(crate) async fn put_secret_value(
 }
 
 pub(crate) async fn get_secret_value(
+    secrets: &Secrets,
     call: &Call,
     input: GetSecretValueInput,
 ) -> Answer<GetSecretValueOutput> {
-    let app = &call.app;
-    let mut secret = live_secret(call, &input.secret_id).await?;
+    let mut secret = live_secret(secrets, call, &input.secret_id).await?;
     let known = versions(&secret);
     let (id, stage) = (input.version_id.as_deref(), input.version_stage.as_deref());
     let version_id = known.select(id, stage)?.to_owned();
-    let value = open(app, &secret.arn, &version_id).await?;
+    let value = open(secrets, &secret.arn, &version_id).await?;
     let created_date = secret
         .versions
         .iter()
         .find(|version| version.version_id == version_id)
         .map(|version| version.created_at);
     let (arn, name) = (secret.arn.clone(), secret.name.clone());
-    let now_ms = app.clock.now().wall.as_millis();
+    let now_ms = secrets.process.now().wall.as_millis();
     let today = Timestamp::from_millis(now_ms - now_ms.rem_euclid(DAY_MS));
     if secret.accessed_on != Some(today) {
         secret.accessed_on = Some(today);
-        if !app.db.save_secret(&secret, None).await? {
+        if !secrets.db.save_secret(&secret, None).await? {
             tracing::debug!(secret = name, "the day of last access is noted by another call");
         }
     }
@@ -163,28 +166,29 @@ pub(crate) async fn get_secret_value(
 }
 
 pub(crate) async fn describe_secret(
+    secrets: &Secrets,
     call: &Call,
     input: DescribeSecretInput,
 ) -> Answer<DescribeSecretOutput> {
-    let secret = any_secret(call, &input.secret_id).await?;
+    let secret = any_secret(secrets, call, &input.secret_id).await?;
     let version_ids_to_stages = versions(&secret).staged();
     Ok(DescribeSecretOutput { secret: info(secret), version_ids_to_stages })
 }
 
 pub(crate) async fn delete_secret(
+    secrets: &Secrets,
     call: &Call,
     input: DeleteSecretInput,
 ) -> Answer<DeleteSecretOutput> {
-    let app = &call.app;
     let deletion = input.check()?;
-    let now = app.clock.now().wall;
+    let now = secrets.process.now().wall;
     for _ in 0..TRIES_MAX {
-        let found = app.db.secret(&input.secret_id).await?;
-        authorize(call, found.as_ref(), &input.secret_id)?;
+        let found = secrets.db.secret(&input.secret_id).await?;
+        authorize(secrets, call, found.as_ref(), &input.secret_id)?;
         let (mut secret, days) = match (found, deletion) {
             (Some(secret), SecretDeletion::AtOnce) => {
-                app.db.delete_secret(&secret.arn).await?;
-                app.hub_wakers.wake_for_secret(&secret.arn);
+                secrets.db.delete_secret(&secret.arn).await?;
+                secrets.wakers.wake_for_secret(&secret.arn);
                 tracing::info!(secret = secret.name, "secret deleted");
                 let Secret { arn, name, .. } = secret;
                 return Ok(DeleteSecretOutput { arn, name, deletion_date: now });
@@ -192,7 +196,7 @@ pub(crate) async fn delete_secret(
             (None, SecretDeletion::AtOnce) => {
                 // No error for what is gone already (Secrets Manager API_DeleteSecret).
                 let name = input.secret_id;
-                let arn = secret_resource(app, &name);
+                let arn = secret_resource(secrets, &name);
                 return Ok(DeleteSecretOutput { arn, name, deletion_date: now });
             }
             (None, SecretDeletion::AfterDays(_)) => return Err(not_found().into()),
@@ -204,8 +208,8 @@ pub(crate) async fn delete_secret(
         let deletion_date = now.plus_millis(days * DAY_MS);
         secret.deleted_at = Some(now);
         secret.delete_after = Some(deletion_date);
-        if app.db.save_secret(&secret, None).await? {
-            app.hub_wakers.wake_for_secret(&secret.arn);
+        if secrets.db.save_secret(&secret, None).await? {
+            secrets.wakers.wake_for_secret(&secret.arn);
             tracing::info!(secret = secret.name, days, "secret marked for deletion");
             return Ok(DeleteSecretOutput { arn: secret.arn, name: secret.name, deletion_date });
         }
@@ -214,15 +218,15 @@ pub(crate) async fn delete_secret(
 }
 
 /// The secret that is meant, if the caller may do this with it.
-async fn any_secret(call: &Call, id: &str) -> Answer<Secret> {
-    let secret = call.app.db.secret(id).await?;
-    authorize(call, secret.as_ref(), id)?;
+async fn any_secret(secrets: &Secrets, call: &Call, id: &str) -> Answer<Secret> {
+    let secret = secrets.db.secret(id).await?;
+    authorize(secrets, call, secret.as_ref(), id)?;
     secret.ok_or_else(|| not_found().into())
 }
 
 /// The secret that is meant, unless it waits for its deletion.
-async fn live_secret(call: &Call, id: &str) -> Answer<Secret> {
-    let secret = any_secret(call, id).await?;
+async fn live_secret(secrets: &Secrets, call: &Call, id: &str) -> Answer<Secret> {
+    let secret = any_secret(secrets, call, id).await?;
     match secret.deleted_at {
         None => Ok(secret),
         Some(_) => Err(marked_for_deletion().into()),
@@ -241,8 +245,13 @@ fn marked_for_deletion() -> KvsError {
 
 /// Checks that the caller may do this with the secret that it named. Where there is none, its ARN ends as the policies
 /// of AWS's guides have it, in six `?` for the random suffix.
-fn authorize(call: &Call, secret: Option<&Secret>, id: &str) -> Result<(), KvsError> {
-    let named = secret_resource(&call.app, id);
+fn authorize(
+    secrets: &Secrets,
+    call: &Call,
+    secret: Option<&Secret>,
+    id: &str,
+) -> Result<(), KvsError> {
+    let named = secret_resource(secrets, id);
     match secret {
         Some(secret) => call.authorize_as(&secret.arn, &named),
         None if id.starts_with("arn:") => call.authorize(&named),
@@ -251,11 +260,11 @@ fn authorize(call: &Call, secret: Option<&Secret>, id: &str) -> Result<(), KvsEr
 }
 
 /// A secret by the name that the caller knows.
-fn secret_resource(app: &App, id: &str) -> String {
+fn secret_resource(secrets: &Secrets, id: &str) -> String {
     if id.starts_with("arn:") {
         return id.to_owned();
     }
-    let (region, account) = (&app.config.region, &app.config.account_id);
+    let (region, account) = (&secrets.config.region, &secrets.config.account_id);
     format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}")
 }
 
@@ -310,22 +319,22 @@ fn seal_purpose(arn: &str, version_id: &str) -> String {
     format!("secret {arn} {version_id}")
 }
 
-fn seal(app: &App, arn: &str, version_id: &str, value: &SecretValue) -> Answer<Vec<u8>> {
+fn seal(secrets: &Secrets, arn: &str, version_id: &str, value: &SecretValue) -> Answer<Vec<u8>> {
     let plain = serde_json::to_vec(value).map(Zeroizing::new);
     let plain = plain.map_err(|_| Failure::Internal("a secret value is unwritable".to_owned()))?;
-    Ok(app.master_key.seal(&seal_purpose(arn, version_id), &plain)?)
+    Ok(secrets.master_key.seal(&seal_purpose(arn, version_id), &plain)?)
 }
 
-async fn open(app: &App, arn: &str, version_id: &str) -> Answer<SecretValue> {
-    let sealed = app.db.secret_value(arn, version_id).await?.ok_or_else(not_found)?;
-    let plain = app.master_key.open(&seal_purpose(arn, version_id), &sealed)?;
+async fn open(secrets: &Secrets, arn: &str, version_id: &str) -> Answer<SecretValue> {
+    let sealed = secrets.db.secret_value(arn, version_id).await?.ok_or_else(not_found)?;
+    let plain = secrets.master_key.open(&seal_purpose(arn, version_id), &sealed)?;
     serde_json::from_slice(&plain)
         .map_err(|_| Failure::Internal("a stored secret value is unreadable".to_owned()))
 }
 
 /// Whether a version that exists holds `value`; `None` when there is no such version.
 async fn same_value(
-    app: &App,
+    secrets: &Secrets,
     secret: &Secret,
     version_id: &str,
     value: &SecretValue,
@@ -333,7 +342,7 @@ async fn same_value(
     if !secret.versions.iter().any(|version| version.version_id == version_id) {
         return Ok(None);
     }
-    Ok(Some(open(app, &secret.arn, version_id).await? == *value))
+    Ok(Some(open(secrets, &secret.arn, version_id).await? == *value))
 }
 
 fn tags(tags: Option<Vec<Tag>>) -> Result<BTreeMap<String, String>, KvsError> {

@@ -13,39 +13,39 @@ use vigie_kvs::shapes::stream::{
 use vigie_kvs::shapes::{Empty, StreamIdentifier};
 use vigie_kvs::{ErrorKind, KvsError};
 
+use super::page_token::page_size;
 use super::tag::TAGS_MAX;
-use super::{Call, page_token};
+use super::{Call, Control, page_token};
 use crate::config::ServerConfig;
 use crate::db::{Stream, StreamStatus};
 use crate::failure::Answer;
 use crate::ingest::EndReason;
-use crate::reconcile;
 
 /// Ten years (KVS API_CreateStream).
 const RETENTION_HOURS_MAX: u32 = 87_600;
 const PAGE_MAX: usize = 10_000;
 
 pub(crate) async fn create_stream(
+    control: &Control,
     call: &Call,
     input: CreateStreamInput,
 ) -> Answer<CreateStreamOutput> {
-    let app = &call.app;
-    call.authorize(&app.config.stream_resource(&input.stream_name))?;
+    call.authorize(&control.config.stream_resource(&input.stream_name))?;
     let tags = input.tags.unwrap_or_default();
     if tags.len() > TAGS_MAX {
         return Err(super::tag::too_many_tags().into());
     }
-    let created_at = app.clock.now().wall;
+    let created_at = control.process.now().wall;
     let stream = Stream {
         arn: StreamArn {
-            place: app.config.place(),
+            place: control.config.place(),
             stream_name: input.stream_name.clone(),
             creation_time: created_at,
         }
         .to_string(),
         name: input.stream_name,
         created_at,
-        version: app.new_version(),
+        version: control.process.new_version(),
         status: StreamStatus::Active,
         retention_hours: retention_in_range(input.data_retention_in_hours.unwrap_or(0).into())?,
         device_name: input.device_name,
@@ -57,7 +57,7 @@ pub(crate) async fn create_stream(
         image_generation_json: None,
         notification_json: None,
     };
-    if !app.db.create_stream(&stream, &tags).await? {
+    if !control.db.create_stream(&stream, &tags).await? {
         let message = format!("The stream {} already exists.", stream.name);
         return Err(KvsError::new(ErrorKind::ResourceInUse, message).into());
     }
@@ -70,15 +70,17 @@ pub(crate) async fn create_stream(
 }
 
 pub(crate) async fn describe_stream(
+    control: &Control,
     call: &Call,
     input: DescribeStreamInput,
 ) -> Answer<DescribeStreamOutput> {
-    let stream = call.any_stream(&input.stream()?).await?;
-    Ok(DescribeStreamOutput { stream_info: stream_info(&call.app.config, stream) })
+    let stream = control.streams.any(call, &input.stream()?).await?;
+    Ok(DescribeStreamOutput { stream_info: stream_info(&control.config, stream) })
 }
 
 pub(crate) async fn list_streams(
-    call: &Call,
+    control: &Control,
+    _call: &Call,
     input: ListStreamsInput,
 ) -> Answer<ListStreamsOutput> {
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
@@ -91,29 +93,34 @@ pub(crate) async fn list_streams(
         .into());
     }
     let prefix = condition.comparison_value.unwrap_or_default();
-    let mut streams = call.app.db.list_streams(&prefix, &after, limit + 1).await?;
+    let mut streams = control.db.list_streams(&prefix, &after, limit + 1).await?;
     let next_token = page_token::cut(&mut streams, limit, |stream| &stream.name)?;
-    let config = &call.app.config;
+    let config = &control.config;
     let stream_info_list = streams.into_iter().map(|stream| stream_info(config, stream)).collect();
     Ok(ListStreamsOutput { stream_info_list, next_token })
 }
 
-pub(crate) async fn update_stream(call: &Call, input: UpdateStreamInput) -> Answer<Empty> {
-    let mut stream = call.stream(&input.stream()?).await?;
+pub(crate) async fn update_stream(
+    control: &Control,
+    call: &Call,
+    input: UpdateStreamInput,
+) -> Answer<Empty> {
+    let mut stream = control.streams.active(call, &input.stream()?).await?;
     if let Some(device_name) = input.device_name {
         stream.device_name = Some(device_name);
     }
     if let Some(media_type) = input.media_type {
         stream.media_type = Some(media_type);
     }
-    save(call, stream, &input.current_version).await
+    save(control, stream, &input.current_version).await
 }
 
 pub(crate) async fn describe_stream_storage_configuration(
+    control: &Control,
     call: &Call,
     input: DescribeStreamInput,
 ) -> Answer<DescribeStreamStorageConfigurationOutput> {
-    let stream = call.any_stream(&input.stream()?).await?;
+    let stream = control.streams.any(call, &input.stream()?).await?;
     let tier = stream.storage_tier.as_deref().and_then(DefaultStorageTier::from_wire);
     Ok(DescribeStreamStorageConfigurationOutput {
         stream_name: Some(stream.name),
@@ -125,30 +132,31 @@ pub(crate) async fn describe_stream_storage_configuration(
 }
 
 pub(crate) async fn update_stream_storage_configuration(
+    control: &Control,
     call: &Call,
     input: UpdateStreamStorageConfigurationInput,
 ) -> Answer<Empty> {
-    let mut stream = call.stream(&input.stream()?).await?;
+    let mut stream = control.streams.active(call, &input.stream()?).await?;
     let tier = input.stream_storage_configuration.default_storage_tier;
     stream.storage_tier = Some(tier.as_str().to_owned());
-    save(call, stream, &input.current_version).await
+    save(control, stream, &input.current_version).await
 }
 
 /// Saves a changed stream under a new version, unless the caller's is not the newest.
-async fn save(call: &Call, mut stream: Stream, current_version: &str) -> Answer<Empty> {
-    stream.version = call.app.new_version();
-    match call.app.db.save_stream(&stream, current_version).await? {
+async fn save(control: &Control, mut stream: Stream, current_version: &str) -> Answer<Empty> {
+    stream.version = control.process.new_version();
+    match control.db.save_stream(&stream, current_version).await? {
         true => Ok(Empty {}),
         false => Err(version_mismatch().into()),
     }
 }
 
 pub(crate) async fn update_data_retention(
+    control: &Control,
     call: &Call,
     input: UpdateDataRetentionInput,
 ) -> Answer<Empty> {
-    let app = &call.app;
-    let mut stream = call.stream(&input.stream()?).await?;
+    let mut stream = control.streams.active(call, &input.stream()?).await?;
     let before_hours = stream.retention_hours;
     let change_hours = i64::from(input.data_retention_change_in_hours);
     let retention_hours = retention_in_range(match input.operation {
@@ -156,9 +164,9 @@ pub(crate) async fn update_data_retention(
         UpdateDataRetentionOperation::Decrease => i64::from(before_hours) - change_hours,
     })?;
     stream.retention_hours = retention_hours;
-    stream.version = app.new_version();
-    if !app.db.save_stream(&stream, &input.current_version).await? {
-        let is_configured = app.db.edge_configuration(&stream.arn).await?.is_some();
+    stream.version = control.process.new_version();
+    if !control.db.save_stream(&stream, &input.current_version).await? {
+        let is_configured = control.db.edge_configuration(&stream.arn).await?.is_some();
         return Err(match retention_hours == 0 && is_configured {
             true => KvsError::invalid_argument(
                 "data retention cannot become 0 while the stream has an edge configuration; call \
@@ -171,34 +179,38 @@ pub(crate) async fn update_data_retention(
     tracing::info!(stream = stream.name, before_hours, retention_hours, "data retention changed");
     if (before_hours == 0) != (retention_hours == 0) {
         // Whether PERSISTED is acknowledged is settled when a connection begins; its producer comes back at once.
-        let (connections, key) = (Arc::clone(&app.connections), app.config.media_key(&stream));
-        app.spawn(async move { connections.end(&key, EndReason::StreamChanged).await });
+        let (connections, key) =
+            (Arc::clone(&control.connections), control.config.media_key(&stream));
+        control.process.spawn(async move { connections.end(&key, EndReason::StreamChanged).await });
     }
     if retention_hours < before_hours {
         // What is too old goes at once (KVS API_UpdateDataRetention).
-        reconcile::delete_expired_media(app, &stream).await?;
+        control.deletion.delete_expired(&stream).await?;
     }
     Ok(Empty {})
 }
 
-pub(crate) async fn delete_stream(call: &Call, input: DeleteStreamInput) -> Answer<Empty> {
-    let app = &call.app;
+pub(crate) async fn delete_stream(
+    control: &Control,
+    call: &Call,
+    input: DeleteStreamInput,
+) -> Answer<Empty> {
     let identifier = StreamIdentifier::of(None, Some(&input.stream_arn))?;
-    let stream = call.any_stream(&identifier).await?;
+    let stream = control.streams.any(call, &identifier).await?;
     let expected_version = input.current_version.as_deref().unwrap_or(&stream.version);
     for _ in 0..crate::failure::TRIES_MAX {
-        let edge = super::edge_configuration::deletion(app, &stream.arn).await?;
-        if app.db.begin_stream_deletion(&stream.arn, expected_version, edge.as_ref()).await? {
+        let edge = super::edge_configuration::deletion(control, &stream.arn).await?;
+        if control.db.begin_stream_deletion(&stream.arn, expected_version, edge.as_ref()).await? {
             tracing::info!(stream = stream.name, "stream deletion begun");
             if let Some(crate::db::EdgeChange::Save(row)) = &edge {
                 super::erasure::foretell(call, row)?;
-                app.hub_wakers.wake(&row.hub_device_arn);
+                control.wakers.wake(&row.hub_device_arn);
             }
-            reconcile::erase_stream(app, stream).await;
+            control.deletion.erase_stream(stream).await;
             return Ok(Empty {});
         }
         // The version is not the newest, or the edge configuration changed meanwhile.
-        let now = call.any_stream(&identifier).await?;
+        let now = control.streams.any(call, &identifier).await?;
         if now.version != expected_version {
             return Err(version_mismatch().into());
         }
@@ -219,11 +231,6 @@ fn version_mismatch() -> KvsError {
         ErrorKind::VersionMismatch,
         "CurrentVersion is not the stream's newest version; DescribeStream gives it",
     )
-}
-
-/// `MaxResults`, within what the schema has already checked.
-pub(super) fn page_size(max_results: Option<i32>, default: usize, max: usize) -> usize {
-    max_results.and_then(|results| usize::try_from(results).ok()).unwrap_or(default).clamp(1, max)
 }
 
 fn stream_info(config: &ServerConfig, stream: Stream) -> StreamInfo {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use prometheus_client::metrics::gauge::Gauge;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
@@ -18,13 +19,11 @@ use vigie_kvs::shapes::sync_edge_agent::{
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 
-use super::edge_configuration::{from_json, to_json};
+use super::stored_json::{from_json, to_json};
 use super::{Call, erasure, media_ledger, secrets};
-use crate::app::App;
 use crate::db::{EdgeChange, EdgeConfiguration, Hub, all_edge_configurations_of_hub};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
-use crate::hub_holders::Judged;
-use crate::hub_wakers::HubWaiter;
+use crate::hubs::{HubWaiter, Hubs, Judged};
 
 /// A hub's last contact is saved no more often than this: it is for people, and each save is a commit.
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
@@ -32,29 +31,29 @@ const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
 const SKEW_RESOLUTION_MS: u64 = 1_000;
 
 pub(crate) async fn sync_edge_agent(
+    hubs: &Hubs,
     call: &Call,
     input: SyncEdgeAgentInput,
 ) -> Answer<SyncEdgeAgentOutput> {
-    let app = &call.app;
-    let came_at = app.clock.now();
+    let came_at = hubs.process.now();
     call.authorize(&input.hub_device_arn)?;
-    note_contact(call, &input).await?;
-    let receipts = media_ledger::take_ledgers(app, &input).await?;
+    note_contact(hubs, call, &input).await?;
+    let receipts = media_ledger::take_ledgers(hubs, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
-        let clock = Some(service_clock(came_at, app.clock.now()));
+        let clock = Some(service_clock(came_at, hubs.process.now()));
         SyncEdgeAgentOutput { ledgers, requests, clock, ..output }
     };
-    let _connected = Connected::new(app);
-    let waiter = app.hub_wakers.waiter(&input.hub_device_arn);
-    let mut stopping = app.stopping();
+    let _connected = Connected::new(&hubs.connected);
+    let waiter = hubs.wakers.waiter(&input.hub_device_arn);
+    let mut stopping = hubs.process.stopping();
     let mut give_up = None;
     loop {
         // Listening before reading: what changes in between is not missed.
         let mut woken = pin!(waiter.notify.notified());
         woken.as_mut().enable();
-        let (requests, is_asked) = app.hub_requests.heard(&input, app.clock.now().mono);
-        let (wait, cursor) = match take_report(call, &waiter, &input).await? {
+        let (requests, is_asked) = hubs.requests.heard(&input, hubs.process.now().mono);
+        let (wait, cursor) = match take_report(hubs, call, &waiter, &input).await? {
             Reply::Now(output) => return Ok(with(output, receipts, requests)),
             Reply::Hold { cursor, .. } if is_owed || is_asked => {
                 return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
@@ -82,14 +81,13 @@ fn service_clock(came_at: Now, now: Now) -> ServiceClock {
 }
 
 /// Notes that a hub calls, and refuses an agent while another one works as the hub.
-async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
-    let app = &call.app;
-    let now = app.clock.now();
-    let known = app.db.hub(&input.hub_device_arn).await?;
-    let holder = identify(call, input, known.as_ref(), now)?;
+async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
+    let now = hubs.process.now();
+    let known = hubs.db.hub(&input.hub_device_arn).await?;
+    let holder = identify(hubs, call, input, known.as_ref(), now)?;
     let clock_skew_ms = input.clock_skew_milliseconds;
-    app.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
-    app.hub_age_holds.note(&input.hub_device_arn, input.age_hold_seconds_left, now.mono);
+    hubs.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
+    hubs.age_holds.note(&input.hub_device_arn, input.age_hold_seconds_left, now.mono);
     let is_recent = |hub: &Hub| {
         let age_ms = now.wall.millis_since(hub.last_seen_at);
         hub.agent_version == input.agent_version
@@ -116,11 +114,12 @@ async fn note_contact(call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
         clock_skew_ms,
         holder,
     };
-    Ok(app.db.save_hub(&hub).await?)
+    Ok(hubs.db.save_hub(&hub).await?)
 }
 
 /// Who works as the hub from this call on.
 fn identify(
+    hubs: &Hubs,
     call: &Call,
     input: &SyncEdgeAgentInput,
     known: Option<&Hub>,
@@ -130,7 +129,7 @@ fn identify(
     let Some(instance) = &input.instance else {
         return Ok(known.and_then(|known| known.holder.clone()));
     };
-    let Judged { holder, verdict, is_news } = call.app.hub_holders.judge(hub, instance, known, now);
+    let Judged { holder, verdict, is_news } = hubs.holders.judge(hub, instance, known, now);
     let instance_id = &instance.instance_id;
     match verdict {
         Verdict::Works => {}
@@ -161,14 +160,18 @@ fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
 }
 
 /// Saves what the report changes; returns what the hub is to hear.
-async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput) -> Answer<Reply> {
-    let app = &call.app;
+async fn take_report(
+    hubs: &Hubs,
+    call: &Call,
+    waiter: &HubWaiter,
+    input: &SyncEdgeAgentInput,
+) -> Answer<Reply> {
     for _ in 0..TRIES_MAX {
-        let rows = all_edge_configurations_of_hub(&*app.db, &input.hub_device_arn).await?;
+        let rows = all_edge_configurations_of_hub(hubs.db.as_ref(), &input.hub_device_arn).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
-        note_secrets(app, waiter, &mut configurations).await?;
-        let answer = hub_link::answer(&configurations, input, app.clock.now().wall);
-        let now = app.clock.now().wall;
+        note_secrets(hubs, waiter, &mut configurations).await?;
+        let answer = hub_link::answer(&configurations, input, hubs.process.now().wall);
+        let now = hubs.process.now().wall;
         let changes = changes(&rows, &answer.transitions, &answer.reports, now)?;
         if changes.is_empty() {
             return Ok(answer.reply);
@@ -176,9 +179,9 @@ async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput
         // The ledger first: what is noted twice does no harm.
         let erasures = erasure::of(&rows, &answer.transitions, input)?;
         for erasure in &erasures {
-            erasure.enter(app).await?;
+            erasure.enter(hubs.db.as_ref()).await?;
         }
-        if app.db.save_edge_configurations(&changes).await? {
+        if hubs.db.save_edge_configurations(&changes).await? {
             erasure::tell(call, &input.hub_device_arn, &erasures);
             log_transitions(&rows, &answer.transitions);
             return Ok(answer.reply);
@@ -189,7 +192,7 @@ async fn take_report(call: &Call, waiter: &HubWaiter, input: &SyncEdgeAgentInput
 
 /// Notes at each configuration what its secret is now, if it is kept here.
 async fn note_secrets(
-    app: &App,
+    hubs: &Hubs,
     waiter: &HubWaiter,
     configurations: &mut [HubConfiguration],
 ) -> Answer<()> {
@@ -201,7 +204,7 @@ async fn note_secrets(
     waiter.watch_secrets(secret_arns.clone());
     let mut revisions = BTreeMap::new();
     for secret_arn in secret_arns {
-        if let Some(secret) = app.db.secret(&secret_arn).await? {
+        if let Some(secret) = hubs.db.secret(&secret_arn).await? {
             revisions.insert(secret_arn, secrets::revision(&secret));
         }
     }
@@ -321,17 +324,17 @@ fn log_transitions(rows: &[EdgeConfiguration], transitions: &[Transition]) {
 }
 
 /// Counts a hub as connected while its call is under way.
-struct Connected<'a>(&'a App);
+struct Connected<'a>(&'a Gauge);
 
 impl<'a> Connected<'a> {
-    fn new(app: &'a App) -> Self {
-        app.metrics.connected_hubs.inc();
-        Self(app)
+    fn new(connected: &'a Gauge) -> Self {
+        connected.inc();
+        Self(connected)
     }
 }
 
 impl Drop for Connected<'_> {
     fn drop(&mut self) {
-        self.0.metrics.connected_hubs.dec();
+        self.0.dec();
     }
 }

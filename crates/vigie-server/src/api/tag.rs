@@ -8,7 +8,7 @@ use vigie_kvs::shapes::tag::{
 };
 use vigie_kvs::{ErrorKind, KvsError};
 
-use super::{Call, page_token};
+use super::{Call, Control, page_token};
 use crate::failure::Answer;
 
 /// Tags of one stream (KVS API_TagStream).
@@ -17,26 +17,35 @@ pub(super) const TAGS_MAX: usize = 50;
 /// do not look for a second page.
 const PAGE_MAX: usize = TAGS_MAX;
 
-pub(crate) async fn tag_stream(call: &Call, input: TagStreamInput) -> Answer<Empty> {
-    let stream = call.stream(&input.stream()?).await?;
-    if !call.app.db.put_tags(&stream.arn, &input.tags, TAGS_MAX).await? {
+pub(crate) async fn tag_stream(
+    control: &Control,
+    call: &Call,
+    input: TagStreamInput,
+) -> Answer<Empty> {
+    let stream = control.streams.active(call, &input.stream()?).await?;
+    if !control.db.put_tags(&stream.arn, &input.tags, TAGS_MAX).await? {
         return Err(too_many_tags().into());
     }
     Ok(Empty {})
 }
 
-pub(crate) async fn untag_stream(call: &Call, input: UntagStreamInput) -> Answer<Empty> {
-    let stream = call.stream(&input.stream()?).await?;
-    call.app.db.remove_tags(&stream.arn, &input.tag_key_list).await?;
+pub(crate) async fn untag_stream(
+    control: &Control,
+    call: &Call,
+    input: UntagStreamInput,
+) -> Answer<Empty> {
+    let stream = control.streams.active(call, &input.stream()?).await?;
+    control.db.remove_tags(&stream.arn, &input.tag_key_list).await?;
     Ok(Empty {})
 }
 
 pub(crate) async fn list_tags_for_stream(
+    control: &Control,
     call: &Call,
     input: ListTagsForStreamInput,
 ) -> Answer<ListTagsForStreamOutput> {
-    let stream = call.stream(&input.stream()?).await?;
-    page(call.app.db.tags(&stream.arn).await?, input.next_token.as_deref(), PAGE_MAX)
+    let stream = control.streams.active(call, &input.stream()?).await?;
+    page(control.db.tags(&stream.arn).await?, input.next_token.as_deref(), PAGE_MAX)
 }
 
 /// The tags after those of the page that gave `token`, at most `limit`.

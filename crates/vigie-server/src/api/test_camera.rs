@@ -14,20 +14,25 @@ use vigie_media::{Track, TrackKind, VideoSettings};
 
 use super::Call;
 use crate::failure::Answer;
-use crate::{hub_requests, images};
+use crate::hubs::{Hubs, ask};
+use crate::images;
 
 /// For the secret, the camera and the way back; the hub itself gives a camera ten seconds. With the time for taking the
 /// request and for the picture, a call stays below the minute that the SDKs wait for an answer.
 const TIMEOUT_SECONDS: u32 = 30;
 
-pub(crate) async fn test_camera(call: &Call, input: TestCameraInput) -> Answer<TestCameraOutput> {
+pub(crate) async fn test_camera(
+    hubs: &Hubs,
+    call: &Call,
+    input: TestCameraInput,
+) -> Answer<TestCameraOutput> {
     call.authorize(&input.hub_device_arn)?;
     let request = HubRequest {
         timeout_seconds: TIMEOUT_SECONDS,
         test_camera: Some(input.address()?),
         ..HubRequest::default()
     };
-    let answer = hub_requests::ask(call, &input.hub_device_arn, request).await?;
+    let answer = ask(hubs, call, &input.hub_device_arn, request).await?;
     let tested = answer.test_camera.ok_or_else(|| {
         let message = "the hub answered another question; update its agent or this server";
         KvsError::new(ErrorKind::HubRequestFailed, message)
@@ -44,7 +49,8 @@ pub(crate) async fn test_camera(call: &Call, input: TestCameraInput) -> Answer<T
     };
     let video = tracks.iter().find(|track| track.track_type == TestedTrackType::Video);
     if let (Some(video), Some(key_frame)) = (video, key_frame) {
-        match images::picture(&call.app, &track_of(video), Bytes::from(key_frame)).await {
+        match images::picture(hubs.images.as_ref(), &track_of(video), Bytes::from(key_frame)).await
+        {
             Ok(jpeg) => output.image_content = Some(STANDARD.encode(jpeg)),
             Err(reason) => output.image_error = Some(reason.to_owned()),
         }

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use vigie_kvs::{ErrorKind, Protocol};
 use vigie_media::Timestamp;
 
-use super::{AuditLine, LocalAuditLog, PATH_SETTING};
+use super::local::PATH_SETTING;
+use super::{AuditLine, LocalAuditLog};
 use crate::config::ServerConfig;
 use crate::db;
+use crate::time_text::rfc3339;
 
 /// A command that works on a server's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ pub fn note_command(
             return tracing::error!(%error, "the line of this command is lost from the audit log");
         }
     };
-    let time = super::rfc3339(now);
+    let time = rfc3339(now);
     for note in notes {
         let failure = ErrorKind::InternalFailure;
         let (status, error) = match note.has_failed {

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::config::ServerConfig;
+
 const OWNER_ONLY: u32 = 0o600;
 /// Older files that are kept beside the newest, `FILE.1` being the newest of them (logrotate's names).
 pub(super) const OLDER_MAX: usize = 3;
@@ -122,6 +124,12 @@ pub(super) fn older_path(path: &Path, older: usize) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{older}"));
     PathBuf::from(name)
+}
+
+/// The folder's own file is kept small, for nobody may be looking after it. One that the operator named is his.
+pub(super) fn size_bytes_max(config: &ServerConfig) -> Option<u64> {
+    const OWN_FILE_SIZE_BYTES_MAX: u64 = 64 << 20;
+    config.audit_log.is_none().then_some(OWN_FILE_SIZE_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads the audit log from its end backwards, a page at a time, on into the files that were moved aside.
+//! Reads the file of the audit log from its end backwards, a page at a time, on into the files that were moved aside.
 //!
 //! Decides what of a file is a line, and bounds what a page costs, whatever the files hold. Never writes.
 
@@ -7,34 +7,41 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use vigie_kvs::shapes::administration::AuditEvent;
-use vigie_media::Timestamp;
 
 use super::file::{FileId, OLDER_MAX, older_path};
+use super::line::read_line;
+use super::log::{AuditCursor, AuditPage, PageError};
 
 /// Bytes that are read at once; several times the longest line.
 const BLOCK_BYTES: u64 = 64 << 10;
 /// Bytes that a page reads at most; a page that holds less than was asked for says where to go on.
 const PAGE_BYTES_MAX: u64 = 1 << 20;
 
-/// Where a page ended: before this many bytes of that file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Position {
-    device: u64,
-    inode: u64,
+/// Of a file's first line, so much tells it from every other: its time and its request are in it.
+const FIRST_LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Where a page ended: before this many bytes of the file that begins with that line, whatever its name is meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    begins_with: u64,
     end: u64,
 }
 
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PageError {
-    #[error("read the audit log")]
-    Io(#[from] io::Error),
-    #[error("the audit log is no file that can be read again")]
-    NotAFile,
-    #[error("the page before has been removed from the audit log; begin without NextToken")]
-    Gone,
+impl Position {
+    fn to_cursor(self) -> AuditCursor {
+        AuditCursor(format!("{:016x}-{:x}", self.begins_with, self.end))
+    }
+
+    fn read(cursor: &AuditCursor) -> Result<Self, PageError> {
+        let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        let parts = cursor.0.split_once('-');
+        let position = parts.and_then(|(begins_with, end)| {
+            Some(Self { begins_with: number(begins_with)?, end: number(end)? })
+        });
+        position.ok_or(PageError::NotACursor)
+    }
 }
 
 struct LogFile {
@@ -43,84 +50,67 @@ struct LogFile {
     size_bytes: u64,
 }
 
-/// A line as it lies in the file; see [`super::AuditLine`].
-#[derive(Deserialize)]
-struct Line {
-    time: String,
-    request_id: Option<String>,
-    access_key_id: Option<String>,
-    principal_arn: String,
-    action: String,
-    resource: Option<String>,
-    status: u16,
-    error: Option<String>,
-    remote_address: Option<String>,
-    not_uploaded_bytes: Option<u64>,
-    count: Option<u64>,
-    fragment_count: Option<u64>,
-    size_bytes: Option<u64>,
-    path: Option<String>,
-}
-
-impl Line {
-    fn read(bytes: &[u8]) -> Option<AuditEvent> {
-        let line: Self = serde_json::from_slice(bytes).ok()?;
-        let time: jiff::Timestamp = line.time.parse().ok()?;
-        Some(AuditEvent {
-            event_time: Timestamp::from_millis(time.as_millisecond()),
-            request_id: line.request_id,
-            access_key_id: line.access_key_id,
-            principal_arn: line.principal_arn,
-            action: line.action,
-            resource: line.resource,
-            status_code: line.status,
-            error_code: line.error,
-            remote_address: line.remote_address,
-            not_uploaded_bytes: line.not_uploaded_bytes,
-            count: line.count,
-            fragment_count: line.fragment_count,
-            size_bytes: line.size_bytes,
-            path: line.path,
-        })
+impl LogFile {
+    /// What stands for its first line. Appending does not change it, and neither does another name.
+    fn begins_with(&self) -> io::Result<u64> {
+        let mut begin = vec![0; FIRST_LINE_BYTES_MAX];
+        let mut length = 0;
+        while length < begin.len() {
+            let read = self.file.read_at(&mut begin[length..], length as u64)?;
+            if read == 0 {
+                break;
+            }
+            length += read;
+        }
+        let line = begin[..length].split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(line).into();
+        Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 }
 
 /// Up to `events_max` events before `from` (the end, unless given), newest first, and where the next page goes on.
 /// Blocks on the disk. What is no line of ours (a torn write, another program's) is passed over.
-pub(crate) fn read_page(
+pub(super) fn read_page(
     path: &Path,
-    from: Option<Position>,
+    from: Option<&AuditCursor>,
     events_max: usize,
-) -> Result<(Vec<AuditEvent>, Option<Position>), PageError> {
+) -> Result<AuditPage, PageError> {
+    let from = from.map(Position::read).transpose()?;
     let files = open_all(path)?;
     let mut events = Vec::new();
     let mut budget = PAGE_BYTES_MAX;
     let (mut at, mut end) = match from {
         None => (0, files.first().map_or(0, |file| file.size_bytes)),
-        Some(Position { device, inode, end }) => {
-            let id = FileId { device, inode };
-            let at = files.iter().position(|file| file.id == id).ok_or(PageError::Gone)?;
-            (at, end.min(files[at].size_bytes))
-        }
+        Some(position) => find(&files, position)?,
     };
-    while let Some(LogFile { file, id, .. }) = files.get(at) {
+    while let Some(log) = files.get(at) {
         if end == 0 {
             at += 1;
             end = files.get(at).map_or(0, |file| file.size_bytes);
             continue;
         }
         if events.len() >= events_max || budget == 0 {
-            let position = Position { device: id.device, inode: id.inode, end };
-            return Ok((events, Some(position)));
+            let position = Position { begins_with: log.begins_with()?, end };
+            return Ok(AuditPage { events, next: Some(position.to_cursor()) });
         }
         let start = end.saturating_sub(BLOCK_BYTES);
         let mut block = vec![0; usize::try_from(end - start).unwrap_or_default()];
-        file.read_exact_at(&mut block, start)?;
+        log.file.read_exact_at(&mut block, start)?;
         budget = budget.saturating_sub(end - start);
         let taken = take_lines(&block, start == 0, events_max - events.len(), &mut events);
         end -= u64::try_from(taken).unwrap_or_default();
     }
-    Ok((events, None))
+    Ok(AuditPage { events, next: None })
+}
+
+/// Which file a page goes on in, and before which of its bytes.
+fn find(files: &[LogFile], position: Position) -> Result<(usize, u64), PageError> {
+    for (at, file) in files.iter().enumerate() {
+        if file.begins_with()? == position.begins_with && file.size_bytes >= position.end {
+            return Ok((at, position.end));
+        }
+    }
+    Err(PageError::Gone)
 }
 
 /// Takes lines from the end of `block`, which ends where a line ends; returns how many bytes were taken. `whole` says
@@ -139,7 +129,7 @@ fn take_lines(block: &[u8], whole: bool, max: usize, events: &mut Vec<AuditEvent
         };
         // Without a line feed it is still being written, or torn.
         if line_end < end
-            && let Some(event) = Line::read(&block[start..line_end])
+            && let Some(event) = read_line(&block[start..line_end])
         {
             events.push(event);
             taken_events += 1;
@@ -199,9 +189,10 @@ mod tests {
 
     /// All pages from the end; asserts that each holds at most `events_max`.
     fn walk(path: &Path, events_max: usize) -> (Vec<usize>, usize) {
-        let (mut numbers, mut position, mut pages) = (Vec::new(), None, 0);
+        let (mut numbers, mut position, mut pages) = (Vec::new(), None::<AuditCursor>, 0);
         loop {
-            let (events, next) = read_page(path, position, events_max).unwrap();
+            let AuditPage { events, next } =
+                read_page(path, position.as_ref(), events_max).unwrap();
             assert!(events.len() <= events_max);
             numbers.extend(events.iter().map(|event| event.action[2..].parse::<usize>().unwrap()));
             pages += 1;
@@ -231,13 +222,36 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         std::fs::write(&path, lines(0..10)).unwrap();
-        let (_, position) = read_page(&path, None, 4).unwrap();
+        let position = read_page(&path, None, 4).unwrap().next.unwrap();
         std::fs::rename(&path, older_path(&path, 1)).unwrap();
         std::fs::write(&path, lines(10..12)).unwrap();
-        let (events, next) = read_page(&path, position, 100).unwrap();
+        let AuditPage { events, next } = read_page(&path, Some(&position), 100).unwrap();
         assert_eq!((events[0].action.as_str(), events.len(), next), ("a:5", 6, None));
         std::fs::remove_file(older_path(&path, 1)).unwrap();
-        assert!(matches!(read_page(&path, position, 4), Err(PageError::Gone)));
+        assert!(matches!(read_page(&path, Some(&position), 4), Err(PageError::Gone)));
+    }
+
+    #[test]
+    fn a_page_goes_on_in_a_copy_and_not_in_what_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        std::fs::write(&path, lines(0..10)).unwrap();
+        let position = read_page(&path, None, 4).unwrap().next.unwrap();
+        // logrotate's copytruncate: a copy under the next name, the same file empty and then with other lines.
+        std::fs::copy(&path, older_path(&path, 1)).unwrap();
+        std::fs::write(&path, lines(10..30)).unwrap();
+        let AuditPage { events, next } = read_page(&path, Some(&position), 100).unwrap();
+        assert_eq!((events[0].action.as_str(), events.len(), next), ("a:5", 6, None));
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for text in ["", "-", "7", "1-x", "1-2-3", "00000000000000000001-1ffffffffffffffff"] {
+            let page = read_page(&path, Some(&AuditCursor(text.to_owned())), 4);
+            assert!(matches!(page, Err(PageError::NotACursor)), "{text}");
+        }
     }
 
     #[test]
@@ -278,9 +292,9 @@ mod tests {
     fn there_may_be_nothing_to_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
-        assert!(matches!(read_page(&path, None, 9), Ok((events, None)) if events.is_empty()));
+        assert!(matches!(read_page(&path, None, 9), Ok(page) if page == AuditPage::default()));
         std::fs::write(&path, "").unwrap();
-        assert!(matches!(read_page(&path, None, 9), Ok((events, None)) if events.is_empty()));
+        assert!(matches!(read_page(&path, None, 9), Ok(page) if page == AuditPage::default()));
         let device = Path::new("/dev/null");
         assert!(matches!(read_page(device, None, 9), Err(PageError::NotAFile)));
     }

@@ -8,11 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use vigie_engine::clock::Now;
 use vigie_kvs::ErrorKind;
 
-use super::{AuditLine, rfc3339};
-use crate::app::App;
-use crate::limits::site_of;
+use super::{Audit, AuditLine};
+use crate::db::MetadataDb;
+use crate::guard::site_of;
+use crate::time_text::rfc3339;
 
 /// Between two lines of one address.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
@@ -66,37 +68,46 @@ impl RefusalSampler {
     }
 }
 
-/// Notes a call whose caller is not known.
-pub(crate) async fn note_refused(
-    app: &App,
-    action: &str,
-    claimed_key: Option<&str>,
-    request_id: &str,
-    remote: SocketAddr,
-    (status, refused): (u16, ErrorKind),
-) {
-    if !refused.is_of_authentication() {
-        return;
+/// A call whose caller is not known.
+pub(crate) struct UnprovenCall<'a> {
+    pub action: &'a str,
+    pub claimed_key: Option<&'a str>,
+    pub request_id: &'a str,
+    pub remote: SocketAddr,
+    pub status: u16,
+    pub refused: ErrorKind,
+}
+
+impl Audit {
+    /// Notes such a call, if it is refused for that and one of the sample.
+    pub(crate) async fn note_unproven(
+        &self,
+        db: &dyn MetadataDb,
+        call: UnprovenCall<'_>,
+        now: Now,
+    ) {
+        if !call.refused.is_of_authentication() {
+            return;
+        }
+        let Some(count) = self.refusals.note(call.remote.ip(), now.mono) else { return };
+        // What is no key of this server is not repeated: it may be a secret that was pasted by mistake.
+        let known = match call.claimed_key {
+            Some(id) => db.access_key(id).await.ok().flatten(),
+            None => None,
+        };
+        self.write(&AuditLine {
+            time: &rfc3339(now.wall),
+            request_id: Some(call.request_id),
+            access_key_id: known.as_ref().map(|key| key.access_key_id.as_str()),
+            principal_arn: UNPROVEN,
+            action: call.action,
+            status: call.status,
+            error: Some(call.refused.name()),
+            remote_address: Some(&call.remote.to_string()),
+            count: Some(count),
+            ..AuditLine::default()
+        });
     }
-    let now = app.clock.now();
-    let Some(count) = app.audit.refusals.note(remote.ip(), now.mono) else { return };
-    // What is no key of this server is not repeated: it may be a secret that was pasted by mistake.
-    let known = match claimed_key {
-        Some(id) => app.db.access_key(id).await.ok().flatten(),
-        None => None,
-    };
-    app.audit.write(&AuditLine {
-        time: &rfc3339(now.wall),
-        request_id: Some(request_id),
-        access_key_id: known.as_ref().map(|key| key.access_key_id.as_str()),
-        principal_arn: UNPROVEN,
-        action,
-        status,
-        error: Some(refused.name()),
-        remote_address: Some(&remote.to_string()),
-        count: Some(count),
-        ..AuditLine::default()
-    });
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes of a master key (AES-256).
 pub const MASTER_KEY_SIZE_BYTES: usize = 32;
+/// The name of the value that tells whether a master key is the one that secrets were stored with.
+pub(crate) const MASTER_KEY_PROOF: &str = "master-key-proof";
 const NONCE_SIZE_BYTES: usize = 12;
 
 /// Why a value could not be sealed or opened.

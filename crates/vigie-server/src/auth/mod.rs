@@ -1,20 +1,25 @@
 //! Who may do what: access keys and temporary ones, what lies sealed on disk, the verification of signatures and the
 //! one place that grants or refuses.
 
+mod access;
 mod access_key;
 mod authenticate;
 mod authorize;
 mod master_key;
+mod one_time_code;
 mod policy_cache;
 mod session_token;
 
+pub(crate) use access::Access;
 pub(crate) use access_key::seal_purpose;
 pub(crate) use authenticate::authenticate;
 pub(crate) use authorize::authorize;
-pub(crate) use policy_cache::PolicyCache;
+use one_time_code::OneTimeCode;
+use policy_cache::PolicyCache;
 pub(crate) use session_token::TemporaryCredentials;
 
 pub use access_key::NewAccessKey;
 pub use authenticate::Identity;
 pub use authorize::Permissions;
+pub(crate) use master_key::MASTER_KEY_PROOF;
 pub use master_key::{MASTER_KEY_SIZE_BYTES, MasterKey, SealError};

@@ -18,7 +18,7 @@ pub use take::take_backup;
 
 use crate::db::DbError;
 use crate::private_file::PrivateFileError;
-use crate::server::ServerError;
+use crate::start_error::ServerError;
 
 /// What says that a backup is whole: written last.
 const MANIFEST: &str = "backup.json";

@@ -16,12 +16,13 @@ use vigie_store::disk::{Disk, create_dir_durably};
 
 use super::manifest::{ListedFile, Manifest};
 use super::{BackupError, CREDENTIALS, INDEX, MANIFEST, MASTER_KEY, METADATA, io_error};
-use crate::audit::rfc3339;
+use crate::auth::MASTER_KEY_PROOF;
 use crate::config::ServerConfig;
 use crate::data_dir::{MetadataLoss, metadata_loss};
 use crate::db::{self, DbError};
 use crate::private_file::{read_private, write_private};
-use crate::server::{MASTER_KEY_PROOF, ServerError};
+use crate::start_error::ServerError;
+use crate::time_text::rfc3339;
 
 /// Only a program that locks even readers out makes it wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

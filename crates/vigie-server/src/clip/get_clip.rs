@@ -16,11 +16,11 @@ use vigie_media::{Track, TrackKind, codec_id};
 use vigie_store::{Fragment, MediaFileId};
 
 use crate::api::Call;
-use crate::app::App;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::{check_server_range, list_range};
 use crate::fragment_store::FragmentStoreError;
+use crate::media::Media;
 
 /// Pieces that may wait for the socket.
 const PIECES_WAITING_MAX: usize = 32;
@@ -36,9 +36,8 @@ pub(crate) struct Clip {
 }
 
 /// Begins an answer.
-pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
-    let app = &call.app;
-    let stream = call.stream(&input.stream()?).await?;
+pub(crate) async fn get_clip(media: &Arc<Media>, call: &Call, input: GetClipInput) -> Answer<Clip> {
+    let stream = media.streams.active(call, &input.stream()?).await?;
     input.check()?;
     if stream.retention_hours == 0 {
         return Err(refused(ErrorKind::NoDataRetention, "the stream retains no media".into()));
@@ -46,16 +45,21 @@ pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
     let selector = &input.clip_fragment_selector;
     if selector.fragment_selector_type == FragmentSelectorType::ServerTimestamp {
         let TimestampRange { start_timestamp, end_timestamp } = selector.timestamp_range;
-        check_server_range(&stream, start_timestamp, Some(end_timestamp), app.clock.now().wall)?;
+        check_server_range(
+            &stream,
+            start_timestamp,
+            Some(end_timestamp),
+            media.process.now().wall,
+        )?;
     }
-    let mut index = Index { documents: Documents::new(app), played: None, fragments: Vec::new() };
-    let head = index.build(select(app, &stream, &input).await?).await?;
+    let mut index = Index { documents: Documents::new(media), played: None, fragments: Vec::new() };
+    let head = index.build(select(media, &stream, &input).await?).await?;
     let size_bytes = head.file_size_bytes();
     let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
     let Index { documents, played, fragments } = index;
     let tracks = played.map(|played| played.tracks).unwrap_or_default();
     let name = stream.name;
-    app.spawn(async move {
+    media.process.spawn(async move {
         let sending = Sending { documents, tracks, pieces, together: BytesMut::new() };
         if let Err(End::Failed(error)) = sending.send_file(head.bytes, &fragments).await {
             tracing::error!(stream = name, %error, "GetClip ended before the file did");
@@ -65,11 +69,11 @@ pub(crate) async fn get_clip(call: &Call, input: GetClipInput) -> Answer<Clip> {
 }
 
 /// The fragments of the range, in the order in which they stand in the file.
-async fn select(app: &App, stream: &Stream, input: &GetClipInput) -> Answer<Vec<Fragment>> {
-    let limits = app.config.clip_limits;
+async fn select(media: &Media, stream: &Stream, input: &GetClipInput) -> Answer<Vec<Fragment>> {
+    let limits = media.config.clip_limits;
     let selector = &input.clip_fragment_selector;
     let (kind, range) = (selector.fragment_selector_type, selector.timestamp_range);
-    let fragments = list_range(app, stream, kind, range, limits.candidates_max()).await?;
+    let fragments = list_range(media, stream, kind, range, limits.candidates_max()).await?;
     limits.check(&fragments)?;
     Ok(fragments)
 }
@@ -191,13 +195,13 @@ fn refused(kind: ErrorKind, message: String) -> Failure {
 
 /// The document headers of fragments; those of one media file share theirs.
 struct Documents {
-    app: Arc<App>,
+    media: Arc<Media>,
     current: Option<(MediaFileId, Arc<DocumentHeader>)>,
 }
 
 impl Documents {
-    fn new(app: &Arc<App>) -> Self {
-        Self { app: Arc::clone(app), current: None }
+    fn new(media: &Arc<Media>) -> Self {
+        Self { media: Arc::clone(media), current: None }
     }
 
     async fn header(
@@ -210,7 +214,7 @@ impl Documents {
         {
             return Ok(Arc::clone(header));
         }
-        let raw = self.app.fragments.read_header(fragment).await?;
+        let raw = self.media.fragments.read_header(fragment).await?;
         let header = DocumentHeader::parse(&raw, Limits::FILE)
             .map_err(|error| FragmentStoreError::Header(error.to_string()))?;
         let header = Arc::new(header);
@@ -222,7 +226,7 @@ impl Documents {
         &mut self,
         fragment: &Fragment,
     ) -> Result<(Arc<DocumentHeader>, Bytes), FragmentStoreError> {
-        Ok((self.header(fragment).await?, self.app.fragments.read(fragment).await?))
+        Ok((self.header(fragment).await?, self.media.fragments.read(fragment).await?))
     }
 }
 
@@ -281,7 +285,7 @@ impl Sending {
     async fn send(&self, piece: Bytes) -> Result<(), End> {
         let size_bytes = piece.len() as u64;
         self.pieces.send(piece).await.map_err(|_| End::CallerGone)?;
-        self.documents.app.metrics.get_clip_bytes.inc_by(size_bytes);
+        self.documents.media.metrics.get_clip_bytes.inc_by(size_bytes);
         Ok(())
     }
 }

@@ -6,10 +6,9 @@ use vigie_media::Timestamp;
 use vigie_store::{Fragment, FragmentQuery};
 
 use super::repetitions::without_repetitions;
-use crate::app::App;
 use crate::db::Stream;
 use crate::failure::Answer;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 1000;
@@ -17,13 +16,13 @@ const ENTRIES_PER_READ: usize = 1000;
 /// The fragments that start within `range` and have not expired, in the order of the selector's clock; by the
 /// producer's clock without repetitions. Stops looking when some `looked_at_max` are found.
 pub(crate) async fn list_range(
-    app: &App,
+    media: &Media,
     stream: &Stream,
     selector: FragmentSelectorType,
     range: TimestampRange,
     looked_at_max: usize,
 ) -> Answer<Vec<Fragment>> {
-    let key = app.config.media_key(stream);
+    let key = media.config.media_key(stream);
     let query = match selector {
         FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
         FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
@@ -31,7 +30,7 @@ pub(crate) async fn list_range(
     let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
     let mut fragments: Vec<Fragment> = Vec::new();
     while fragments.len() < looked_at_max {
-        let page = app.fragments.list(&key, query).await?;
+        let page = media.fragments.list(&key, query).await?;
         let is_last = page.len() < ENTRIES_PER_READ;
         if let Some(last) = page.last() {
             query = query.after(query.order.position(&last.entry));
@@ -42,7 +41,7 @@ pub(crate) async fn list_range(
         }
     }
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = expired_before(stream, app.clock.now().wall);
+    let expired_before = expired_before(stream, media.process.now().wall);
     fragments.retain(|fragment| fragment.entry.server_timestamp >= expired_before);
     Ok(match selector {
         FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),

@@ -1,11 +1,11 @@
-//! The steps around a handler: the body within bounds, the signature, the quotas, the input, what IAM says of operations
-//! on the account, and the answer as JSON.
+//! The steps around a handler, the same for every signed call: the body within bounds, the signature, the quotas, the
+//! input, what IAM says of operations on the account, and the answer in the operation's protocol.
 //!
-//! Decides the order of these steps and nothing else. PutMedia is verified before its body; every other body is read
-//! whole, within bounds, because its hash is signed.
+//! Decides the order of these steps and nothing else. Media is verified before it comes; every other body is read whole,
+//! within bounds, because its hash is signed. A form says only then which operation it is for.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hyper::Response;
@@ -15,125 +15,185 @@ use hyper::http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vigie_kvs::KvsError;
-use vigie_kvs::operation::{ResourceKind, parse};
+use vigie_kvs::operation::{BodyKind, Operation, ResourceKind, parse};
 use vigie_kvs::sigv4::{Payload, RequestHead};
+use vigie_kvs::sts::StsForm;
 
 use super::body::ResponseBody;
-use super::{request_body, response};
+use super::request_body::{self, Bounds};
+use super::response;
 use crate::api::Call;
 use crate::app::App;
 use crate::auth::authenticate;
-use crate::failure::Answer;
-use crate::strangers;
-use crate::subject::Subject;
+use crate::failure::{Answer, Failure};
+use crate::guard::{self, Asked, CallRecord};
 
 /// A call of which nothing is read or proven yet.
 pub(super) struct UnverifiedCall<'a> {
-    pub app: &'a Arc<App>,
+    pub app: &'a App,
     pub remote: IpAddr,
-    pub subject: &'a mut Subject,
+    pub request_id: &'a str,
+    pub record: &'a mut CallRecord,
     pub head: Parts,
     pub body: Incoming,
 }
 
-/// A call whose body is read and whose signature holds.
-pub(super) struct WholeCall<'a> {
+/// A call whose signature holds, and that is within its quotas.
+pub(super) struct SignedCall<'a> {
     pub call: Call,
-    body: Bytes,
-    subject: &'a mut Subject,
+    request_id: &'a str,
+    head: Parts,
+    body: SignedBody,
+    record: &'a mut CallRecord,
+}
+
+/// What the signature was held against.
+enum SignedBody {
+    /// JSON, as far as is known.
+    Whole(Bytes),
+    Form(StsForm),
+    /// Nothing of it has been read.
+    Media(Incoming),
 }
 
 impl<'a> UnverifiedCall<'a> {
-    /// Reads the body and proves who signed it.
-    pub(super) async fn read(self) -> Answer<WholeCall<'a>> {
-        let Self { app, remote, subject, head, body } = self;
-        let mut share = app.body_budget.share(remote);
-        let body = request_body::read(subject.operation, &mut share, body).await?;
-        let call = verify(app, subject, &head, Payload::Whole(&body)).await?;
-        Ok(WholeCall { call, body, subject })
-    }
-
-    /// Proves who signed the head, and leaves the body where it is.
-    pub(super) async fn read_head(self) -> Answer<(Call, Parts, Incoming)> {
-        let Self { app, subject, head, body, .. } = self;
-        let call = verify(app, subject, &head, Payload::Streaming).await?;
-        Ok((call, head, body))
-    }
-
-    /// Runs a handler that takes and gives JSON.
-    pub(super) async fn json<I: DeserializeOwned, O: Serialize>(
-        self,
-        handler: impl AsyncFnOnce(&Call, I) -> Answer<O>,
-    ) -> Answer<Response<ResponseBody>> {
-        let whole = self.read().await?;
-        let answer = whole.answer(handler).await;
-        whole.tell_subject();
-        answer
+    /// Reads the body, unless it is media, and proves who signed the call.
+    pub(super) async fn verify(self) -> Answer<SignedCall<'a>> {
+        let Self { app, remote, request_id, record, head, body } = self;
+        let mut share = app.guards.body_budget.share(remote);
+        let body = match Bounds::of(record.asked) {
+            Some(bounds) => SignedBody::Whole(request_body::read(bounds, &mut share, body).await?),
+            None => SignedBody::Media(body),
+        };
+        let limits = &app.guards.limits;
+        let limited = |_: &KvsError| {
+            app.metrics.limited_calls.inc();
+        };
+        let now = app.process.now();
+        limits.admit_unproven(record, remote, now.mono).inspect_err(limited)?;
+        let payload = match &body {
+            SignedBody::Whole(body) => Payload::Whole(body),
+            SignedBody::Form(_) | SignedBody::Media(_) => Payload::Streaming,
+        };
+        let headers = signed_headers(&head);
+        let signed = signed_head(&head, &headers);
+        record.read_request(&app.config, &signed, &payload);
+        let service = record.asked.service().signing_name();
+        let identity = authenticate(&app.access, service, &signed, payload, now.wall).await?;
+        guard::verified(&head.extensions);
+        record.verified(&app.config, identity.clone(), &payload, limits.counts_calls());
+        limits.admit(record, app.process.now().mono).inspect_err(limited)?;
+        let (operation, body) = find_operation(record, body)?;
+        let call = Call {
+            operation,
+            identity,
+            host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
+            made_resource: OnceLock::new(),
+            is_audited: OnceLock::new(),
+            not_uploaded_bytes: OnceLock::new(),
+        };
+        Ok(SignedCall { call, request_id, head, body, record })
     }
 }
 
-impl WholeCall<'_> {
+/// Which operation it is, and its body, read so far.
+fn find_operation(
+    record: &mut CallRecord,
+    body: SignedBody,
+) -> Answer<(&'static Operation, SignedBody)> {
+    match (record.asked, body) {
+        (Asked::Operation(operation), body) => Ok((operation, body)),
+        (Asked::StsForm, SignedBody::Whole(body)) => {
+            let form = StsForm::parse(&body)?;
+            record.asked = Asked::Operation(form.operation);
+            Ok((form.operation, SignedBody::Form(form)))
+        }
+        (Asked::StsForm, _) => Err(wrong_body()),
+    }
+}
+
+impl Bounds {
+    /// Those of a body that is read whole.
+    fn of(asked: Asked) -> Option<Self> {
+        match asked {
+            Asked::Operation(operation) => match operation.body() {
+                BodyKind::Whole => Some(Self::of_operation(operation)),
+                BodyKind::Media => None,
+            },
+            Asked::StsForm => Some(Self::of_form()),
+        }
+    }
+}
+
+impl SignedCall<'_> {
     /// The input. Of an operation on the account nothing more has to be known to say whether the caller may do it.
-    pub(super) fn input<I: DeserializeOwned>(&self) -> Result<I, KvsError> {
-        let input = parse(self.call.operation, &self.body)?;
+    pub(super) fn input<I: DeserializeOwned>(&self) -> Answer<I> {
+        let SignedBody::Whole(body) = &self.body else { return Err(wrong_body()) };
+        let input = parse(self.call.operation, body)?;
         if self.call.operation.resource == ResourceKind::Account {
             self.call.authorize("*")?;
         }
         Ok(input)
     }
 
-    async fn answer<I: DeserializeOwned, O: Serialize>(
-        &self,
-        handler: impl AsyncFnOnce(&Call, I) -> Answer<O>,
+    /// The call, with the head and the body that comes.
+    pub(super) fn into_media(self) -> Answer<(Call, Parts, Incoming)> {
+        match self.body {
+            SignedBody::Media(body) => Ok((self.call, self.head, body)),
+            SignedBody::Whole(_) | SignedBody::Form(_) => Err(wrong_body()),
+        }
+    }
+
+    /// Runs a handler in its room that takes and gives JSON.
+    pub(super) async fn json<R: ?Sized, I: DeserializeOwned, O: Serialize>(
+        self,
+        room: &R,
+        handler: impl AsyncFnOnce(&R, &Call, I) -> Answer<O>,
     ) -> Answer<Response<ResponseBody>> {
-        let output = handler(&self.call, self.input()?).await?;
-        response::json(self.call.operation.protocol(), &output)
+        let answered = async {
+            let output = handler(room, &self.call, self.input()?).await?;
+            response::json(self.call.operation.protocol(), &output)
+        };
+        let answer = answered.await;
+        self.tell_record();
+        answer
+    }
+
+    /// Runs a handler in its room that takes a form and gives the XML of its result.
+    pub(super) async fn form<R>(
+        self,
+        room: &R,
+        handler: impl AsyncFnOnce(&R, &Call, StsForm) -> Answer<String>,
+    ) -> Answer<Response<ResponseBody>> {
+        let SignedBody::Form(form) = self.body else { return Err(wrong_body()) };
+        let result = handler(room, &self.call, form).await;
+        let answer =
+            result.map(|result| response::xml(self.call.operation, &result, self.request_id));
+        self.tell_record();
+        answer
     }
 
     /// What the handler has learned for the audit log.
-    fn tell_subject(self) {
-        let Self { call, subject, .. } = self;
-        subject.is_audited |= call.is_audited.get().is_some();
-        subject.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
+    fn tell_record(self) {
+        let Self { call, record, .. } = self;
+        record.is_audited |= call.is_audited.get().is_some();
+        record.not_uploaded_bytes = call.not_uploaded_bytes.get().copied();
         if let Some(resource) = call.made_resource.into_inner() {
-            subject.resource = Some(resource);
+            record.resource = Some(resource);
         }
     }
 }
 
-async fn verify(
-    app: &Arc<App>,
-    subject: &mut Subject,
-    head: &Parts,
-    payload: Payload<'_>,
-) -> Answer<Call> {
-    let operation = subject.operation;
-    let headers = signed_headers(head);
-    let signed = signed_head(head, &headers);
-    subject.read_request(app, &signed, &payload);
-    let identity = authenticate(app, operation.service.signing_name(), &signed, payload).await?;
-    strangers::verified(&head.extensions);
-    subject.verified(app, identity.clone(), &payload);
-    app.limits.admit(app, subject)?;
-    Ok(Call {
-        app: Arc::clone(app),
-        operation,
-        identity,
-        host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
-        made_resource: OnceLock::new(),
-        is_audited: OnceLock::new(),
-        not_uploaded_bytes: OnceLock::new(),
-    })
+/// The table says of each operation how its body comes: a handler that takes another kind is a fault of this program.
+fn wrong_body() -> Failure {
+    Failure::Internal("the handler takes another kind of body than the operation has".to_owned())
 }
 
-pub(super) fn signed_headers(head: &Parts) -> Vec<(&str, &[u8])> {
+fn signed_headers(head: &Parts) -> Vec<(&str, &[u8])> {
     head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-pub(super) fn signed_head<'a>(
-    head: &'a Parts,
-    headers: &'a [(&'a str, &'a [u8])],
-) -> RequestHead<'a> {
+fn signed_head<'a>(head: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> RequestHead<'a> {
     RequestHead {
         method: head.method.as_str(),
         path: head.uri.path(),

@@ -1,7 +1,9 @@
 //! Which handler carries out which operation: one `match` on the operations of the table. A row without a handler does
 //! not compile, and a handler without a row is never called.
 //!
-//! Decides nothing else: the steps around a handler are [`super::call`]'s.
+//! Decides besides in which room it works, and nothing else: the steps around a handler are [`super::call`]'s.
+
+use std::sync::Arc;
 
 use hyper::Response;
 use hyper::header::EXPECT;
@@ -10,118 +12,129 @@ use vigie_kvs::{ErrorKind, KvsError, OperationId};
 use vigie_media::fmp4::VIDEO_MP4;
 
 use super::body::ResponseBody;
-use super::call::{UnverifiedCall, text_header};
+use super::call::{SignedCall, text_header};
 use super::response;
 use crate::api::{
     access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
-    media_ledger, overview, secrets, stream, sync_edge_agent, tag, test_camera,
+    media_ledger, overview, secrets, stream, sts, sync_edge_agent, tag, test_camera,
 };
+use crate::app::App;
 use crate::failure::Answer;
+use crate::ingest::Ingest;
 use crate::{clip, images, ingest, playback, reading};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
 const JSON_LINES: &str = "application/json";
 
-pub(super) async fn carry_out(call: UnverifiedCall<'_>) -> Answer<Response<ResponseBody>> {
+pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Response<ResponseBody>> {
     use OperationId as Id;
-    match call.subject.operation.id {
-        Id::CreateStream => call.json(stream::create_stream).await,
-        Id::DescribeStream => call.json(stream::describe_stream).await,
-        Id::ListStreams => call.json(stream::list_streams).await,
-        Id::UpdateDataRetention => call.json(stream::update_data_retention).await,
-        Id::DeleteStream => call.json(stream::delete_stream).await,
-        Id::UpdateStream => call.json(stream::update_stream).await,
+    match call.call.operation.id {
+        Id::CreateStream => call.json(&app.control, stream::create_stream).await,
+        Id::DescribeStream => call.json(&app.control, stream::describe_stream).await,
+        Id::ListStreams => call.json(&app.control, stream::list_streams).await,
+        Id::UpdateDataRetention => call.json(&app.control, stream::update_data_retention).await,
+        Id::DeleteStream => call.json(&app.control, stream::delete_stream).await,
+        Id::UpdateStream => call.json(&app.control, stream::update_stream).await,
         Id::DescribeStreamStorageConfiguration => {
-            call.json(stream::describe_stream_storage_configuration).await
+            call.json(&app.control, stream::describe_stream_storage_configuration).await
         }
         Id::UpdateStreamStorageConfiguration => {
-            call.json(stream::update_stream_storage_configuration).await
+            call.json(&app.control, stream::update_stream_storage_configuration).await
         }
         Id::DescribeImageGenerationConfiguration => {
-            call.json(delivery::describe_image_generation_configuration).await
+            call.json(&app.control, delivery::describe_image_generation_configuration).await
         }
         Id::UpdateImageGenerationConfiguration => {
-            call.json(delivery::update_image_generation_configuration).await
+            call.json(&app.control, delivery::update_image_generation_configuration).await
         }
         Id::DescribeNotificationConfiguration => {
-            call.json(delivery::describe_notification_configuration).await
+            call.json(&app.control, delivery::describe_notification_configuration).await
         }
         Id::UpdateNotificationConfiguration => {
-            call.json(delivery::update_notification_configuration).await
+            call.json(&app.control, delivery::update_notification_configuration).await
         }
-        Id::TagStream => call.json(tag::tag_stream).await,
-        Id::UntagStream => call.json(tag::untag_stream).await,
-        Id::ListTagsForStream => call.json(tag::list_tags_for_stream).await,
-        Id::GetDataEndpoint => call.json(data_endpoint::get_data_endpoint).await,
+        Id::TagStream => call.json(&app.control, tag::tag_stream).await,
+        Id::UntagStream => call.json(&app.control, tag::untag_stream).await,
+        Id::ListTagsForStream => call.json(&app.control, tag::list_tags_for_stream).await,
+        Id::GetDataEndpoint => call.json(&app.control, data_endpoint::get_data_endpoint).await,
 
         Id::StartEdgeConfigurationUpdate => {
-            call.json(edge_configuration::start_edge_configuration_update).await
+            call.json(&app.control, edge_configuration::start_edge_configuration_update).await
         }
         Id::DescribeEdgeConfiguration => {
-            call.json(edge_configuration::describe_edge_configuration).await
+            call.json(&app.control, edge_configuration::describe_edge_configuration).await
         }
         Id::DeleteEdgeConfiguration => {
-            call.json(edge_configuration::delete_edge_configuration).await
+            call.json(&app.control, edge_configuration::delete_edge_configuration).await
         }
         Id::ListEdgeAgentConfigurations => {
-            call.json(edge_configuration::list_edge_agent_configurations).await
+            call.json(&app.control, edge_configuration::list_edge_agent_configurations).await
         }
 
-        Id::PutMedia => put_media(call).await,
+        Id::PutMedia => put_media(&app.ingest, call).await,
         Id::GetMedia => {
-            let whole = call.read().await?;
-            let pieces = reading::get_media(&whole.call, whole.input()?).await?;
+            let pieces = reading::get_media(&app.consumers, &call.call, call.input()?).await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
         Id::GetMediaForFragmentList => {
-            let whole = call.read().await?;
-            let pieces = reading::get_media_for_fragment_list(&whole.call, whole.input()?).await?;
+            let pieces =
+                reading::get_media_for_fragment_list(&app.consumers, &call.call, call.input()?)
+                    .await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
         Id::GetClip => {
-            let whole = call.read().await?;
-            let clip = clip::get_clip(&whole.call, whole.input()?).await?;
+            let clip = clip::get_clip(&app.media, &call.call, call.input()?).await?;
             Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces))
         }
-        Id::ListFragments => call.json(fragments::list_fragments).await,
-        Id::GetHLSStreamingSessionURL => call.json(playback::get_hls_streaming_session_url).await,
-        Id::GetDASHStreamingSessionURL => call.json(playback::get_dash_streaming_session_url).await,
-        // Switched off, it is unknown: consoles ask so whether there is such an operation.
-        Id::GetImages if call.app.images.is_none() => {
-            call.read().await?;
-            let message = "GetImages is not carried out by this version of Vigie";
-            Err(KvsError::new(ErrorKind::UnknownOperation, message).into())
+        Id::ListFragments => call.json(app.media.as_ref(), fragments::list_fragments).await,
+        Id::GetHLSStreamingSessionURL => {
+            call.json(&app.playback, playback::get_hls_streaming_session_url).await
         }
-        Id::GetImages => call.json(images::get_images).await,
+        Id::GetDASHStreamingSessionURL => {
+            call.json(&app.playback, playback::get_dash_streaming_session_url).await
+        }
+        Id::GetImages => match &app.images {
+            Some(images) => call.json(images, images::get_images).await,
+            // Switched off, it is unknown: consoles ask so whether there is such an operation.
+            None => {
+                let message = "GetImages is not carried out by this version of Vigie";
+                Err(KvsError::new(ErrorKind::UnknownOperation, message).into())
+            }
+        },
 
-        Id::CreateSecret => call.json(secrets::create_secret).await,
-        Id::GetSecretValue => call.json(secrets::get_secret_value).await,
-        Id::PutSecretValue => call.json(secrets::put_secret_value).await,
-        Id::DescribeSecret => call.json(secrets::describe_secret).await,
-        Id::ListSecrets => call.json(secrets::list_secrets).await,
-        Id::DeleteSecret => call.json(secrets::delete_secret).await,
+        Id::GetCallerIdentity => call.form(&app.access, sts::get_caller_identity).await,
+        Id::GetSessionToken => call.form(&app.access, sts::get_session_token).await,
 
-        Id::SyncEdgeAgent => call.json(sync_edge_agent::sync_edge_agent).await,
-        Id::TestCamera => call.json(test_camera::test_camera).await,
-        Id::ListHubs => call.json(hub::list_hubs).await,
-        Id::DescribeHub => call.json(hub::describe_hub).await,
-        Id::ListMediaGaps => call.json(media_ledger::list_media_gaps).await,
-        Id::ListMediaLosses => call.json(media_ledger::list_media_losses).await,
-        Id::DescribeSchedule => call.json(overview::describe_schedule).await,
-        Id::DescribeStreamMedia => call.json(overview::describe_stream_media).await,
-        Id::ListMediaRanges => call.json(overview::list_media_ranges).await,
-        Id::CreateAccessKey => call.json(access_keys::create_access_key).await,
-        Id::ListAccessKeys => call.json(access_keys::list_access_keys).await,
-        Id::RevokeAccessKey => call.json(access_keys::revoke_access_key).await,
-        Id::ListAuditEvents => call.json(audit_events::list_audit_events).await,
+        Id::CreateSecret => call.json(&app.secrets, secrets::create_secret).await,
+        Id::GetSecretValue => call.json(&app.secrets, secrets::get_secret_value).await,
+        Id::PutSecretValue => call.json(&app.secrets, secrets::put_secret_value).await,
+        Id::DescribeSecret => call.json(&app.secrets, secrets::describe_secret).await,
+        Id::ListSecrets => call.json(&app.secrets, secrets::list_secrets).await,
+        Id::DeleteSecret => call.json(&app.secrets, secrets::delete_secret).await,
+
+        Id::SyncEdgeAgent => call.json(&app.hubs, sync_edge_agent::sync_edge_agent).await,
+        Id::TestCamera => call.json(&app.hubs, test_camera::test_camera).await,
+        Id::ListHubs => call.json(&app.hubs, hub::list_hubs).await,
+        Id::DescribeHub => call.json(&app.hubs, hub::describe_hub).await,
+        Id::ListMediaGaps => call.json(&app.hubs, media_ledger::list_media_gaps).await,
+        Id::ListMediaLosses => call.json(&app.hubs, media_ledger::list_media_losses).await,
+        Id::DescribeSchedule => call.json(app.media.as_ref(), overview::describe_schedule).await,
+        Id::DescribeStreamMedia => {
+            call.json(app.media.as_ref(), overview::describe_stream_media).await
+        }
+        Id::ListMediaRanges => call.json(app.media.as_ref(), overview::list_media_ranges).await,
+        Id::CreateAccessKey => call.json(&app.access, access_keys::create_access_key).await,
+        Id::ListAccessKeys => call.json(&app.access, access_keys::list_access_keys).await,
+        Id::RevokeAccessKey => call.json(&app.access, access_keys::revoke_access_key).await,
+        Id::ListAuditEvents => call.json(app.audit.as_ref(), audit_events::list_audit_events).await,
     }
 }
 
-async fn put_media(call: UnverifiedCall<'_>) -> Answer<Response<ResponseBody>> {
-    let (call, head, body) = call.read_head().await?;
+async fn put_media(ingest: &Arc<Ingest>, call: SignedCall<'_>) -> Answer<Response<ResponseBody>> {
+    let (call, head, body) = call.into_media()?;
     let input = PutMediaInput::from_headers(|name| text_header(&head.headers, name))?;
     let expects_continue = head.headers.contains_key(EXPECT);
-    let pieces = ingest::put_media(&call, input, body, expects_continue).await?;
+    let pieces = ingest::put_media(ingest, &call, input, body, expects_continue).await?;
     Ok(response::pieces(JSON_LINES, pieces))
 }

@@ -1,4 +1,4 @@
-//! From a request to its answer: finds who answers it (a probe, the console, a playback session, STS, an operation),
+//! From a request to its answer: finds who answers it (a probe, the console, a playback session, an operation),
 //! and does with every answer what is done with all: the audit log, the delay of refusals, the metrics, the request id.
 //!
 //! Decides the order of these and nothing else. Which handler an operation has stands in [`super::carry_out`].
@@ -8,23 +8,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use vigie_kvs::operation::{by_path, by_target, signaling};
 use vigie_kvs::wire::header;
-use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol};
+use vigie_kvs::{ErrorKind, KvsError, Protocol, sts};
 
 use super::body::ResponseBody;
 use super::call::UnverifiedCall;
 use super::carry_out::carry_out;
 use super::content::Content;
-use super::{cors, probes, query, response};
+use super::{cors, probes, response};
 use crate::app::App;
 use crate::failure::Answer;
-use crate::limits::Repeated;
+use crate::guard::{Answered, Asked, CallRecord, Repeated};
 use crate::metrics::RequestLabels;
-use crate::subject::Subject;
 use crate::{console, playback};
 
 pub(super) async fn dispatch(
@@ -32,14 +31,17 @@ pub(super) async fn dispatch(
     remote: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    let request_id = app.new_request_id();
+    let request_id = app.process.new_request_id();
     if request.method() == Method::GET
         && let Some(response) = probes::probe(&app, request.uri().path()).await
     {
         return Ok(response);
     }
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
-        return Ok(console::sign_in::answer(&app, remote, request.into_body(), &request_id).await);
+        let rooms = (&app.access, app.audit.as_ref());
+        let share = app.guards.body_budget.share(remote.ip());
+        let body = request.into_body();
+        return Ok(console::sign_in::answer(rooms, share, remote, body, &request_id).await);
     }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
@@ -50,36 +52,13 @@ pub(super) async fn dispatch(
         return Ok(response);
     }
     let asked_by_script = cors::is_asked(&head.headers);
-    let (operation, mut response) = match find_operation(&head) {
+    let (operation, mut response) = match find_asked(&head) {
         _ if head_bytes(&head) > super::HEAD_BYTES_MAX => ("unknown", response::head_too_large()),
-        None if let Some((name, answer)) = playback::serve(&app, &head).await => {
+        Some(asked) => answer(&app, asked, remote, head, body, &request_id).await,
+        None if let Some((name, answer)) = playback::serve(&app.playback, &head).await => {
             (name, content(answer, name, &request_id, &head))
         }
-        _ if query::is_query(&head) => query::answer(&app, remote, &head, body, &request_id).await,
-        Some(operation) => {
-            let mut subject = Subject::new(operation);
-            let call = UnverifiedCall {
-                app: &app,
-                remote: remote.ip(),
-                subject: &mut subject,
-                head,
-                body,
-            };
-            let answer = carry_out(call).await;
-            let mut refused = None;
-            let response = answer.unwrap_or_else(|failure| {
-                let error = failure.into_error(operation.name, &request_id);
-                tracing::debug!(operation = operation.name, request_id, %error, "call refused");
-                refused = Some(error.kind);
-                response::error(operation.protocol(), &error)
-            });
-            let status = response.status().as_u16();
-            subject.audit(&app, &request_id, remote, status, refused).await;
-            let repeated = Repeated::of(&subject, remote.ip(), refused);
-            app.limits.hold_back(&app, repeated, refused.is_some()).await;
-            (operation.name, response)
-        }
-        None => ("unknown", unknown_operation(&head)),
+        None => ("unknown", unknown_operation(&head, &request_id)),
     };
     let labels = RequestLabels { operation, status: response.status().as_u16() };
     app.metrics.requests.get_or_create(&labels).inc();
@@ -90,6 +69,47 @@ pub(super) async fn dispatch(
         cors::allow(response.headers_mut());
     }
     Ok(response)
+}
+
+/// Answers a signed call; says which operation it was.
+async fn answer(
+    app: &Arc<App>,
+    asked: Asked,
+    remote: SocketAddr,
+    head: Parts,
+    body: Incoming,
+    request_id: &str,
+) -> (&'static str, Response<ResponseBody>) {
+    let mut record = CallRecord::new(asked);
+    let call =
+        UnverifiedCall { app, remote: remote.ip(), request_id, record: &mut record, head, body };
+    let answered = async { carry_out(app, call.verify().await?).await }.await;
+    let operation = record.asked.name();
+    let mut refused = None;
+    let response = answered.unwrap_or_else(|failure| {
+        let error = failure.into_error(operation, request_id);
+        tracing::debug!(operation, request_id, %error, "call refused");
+        refused = Some(error.kind);
+        response::error(record.asked.protocol(), &error, request_id)
+    });
+    let status = response.status().as_u16();
+    let (answered, now) = (Answered { request_id, remote, status, refused }, app.process.now());
+    record.audit(&app.audit, app.access.db.as_ref(), answered, now).await;
+    hold_back(app, &record, answered).await;
+    (operation, response)
+}
+
+/// Waits as long as the answer is to be held back, or until the server stops.
+async fn hold_back(app: &App, record: &CallRecord, answered: Answered<'_>) {
+    let Answered { remote, refused, .. } = answered;
+    let (repeated, now) = (Repeated::of(record, remote.ip(), refused), app.process.now().mono);
+    let Some(held) = app.guards.limits.answered(repeated, refused.is_some(), now) else { return };
+    app.metrics.held_back_answers.inc();
+    let mut stopped = app.process.stopping();
+    tokio::select! {
+        () = tokio::time::sleep(held.delay) => {}
+        () = stopped.wait() => {}
+    }
 }
 
 /// The answer to a URL of a playback session.
@@ -104,7 +124,7 @@ fn content(
         Err(failure) => {
             let error = failure.into_error(name, request_id);
             tracing::debug!(operation = name, request_id, %error, "content refused");
-            response::error(Protocol::RestJson, &error)
+            response::error(Protocol::RestJson, &error, request_id)
         }
     }
 }
@@ -120,17 +140,27 @@ fn head_bytes(head: &Parts) -> usize {
     line + headers.map(of_header).sum::<usize>() + "\r\n".len()
 }
 
-fn find_operation(head: &Parts) -> Option<&'static Operation> {
+fn find_asked(head: &Parts) -> Option<Asked> {
     if head.method != Method::POST {
         return None;
     }
-    match head.headers.get(header::TARGET) {
+    let operation = match head.headers.get(header::TARGET) {
         Some(target) => by_target(target.to_str().ok()?),
+        None if is_form(head) => return Some(Asked::StsForm),
         None => by_path(head.uri.path()),
-    }
+    };
+    operation.map(Asked::Operation)
 }
 
-fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
+/// Whether a request speaks the Query protocol: a form to the path of all its services.
+fn is_form(head: &Parts) -> bool {
+    let is_form = |content_type: &HeaderValue| {
+        content_type.as_bytes().starts_with(sts::REQUEST_CONTENT_TYPE.as_bytes())
+    };
+    head.uri.path() == "/" && head.headers.get(CONTENT_TYPE).is_some_and(is_form)
+}
+
+fn unknown_operation(head: &Parts, request_id: &str) -> Response<ResponseBody> {
     let protocol = match head.headers.contains_key(header::TARGET) {
         true => Protocol::AwsJson11,
         false => Protocol::RestJson,
@@ -139,5 +169,5 @@ fn unknown_operation(head: &Parts) -> Response<ResponseBody> {
         || KvsError::new(ErrorKind::UnknownOperation, "no operation has this path or target"),
         |(_, error)| error,
     );
-    response::error(protocol, &error)
+    response::error(protocol, &error, request_id)
 }

@@ -10,7 +10,6 @@ mod cors;
 mod crowd;
 mod dispatch;
 mod probes;
-mod query;
 pub(crate) mod request_body;
 pub(crate) mod response;
 mod stall;
@@ -34,7 +33,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
-use crate::strangers::{Stranger, Strangers};
+use crate::guard::{Stranger, Strangers};
 use crowd::Crowd;
 use stall::StallGuard;
 
@@ -66,7 +65,7 @@ pub(crate) async fn serve(
     let strangers = Strangers::new(connections_max);
     let mut crowd = Crowd::new(connections_max);
     let mut connections = JoinSet::new();
-    let mut stopped = app.stopping();
+    let mut stopped = app.process.stopping();
     loop {
         if slots.available_permits() == 0 && strangers.give_up_one() {
             app.metrics.given_up_connections.inc();
@@ -81,7 +80,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, remote)) => {
-                let Some(place) = app.limits.addresses.enter(remote.ip()) else {
+                let Some(place) = app.guards.limits.addresses.enter(remote.ip()) else {
                     app.metrics.refused_connections.inc();
                     tracing::debug!(%remote, "an address has as many connections as it may have");
                     continue;
@@ -93,7 +92,7 @@ pub(crate) async fn serve(
                 let open = connections_max - slots.available_permits();
                 app.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
                 app.metrics.strangers.set(i64::try_from(strangers.count()).unwrap_or(i64::MAX));
-                crowd.tell(open, gave_up, app.clock.now().mono);
+                crowd.tell(open, gave_up, app.process.now().mono);
                 let (app, tls) = (Arc::clone(&app), tls.clone());
                 connections.spawn(async move {
                     let stranger = Arc::new(stranger);
@@ -133,7 +132,7 @@ async fn serve_stream(
     let Some(tls) = tls else {
         return serve_connection(app, stream, remote, stranger).await;
     };
-    let mut stopped = app.stopping();
+    let mut stopped = app.process.stopping();
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
@@ -152,7 +151,7 @@ async fn serve_connection<S>(app: Arc<App>, stream: S, remote: SocketAddr, stran
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let mut stopped = app.stopping();
+    let mut stopped = app.process.stopping();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let is_target = target::is_target(request.method(), request.uri());
         request.extensions_mut().insert(Arc::clone(&stranger));

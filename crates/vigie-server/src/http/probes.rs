@@ -30,9 +30,9 @@ pub(super) async fn probe(app: &App, path: &str) -> Option<Response<ResponseBody
 }
 
 fn metrics(app: &App) -> Result<String, std::fmt::Error> {
-    let now = app.clock.now();
-    app.metrics.hub_clock_skew_seconds_max.set(app.clock_skews.greatest_seconds(now.mono));
-    app.metrics.age_hold_seconds_left.set(app.age_hold.left(now).as_secs());
+    let now = app.process.now();
+    app.metrics.hub_clock_skew_seconds_max.set(app.hubs.clock_skews.greatest_seconds(now.mono));
+    app.metrics.age_hold_seconds_left.set(app.background.age_hold.left(now).as_secs());
     app.metrics.text()
 }
 
@@ -40,7 +40,7 @@ fn metrics(app: &App) -> Result<String, std::fmt::Error> {
 fn healthy(app: &App, trouble: Option<String>) -> Response<ResponseBody> {
     match trouble {
         None => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-        Some(trouble) if app.has_failed() => {
+        Some(trouble) if app.health.has_failed() => {
             text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("failed: {trouble}\n"))
         }
         Some(trouble) => text(StatusCode::OK, PLAIN, format!("ok, but {trouble}\n")),
@@ -60,9 +60,9 @@ fn ready(trouble: Option<String>) -> Response<ResponseBody> {
 
 /// What is wrong, as far as anyone may know it who asks.
 async fn trouble(app: &App) -> Option<String> {
-    let metadata = app.db.check().await.err().map(|error| of_metadata(&error));
-    let media = app.fragments.check().await.err().map(|error| of_media(&error));
-    let stopping = app.stopping().is_now().then(|| "the server is stopping".to_owned());
+    let metadata = app.health.db.check().await.err().map(|error| of_metadata(&error));
+    let media = app.health.fragments.check().await.err().map(|error| of_media(&error));
+    let stopping = app.process.stopping().is_now().then(|| "the server is stopping".to_owned());
     let troubles: Vec<String> = [metadata, media, stopping].into_iter().flatten().collect();
     (!troubles.is_empty()).then(|| troubles.join("; "))
 }

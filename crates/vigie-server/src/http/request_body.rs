@@ -1,39 +1,57 @@
-//! Reads the body of a JSON operation, within bounds of size, time and the memory of all bodies together.
+//! Reads a body whole, within bounds of size, time and the memory of all bodies together.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use vigie_kvs::sts;
 use vigie_kvs::{ErrorKind, KvsError, Operation};
 
-use crate::body_budget::BodyShare;
 use crate::failure::Answer;
+use crate::guard::BodyShare;
 
-/// A caller that does not send its JSON body within this time is cut off.
+/// A caller that does not send its body within this time is cut off.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of a body that is refused, so much more is read and dropped: a caller that is cut off while it still sends does
 /// not get to read why.
 const DROPPED_BYTES_MAX: usize = 4 << 20;
 
-/// The whole body, or the operation's refusal of it.
-pub(super) async fn read(
-    operation: &Operation,
-    share: &mut BodyShare,
-    body: Incoming,
-) -> Answer<Bytes> {
-    let size_bytes_max = operation.body_bytes_max();
-    let too_large = (size_bytes_max, operation.body_too_large());
-    read_or(operation.unreadable(), too_large, share, body).await
+/// How much a body may hold, and with what it is refused.
+pub(crate) struct Bounds {
+    pub size_bytes_max: usize,
+    /// The refusal of a larger one.
+    pub too_large: KvsError,
+    /// The exception for one that does not come as it should.
+    pub unreadable: ErrorKind,
 }
 
-/// The whole body, or a refusal of this kind, or that of one with more than so many bytes.
-pub(crate) async fn read_or(
-    unreadable: ErrorKind,
-    (size_bytes_max, too_large): (usize, KvsError),
+impl Bounds {
+    pub(crate) fn of_operation(operation: &Operation) -> Self {
+        Self {
+            size_bytes_max: operation.body_bytes_max(),
+            too_large: operation.body_too_large(),
+            unreadable: operation.unreadable(),
+        }
+    }
+
+    /// Of a form, of which nobody knows yet for which operation it is.
+    pub(crate) fn of_form() -> Self {
+        Self {
+            size_bytes_max: sts::FORM_BYTES_MAX,
+            too_large: sts::form_too_large(),
+            unreadable: ErrorKind::Serialization,
+        }
+    }
+}
+
+/// The whole body, or a refusal.
+pub(crate) async fn read(
+    bounds: Bounds,
     share: &mut BodyShare,
     mut body: Incoming,
 ) -> Answer<Bytes> {
+    let Bounds { size_bytes_max, too_large, unreadable } = bounds;
     let refused = |message: &str| KvsError::new(unreadable, message);
     let reading = async {
         let mut whole = BytesMut::new();

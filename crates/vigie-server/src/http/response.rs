@@ -1,4 +1,4 @@
-//! Answers: a JSON body, an exception, or a body in pieces.
+//! Answers: a body of JSON or XML, an exception, or a body in pieces.
 
 use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use vigie_kvs::wire::header;
-use vigie_kvs::{ErrorKind, KvsError, Protocol};
+use vigie_kvs::{ErrorKind, KvsError, Operation, Protocol, sts};
 
 use super::body::ResponseBody;
 use crate::failure::{Answer, Failure};
@@ -21,14 +21,26 @@ pub(super) fn json<T: Serialize>(protocol: Protocol, output: &T) -> Answer<Respo
     Ok(response)
 }
 
-pub(super) fn error(protocol: Protocol, error: &KvsError) -> Response<ResponseBody> {
-    let written = error.response(protocol);
+/// The answer of an operation whose result is XML.
+pub(super) fn xml(operation: &Operation, result: &str, request_id: &str) -> Response<ResponseBody> {
+    let content_type = operation.protocol().content_type();
+    text(StatusCode::OK, content_type, sts::answer(operation, result, request_id))
+}
+
+pub(super) fn error(
+    protocol: Protocol,
+    error: &KvsError,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let written = error.response(protocol, request_id);
     let mut response = Response::new(ResponseBody::whole(written.body));
     *response.status_mut() =
         StatusCode::from_u16(written.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
-    headers.insert(header::ERROR_TYPE, HeaderValue::from_static(written.error_type));
+    // Clients of STS know neither header.
+    let Some(error_type) = written.error_type else { return response };
+    headers.insert(header::ERROR_TYPE, HeaderValue::from_static(error_type));
     if matches!(error.kind, ErrorKind::ServiceUnavailable | ErrorKind::ClientLimitExceeded) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -25,14 +25,15 @@ use vigie_media::sample::{CodecConfig, SampleTrack};
 use vigie_media::{Timestamp, TrackKind};
 use vigie_store::Fragment;
 
+use super::decoders::Decoders;
 use super::plan::{self, Instants, Shown, Stretch};
-use super::{Decoders, Images, TURN_MAX};
+use super::{Images, TURN_MAX};
 use crate::api::{Call, page_token};
-use crate::app::App;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::list_range;
 use crate::fragment_store::FragmentStoreError;
+use crate::media::Media;
 
 /// No fragment is begun once a page holds so many bytes of images.
 const PAGE_BYTES: usize = 8 << 20;
@@ -46,14 +47,13 @@ struct Position {
     next_ms: i64,
 }
 
-pub(crate) async fn get_images(call: &Call, input: GetImagesInput) -> Answer<GetImagesOutput> {
-    let app = &call.app;
-    let stream = call.stream(&input.stream()?).await?;
+pub(crate) async fn get_images(
+    images: &Arc<Images>,
+    call: &Call,
+    input: GetImagesInput,
+) -> Answer<GetImagesOutput> {
+    let stream = images.media.streams.active(call, &input.stream()?).await?;
     input.check()?;
-    let Some(images) = &app.images else {
-        let message = "GetImages is switched off at this server";
-        return Err(refused(ErrorKind::UnknownOperation, message));
-    };
     if stream.retention_hours == 0 {
         return Err(refused(ErrorKind::NoDataRetention, "the stream retains no media"));
     }
@@ -82,9 +82,9 @@ pub(crate) async fn get_images(call: &Call, input: GetImagesInput) -> Answer<Get
     let turn = timeout(TURN_MAX, images.calls.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(busy()) };
     let clock = input.image_selector_type;
-    let fragments = fragments(app, &stream, clock, &times).await?;
+    let fragments = fragments(&images.media, &stream, clock, &times).await?;
     let page = Page::new(&times, clock, fragments);
-    let made = page.make(app, images, form).await?;
+    let made = page.make(images, form).await?;
     let next = match made.len() < times.len() {
         true => times.get(made.len()).copied(),
         false => times.last().and_then(|&last| instants.after(last)),
@@ -112,7 +112,7 @@ fn start_ms(clock: FragmentSelectorType, fragment: &Fragment) -> i64 {
 
 /// The fragments that could hold one of the instants, in the order of the clock.
 async fn fragments(
-    app: &App,
+    media: &Media,
     stream: &Stream,
     clock: FragmentSelectorType,
     times: &[i64],
@@ -125,7 +125,7 @@ async fn fragments(
         start_timestamp: Timestamp::from_millis(first.saturating_sub(reach_ms)),
         end_timestamp: Timestamp::from_millis(last),
     };
-    list_range(app, stream, clock, range, usize::MAX).await
+    list_range(media, stream, clock, range, usize::MAX).await
 }
 
 /// The images of one answer.
@@ -182,7 +182,7 @@ impl Page {
     }
 
     /// The images up to where the page ends: at least those of one fragment.
-    async fn make(mut self, app: &Arc<App>, images: &Images, form: Form) -> Answer<Vec<Image>> {
+    async fn make(mut self, images: &Arc<Images>, form: Form) -> Answer<Vec<Image>> {
         let begun = Instant::now();
         let mut size_bytes = 0;
         let mut under_way = JoinSet::new();
@@ -193,8 +193,8 @@ impl Page {
                 && has_room
                 && let Some(job) = jobs.next()
             {
-                let (app, decoders) = (Arc::clone(app), Arc::clone(&images.decoders));
-                under_way.spawn(async move { (decode(&app, &decoders, &job, form).await, job) });
+                let images = Arc::clone(images);
+                under_way.spawn(async move { (decode(&images, &job, form).await, job) });
                 continue;
             }
             let Some(done) = under_way.join_next().await else { break };
@@ -204,14 +204,14 @@ impl Page {
                 let image = reply.map(|file| STANDARD.encode(file));
                 size_bytes += image.as_ref().map_or(0, String::len);
                 let count = match &image {
-                    Ok(_) => &app.metrics.images,
-                    Err(_) => &app.metrics.image_errors,
+                    Ok(_) => &images.media.metrics.images,
+                    Err(_) => &images.media.metrics.image_errors,
                 };
                 count.inc();
                 self.made[place] = Some(image);
             }
         }
-        images.tend(app);
+        images.tend();
         let made = self.made.into_iter().map_while(|made| made);
         let image = |(made, at_ms): (Made, i64)| Image {
             time_stamp: Timestamp::from_millis(at_ms),
@@ -226,10 +226,11 @@ impl Page {
 type Files = Vec<Option<Result<Bytes, ImageErrorKind>>>;
 
 /// What comes of each instant of a job.
-async fn decode(app: &App, decoders: &Decoders, job: &Job, form: Form) -> Answer<Files> {
+async fn decode(images: &Images, job: &Job, form: Form) -> Answer<Files> {
+    let (media, decoders) = (images.media.as_ref(), images.decoders.as_ref());
     let mut files = vec![Some(Err(ImageErrorKind::MediaError)); job.instants.len()];
     let mut offsets: Vec<i64> = job.instants.iter().map(|&(_, offset_ms)| offset_ms).collect();
-    let coded = match read(app, &job.fragment).await {
+    let coded = match read(media, &job.fragment).await {
         Ok(Some(coded)) => coded,
         Ok(None) => return Ok(files),
         // Deleted since it was listed.
@@ -243,7 +244,7 @@ async fn decode(app: &App, decoders: &Decoders, job: &Job, form: Form) -> Answer
     let early = offsets.iter().take_while(|&&offset| offset < coded.first_shown_ms()).count();
     if early > 0
         && let Some((before, later_ms)) = &job.before
-        && let Ok(Some(before)) = read(app, before).await
+        && let Ok(Some(before)) = read(media, before).await
     {
         let late: Vec<i64> = offsets.drain(..early).map(|offset| offset + later_ms).collect();
         let found = before.files(decoders, &late, form).await?;
@@ -323,8 +324,8 @@ pub(super) fn codec_of(config: &CodecConfig) -> Option<(Codec, Vec<Bytes>, usize
 }
 
 /// Reads the first video track of a fragment; `None` when it has none that could be decoded.
-async fn read(app: &App, fragment: &Fragment) -> Result<Option<Coded>, FragmentStoreError> {
-    let raw = app.fragments.read_header(fragment).await?;
+async fn read(media: &Media, fragment: &Fragment) -> Result<Option<Coded>, FragmentStoreError> {
+    let raw = media.fragments.read_header(fragment).await?;
     let Ok(header) = DocumentHeader::parse(&raw, Limits::FILE) else { return Ok(None) };
     let Some(track) = header.tracks.iter().find(|track| track.kind == TrackKind::Video) else {
         return Ok(None);
@@ -333,7 +334,7 @@ async fn read(app: &App, fragment: &Fragment) -> Result<Option<Coded>, FragmentS
     let Some((codec, parameter_sets, nal_length_size)) = codec_of(sample_track.config()) else {
         return Ok(None);
     };
-    let bytes = app.fragments.read(fragment).await?;
+    let bytes = media.fragments.read(fragment).await?;
     let mut coded = Coded {
         video: CodedVideo { codec, parameter_sets, nal_length_size, frames: Vec::new() },
         frames: Vec::new(),

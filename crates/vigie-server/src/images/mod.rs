@@ -4,21 +4,22 @@
 //! and asks the decoders, which run in processes of their own ([`vigie_images`]). [`picture`] makes one of a key frame that
 //! is not stored.
 
+pub(crate) mod decoders;
 mod get_images;
 mod picture;
 mod plan;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use vigie_images::pool::{DecoderPool, PoolSettings};
-use vigie_images::protocol::{ImageError, Reply, Request};
+use vigie_images::pool::DecoderPool;
 
-use crate::app::App;
+use crate::media::Media;
+use decoders::Decoders;
 
+pub use decoders::ImageDecoders;
 pub(crate) use get_images::get_images;
 pub(crate) use picture::picture;
 
@@ -27,58 +28,9 @@ const WAITING_MAX: usize = 256;
 /// How long a call may wait for its turn.
 const TURN_MAX: Duration = Duration::from_secs(10);
 
-/// The decoders of GetImages.
-#[derive(Clone, Debug)]
-pub struct ImageDecoders {
-    /// Those in Rust.
-    pub rust: PoolSettings,
-    /// ffmpeg, for what they do not support.
-    pub ffmpeg: Option<PoolSettings>,
-}
-
-/// The processes of [`ImageDecoders`].
-struct Decoders {
-    rust: DecoderPool,
-    ffmpeg: Option<DecoderPool>,
-}
-
-impl Decoders {
-    /// One reply for each wanted frame, in their order.
-    async fn images(&self, mut request: Request) -> io::Result<Vec<Reply>> {
-        let mut replies = self.rust.images(&request).await?;
-        let is_for_another = |reply: &Reply| matches!(reply, Err(ImageError::Unsupported(_)));
-        let Some(ffmpeg) = self.ffmpeg.as_ref().filter(|_| replies.iter().any(is_for_another))
-        else {
-            return Ok(replies);
-        };
-        let asked = request.video.frames.iter_mut().filter(|frame| frame.wanted);
-        for (frame, reply) in asked.zip(&replies) {
-            frame.wanted = is_for_another(reply);
-        }
-        let second = ffmpeg.images(&request).await?;
-        for (reply, better) in replies.iter_mut().filter(|it| is_for_another(it)).zip(second) {
-            *reply = better;
-        }
-        Ok(replies)
-    }
-
-    fn pools(&self) -> impl Iterator<Item = &DecoderPool> {
-        std::iter::once(&self.rust).chain(&self.ffmpeg)
-    }
-
-    /// After so long without work processes may be ended.
-    fn idle_time(&self) -> Duration {
-        self.pools().map(DecoderPool::idle_time).max().unwrap_or_default()
-    }
-
-    /// See [`DecoderPool::end_idle`].
-    fn end_idle(&self) -> bool {
-        self.pools().fold(false, |waits, pool| pool.end_idle() | waits)
-    }
-}
-
 /// The decoders, and how many calls may use them.
 pub(crate) struct Images {
+    media: Arc<Media>,
     decoders: Arc<Decoders>,
     /// Calls at once: their fragments and images are in memory.
     calls: Semaphore,
@@ -91,9 +43,10 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    pub(crate) fn new(settings: ImageDecoders) -> Self {
+    pub(crate) fn new(settings: ImageDecoders, media: Arc<Media>) -> Self {
         let processes_max = settings.rust.processes_max.max(1);
         Self {
+            media,
             decoders: Arc::new(Decoders {
                 rust: DecoderPool::new(settings.rust),
                 ffmpeg: settings.ffmpeg.map(DecoderPool::new),
@@ -106,14 +59,13 @@ impl Images {
     }
 
     /// Sees to it that decoders which nobody needs for a while are ended.
-    fn tend(&self, app: &Arc<App>) {
+    fn tend(self: &Arc<Self>) {
         if self.tended.swap(true, Ordering::AcqRel) {
             return;
         }
-        let tending = Arc::clone(app);
-        let mut stopping = app.stopping();
-        app.spawn(async move {
-            let Some(images) = &tending.images else { return };
+        let images = Arc::clone(self);
+        let mut stopping = self.media.process.stopping();
+        self.media.process.spawn(async move {
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(images.decoders.idle_time()) => {}

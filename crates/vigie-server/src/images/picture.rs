@@ -14,7 +14,6 @@ use vigie_media::sample::SampleTrack;
 
 use super::get_images::codec_of;
 use super::{Images, TURN_MAX};
-use crate::app::App;
 
 /// A wider picture is made smaller: it is to be looked at, and goes through an API of JSON.
 const WIDTH_PIXELS_MAX: u32 = 1280;
@@ -24,11 +23,11 @@ const JPEG_BYTES_MAX: usize = 2 << 20;
 
 /// The key frame of a track as JPEG, or why there is none.
 pub(crate) async fn picture(
-    app: &Arc<App>,
+    images: Option<&Arc<Images>>,
     track: &Track,
     key_frame: Bytes,
 ) -> Result<Bytes, &'static str> {
-    let images = app.images.as_ref().ok_or("pictures are switched off at this server")?;
+    let images = images.ok_or("pictures are switched off at this server")?;
     let unreadable = "the key frame could not be decoded";
     let sample_track = SampleTrack::new(track).map_err(|_| unreadable)?;
     let (codec, parameter_sets, nal_length_size) =
@@ -43,8 +42,9 @@ pub(crate) async fn picture(
         height: None,
     };
     let jpeg = made(images, Request { video, form }).await;
-    images.tend(app);
-    let counter = if jpeg.is_ok() { &app.metrics.images } else { &app.metrics.image_errors };
+    images.tend();
+    let metrics = &images.media.metrics;
+    let counter = if jpeg.is_ok() { &metrics.images } else { &metrics.image_errors };
     counter.inc();
     jpeg
 }

@@ -21,13 +21,13 @@ use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::media::{FragmentTimecodeType, PutMediaInput};
 use vigie_store::{FragmentMeta, WholeFragment};
 
+use super::Ingest;
 use super::connections::{EndReason, ProducerPolicy, Turn};
 use super::memory::Share;
 use super::session::{
     AppendFailure, IngestSession, IngestedFragment, Output, SessionSettings, TimecodeBase,
 };
 use crate::api::Call;
-use crate::app::App;
 use crate::failure::Answer;
 use crate::fragment_store::{FragmentStoreError, Persisting};
 
@@ -48,23 +48,24 @@ const ERROR_GRACE: Duration = Duration::from_secs(2);
 
 /// Begins a PutMedia connection; the answer's body is the channel that is returned.
 pub(crate) async fn put_media(
+    ingest: &Arc<Ingest>,
     call: &Call,
     input: PutMediaInput,
     mut body: Incoming,
     expects_continue: bool,
 ) -> Answer<mpsc::Receiver<Bytes>> {
-    let app = &call.app;
-    let key = app.config.media_key(&call.stream(&input.stream).await?);
-    let turn = match app.config.producer_policy {
-        ProducerPolicy::NewestWins => app.connections.take_over(&key).await,
-        ProducerPolicy::FirstWins => app.connections.enter(&key),
+    let key =
+        ingest.media.config.media_key(&ingest.media.streams.active(call, &input.stream).await?);
+    let turn = match ingest.media.config.producer_policy {
+        ProducerPolicy::NewestWins => ingest.connections.take_over(&key).await,
+        ProducerPolicy::FirstWins => ingest.connections.enter(&key),
     };
     let turn = turn.ok_or_else(|| {
         let message = "the stream has another PutMedia connection";
         KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
     })?;
     // Read again: while this connection waited for its turn the stream may have changed or gone.
-    let stream = call.stream(&input.stream).await?;
+    let stream = ingest.media.streams.active(call, &input.stream).await?;
     let settings = SessionSettings {
         timecode_base: match input.fragment_timecode_type {
             FragmentTimecodeType::Absolute => TimecodeBase::Epoch,
@@ -76,7 +77,7 @@ pub(crate) async fn put_media(
         },
         acknowledge: input.acknowledgements_wanted,
         retains_media: stream.retention_hours > 0,
-        rules: app.config.ingest_rules,
+        rules: ingest.media.config.ingest_rules,
     };
     let first = match expects_continue {
         true => tokio::time::timeout(CONTINUE_TIMEOUT, body.frame()).await.ok(),
@@ -84,21 +85,21 @@ pub(crate) async fn put_media(
     };
     let (answer, pieces) = mpsc::channel(ACKNOWLEDGEMENTS_WAITING_MAX);
     let connection = Connection {
-        app: Arc::clone(app),
+        ingest: Arc::clone(ingest),
         key,
-        session: IngestSession::new(settings, app.clock.now()),
-        memory: app.open_fragments.share(),
+        session: IngestSession::new(settings, ingest.media.process.now()),
+        memory: ingest.open_fragments.share(),
         answer,
         pending: VecDeque::new(),
         pending_bytes: 0,
         failed: false,
     };
     tracing::info!(stream = stream.name, "PutMedia connection begun");
-    app.metrics.put_media_connections.inc();
-    let counted = Arc::clone(app);
-    app.spawn(async move {
+    ingest.media.metrics.put_media_connections.inc();
+    let counted = Arc::clone(ingest);
+    ingest.media.process.spawn(async move {
         let received_bytes = connection.run(turn, body, first).await;
-        counted.metrics.put_media_connections.dec();
+        counted.media.metrics.put_media_connections.dec();
         tracing::info!(stream = stream.name, received_bytes, "PutMedia connection ended");
     });
     Ok(pieces)
@@ -116,7 +117,7 @@ struct Pending {
 }
 
 struct Connection {
-    app: Arc<App>,
+    ingest: Arc<Ingest>,
     key: String,
     session: IngestSession,
     /// What the open fragment takes of the memory of all.
@@ -152,7 +153,7 @@ impl Connection {
     async fn run(mut self, mut turn: Turn, mut body: Incoming, first: Option<BodyFrame>) -> u64 {
         let mut received_bytes = 0;
         let mut next = first.map(Next::Body);
-        let mut stopping = self.app.stopping();
+        let mut stopping = self.ingest.media.process.stopping();
         // Bytes move the deadline; the timer is set anew only when it fires, not for every piece of a body.
         let mut timer = pin!(tokio::time::sleep(self.until_deadline()));
         loop {
@@ -173,7 +174,7 @@ impl Connection {
                     }
                 }
             };
-            let now = self.app.clock.now();
+            let now = self.ingest.media.process.now();
             match event {
                 Next::Body(frame) => received_bytes += self.take_frame(frame, now),
                 Next::Persisted(result) => self.take_persisted(result, now),
@@ -211,7 +212,7 @@ impl Connection {
     fn find_room(&mut self) {
         let wanted_bytes = self.session.wanted_bytes();
         if wanted_bytes > 0
-            && let Some(buffer) = self.app.buffers.take(wanted_bytes)
+            && let Some(buffer) = self.ingest.buffers.take(wanted_bytes)
         {
             self.session.use_buffer(buffer);
         }
@@ -219,7 +220,7 @@ impl Connection {
     }
 
     fn until_deadline(&self) -> Duration {
-        let now = self.app.clock.now().mono;
+        let now = self.ingest.media.process.now().mono;
         let deadline = self.session.deadline().unwrap_or(now);
         // A moment more, so that the deadline has passed when the clock is read.
         deadline.saturating_sub(now) + Duration::from_millis(1)
@@ -230,7 +231,7 @@ impl Connection {
             Some(Ok(frame)) => {
                 let Ok(bytes) = frame.into_data() else { return 0 };
                 self.session.push(&bytes, now);
-                self.app.metrics.put_media_bytes.inc_by(bytes.len() as u64);
+                self.ingest.media.metrics.put_media_bytes.inc_by(bytes.len() as u64);
                 bytes.len() as u64
             }
             Some(Err(error)) => {
@@ -249,7 +250,7 @@ impl Connection {
         let Some(done) = self.pending.pop_front() else { return };
         self.pending_bytes -= done.size_bytes;
         if result.is_ok() {
-            let metrics = &self.app.metrics;
+            let metrics = &self.ingest.media.metrics;
             metrics.put_media_fragments.inc();
             metrics.stored_bytes.inc_by(done.size_bytes as u64);
             metrics.persist_seconds.observe(now.mono.saturating_sub(done.since).as_secs_f64());
@@ -274,11 +275,12 @@ impl Connection {
     }
 
     fn next_output(&mut self, now: Now) -> Option<Output> {
-        self.session.next_output(now, self.app.chance().as_mut())
+        self.session.next_output(now, self.ingest.media.process.chance().as_mut())
     }
 
     async fn reserve_sequences(&mut self) {
-        let reserved = self.app.fragments.reserve_sequences(&self.key, SEQUENCES_PER_RESERVATION);
+        let reserved =
+            self.ingest.media.fragments.reserve_sequences(&self.key, SEQUENCES_PER_RESERVATION);
         match reserved.await {
             Ok(sequences) => self.session.give_sequences(sequences),
             Err(error) => {
@@ -303,10 +305,10 @@ impl Connection {
             },
             duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(0),
             frame_count: fragment.frame_count,
-            bytes: self.app.buffers.lend(fragment.bytes),
+            bytes: self.ingest.buffers.lend(fragment.bytes),
             crc32c: fragment.crc32c,
         };
-        let persisting = self.app.fragments.append(&self.key, &header.raw, whole).await;
+        let persisting = self.ingest.media.fragments.append(&self.key, &header.raw, whole).await;
         self.pending_bytes += size_bytes;
         self.pending.push_back(Pending {
             number,
@@ -321,7 +323,7 @@ impl Connection {
     async fn acknowledge(&mut self, acknowledgement: Acknowledgement) -> Flow {
         if let AcknowledgementEvent::Error(error) = acknowledgement.event {
             self.failed = true;
-            self.app.metrics.put_media_errors.inc();
+            self.ingest.media.metrics.put_media_errors.inc();
             let (id, code) = (error.id(), error.code());
             tracing::warn!(stream = self.key, id, code, "PutMedia error acknowledged");
         }
@@ -337,7 +339,7 @@ impl Connection {
         let mut listens = true;
         while !self.pending.is_empty() {
             let result = first_persisted(&mut self.pending).await;
-            let now = self.app.clock.now();
+            let now = self.ingest.media.process.now();
             self.take_persisted(result, now);
             while let Some(output) = self.next_output(now) {
                 if let Output::Acknowledge(acknowledgement) = output

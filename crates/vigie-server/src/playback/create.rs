@@ -13,16 +13,17 @@ use vigie_media::Timestamp;
 use vigie_media::sample::{TrackSamples, fragment_samples};
 use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
+use super::Playback;
 use super::codecs::Codecs;
 use super::library::Candidates;
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, Protocol, Session};
 use super::tracks::PlayedTracks;
-use crate::api::{Call, data_endpoint};
+use crate::api::Call;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::check_server_range;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 const EXPIRES_SECONDS_DEFAULT: i64 = 300;
 /// Of live sessions, and of replays.
@@ -34,6 +35,7 @@ const LIVE_MS: i64 = 30_000;
 const NO_FRAGMENTS: &str = "No fragments found in the stream for the streaming request.";
 
 pub(crate) async fn get_hls_streaming_session_url(
+    playback: &Playback,
     call: &Call,
     input: GetHlsStreamingSessionUrlInput,
 ) -> Answer<GetHlsStreamingSessionUrlOutput> {
@@ -45,7 +47,7 @@ pub(crate) async fn get_hls_streaming_session_url(
         FragmentSelectorType::ProducerTimestamp => DiscontinuityMode::Never,
     });
     let asked = Asked {
-        stream: call.stream(&input.stream()?).await?,
+        stream: playback.media.streams.active(call, &input.stream()?).await?,
         selector,
         range,
         protocol: Protocol::Hls {
@@ -61,8 +63,8 @@ pub(crate) async fn get_hls_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_media_playlist_fragment_results,
     };
-    let token = asked.token(call).await?;
-    let base = data_endpoint::base_url(call)?;
+    let token = asked.token(playback, call).await?;
+    let base = playback.base_url(call)?;
     Ok(GetHlsStreamingSessionUrlOutput {
         hls_streaming_session_url: format!(
             "{base}/hls/v1/getHLSMasterPlaylist.m3u8?SessionToken={token}"
@@ -71,12 +73,13 @@ pub(crate) async fn get_hls_streaming_session_url(
 }
 
 pub(crate) async fn get_dash_streaming_session_url(
+    playback: &Playback,
     call: &Call,
     input: GetDashStreamingSessionUrlInput,
 ) -> Answer<GetDashStreamingSessionUrlOutput> {
     let selector = input.dash_fragment_selector.and_then(|given| given.fragment_selector_type);
     let asked = Asked {
-        stream: call.stream(&input.stream()?).await?,
+        stream: playback.media.streams.active(call, &input.stream()?).await?,
         selector: selector.unwrap_or(FragmentSelectorType::ServerTimestamp),
         range: input.range()?,
         protocol: Protocol::Dash {
@@ -86,8 +89,8 @@ pub(crate) async fn get_dash_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_manifest_fragment_results,
     };
-    let token = asked.token(call).await?;
-    let base = data_endpoint::base_url(call)?;
+    let token = asked.token(playback, call).await?;
+    let base = playback.base_url(call)?;
     Ok(GetDashStreamingSessionUrlOutput {
         dash_streaming_session_url: format!(
             "{base}/dash/v1/getDASHManifest.mpd?SessionToken={token}"
@@ -122,9 +125,8 @@ struct Asked {
 }
 
 impl Asked {
-    async fn token(&self, call: &Call) -> Answer<String> {
-        let app = &call.app;
-        let now = app.clock.now().wall;
+    async fn token(&self, playback: &Playback, call: &Call) -> Answer<String> {
+        let now = playback.media.process.now().wall;
         if self.stream.retention_hours == 0 {
             return Err(keeps_nothing().into());
         }
@@ -136,7 +138,7 @@ impl Asked {
         };
         let fragments_max = self.fragments_max.and_then(|count| u16::try_from(count).ok());
         let mut session = Session {
-            id: app.chance().next_u64(),
+            id: playback.media.process.chance().next_u64(),
             stream_name: self.stream.name.clone(),
             stream_created_ms: self.stream.created_at.as_millis(),
             created_ms: now.as_millis(),
@@ -150,23 +152,23 @@ impl Asked {
             bits_a_second: Vec::new(),
         };
         let first = match self.range {
-            SessionRange::Live => self.begin_live(call, &mut session, now).await?,
+            SessionRange::Live => self.begin_live(&playback.media, &mut session, now).await?,
             SessionRange::LiveReplay { .. } | SessionRange::OnDemand { .. } => {
-                self.first_in_range(call, now).await?
+                self.first_in_range(&playback.media, now).await?
             }
         };
         let Some(first) = first else {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         };
-        let document = app.library.document(app, &first, self.protocol).await?;
+        let document = playback.library.document(&playback.media, &first, self.protocol).await?;
         let tracks = document.as_ref().as_ref().map_err(Clone::clone)?;
         session.codecs = tracks.codecs;
         if let Protocol::Dash { .. } = self.protocol {
-            let bytes = app.library.bytes(app, &first).await?;
+            let bytes = playback.library.bytes(&playback.media, &first).await?;
             session.bits_a_second = bits_a_second(tracks, bytes, first.entry.duration_ms);
         }
-        self.note_what_is_shown(call, &mut session, now).await?;
-        session.seal(&app.master_key).map_err(Failure::from)
+        self.note_what_is_shown(playback, &mut session, now).await?;
+        session.seal(&playback.master_key).map_err(Failure::from)
     }
 
     /// The rules of a range that depend on the time (KVS API_HLSTimestampRange).
@@ -203,13 +205,12 @@ impl Asked {
     /// before it is no longer live. Returns the newest one.
     async fn begin_live(
         &self,
-        call: &Call,
+        media: &Media,
         session: &mut Session,
         now: Timestamp,
     ) -> Answer<Option<Fragment>> {
-        let app = &call.app;
-        let key = app.config.media_key(&self.stream);
-        let Some(newest) = app.fragments.latest(&key).await? else { return Ok(None) };
+        let key = media.config.media_key(&self.stream);
+        let Some(newest) = media.fragments.latest(&key).await? else { return Ok(None) };
         let ends_at = |fragment: &Fragment| {
             let entry = &fragment.entry;
             entry.server_timestamp.plus_millis(entry.duration_ms.into())
@@ -223,7 +224,7 @@ impl Asked {
             let from = newest.entry.sequence.saturating_sub(span);
             let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
             let from_i64 = i64::try_from(from).unwrap_or(i64::MAX);
-            let found = app.fragments.list(&key, FragmentQuery { from: from_i64, ..all }).await?;
+            let found = media.fragments.list(&key, FragmentQuery { from: from_i64, ..all }).await?;
             if found.len() >= wanted || from == 0 {
                 break found;
             }
@@ -242,7 +243,7 @@ impl Asked {
         Ok(Some(newest))
     }
 
-    async fn first_in_range(&self, call: &Call, now: Timestamp) -> Answer<Option<Fragment>> {
+    async fn first_in_range(&self, media: &Media, now: Timestamp) -> Answer<Option<Fragment>> {
         let (start, end) = match self.range {
             SessionRange::OnDemand { start, end } => (start, end),
             SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
@@ -252,13 +253,12 @@ impl Asked {
             FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
             FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
         };
-        let app = &call.app;
-        let key = app.config.media_key(&self.stream);
+        let key = media.config.media_key(&self.stream);
         let expired_before = expired_before(&self.stream, now);
         let mut query = query(start, end, 64);
         // Expired media waits for the rest of its media file to expire; it is not seen any more.
         loop {
-            let found = app.fragments.list(&key, query).await?;
+            let found = media.fragments.list(&key, query).await?;
             let Some(last) = found.last() else { return Ok(None) };
             query = query.after(query.order.position(&last.entry));
             let mut found = found.into_iter();
@@ -273,17 +273,16 @@ impl Asked {
     /// manifest depend.
     async fn note_what_is_shown(
         &self,
-        call: &Call,
+        playback: &Playback,
         session: &mut Session,
         now: Timestamp,
     ) -> Answer<()> {
-        let app = &call.app;
-        let mut candidates = Candidates::new(app, &self.stream, session, None, now);
+        let mut candidates = Candidates::new(&playback.media, &self.stream, session, None, now);
         let mut walk = Walk::new(session, Progress::default(), now.as_millis());
-        let mut next = candidates.next(&app.library).await?;
+        let mut next = candidates.next(&playback.library).await?;
         let mut count = 0;
         while let Some(fragment) = next.filter(|_| count < session.fragments_max) {
-            next = candidates.next(&app.library).await?;
+            next = candidates.next(&playback.library).await?;
             walk.push(fragment, next.as_ref());
             count = u16::try_from(walk.shown()).unwrap_or(u16::MAX);
         }

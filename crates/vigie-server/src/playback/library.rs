@@ -20,10 +20,9 @@ use super::selection::{Candidate, Progress, Walk};
 use super::session::{Mode, Protocol, Session};
 use super::tracks::{PlayedTracks, unreadable};
 use crate::api::fragments::fragment_number;
-use crate::app::App;
 use crate::db::Stream;
 use crate::fragment_store::FragmentStoreError;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 /// Bytes of stored fragments that are kept in memory for the next viewer.
 const FRAGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -69,14 +68,14 @@ impl Library {
     /// What a session of this protocol can play of the document that a fragment belongs to.
     pub(crate) async fn document(
         &self,
-        app: &App,
+        media: &Media,
         fragment: &Fragment,
         protocol: Protocol,
     ) -> Result<Arc<Document>, FragmentStoreError> {
         let key = (fragment.media_file.id, Form::of(protocol));
         let cell = self.documents.get_or_insert(key, 1, DOCUMENTS_MAX);
         let read = || async {
-            let raw = app.fragments.read_header(fragment).await?;
+            let raw = media.fragments.read_header(fragment).await?;
             let document = match DocumentHeader::parse(&raw, Limits::KVS) {
                 Ok(header) => PlayedTracks::of(header, protocol),
                 Err(error) => Err(unreadable(&error)),
@@ -89,19 +88,19 @@ impl Library {
     /// The bytes of a stored fragment. Viewers who want one at once cause one read.
     pub(crate) async fn bytes(
         &self,
-        app: &App,
+        media: &Media,
         fragment: &Fragment,
     ) -> Result<Bytes, FragmentStoreError> {
         let entry = &fragment.entry;
         let key = (fragment.media_file.id, entry.offset);
         let cell = self.fragments.get_or_insert(key, entry.size_bytes, FRAGMENT_BYTES_MAX);
-        cell.get_or_try_init(|| app.fragments.read(fragment)).await.cloned()
+        cell.get_or_try_init(|| media.fragments.read(fragment)).await.cloned()
     }
 
     /// The fragment with this number, if the session may show it.
     pub(crate) async fn fragment(
         &self,
-        app: &App,
+        media: &Media,
         stream: &Stream,
         session: &Session,
         number: vigie_kvs::FragmentNumber,
@@ -109,8 +108,8 @@ impl Library {
         let Ok(sequence) = i64::try_from(number.sequence()) else { return Ok(None) };
         let all = FragmentQuery::all(FragmentOrder::Sequence, 1);
         let query = FragmentQuery { from: sequence, until: sequence, ..all };
-        let found = app.fragments.list(&app.config.media_key(stream), query).await?;
-        let expired_before = expired_before(stream, app.clock.now().wall);
+        let found = media.fragments.list(&media.config.media_key(stream), query).await?;
+        let expired_before = expired_before(stream, media.process.now().wall);
         Ok(found.into_iter().next().filter(|fragment| {
             fragment_number(&fragment.entry) == number
                 && fragment.entry.server_timestamp >= expired_before
@@ -121,20 +120,20 @@ impl Library {
     /// The fragment that begins at this producer timestamp, as the session shows it.
     pub(crate) async fn fragment_at(
         &self,
-        app: &App,
+        media: &Media,
         stream: &Stream,
         session: &Session,
         at: Timestamp,
     ) -> Result<Option<Fragment>, FragmentStoreError> {
         let query = FragmentQuery::producer_range(at, at, REPETITIONS_MAX);
-        let mut found = app.fragments.list(&app.config.media_key(stream), query).await?;
-        let expired_before = expired_before(stream, app.clock.now().wall);
+        let mut found = media.fragments.list(&media.config.media_key(stream), query).await?;
+        let expired_before = expired_before(stream, media.process.now().wall);
         found.retain(|fragment| {
             fragment.entry.server_timestamp >= expired_before && is_in_range(session, fragment)
         });
         if found.len() > 1 {
             // Media that was ingested more than once: which of it is shown is the walk's to say.
-            let progress = self.progress(app, stream, session).await?;
+            let progress = self.progress(media, stream, session).await?;
             let shown = progress.window.iter().find(|e| e.fragment.producer_ms == at.as_millis());
             let is_shown = |fragment: &Fragment| {
                 shown.is_some_and(|e| e.fragment.number == fragment_number(&fragment.entry))
@@ -149,13 +148,13 @@ impl Library {
     /// What a session shows now.
     pub(crate) async fn progress(
         &self,
-        app: &App,
+        media: &Media,
         stream: &Stream,
         session: &Session,
     ) -> Result<Arc<Progress>, FragmentStoreError> {
         let known = self.progress.get(&session.id).unwrap_or_default();
-        let now = app.clock.now().wall;
-        let mut candidates = Candidates::new(app, stream, session, known.position, now);
+        let now = media.process.now().wall;
+        let mut candidates = Candidates::new(media, stream, session, known.position, now);
         let mut next = candidates.next(self).await?;
         if next.is_none() {
             return Ok(known);
@@ -196,7 +195,7 @@ fn is_in_range(session: &Session, fragment: &Fragment) -> bool {
 
 /// The stored fragments that a session could show, in the order of its walk.
 pub(super) struct Candidates<'a> {
-    app: &'a App,
+    media: &'a Media,
     session: &'a Session,
     key: String,
     query: FragmentQuery,
@@ -209,7 +208,7 @@ pub(super) struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     pub(super) fn new(
-        app: &'a App,
+        media: &'a Media,
         stream: &Stream,
         session: &'a Session,
         after: Option<vigie_store::FragmentPosition>,
@@ -217,9 +216,9 @@ impl<'a> Candidates<'a> {
     ) -> Self {
         let all = query(session);
         Self {
-            app,
+            media,
             session,
-            key: app.config.media_key(stream),
+            key: media.config.media_key(stream),
             query: after.map_or(all, |position| all.after(position)),
             expired_before: expired_before(stream, now),
             page: VecDeque::new(),
@@ -244,7 +243,7 @@ impl<'a> Candidates<'a> {
             if self.ended {
                 return Ok(None);
             }
-            let page = self.app.fragments.list(&self.key, self.query).await?;
+            let page = self.media.fragments.list(&self.key, self.query).await?;
             self.ended = page.len() < self.query.limit;
             if let Some(last) = page.last() {
                 self.query = self.query.after(self.query.order.position(&last.entry));
@@ -263,7 +262,7 @@ impl<'a> Candidates<'a> {
         if let Some((_, known)) = self.document.filter(|(of, _)| *of == id) {
             return Ok(known);
         }
-        let document = match library.document(self.app, fragment, self.session.protocol).await {
+        let document = match library.document(self.media, fragment, self.session.protocol).await {
             Ok(document) => document,
             // Deleted since it was listed.
             Err(FragmentStoreError::FragmentGone) => return Ok(None),

@@ -22,7 +22,45 @@ mod serve;
 mod session;
 mod tracks;
 
+use std::sync::Arc;
+
+use vigie_kvs::KvsError;
+
+use crate::api::Call;
+use crate::api::data_endpoint::base_url;
+use crate::auth::MasterKey;
+use crate::db::MetadataDb;
+use crate::guard::Limits;
+use crate::media::Media;
+use library::Library;
+
 pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
-pub(crate) use library::Library;
 pub use request::SessionUrl;
 pub(crate) use serve::serve;
+
+/// The room of playback sessions.
+pub(crate) struct Playback {
+    pub media: Arc<Media>,
+    /// Whether the key that asked for a session still holds, and its stream.
+    pub db: Arc<dyn MetadataDb>,
+    pub limits: Arc<Limits>,
+    /// Seals tokens.
+    pub master_key: MasterKey,
+    library: Library,
+}
+
+impl Playback {
+    pub(crate) fn new(
+        media: Arc<Media>,
+        db: Arc<dyn MetadataDb>,
+        limits: Arc<Limits>,
+        master_key: MasterKey,
+    ) -> Self {
+        Self { media, db, limits, master_key, library: Library::default() }
+    }
+
+    /// Where the caller reaches this server.
+    fn base_url(&self, call: &Call) -> Result<String, KvsError> {
+        base_url(&self.media.config, self.media.process.listen_port(), call)
+    }
+}

@@ -10,7 +10,7 @@ use vigie_media::Timestamp;
 
 use super::session::Session;
 use crate::auth::MasterKey;
-use crate::limits::Counted;
+use crate::guard::Counted;
 
 /// Longest query that is looked at: a token of the longest stream name is well below.
 const QUERY_BYTES_MAX: usize = 4096;

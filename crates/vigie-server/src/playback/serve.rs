@@ -14,6 +14,7 @@ use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
 use vigie_store::Fragment;
 
+use super::Playback;
 use super::create::keeps_nothing;
 use super::dash::manifest::{
     self, Growing, Manifest, ManifestPeriod, Representation, RepresentationKind,
@@ -25,35 +26,41 @@ use super::selection::{Entry, Progress, timeline_origin_ms};
 use super::session::{Protocol, Session};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
-use crate::app::App;
 use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
 use crate::fragment_store::FragmentStoreError;
+use crate::guard;
 use crate::http::content::{Content, Keep};
-use crate::reconcile::expired_before;
-use crate::strangers;
+use crate::media::expired_before;
 
 const DASH_MANIFEST: &str = "application/dash+xml";
 const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// The answer to a URL of a session, with the name of what it asked for; `None` for another path.
-pub(crate) async fn serve(app: &App, head: &Parts) -> Option<(&'static str, Answer<Content>)> {
+pub(crate) async fn serve(
+    playback: &Playback,
+    head: &Parts,
+) -> Option<(&'static str, Answer<Content>)> {
     if head.method != Method::GET && head.method != Method::HEAD {
         return None;
     }
     let asked = Asked::of(head.uri.path())?;
-    Some((asked.operation(), answer(app, asked, head).await))
+    Some((asked.operation(), answer(playback, asked, head).await))
 }
 
-async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
+async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Content> {
     let parameters = Parameters::of(head.uri.query().unwrap_or_default())?;
-    let now = app.clock.now().wall;
-    let session = open(&app.master_key, &parameters, now)?;
-    check_access_key(app, &session).await?;
-    strangers::verified(&head.extensions);
-    app.limits.admit_session(app, asked.counted(), session.id)?;
-    let place = app.config.place();
+    let at = playback.media.process.now();
+    let now = at.wall;
+    let session = open(&playback.master_key, &parameters, now)?;
+    check_access_key(playback, &session).await?;
+    guard::verified(&head.extensions);
+    let admitted = playback.limits.admit_session(asked.counted(), session.id, at.mono);
+    admitted.inspect_err(|_| {
+        playback.media.metrics.limited_calls.inc();
+    })?;
+    let place = playback.media.config.place();
     let arn = session.stream_arn(place).to_string();
-    let stream = app.db.stream(StreamKey::Arn(&arn)).await?;
+    let stream = playback.db.stream(StreamKey::Arn(&arn)).await?;
     let stream = stream.filter(|stream| stream.status == StreamStatus::Active);
     let stream = stream.ok_or_else(|| KvsError::not_found("the stream of this session is gone"))?;
     // What retention 0 still keeps is for GetMedia alone (KVS API_GetHLSStreamingSessionURL), at once and not only for
@@ -61,7 +68,7 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
     if stream.retention_hours == 0 {
         return Err(keeps_nothing().into());
     }
-    let of = Playing { app, stream, session, parameters, now };
+    let of = Playing { playback, stream, session, parameters, now };
     match asked {
         Asked::HlsMasterPlaylist => of.hls_master_playlist().await,
         Asked::HlsMediaPlaylist => of.hls_media_playlist().await,
@@ -72,9 +79,9 @@ async fn answer(app: &App, asked: Asked, head: &Parts) -> Answer<Content> {
 }
 
 /// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
-async fn check_access_key(app: &App, session: &Session) -> Answer<()> {
+async fn check_access_key(playback: &Playback, session: &Session) -> Answer<()> {
     let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
-    let key = app.db.access_key(access_key_id).await?;
+    let key = playback.db.access_key(access_key_id).await?;
     if key.is_some_and(|key| key.revoked_at.is_none()) {
         return Ok(());
     }
@@ -84,7 +91,7 @@ async fn check_access_key(app: &App, session: &Session) -> Answer<()> {
 
 /// A request of a session.
 struct Playing<'a> {
-    app: &'a App,
+    playback: &'a Playback,
     stream: Stream,
     session: Session,
     parameters: Parameters,
@@ -93,7 +100,8 @@ struct Playing<'a> {
 
 impl Playing<'_> {
     async fn progress(&self) -> Answer<std::sync::Arc<Progress>> {
-        let progress = self.app.library.progress(self.app, &self.stream, &self.session).await;
+        let progress =
+            self.playback.library.progress(&self.playback.media, &self.stream, &self.session).await;
         Ok(progress?)
     }
 
@@ -133,7 +141,8 @@ impl Playing<'_> {
         let Some(video) = tracks.tracks.iter().position(|t| t.kind() == TrackKind::Video) else {
             return Ok(None);
         };
-        let bytes = self.app.library.bytes(self.app, fragment).await.map_err(gone)?;
+        let bytes =
+            self.playback.library.bytes(&self.playback.media, fragment).await.map_err(gone)?;
         let found = fragment_samples(&tracks.tracks[video..=video], &tracks.header, bytes);
         let pictures = found.ok().and_then(|found| Some(found.first()?.samples.len()));
         let seconds = f64::from(fragment.entry.duration_ms) / 1000.0;
@@ -191,7 +200,8 @@ impl Playing<'_> {
         let number = fragment_number(&fragment.entry);
         let tracks = self.tracks(&fragment).await?;
         let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
-        let bytes = self.app.library.bytes(self.app, &fragment).await.map_err(gone)?;
+        let bytes =
+            self.playback.library.bytes(&self.playback.media, &fragment).await.map_err(gone)?;
         let entry = &fragment.entry;
         let place = SegmentPlace {
             // Counts up with the stream; a u32 is all that mfhd has, and nobody minds a wrap.
@@ -218,8 +228,10 @@ impl Playing<'_> {
         match (fragment_number, producer_timestamp) {
             (Some(number), _) => self.fragment(number).await,
             (None, Some(at)) => {
-                let library = &self.app.library;
-                let found = library.fragment_at(self.app, &self.stream, &self.session, at).await?;
+                let library = &self.playback.library;
+                let found = library
+                    .fragment_at(&self.playback.media, &self.stream, &self.session, at)
+                    .await?;
                 found.ok_or_else(fragment_gone)
             }
             (None, None) => Err(KvsError::invalid_argument(
@@ -293,8 +305,9 @@ impl Playing<'_> {
     }
 
     async fn fragment(&self, number: FragmentNumber) -> Answer<Fragment> {
-        let library = &self.app.library;
-        let found = library.fragment(self.app, &self.stream, &self.session, number).await?;
+        let library = &self.playback.library;
+        let found =
+            library.fragment(&self.playback.media, &self.stream, &self.session, number).await?;
         found.ok_or_else(fragment_gone)
     }
 
@@ -302,8 +315,8 @@ impl Playing<'_> {
         &self,
         fragment: &Fragment,
     ) -> Answer<std::sync::Arc<Result<PlayedTracks, KvsError>>> {
-        let library = &self.app.library;
-        library.document(self.app, fragment, self.session.protocol).await.map_err(gone)
+        let library = &self.playback.library;
+        library.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
     }
 
     /// A segment never changes, and nobody asks for it after the session.

@@ -13,17 +13,18 @@ use vigie_kvs::shapes::media::GetMediaInput;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
+use super::Consumers;
 use super::chunk::{self, ReadError};
 use super::readers::Place;
 use super::sender::{ChunkSender, NotSent};
 use super::start::after_sequence;
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
-use crate::app::{App, Stopping};
 use crate::db::Stream;
 use crate::failure::Answer;
 use crate::fragment_store::{ERASED, FragmentStoreError};
-use crate::reconcile::expired_before;
+use crate::media::expired_before;
+use crate::process::Stopping;
 
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 64;
@@ -31,28 +32,41 @@ const NOTHING_TO_SEND: Duration = Duration::from_secs(3);
 const NOTHING_TO_SEND_LIVE: Duration = Duration::from_secs(30);
 
 /// Begins an answer; its body is the channel that is returned.
-pub(crate) async fn get_media(call: &Call, input: GetMediaInput) -> Answer<mpsc::Receiver<Bytes>> {
-    let app = Arc::clone(&call.app);
-    let stream = call.stream(&input.stream()?).await?;
+pub(crate) async fn get_media(
+    consumers: &Arc<Consumers>,
+    call: &Call,
+    input: GetMediaInput,
+) -> Answer<mpsc::Receiver<Bytes>> {
+    let stream = consumers.media.streams.active(call, &input.stream()?).await?;
     let start = input.start_selector.start()?;
-    let key = app.config.media_key(&stream);
-    let place = app.readers.get_media.enter(&key).ok_or_else(|| {
+    let key = consumers.media.config.media_key(&stream);
+    let place = consumers.readers.get_media.enter(&key).ok_or_else(|| {
         let message = "the stream has as many GetMedia connections as it may have";
         KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
     })?;
     // Watching before the start is looked up: what is persisted in between is not missed.
-    let persisted = app.fragments.watch(&key);
-    let after = after_sequence(&app, &key, start).await?;
-    let newest = app.fragments.latest(&key).await?.map_or(0, |newest| newest.entry.sequence);
-    let (sender, answer) = ChunkSender::new(&app);
-    let reading =
-        Reading { app, stream, key, after, newest, last: None, persisted, sender, _place: place };
-    call.app.spawn(reading.run());
+    let persisted = consumers.media.fragments.watch(&key);
+    let after = after_sequence(&consumers.media, &key, start).await?;
+    let newest =
+        consumers.media.fragments.latest(&key).await?.map_or(0, |newest| newest.entry.sequence);
+    let (sender, answer) = ChunkSender::new(&consumers.media);
+    let reading = Reading {
+        consumers: Arc::clone(consumers),
+        stream,
+        key,
+        after,
+        newest,
+        last: None,
+        persisted,
+        sender,
+        _place: place,
+    };
+    consumers.media.process.spawn(reading.run());
     Ok(answer)
 }
 
 struct Reading {
-    app: Arc<App>,
+    consumers: Arc<Consumers>,
     stream: Stream,
     key: String,
     /// The sequence of the last fragment that was sent.
@@ -77,7 +91,7 @@ enum Waited {
 
 impl Reading {
     async fn run(mut self) {
-        self.app.metrics.get_media_connections.inc();
+        self.consumers.media.metrics.get_media_connections.inc();
         let error = match self.send_all().await {
             Ok(()) | Err(NotSent::ConsumerGone) => None,
             Err(NotSent::FragmentGone) => Some(ReadError::FragmentNotFound),
@@ -92,11 +106,11 @@ impl Reading {
         {
             tracing::debug!(stream = self.stream.name, "nobody was told why GetMedia ended");
         }
-        self.app.metrics.get_media_connections.dec();
+        self.consumers.media.metrics.get_media_connections.dec();
     }
 
     async fn send_all(&mut self) -> Result<(), NotSent> {
-        let mut stopping = self.app.stopping();
+        let mut stopping = self.consumers.media.process.stopping();
         loop {
             // Before the index is read, so that what comes after is seen as a change.
             if *self.persisted.borrow_and_update() == ERASED {
@@ -129,7 +143,7 @@ impl Reading {
                 }
                 () = tokio::time::sleep(NOTHING_TO_SEND) => {
                     quiet += NOTHING_TO_SEND;
-                    let patience = match self.app.connections.has_connection(&self.key) {
+                    let patience = match self.consumers.connections.has_connection(&self.key) {
                         true => NOTHING_TO_SEND_LIVE,
                         false => NOTHING_TO_SEND,
                     };
@@ -146,12 +160,12 @@ impl Reading {
     async fn next_fragments(&self) -> Result<Vec<Fragment>, FragmentStoreError> {
         let from = i64::try_from(self.after.saturating_add(1)).unwrap_or(i64::MAX);
         let all = FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ);
-        self.app.fragments.list(&self.key, FragmentQuery { from, ..all }).await
+        self.consumers.media.fragments.list(&self.key, FragmentQuery { from, ..all }).await
     }
 
     /// Sends a fragment, unless it has expired.
     async fn send_fragment(&mut self, fragment: &Fragment) -> Result<(), NotSent> {
-        let now = self.app.clock.now().wall;
+        let now = self.consumers.media.process.now().wall;
         let entry = &fragment.entry;
         if entry.server_timestamp < expired_before(&self.stream, now) {
             return Ok(());

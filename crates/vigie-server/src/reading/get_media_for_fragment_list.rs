@@ -10,41 +10,42 @@ use vigie_kvs::shapes::archived_media::GetMediaForFragmentListInput;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
+use super::Consumers;
 use super::chunk::{self, ReadError};
 use super::readers::Place;
 use super::sender::{ChunkSender, NotSent};
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
-use crate::app::App;
 use crate::db::Stream;
 use crate::failure::Answer;
 use crate::fragment_store::FragmentStoreError;
-use crate::reconcile::expired_before;
+use crate::media::{Media, expired_before};
 
 /// Index entries that are read at a time: callers mostly ask for fragments that follow each other.
 const ENTRIES_PER_READ: usize = 64;
 
 /// Begins an answer; its body is the channel that is returned.
 pub(crate) async fn get_media_for_fragment_list(
+    consumers: &Consumers,
     call: &Call,
     input: GetMediaForFragmentListInput,
 ) -> Answer<mpsc::Receiver<Bytes>> {
-    let app = Arc::clone(&call.app);
-    let stream = call.stream(&input.stream()?).await?;
-    let key = app.config.media_key(&stream);
+    let media = Arc::clone(&consumers.media);
+    let stream = media.streams.active(call, &input.stream()?).await?;
+    let key = media.config.media_key(&stream);
     // Its model knows no ConnectionLimitExceededException.
-    let place = app.readers.fragment_list.enter(&key).ok_or_else(|| {
+    let place = consumers.readers.fragment_list.enter(&key).ok_or_else(|| {
         let message = "the stream has as many GetMediaForFragmentList connections as it may have";
         KvsError::new(ErrorKind::ClientLimitExceeded, message)
     })?;
-    let (sender, answer) = ChunkSender::new(&app);
-    let reading = Reading { app, stream, key, found: Vec::new(), sender, _place: place };
-    call.app.spawn(reading.run(input.fragments));
+    let (sender, answer) = ChunkSender::new(&media);
+    let reading = Reading { media, stream, key, found: Vec::new(), sender, _place: place };
+    consumers.media.process.spawn(reading.run(input.fragments));
     Ok(answer)
 }
 
 struct Reading {
-    app: Arc<App>,
+    media: Arc<Media>,
     stream: Stream,
     key: String,
     /// What the last look into the index found, for the next numbers.
@@ -55,7 +56,7 @@ struct Reading {
 
 impl Reading {
     async fn run(mut self, numbers: Vec<String>) {
-        let stopping = self.app.stopping();
+        let stopping = self.media.process.stopping();
         for number in numbers {
             let sent = match self.send(&number).await {
                 Err(NotSent::FragmentGone) => {
@@ -95,9 +96,10 @@ impl Reading {
         if !self.found.iter().any(|fragment| is_it(&fragment)) {
             let Ok(from) = i64::try_from(number.sequence()) else { return Ok(None) };
             let all = FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ);
-            self.found = self.app.fragments.list(&self.key, FragmentQuery { from, ..all }).await?;
+            self.found =
+                self.media.fragments.list(&self.key, FragmentQuery { from, ..all }).await?;
         }
-        let expired_before = expired_before(&self.stream, self.app.clock.now().wall);
+        let expired_before = expired_before(&self.stream, self.media.process.now().wall);
         let kept = |fragment: &&Fragment| fragment.entry.server_timestamp >= expired_before;
         Ok(self.found.iter().find(is_it).filter(kept).cloned())
     }

@@ -7,11 +7,31 @@
 mod chunk;
 mod get_media;
 mod get_media_for_fragment_list;
-mod readers;
+pub(crate) mod readers;
 mod sender;
 mod start;
+
+use std::sync::Arc;
+
+use crate::ingest::Connections;
+use crate::media::Media;
+use readers::Readers;
 
 pub(crate) use get_media::get_media;
 pub(crate) use get_media_for_fragment_list::get_media_for_fragment_list;
 pub use readers::ReaderLimits;
-pub(crate) use readers::Readers;
+
+/// The room of those who read media as it comes.
+pub(crate) struct Consumers {
+    pub media: Arc<Media>,
+    /// Whether a stream has a producer.
+    pub connections: Arc<Connections>,
+    pub readers: Readers,
+}
+
+impl Consumers {
+    pub(crate) fn new(media: Arc<Media>, connections: Arc<Connections>) -> Self {
+        let readers = Readers::new(media.config.reader_limits);
+        Self { media, connections, readers }
+    }
+}

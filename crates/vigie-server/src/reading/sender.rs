@@ -11,8 +11,8 @@ use vigie_store::{Fragment, MediaFileId};
 
 use super::chunk::FragmentTags;
 use crate::api::fragments::fragment_number;
-use crate::app::App;
 use crate::fragment_store::FragmentStoreError;
+use crate::media::Media;
 
 /// Pieces that may wait for the socket. The longest are blocks of a fragment.
 pub(super) const PIECES_WAITING_MAX: usize = 4;
@@ -38,7 +38,7 @@ impl From<FragmentStoreError> for NotSent {
 
 /// See the module's documentation.
 pub(super) struct ChunkSender {
-    app: Arc<App>,
+    media: Arc<Media>,
     pieces: mpsc::Sender<Bytes>,
     /// The document header of the media file that is being read.
     header: Option<(MediaFileId, Bytes)>,
@@ -46,9 +46,9 @@ pub(super) struct ChunkSender {
 
 impl ChunkSender {
     /// And the body of the answer.
-    pub(super) fn new(app: &Arc<App>) -> (Self, mpsc::Receiver<Bytes>) {
+    pub(super) fn new(media: &Arc<Media>) -> (Self, mpsc::Receiver<Bytes>) {
         let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
-        (Self { app: Arc::clone(app), pieces, header: None }, answer)
+        (Self { media: Arc::clone(media), pieces, header: None }, answer)
     }
 
     /// Sends a fragment behind what `leading` makes of its document's header and tags. Nothing of it has been sent when
@@ -59,7 +59,7 @@ impl ChunkSender {
         leading: impl Fn(&[u8], &FragmentTags) -> Bytes,
     ) -> Result<(), NotSent> {
         let header = self.header(fragment).await?;
-        let mut blocks = self.app.fragments.blocks(fragment);
+        let mut blocks = self.media.fragments.blocks(fragment);
         let mut block = blocks.next_block().await?;
         let entry = &fragment.entry;
         let tags = FragmentTags {
@@ -72,14 +72,14 @@ impl ChunkSender {
             self.send(bytes).await?;
             block = blocks.next_block().await?;
         }
-        self.app.metrics.get_media_fragments.inc();
+        self.media.metrics.get_media_fragments.inc();
         Ok(())
     }
 
     pub(super) async fn send(&self, piece: Bytes) -> Result<(), NotSent> {
         let size_bytes = piece.len() as u64;
         self.pieces.send(piece).await.map_err(|_| NotSent::ConsumerGone)?;
-        self.app.metrics.get_media_bytes.inc_by(size_bytes);
+        self.media.metrics.get_media_bytes.inc_by(size_bytes);
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl ChunkSender {
         {
             return Ok(header.clone());
         }
-        let header = self.app.fragments.read_header(fragment).await?;
+        let header = self.media.fragments.read_header(fragment).await?;
         self.header = Some((file, header.clone()));
         Ok(header)
     }

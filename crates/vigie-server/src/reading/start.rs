@@ -4,48 +4,48 @@ use vigie_kvs::shapes::media::Start;
 use vigie_media::Timestamp;
 use vigie_store::{FragmentEntry, FragmentOrder, FragmentQuery};
 
-use crate::app::App;
 use crate::fragment_store::FragmentStoreError;
+use crate::media::Media;
 
 /// The sequence behind which `start` begins.
 pub(super) async fn after_sequence(
-    app: &App,
+    media: &Media,
     stream: &str,
     start: Start,
 ) -> Result<u64, FragmentStoreError> {
     match start {
         Start::Earliest => Ok(0),
         Start::After(number) => Ok(number.sequence()),
-        Start::Now => Ok(newest(app, stream).await?.saturating_sub(1)),
+        Start::Now => Ok(newest(media, stream).await?.saturating_sub(1)),
         Start::ServerTimestamp(at) => {
-            holding(app, stream, FragmentOrder::ServerTimestamp, at).await
+            holding(media, stream, FragmentOrder::ServerTimestamp, at).await
         }
         Start::ProducerTimestamp(at) => {
-            holding(app, stream, FragmentOrder::ProducerTimestamp, at).await
+            holding(media, stream, FragmentOrder::ProducerTimestamp, at).await
         }
     }
 }
 
-async fn newest(app: &App, stream: &str) -> Result<u64, FragmentStoreError> {
-    Ok(app.fragments.latest(stream).await?.map_or(0, |fragment| fragment.entry.sequence))
+async fn newest(media: &Media, stream: &str) -> Result<u64, FragmentStoreError> {
+    Ok(media.fragments.latest(stream).await?.map_or(0, |fragment| fragment.entry.sequence))
 }
 
 /// Before the fragment that holds an instant, or the first one after it; when there is none, what is still to come.
 async fn holding(
-    app: &App,
+    media: &Media,
     stream: &str,
     order: FragmentOrder,
     at: Timestamp,
 ) -> Result<u64, FragmentStoreError> {
     let at_ms = at.as_millis();
-    let before = app.fragments.last_at_or_before(stream, order, at_ms).await?;
+    let before = media.fragments.last_at_or_before(stream, order, at_ms).await?;
     let reaches = |entry: &FragmentEntry| order.value(entry) + i64::from(entry.duration_ms) > at_ms;
     // Of fragments that share a timestamp (a backlog that arrived at once) the first in order is meant.
     let holder = before.filter(|fragment| reaches(&fragment.entry));
     let from = holder.map_or(at_ms, |fragment| order.value(&fragment.entry));
     let later = FragmentQuery { from, ..FragmentQuery::all(order, 1) };
-    match app.fragments.list(stream, later).await?.first() {
+    match media.fragments.list(stream, later).await?.first() {
         Some(fragment) => Ok(fragment.entry.sequence.saturating_sub(1)),
-        None => newest(app, stream).await,
+        None => newest(media, stream).await,
     }
 }

@@ -286,6 +286,10 @@ async fn sts_refuses_in_its_own_way() {
         assert_eq!((status, element(&xml, "Code")), expect, "{xml}");
         assert_eq!(element(&xml, "RequestId").len(), 36);
     };
+    let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+    let answer = post(&server, &good, "sts", &headers, "Action=x".to_owned()).await;
+    assert_eq!(answer.headers["content-type"], "text/xml");
+    assert!(!answer.headers.contains_key("x-amzn-errortype"), "{:?}", answer.headers);
     let form = "Action=GetSessionToken&Version=2011-06-15";
     let wrong = Credentials { secret_access_key: Sensitive::new("wrong"), ..good.clone() };
     check(&wrong, form, (403, "SignatureDoesNotMatch")).await;

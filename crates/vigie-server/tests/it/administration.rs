@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -229,8 +231,14 @@ async fn the_audit_log_is_there_without_being_asked_for_and_is_read_newest_first
     let named =
         |n| json!(format!("arn:aws:kinesisvideo:us-east-1:000000000000:stream/stream-{n}/*"));
     assert_eq!(resources, (0..5).rev().map(named).collect::<Vec<_>>());
-    let wrong = server.call("/listAuditEvents", json!({ "NextToken": "bm9uZQ==" })).await;
-    assert_eq!(wrong.error(), (400, "InvalidArgumentException"));
+    // No token at all, one of another engine, and one as it was when it told of inodes.
+    let tokens = ["none", "\"table-7\"", r#"{"device":1,"inode":2,"end":3}"#];
+    for token in tokens.map(|json| STANDARD.encode(json)) {
+        let wrong = server.call("/listAuditEvents", json!({ "NextToken": token })).await;
+        assert_eq!(wrong.error(), (400, "InvalidArgumentException"));
+        let message = wrong.json()["Message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("NextToken did not come from an earlier page"), "{message}");
+    }
     server.stop().await;
 }
 

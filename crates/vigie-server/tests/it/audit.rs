@@ -9,6 +9,7 @@ use vigie_kvs::operation::{OPERATIONS, Protocol};
 use vigie_kvs::sigv4::Credentials;
 use vigie_kvs::{Operation, Sensitive};
 
+use crate::common::keys::post;
 use crate::common::media::fragment;
 use crate::common::{self, HUB, TestServer, collect};
 
@@ -42,6 +43,11 @@ async fn call(server: &TestServer, operation: &Operation, input: Value) -> commo
     match operation.protocol() {
         Protocol::RestJson => server.call(operation.address, input).await,
         Protocol::AwsJson11 => server.secrets(operation.name, input).await,
+        Protocol::AwsQuery => {
+            let form = format!("Action={}&Version=2011-06-15", operation.name);
+            let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+            post(server, &server.credentials, "sts", &headers, form).await
+        }
     }
 }
 

@@ -106,7 +106,7 @@ async fn a_secret_whose_recovery_window_a_clock_jumped_over_stays() {
     let is_there =
         async || server.secrets("DescribeSecret", json!({"SecretId": "cam"})).await.status == 200;
     assert!(is_there().await);
-    // An hour later, woken by anything, the reconciler looks again.
+    // An hour later, woken by anything, background work looks again.
     server.clock.advance(HOUR + Duration::from_secs(61));
     let input = json!({"StreamName": "gate", "EdgeConfig": edge_config});
     server.call("/startEdgeConfigurationUpdate", input).await.ok();

@@ -157,7 +157,7 @@ async fn a_stream_that_is_deleted_while_its_hub_is_gone_for_good_ends_with_an_em
     };
     assert_eq!(of_hub().await, [json!("DELETING")]);
     server.clock.advance(Duration::from_secs(15 * 60 + 1));
-    // Anything wakes the reconciler; here the hub of another stream.
+    // Anything wakes background work; here the hub of another stream.
     configured(&server, "yard").await;
     soon(async {
         while !of_hub().await.contains(&json!("DELETE_FAILED")) {

@@ -228,21 +228,60 @@ async fn a_first_start_that_was_cut_off_anywhere_is_finished_by_the_next() {
             drop(SqliteMetadataDb::open(&config.metadata_path()).unwrap());
         }
         if steps > 1 {
+            let disk: Arc<dyn vigie_store::disk::Disk> = Arc::new(vigie_store::OsDisk);
+            let (media, index) = (config.media_dir(), config.index_path());
+            let settings = vigie_store::StoreSettings::SERVER;
+            let opened = vigie_store::Store::open_or_begin_anew(&disk, &media, &index, settings);
+            drop(opened.unwrap());
+        }
+        if steps > 2 {
             std::fs::write(config.master_key_path(), "07".repeat(32)).unwrap();
             let mode = PermissionsExt::from_mode(0o600);
             std::fs::set_permissions(config.master_key_path(), mode).unwrap();
         }
-        if steps > 2 {
+        if steps > 3 {
             std::fs::write(config.credentials_path(), "of a key that was not noted").unwrap();
         }
         (folder, config)
     };
-    for steps in 0..4 {
+    for steps in 0..5 {
         let (_folder, config) = begun(steps);
         let server = open_with_key_file(config.clone(), Arc::clone(&clock)).await;
         assert!(server.is_ok(), "{steps}: {:?}", server.map(drop));
         let text = std::fs::read_to_string(config.credentials_path()).unwrap();
         assert!(text.contains("AKIA"), "{text}");
+    }
+}
+
+/// A database is made in one transaction: the process may end in the middle of it.
+#[tokio::test]
+async fn metadata_whose_making_was_cut_off_is_made_by_the_next_start() {
+    let clock = TestClock::new();
+    let making = tempfile::tempdir().unwrap();
+    let path = making.path().join("metadata.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    // So that pages go into the log before the transaction ends.
+    connection.pragma_update(None, "cache_size", 1).unwrap();
+    connection
+        .execute_batch("BEGIN IMMEDIATE; CREATE TABLE setting (name TEXT, value BLOB)")
+        .unwrap();
+    for begun in [false, true] {
+        if begun {
+            let row = "INSERT INTO setting VALUES ('x', randomblob(100000))";
+            connection.execute_batch(row).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        std::fs::create_dir_all(&config.data_dir).unwrap();
+        let [_, log, _] = vigie_store::sqlite_files(&path);
+        assert!(!begun || log.metadata().unwrap().len() > 0);
+        for file in [&path, &log] {
+            std::fs::copy(file, config.data_dir.join(file.file_name().unwrap())).unwrap();
+        }
+        let server = open_with_key_file(config.clone(), Arc::clone(&clock)).await;
+        assert!(server.is_ok(), "{begun}: {:?}", server.map(drop));
+        assert!(config.credentials_path().exists());
     }
 }
 

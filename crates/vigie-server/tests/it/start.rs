@@ -10,7 +10,7 @@ use vigie_server::{ServerError, list_access_keys};
 use vigie_store::OsDisk;
 
 use crate::common::media::fragment;
-use crate::common::{TestClock, TestServer, config, open, soon};
+use crate::common::{TestClock, TestServer, config, open, open_with_key_file, soon};
 
 #[tokio::test]
 async fn the_first_start_leaves_a_root_key_for_the_owner_alone() {
@@ -29,6 +29,31 @@ async fn the_first_start_leaves_a_root_key_for_the_owner_alone() {
     let server = server.restart().await;
     assert_eq!(list_access_keys(&config).await.unwrap(), keys);
     assert_eq!(server.credentials.access_key_id, keys[0].access_key_id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_servers_that_start_first_at_once_one_makes_the_keys() {
+    for _ in 0..8 {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let opening: Vec<_> = (0..4)
+            .map(|_| tokio::spawn(open_with_key_file(config.clone(), TestClock::new())))
+            .collect();
+        let mut opened = Vec::new();
+        for opening in opening {
+            match opening.await.unwrap() {
+                Ok(server) => opened.push(server),
+                Err(error) => assert!(!matches!(error, ServerError::OtherMasterKey { .. })),
+            }
+        }
+        assert_eq!(opened.len(), 1);
+        let keys = list_access_keys(&config).await.unwrap();
+        let text = std::fs::read_to_string(config.credentials_path()).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert!(text.contains(&keys[0].access_key_id), "{text}");
+        drop(opened);
+        assert!(open_with_key_file(config, TestClock::new()).await.is_ok());
+    }
 }
 
 #[tokio::test]

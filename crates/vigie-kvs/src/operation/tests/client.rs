@@ -2,7 +2,7 @@
 //! shapes. Fails when the committed file is another, and writes it when asked to.
 //!
 //! Only what Vigie adds is in it: AWS's SDK knows the rest. SyncEdgeAgent is not, for a console is no hub. The actions
-//! are all that a policy can name.
+//! are all that a policy can name, so none about the caller itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -68,7 +68,8 @@ fn client() -> String {
         line(&mut text, format_args!("  {}: \"{}\",", operation.name, operation.address));
     }
     text += "};\n\n/** What a policy can allow or deny. */\nexport type Action =\n";
-    let actions = OPERATIONS.iter().map(|operation| format!("  | \"{}\"", operation.action));
+    let asked = OPERATIONS.iter().filter(|one| one.resource != ResourceKind::Caller);
+    let actions = asked.map(|operation| format!("  | \"{}\"", operation.action));
     text += &actions.collect::<Vec<_>>().join("\n");
     text += ";\n";
     let mut written = BTreeSet::new();

@@ -11,7 +11,7 @@ use crate::shapes::{
     sync_edge_agent::*, tag::*,
 };
 
-/// The operations that have a typed input; PutMedia's comes in headers.
+/// The operations whose input is JSON; PutMedia's comes in headers, STS's in forms.
 fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsError>> {
     fn of<T: DeserializeOwned + Serialize>(
         operation: &Operation,
@@ -75,7 +75,7 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         Id::GetImages => of::<GetImagesInput>(operation, body),
         Id::GetHLSStreamingSessionURL => of::<GetHlsStreamingSessionUrlInput>(operation, body),
         Id::GetDASHStreamingSessionURL => of::<GetDashStreamingSessionUrlInput>(operation, body),
-        Id::PutMedia => None,
+        Id::PutMedia | Id::GetCallerIdentity | Id::GetSessionToken => None,
     }
 }
 
@@ -123,7 +123,8 @@ fn typed_inputs_hold_every_member_of_their_schema() {
         if let Some(parsed) = round_trip(operation, input.to_string().as_bytes()) {
             assert_eq!(parsed, Ok(input), "{}", operation.name);
         } else {
-            assert_eq!(operation.id, OperationId::PutMedia, "{}", operation.name);
+            let is_form = operation.protocol() == Protocol::AwsQuery;
+            assert!(is_form || operation.id == OperationId::PutMedia, "{}", operation.name);
         }
     }
 }

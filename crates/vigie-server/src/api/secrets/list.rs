@@ -9,15 +9,16 @@ use vigie_kvs::shapes::secrets::{
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::{info, versions};
-use crate::api::stream::page_size;
-use crate::api::{Call, page_token};
+use crate::api::page_token::page_size;
+use crate::api::{Call, Secrets, page_token};
 use crate::db::{PAGE, Secret};
 use crate::failure::Answer;
 
 const PAGE_MAX: usize = 100;
 
 pub(crate) async fn list_secrets(
-    call: &Call,
+    room: &Secrets,
+    _call: &Call,
     input: ListSecretsInput,
 ) -> Answer<ListSecretsOutput> {
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
@@ -32,7 +33,7 @@ pub(crate) async fn list_secrets(
     let mut secrets: Vec<Secret> = Vec::new();
     let mut after_name = String::new();
     loop {
-        let rows = call.app.db.list_secrets(&after_name, PAGE).await?;
+        let rows = room.db.list_secrets(&after_name, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after_name.clone_from(&last.name);
         secrets.extend(rows.into_iter().filter(|secret| {

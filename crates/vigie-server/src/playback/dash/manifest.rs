@@ -240,7 +240,7 @@ fn duration(ms: i64) -> String {
 }
 
 fn date_time(at: Timestamp) -> String {
-    crate::audit::rfc3339(at)
+    crate::time_text::rfc3339(at)
 }
 
 #[cfg(test)]

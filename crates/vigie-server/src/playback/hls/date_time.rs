@@ -17,7 +17,7 @@ pub(crate) fn date_times(session: &Session, entries: &[&Entry]) -> Vec<Option<St
             DateTimes::Periods if begins => on_timeline_ms(session, entry),
             DateTimes::Periods | DateTimes::Never => return None,
         };
-        Some(crate::audit::rfc3339(Timestamp::from_millis(at_ms)))
+        Some(crate::time_text::rfc3339(Timestamp::from_millis(at_ms)))
     };
     entries.iter().map(of).collect()
 }

@@ -1,21 +1,21 @@
 //! What keeps one caller from harming the others: connections by address, calls by key, answers to those who repeat
 //! what was refused.
 //!
-//! The shell of `vigie_engine::rate_limit` and `vigie_engine::refusal_delay`: holds their state, waits, counts.
+//! Holds the state of `vigie_engine::rate_limit` and `vigie_engine::refusal_delay`, and says what they decide.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use vigie_engine::rate_limit::{AWS_STS, Quotas, Rate, RateLimiter, aws_quotas};
 use vigie_engine::refusal_delay::RefusalDelays;
-use vigie_kvs::{ErrorKind, KvsError, OperationId};
+use vigie_kvs::{ErrorKind, KvsError, OperationId, Service};
 
-use crate::app::App;
+use super::call_record::{Asked, CallRecord};
+use super::site::site_of;
 use crate::auth::Identity;
-use crate::subject::Subject;
 
 /// Answers that are held back at once; a refusal beyond is answered without delay, which costs less than its memory.
 const HELD_BACK_MAX: usize = 1024;
@@ -42,6 +42,17 @@ pub(crate) struct Counted {
 /// All calls of STS have one quota.
 const STS: Counted = Counted { name: "STS", aws: AWS_STS };
 
+impl Counted {
+    fn of(asked: Asked) -> Self {
+        match asked.operation() {
+            Some(operation) if operation.service != Service::Sts => {
+                Self { name: operation.name, aws: aws_quotas(operation.id) }
+            }
+            _ => STS,
+        }
+    }
+}
+
 /// A bucket belongs to a key (or a principal with temporary keys), an operation and, for the quota of a stream, the stream.
 type BucketKey = (String, &'static str, Option<String>);
 
@@ -57,27 +68,15 @@ pub(crate) enum Repeated {
 impl Repeated {
     /// What a refusal of this kind repeats when it comes again; `None` for those that cost their caller time enough.
     pub(crate) fn of(
-        subject: &Subject,
+        record: &CallRecord,
         remote: IpAddr,
         refused: Option<ErrorKind>,
     ) -> Option<Self> {
-        if subject.operation.id == OperationId::PutMedia {
-            let key = subject.claimed_key.clone().unwrap_or_default();
-            return Some(Self::PutMedia {
-                key,
-                stream: subject.stream_name.clone().unwrap_or_default(),
-            });
+        let key = || record.claimed_key.clone().unwrap_or_default();
+        if record.asked.operation().is_some_and(|it| it.id == OperationId::PutMedia) {
+            let stream = record.stream_name.clone().unwrap_or_default();
+            return Some(Self::PutMedia { key: key(), stream });
         }
-        Self::credentials(subject.claimed_key.as_deref(), remote, refused)
-    }
-
-    /// The same for a call that is no PutMedia.
-    pub(crate) fn credentials(
-        claimed_key: Option<&str>,
-        remote: IpAddr,
-        refused: Option<ErrorKind>,
-    ) -> Option<Self> {
-        let key = || claimed_key.unwrap_or_default().to_owned();
         refused
             .is_none_or(ErrorKind::is_of_authentication)
             .then(|| Self::Credentials { key: key(), address: site_of(remote) })
@@ -113,55 +112,36 @@ impl Limits {
     }
 
     /// Refuses a verified call that is over its key's quotas.
-    pub(crate) fn admit(&self, app: &App, subject: &Subject) -> Result<(), KvsError> {
-        let Some(identity) = subject.identity.as_ref().filter(|_| self.counts_calls()) else {
-            return Ok(());
-        };
-        let operation = subject.operation;
-        let counted = Counted { name: operation.name, aws: aws_quotas(operation.id) };
-        self.take(app, counted, caller(identity), subject.stream_name.as_deref())
+    pub(crate) fn admit(&self, record: &CallRecord, now: Duration) -> Result<(), KvsError> {
+        let Some(identity) = &record.identity else { return Ok(()) };
+        let counted = Counted::of(record.asked);
+        self.take(counted, caller(identity), record.stream_name.as_deref(), now)
     }
 
     /// Refuses a call of STS before anything of it is checked: by its address, which cannot be made up.
-    pub(crate) fn admit_sts_from(&self, app: &App, remote: IpAddr) -> Result<(), KvsError> {
-        match self.rate_limits {
-            RateLimits::Off => Ok(()),
-            RateLimits::Aws => self.take(app, STS, &site_of(remote).to_string(), None),
+    pub(crate) fn admit_unproven(
+        &self,
+        record: &CallRecord,
+        remote: IpAddr,
+        now: Duration,
+    ) -> Result<(), KvsError> {
+        match record.asked.service() {
+            Service::Sts => self.take(STS, &site_of(remote).to_string(), None, now),
+            _ => Ok(()),
         }
-    }
-
-    /// Refuses a verified call of STS that is over its key's quota.
-    pub(crate) fn admit_sts(&self, app: &App, identity: &Identity) -> Result<(), KvsError> {
-        self.take(app, STS, caller(identity), None)
     }
 
     /// Refuses a request of a playback session that is over the session's quota.
     pub(crate) fn admit_session(
         &self,
-        app: &App,
         counted: Counted,
         session_id: u64,
+        now: Duration,
     ) -> Result<(), KvsError> {
-        match self.counts_calls() {
-            true => self.take(app, counted, &format!("playback session {session_id:x}"), None),
-            false => Ok(()),
-        }
+        self.take(counted, &format!("playback session {session_id:x}"), None, now)
     }
 
     fn take(
-        &self,
-        app: &App,
-        counted: Counted,
-        caller: &str,
-        stream_name: Option<&str>,
-    ) -> Result<(), KvsError> {
-        let now = app.clock.now().mono;
-        self.take_at(counted, caller, stream_name, now).inspect_err(|_| {
-            app.metrics.limited_calls.inc();
-        })
-    }
-
-    fn take_at(
         &self,
         Counted { name, aws }: Counted,
         caller: &str,
@@ -194,27 +174,32 @@ impl Limits {
         }
     }
 
-    /// Notes how a call was answered. After a refusal it waits as long as the answer is to be held back, or until the
-    /// server stops. A call that is granted is never delayed, so nobody can slow down another by being refused in his
-    /// name.
-    pub(crate) async fn hold_back(&self, app: &App, key: Option<Repeated>, refused: bool) {
-        let Some(key) = key else { return };
+    /// Notes how a call was answered. A refusal that comes again and again is to be held back for so long. A call that is
+    /// granted is never delayed, so nobody can slow down another by being refused in his name.
+    pub(crate) fn answered(
+        &self,
+        repeated: Option<Repeated>,
+        refused: bool,
+        now: Duration,
+    ) -> Option<HeldBack<'_>> {
+        let repeated = repeated?;
         if !refused {
-            lock(&self.delays).granted(&key);
-            return;
+            lock(&self.delays).granted(&repeated);
+            return None;
         }
-        let delay = lock(&self.delays).refused(key, app.clock.now().mono);
+        let delay = lock(&self.delays).refused(repeated, now);
         if delay.is_zero() {
-            return;
+            return None;
         }
-        let Ok(_place) = self.held_back.try_acquire() else { return };
-        app.metrics.held_back_answers.inc();
-        let mut stopped = app.stopping();
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = stopped.wait() => {}
-        }
+        let place = self.held_back.try_acquire().ok()?;
+        Some(HeldBack { delay, _place: place })
     }
+}
+
+/// An answer that waits. Dropped when it has gone.
+pub(crate) struct HeldBack<'a> {
+    pub delay: Duration,
+    _place: SemaphorePermit<'a>,
 }
 
 /// Who calls, as quotas count: temporary keys together, or a caller could make itself new ones for ever.
@@ -260,17 +245,6 @@ impl Drop for AddressSlot {
                 connections.remove(&self.address);
             }
         }
-    }
-}
-
-/// A machine has one IPv4 address, but as many IPv6 addresses of its /64 as it likes.
-pub(crate) fn site_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
     }
 }
 

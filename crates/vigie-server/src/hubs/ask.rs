@@ -1,22 +1,18 @@
-//! Asks a hub for something and waits for what comes of it.
+//! Asks a hub for something, in the name of a caller, and waits for what comes of it.
 //!
-//! The shell of [`vigie_engine::hub_request`]: holds its state, wakes the hub's call, and wakes whoever asked. A caller
-//! who goes away has his request called off. What waits here dies with the process; its callers do as well.
+//! The shell of [`vigie_engine::hub_request`] on the caller's side. A caller who goes away has his request called off.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use vigie_engine::hub_request::{AskError, Outcome, ServerRequests};
-use vigie_engine::rate_limit::{Rate, RateLimiter};
+use vigie_engine::hub_request::{AskError, Outcome};
+use vigie_engine::rate_limit::Rate;
 use vigie_kvs::shapes::hub_request::{HubAnswer, HubRequest};
-use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 
+use super::Hubs;
 use crate::api::Call;
-use crate::app::App;
 use crate::failure::Answer;
 
 /// A hub that has not called for so long is away: it calls at least every minute, and that is saved every thirty seconds.
@@ -24,69 +20,20 @@ const AWAY_AFTER: Duration = Duration::from_secs(120);
 /// What one hub may be asked, whatever the server's limits: most of it goes on to a camera.
 const OF_HUB: Rate = Rate::per_second(2);
 
-/// See the module's documentation.
-#[derive(Debug, Default)]
-pub(crate) struct HubRequests {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    requests: ServerRequests,
-    /// Who waits, by the request's id.
-    callers: HashMap<String, oneshot::Sender<Outcome>>,
-    rates: RateLimiter<String>,
-}
-
-impl State {
-    fn end(&mut self, ended: Vec<(String, Outcome)>) {
-        for (id, outcome) in ended {
-            if let Some(caller) = self.callers.remove(&id) {
-                // A caller who has just gone needs no answer.
-                drop(caller.send(outcome));
-            }
-        }
-    }
-}
-
-impl HubRequests {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A hub's call, new or still held: takes what it says. Returns what the answer is to say, and whether that is news.
-    pub(crate) fn heard(
-        &self,
-        call: &SyncEdgeAgentInput,
-        now: Duration,
-    ) -> (Option<Vec<HubRequest>>, bool) {
-        let mut state = self.state();
-        let ended = state.requests.heard(call, now);
-        state.end(ended);
-        (state.requests.told(call), state.requests.is_news(call))
-    }
-
-    fn tick(&self, now: Duration) {
-        let mut state = self.state();
-        let ended = state.requests.tick(now);
-        state.end(ended);
-    }
-}
-
 /// A request that somebody waits for; dropped, it is called off.
 struct Asked<'a> {
-    app: &'a App,
+    hubs: &'a Hubs,
     hub_device_arn: &'a str,
     id: String,
 }
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        let mut state = self.app.hub_requests.state();
+        let mut state = self.hubs.requests.state();
         state.callers.remove(&self.id);
         state.requests.call_off(&self.id);
         drop(state);
-        self.app.hub_wakers.wake(self.hub_device_arn);
+        self.hubs.wakers.wake(self.hub_device_arn);
     }
 }
 
@@ -98,21 +45,21 @@ impl Drop for Asked<'_> {
 /// `HubRequestNotSupportedException`, `HubRequestFailedException`, and `ClientLimitExceededException` when too much is
 /// asked.
 pub(crate) async fn ask(
+    hubs: &Hubs,
     call: &Call,
     hub_device_arn: &str,
     request: HubRequest,
 ) -> Answer<HubAnswer> {
-    let app = call.app.as_ref();
-    let known = app.db.hub(hub_device_arn).await?;
+    let known = hubs.db.hub(hub_device_arn).await?;
     let known = known.ok_or_else(|| KvsError::not_found("no such hub has ever called"))?;
-    let now = app.clock.now();
+    let now = hubs.process.now();
     if is_away(known.last_seen_at, now.wall) {
         return Err(not_in_contact().into());
     }
-    let (id, outcome) = (app.new_request_id(), oneshot::channel());
+    let (id, outcome) = (hubs.process.new_request_id(), oneshot::channel());
     let (sender, mut outcome) = outcome;
     {
-        let mut state = app.hub_requests.state();
+        let mut state = hubs.requests.state();
         state.rates.take(hub_device_arn.to_owned(), OF_HUB, now.mono).map_err(|_| {
             let calls = OF_HUB.calls_per_second();
             limited(format!("Rate exceeded: a hub may be asked {calls} times a second"))
@@ -123,18 +70,18 @@ pub(crate) async fn ask(
         asked.map_err(|error: AskError| limited(error.to_string()))?;
         state.callers.insert(id.clone(), sender);
     }
-    let asked = Asked { app, hub_device_arn, id };
-    app.hub_wakers.wake(hub_device_arn);
-    let mut stopping = app.stopping();
+    let asked = Asked { hubs, hub_device_arn, id };
+    hubs.wakers.wake(hub_device_arn);
+    let mut stopping = hubs.process.stopping();
     loop {
-        let now = app.clock.now().mono;
-        let deadline = app.hub_requests.state().requests.deadline(&asked.id);
+        let now = hubs.process.now().mono;
+        let deadline = hubs.requests.state().requests.deadline(&asked.id);
         // What has ended is there to be received.
         let wait = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now));
         tokio::select! {
             biased;
             outcome = &mut outcome => return outcome_of(outcome),
-            () = tokio::time::sleep(wait) => app.hub_requests.tick(app.clock.now().mono),
+            () = tokio::time::sleep(wait) => hubs.requests.tick(hubs.process.now().mono),
             () = stopping.wait() => {
                 let message = "the server is stopping; try again";
                 return Err(KvsError::new(ErrorKind::ServiceUnavailable, message).into());

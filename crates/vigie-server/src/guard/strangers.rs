@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::http::Extensions;
 use tokio::sync::Notify;
 
-use crate::limits::site_of;
+use super::site::site_of;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -6,26 +6,69 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use vigie_engine::clock::Now;
 use vigie_kvs::arn::{SecretArn, StreamArn};
 use vigie_kvs::operation::ResourceKind;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
-use vigie_kvs::{ErrorKind, Operation};
+use vigie_kvs::{ErrorKind, Operation, Protocol, Service, sts};
 
-use crate::app::App;
-use crate::audit::{AuditLine, note_refused, rfc3339};
+use crate::audit::{Audit, AuditLine, UnprovenCall};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
+use crate::db::MetadataDb;
+use crate::time_text::rfc3339;
 
 /// Longest access key id that is remembered; AWS's have at most 128 characters.
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 /// Longest name of a stream or a secret.
 const NAME_BYTES_MAX: usize = 512;
 
+/// What a request asks for, as far as its head says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    Operation(&'static Operation),
+    /// One of STS, whose name stands in the body, which is read when its signature holds.
+    StsForm,
+}
+
+impl Asked {
+    /// Which operation it is, once that is known.
+    pub(crate) fn operation(self) -> Option<&'static Operation> {
+        match self {
+            Self::Operation(operation) => Some(operation),
+            Self::StsForm => None,
+        }
+    }
+
+    pub(crate) fn service(self) -> Service {
+        self.operation().map_or(Service::Sts, |operation| operation.service)
+    }
+
+    pub(crate) fn protocol(self) -> Protocol {
+        self.service().protocol()
+    }
+
+    /// In metrics.
+    pub(crate) fn name(self) -> &'static str {
+        self.operation().map_or("unknown", |operation| operation.name)
+    }
+
+    /// In the audit log.
+    fn action(self) -> &'static str {
+        self.operation().map_or(sts::UNKNOWN_ACTION, |operation| operation.action)
+    }
+
+    /// Whether it changes something, as far as is known.
+    fn mutates(self) -> bool {
+        self.operation().is_some_and(Operation::mutates)
+    }
+}
+
 /// A call, as far as it is known.
 #[derive(Debug)]
-pub(crate) struct Subject {
-    pub operation: &'static Operation,
+pub(crate) struct CallRecord {
+    pub asked: Asked,
     /// The access key id that the request claims; nothing is proven by it.
     pub claimed_key: Option<String>,
     /// Who it is, once the signature has been verified.
@@ -34,21 +77,30 @@ pub(crate) struct Subject {
     pub stream_name: Option<String>,
     /// The resource that is meant, as an ARN.
     pub resource: Option<String>,
-    /// Whether the audit log is to have the call.
+    /// Whether the audit log is to have the call although others of its operation change nothing.
     pub is_audited: bool,
     /// See [`AuditLine::not_uploaded_bytes`].
     pub not_uploaded_bytes: Option<u64>,
 }
 
-impl Subject {
-    pub(crate) fn new(operation: &'static Operation) -> Self {
+/// What came of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    pub request_id: &'a str,
+    pub remote: SocketAddr,
+    pub status: u16,
+    pub refused: Option<ErrorKind>,
+}
+
+impl CallRecord {
+    pub(crate) fn new(asked: Asked) -> Self {
         Self {
-            operation,
+            asked,
             claimed_key: None,
             identity: None,
             stream_name: None,
             resource: None,
-            is_audited: operation.mutates(),
+            is_audited: false,
             not_uploaded_bytes: None,
         }
     }
@@ -56,13 +108,13 @@ impl Subject {
     /// Takes what the head of a request says of itself, before anything of it is proven.
     pub(crate) fn read_request(
         &mut self,
-        app: &App,
+        config: &ServerConfig,
         head: &RequestHead<'_>,
         payload: &Payload<'_>,
     ) {
         self.claimed_key = claimed_key(head);
         if matches!(payload, Payload::Streaming) {
-            self.read(&app.config, |member| {
+            self.read(config, |member| {
                 let header = match member {
                     "StreamName" => header::STREAM_NAME,
                     "StreamARN" => header::STREAM_ARN,
@@ -74,13 +126,20 @@ impl Subject {
         }
     }
 
-    /// Takes who it is, and what the call is about from its body: what nobody has signed is not worth reading.
-    pub(crate) fn verified(&mut self, app: &App, identity: Identity, payload: &Payload<'_>) {
+    /// Takes who it is, and what the call is about from its body: what nobody has signed is not worth reading. Of one that
+    /// changes nothing only quotas want to know, if any are `counted`.
+    pub(crate) fn verified(
+        &mut self,
+        config: &ServerConfig,
+        identity: Identity,
+        payload: &Payload<'_>,
+        counted: bool,
+    ) {
         self.identity = Some(identity);
         if let Payload::Whole(body) = payload
-            && (self.operation.mutates() || app.limits.counts_calls())
+            && (self.asked.mutates() || counted)
         {
-            self.read_body(&app.config, body);
+            self.read_body(config, body);
         }
     }
 
@@ -88,28 +147,34 @@ impl Subject {
     /// sample.
     pub(crate) async fn audit(
         &self,
-        app: &App,
-        request_id: &str,
-        remote: SocketAddr,
-        status: u16,
-        refused: Option<ErrorKind>,
+        audit: &Audit,
+        db: &dyn MetadataDb,
+        answered: Answered<'_>,
+        now: Now,
     ) {
+        let Answered { request_id, remote, status, refused } = answered;
         if let (None, Some(refused)) = (&self.identity, refused) {
-            let (action, key) = (self.operation.action, self.claimed_key.as_deref());
-            return note_refused(app, action, key, request_id, remote, (status, refused)).await;
+            let call = UnprovenCall {
+                action: self.asked.action(),
+                claimed_key: self.claimed_key.as_deref(),
+                request_id,
+                remote,
+                status,
+                refused,
+            };
+            return audit.note_unproven(db, call, now).await;
         }
-        let Some(identity) = self.identity.as_ref().filter(|_| self.is_audited) else {
-            return;
-        };
-        app.audit.write(&AuditLine {
-            time: &rfc3339(app.clock.now().wall),
+        let is_audited = self.is_audited || self.asked.mutates();
+        let Some(identity) = self.identity.as_ref().filter(|_| is_audited) else { return };
+        audit.write(&AuditLine {
+            time: &rfc3339(now.wall),
             request_id: Some(request_id),
             access_key_id: Some(&identity.access_key_id),
             principal_arn: &identity.principal_arn,
-            action: self.operation.action,
+            action: self.asked.action(),
             resource: self.resource.as_deref(),
             status,
-            error: refused.map(ErrorKind::name),
+            error: refused.map(|kind| kind.code(self.asked.protocol())),
             remote_address: Some(&remote.to_string()),
             not_uploaded_bytes: self.not_uploaded_bytes,
             ..AuditLine::default()
@@ -129,8 +194,9 @@ impl Subject {
         config: &ServerConfig,
         member: impl Fn(&'static str) -> Option<&'a str>,
     ) {
-        match self.operation.resource {
-            ResourceKind::Account => {}
+        let Some(operation) = self.asked.operation() else { return };
+        match operation.resource {
+            ResourceKind::Account | ResourceKind::Caller => {}
             ResourceKind::Secret => {
                 let id = member("SecretId").or_else(|| member("Name"));
                 self.resource = id.and_then(|id| secret(config, id));
@@ -159,7 +225,7 @@ impl Subject {
 }
 
 /// The access key id that a request claims; one without is refused by authentication, with words.
-pub(crate) fn claimed_key(head: &RequestHead<'_>) -> Option<String> {
+fn claimed_key(head: &RequestHead<'_>) -> Option<String> {
     let claim = Claim::parse(head).ok()?;
     Some(claim.access_key_id().chars().take(ACCESS_KEY_ID_CHARS_MAX).collect())
 }
@@ -197,10 +263,10 @@ mod tests {
         stream: Option<&str>,
         resource: Option<&str>,
     ) {
-        let mut subject = Subject::new(operation);
-        subject.read_body(&ServerConfig::new("data"), body.as_bytes());
-        assert_eq!(subject.stream_name.as_deref(), stream, "{body}");
-        assert_eq!(subject.resource.as_deref(), resource, "{body}");
+        let mut record = CallRecord::new(Asked::Operation(operation));
+        record.read_body(&ServerConfig::new("data"), body.as_bytes());
+        assert_eq!(record.stream_name.as_deref(), stream, "{body}");
+        assert_eq!(record.resource.as_deref(), resource, "{body}");
     }
 
     #[test]

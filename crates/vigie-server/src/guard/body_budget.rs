@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::limits::site_of;
+use super::site::site_of;
 
 /// Of each body, so much is not counted: the calls of ordinary size go on when the budget is used up. It is less than
 /// what a connection takes anyway.

@@ -1,0 +1,30 @@
+//! What keeps one caller from harming the others. Guards are told what happens and when, and return verdicts: they read no
+//! clock and wait for nothing.
+
+mod body_budget;
+mod call_record;
+mod limits;
+mod site;
+mod strangers;
+
+use std::sync::Arc;
+
+pub(crate) use body_budget::{BodyBudget, BodyShare};
+pub(crate) use call_record::{Answered, Asked, CallRecord};
+pub use limits::RateLimits;
+pub(crate) use limits::{Counted, Limits, Repeated};
+pub(crate) use site::site_of;
+pub(crate) use strangers::{Stranger, Strangers, verified};
+
+/// The guards that hold state for all connections.
+pub(crate) struct Guards {
+    pub limits: Arc<Limits>,
+    pub body_budget: Arc<BodyBudget>,
+}
+
+impl Guards {
+    pub(crate) fn new(rate_limits: RateLimits, connections_per_address_max: usize) -> Self {
+        let limits = Limits::new(rate_limits, connections_per_address_max);
+        Self { limits: Arc::new(limits), body_budget: Arc::default() }
+    }
+}

@@ -1,0 +1,66 @@
+//! The room of hubs: those that call, what they say of themselves, and what they are asked.
+//!
+//! Decides nothing: [`vigie_engine`] does. What is held here dies with the process, and hubs say it again.
+
+mod age_holds;
+mod ask;
+mod clock_skews;
+mod holders;
+mod requests;
+mod wakers;
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::api::Streams;
+use crate::db::MetadataDb;
+use crate::images::Images;
+use crate::process::Process;
+use age_holds::HubAgeHolds;
+use clock_skews::ClockSkews;
+use holders::HubHolders;
+use requests::HubRequests;
+
+pub(crate) use ask::ask;
+pub(crate) use holders::Judged;
+pub(crate) use wakers::{HubWaiter, HubWakers};
+
+/// See the module's documentation.
+pub(crate) struct Hubs {
+    pub process: Arc<Process>,
+    pub db: Arc<dyn MetadataDb>,
+    pub streams: Streams,
+    pub wakers: Arc<HubWakers>,
+    pub requests: HubRequests,
+    pub holders: HubHolders,
+    pub clock_skews: ClockSkews,
+    pub age_holds: HubAgeHolds,
+    /// Counts the hubs whose call is under way.
+    pub connected: Gauge,
+    /// Makes pictures of what cameras send; absent when images are switched off.
+    pub images: Option<Arc<Images>>,
+}
+
+impl Hubs {
+    pub(crate) fn new(
+        process: Arc<Process>,
+        streams: Streams,
+        wakers: Arc<HubWakers>,
+        connected: Gauge,
+        images: Option<Arc<Images>>,
+    ) -> Self {
+        Self {
+            process,
+            db: Arc::clone(&streams.db),
+            streams,
+            wakers,
+            requests: HubRequests::default(),
+            holders: HubHolders::default(),
+            clock_skews: ClockSkews::default(),
+            age_holds: HubAgeHolds::default(),
+            connected,
+            images,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The room of stored media: what all who read or write it need, and what of it may still be seen.
+
+use std::sync::Arc;
+
+use vigie_media::Timestamp;
+
+use crate::api::Streams;
+use crate::config::ServerConfig;
+use crate::db::Stream;
+use crate::fragment_store::FragmentStore;
+use crate::metrics::Metrics;
+use crate::process::Process;
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Without retention, consumers still read from a buffer of minutes (KVS API_CreateStream: 5 minutes).
+const BUFFER_MS: i64 = 5 * 60 * 1000;
+
+/// See the module's documentation.
+pub(crate) struct Media {
+    pub process: Arc<Process>,
+    pub config: Arc<ServerConfig>,
+    pub metrics: Arc<Metrics>,
+    pub streams: Streams,
+    pub fragments: Arc<dyn FragmentStore>,
+}
+
+/// The instant before which received media of a stream has expired.
+pub(crate) fn expired_before(stream: &Stream, now: Timestamp) -> Timestamp {
+    let kept_ms = match stream.retention_hours {
+        0 => BUFFER_MS,
+        hours => i64::from(hours) * HOUR_MS,
+    };
+    now.plus_millis(-kept_ms)
+}

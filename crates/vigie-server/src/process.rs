@@ -1,0 +1,125 @@
+//! What of the process every room may ask for: the time, chance, tasks that outlive a call, and the stop.
+//!
+//! Decides nothing. Holds no state of the service.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use tokio::task::JoinHandle;
+use vigie_engine::chance::Chance;
+use vigie_engine::clock::{Clock, Now};
+use vigie_kvs::version::version_token;
+
+/// See the module's documentation.
+pub(crate) struct Process {
+    clock: Arc<dyn Clock>,
+    chance: Mutex<Box<dyn Chance>>,
+    stopping: watch::Sender<bool>,
+    /// Held by every background task; taken when the server stops, see [`Process::tasks_ended`].
+    alive: Mutex<Option<mpsc::Sender<Infallible>>>,
+    ended: AsyncMutex<mpsc::Receiver<Infallible>>,
+    listen_port: AtomicU16,
+}
+
+impl Process {
+    pub(crate) fn new(clock: Arc<dyn Clock>, chance: Box<dyn Chance>) -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self {
+            clock,
+            chance: Mutex::new(chance),
+            stopping: watch::Sender::new(false),
+            alive: Mutex::new(Some(alive)),
+            ended: AsyncMutex::new(ended),
+            listen_port: AtomicU16::new(0),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The source of chance; hold it only for a draw.
+    pub(crate) fn chance(&self) -> MutexGuard<'_, Box<dyn Chance>> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream's new version.
+    pub(crate) fn new_version(&self) -> String {
+        let mut chance = self.chance();
+        version_token([chance.next_u64(), chance.next_u64()])
+    }
+
+    /// A fresh id for a request, in the form of a UUID.
+    pub(crate) fn new_request_id(&self) -> String {
+        let (high, low) = {
+            let mut chance = self.chance();
+            (chance.next_u64(), chance.next_u64())
+        };
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | (low >> 48 & 0x3fff),
+            low & 0xffff_ffff_ffff
+        )
+    }
+
+    /// The stop of the server, to wait for.
+    pub(crate) fn stopping(&self) -> Stopping {
+        Stopping(self.stopping.subscribe())
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Runs a task that outlives the call it belongs to; the server's end waits for it.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::spawn(async move {
+            let output = task.await;
+            drop(alive);
+            output
+        })
+    }
+
+    /// Resolves when all tasks of [`Process::spawn`] have ended. Stop first.
+    pub(crate) async fn tasks_ended(&self) {
+        drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Nothing is ever sent: the channel closes with its last sender.
+        let closed: Option<Infallible> = self.ended.lock().await.recv().await;
+        debug_assert!(closed.is_none());
+    }
+
+    pub(crate) fn listen_port(&self) -> u16 {
+        self.listen_port.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_listen_port(&self, port: u16) {
+        self.listen_port.store(port, Ordering::Relaxed);
+    }
+}
+
+/// The stop of the server, which comes once.
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Resolves when the server stops. Safe to drop and call again.
+    pub(crate) async fn wait(&mut self) {
+        // The other end is gone only when the server is.
+        if self.0.wait_for(|stopping| *stopping).await.is_err() {
+            tracing::debug!("the server has gone");
+        }
+    }
+
+    pub(crate) fn is_now(&self) -> bool {
+        *self.0.borrow()
+    }
+}
