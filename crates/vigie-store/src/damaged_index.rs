@@ -100,20 +100,26 @@ fn lay_aside(
     damage: StoreError,
 ) -> Result<PathBuf, StoreError> {
     let _lock = IndexLock::acquire(path)?;
-    let journal = Journal::open(disk, root)?;
+    let mut journal = Journal::open(disk, root)?;
     let old = (1..=LAID_ASIDE_MAX).map(|number| with_extension(path, &format!(".old-{number}")));
     let old = old.into_iter().find(|old| !exists(disk, old));
     let (true, 0, Some(old)) = (journal.is_there, journal.damaged_bytes, old) else {
         return Err(damage);
     };
     let next = with_extension(path, NEXT);
-    make_next(disk, &next, &journal.journal)?;
+    let generation = journal.journal.begin_index(disk)?;
+    make_next(disk, &next, &journal.journal, generation)?;
     replace(disk, path, &next, &old)?;
     Ok(old)
 }
 
 /// Under the name `next` there is all of it or nothing.
-fn make_next(disk: &dyn Disk, next: &Path, journal: &Journal) -> Result<(), StoreError> {
+fn make_next(
+    disk: &dyn Disk,
+    next: &Path,
+    journal: &Journal,
+    generation: u64,
+) -> Result<(), StoreError> {
     let unready = with_extension(next, "-unready");
     for path in [next, &unready] {
         for suffix in ["", "-wal", "-shm"] {
@@ -128,6 +134,7 @@ fn make_next(disk: &dyn Disk, next: &Path, journal: &Journal) -> Result<(), Stor
         Change::DeleteStream { id },
         Change::NoteDeletions { number: journal.last_number() },
         Change::ReserveMediaFiles { next_id: MediaFileId(journal.next_media_file_id()) },
+        Change::SetGeneration { generation },
     ])?;
     index.close()?;
     drop(index);

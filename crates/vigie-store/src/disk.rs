@@ -124,17 +124,23 @@ pub trait Disk: Send + Sync + 'static {
 
 /// Creates a directory and its parents so that a loss of power does not take them back.
 ///
-/// The parent is synced also when the directory is there already: whoever made it may have died before he did so.
+/// All parents are synced also when they are there already: whoever made them may have died before he did so. One that may not
+/// be read, or whose file system syncs no directory, was made by somebody else.
 pub fn create_dir_durably(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let is_missing = |directory: &&Path| disk.list(directory).is_err();
-    let missing = path.ancestors().take_while(is_missing).count();
+    let own_count = path.ancestors().take_while(is_missing).count().max(1);
     disk.create_dir_all(path)?;
-    for directory in path.ancestors().take(missing.max(1)) {
-        match directory.parent() {
-            None => {}
-            Some(parent) if parent.as_os_str().is_empty() => disk.sync_dir(Path::new("."))?,
-            Some(parent) => disk.sync_dir(parent)?,
+    for (number, parent) in path.ancestors().skip(1).enumerate() {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match disk.sync_dir(parent) {
+            Err(error) if number >= own_count && is_of_another(&error) => break,
+            synced => synced?,
         }
     }
     Ok(())
+}
+
+fn is_of_another(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }

@@ -1,5 +1,5 @@
 //! The journal: what must outlive the index. Which media was deleted, which numbers were handed out, and from which on the
-//! machine's present boot.
+//! machine's present boot; and how often an index was begun anew.
 //!
 //! An index can be lost, damaged, or replaced by an older copy of itself. Then the media on the disk says what there is,
 //! and this file, which lies beside it, says what there was: a media file that it names was deleted and not forgotten,
@@ -56,6 +56,7 @@ const KIND_MEDIA_FILES: u8 = b'M';
 const KIND_SEQUENCES: u8 = b'Q';
 const KIND_DISCARDED: u8 = b'U';
 const KIND_BOOT: u8 = b'B';
+const KIND_GENERATION: u8 = b'G';
 
 /// What was deleted of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,7 @@ enum Record {
     MediaFiles(u64),
     Sequences(String, u64),
     Boot(Boot),
+    Generation(u64),
 }
 
 /// What is known of a stream's deleted files, by its directory.
@@ -106,6 +108,8 @@ pub(crate) struct Journal {
     sequences: BTreeMap<String, u64>,
     /// The last one in which the store was opened.
     boot: Option<Boot>,
+    /// Of the newest index.
+    generation: u64,
     deleted: HashMap<PathBuf, Deleted>,
 }
 
@@ -134,6 +138,7 @@ impl Journal {
             next_media_file_id: 1,
             sequences: BTreeMap::new(),
             boot: None,
+            generation: 0,
             deleted: HashMap::new(),
         };
         let file = match disk.open(&path) {
@@ -168,6 +173,7 @@ impl Journal {
                 *known = next.max(*known);
             }
             Record::Boot(boot) => self.boot = Some(boot),
+            Record::Generation(generation) => self.generation = self.generation.max(generation),
         }
     }
 
@@ -279,6 +285,23 @@ impl Journal {
         if bytes.is_empty() && self.file.is_some() { Ok(()) } else { self.append(disk, &bytes) }
     }
 
+    /// How often an index was begun anew, of which an older copy does not know.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Counts go on behind `generation` where it is larger.
+    pub(crate) fn raise_generation(&mut self, generation: u64) {
+        self.generation = self.generation.max(generation);
+    }
+
+    /// Makes durable that an index is begun anew, or is older than its media, before it is in its place; gives its generation.
+    pub(crate) fn begin_index(&mut self, disk: &dyn Disk) -> Result<u64, StoreError> {
+        self.generation += 1;
+        self.append(disk, &encode(KIND_GENERATION, &self.generation.to_be_bytes()))?;
+        Ok(self.generation)
+    }
+
     /// The last boot in which the store was opened.
     pub(crate) const fn boot(&self) -> Option<&Boot> {
         self.boot.as_ref()
@@ -360,6 +383,9 @@ impl Journal {
             bytes.extend(encode_sequences(key, *next));
         }
         bytes.extend(self.boot.iter().flat_map(encode_boot));
+        if self.generation > 0 {
+            bytes.extend(encode(KIND_GENERATION, &self.generation.to_be_bytes()));
+        }
         let end = bytes.len() as u64;
         bytes.resize(usize::try_from(end.next_multiple_of(ROOM_BYTES)).unwrap_or(bytes.len()), 0);
         let (path, new) = (self.path(), self.root.join(format!("{FILE_NAME}.new")));
@@ -501,6 +527,7 @@ fn parse_body(kind: u8, mut body: &[u8]) -> Option<Record> {
     match kind {
         KIND_MEDIA_FILES => Some(Record::MediaFiles(body.try_get_u64().ok()?)),
         KIND_SEQUENCES => Some(Record::Sequences(text(&mut body)?, body.try_get_u64().ok()?)),
+        KIND_GENERATION => Some(Record::Generation(body.try_get_u64().ok()?)),
         KIND_BOOT => {
             let id = text(&mut body)?;
             Some(Record::Boot(Boot { id, first: MediaFileId(body.try_get_u64().ok()?) }))

@@ -10,7 +10,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::boot::FilesOfThisBoot;
 use crate::check::{list_directory, list_stream_directories};
 use crate::disk::OnTheSpot;
 use crate::error::{IndexError, StoreError, describe};
@@ -19,7 +18,7 @@ use crate::fragment::{MediaFileId, MediaFileState};
 use crate::index::{Change, IndexRead, UnsealedMediaFile};
 use crate::layout::media_file_number;
 use crate::names::sync_directory_if_there;
-use crate::recovery::{RecoveryReport, seal_file};
+use crate::recovery::{RecoveryReport, Trust, seal_file};
 use crate::store::Store;
 use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
@@ -33,7 +32,7 @@ pub(crate) struct OrphanSearch {
     reader: Arc<dyn IndexRead>,
     /// The index was examined, or is.
     is_examined: bool,
-    of_this_boot: FilesOfThisBoot,
+    trust: Trust,
     /// Files with more behind their last commit than a start reads; `None` before the first step.
     unsealed: Option<VecDeque<UnsealedMediaFile>>,
     /// Still to be listed; `None` before that step.
@@ -61,15 +60,11 @@ enum Found {
 }
 
 impl OrphanSearch {
-    pub(crate) fn new(
-        reader: Arc<dyn IndexRead>,
-        is_examined: bool,
-        of_this_boot: FilesOfThisBoot,
-    ) -> Self {
+    pub(crate) fn new(reader: Arc<dyn IndexRead>, is_examined: bool, trust: Trust) -> Self {
         Self {
             reader,
             is_examined,
-            of_this_boot,
+            trust,
             unsealed: None,
             directories: None,
             files: VecDeque::new(),
@@ -115,6 +110,13 @@ impl Store {
         if !matches!(step, Ok(false)) {
             self.search = Some(search);
             return step.map(drop);
+        }
+        if search.trust.is_older {
+            let generation = self.journal.generation();
+            if let Err(error) = self.apply(&[Change::SetGeneration { generation }]) {
+                self.search = Some(search);
+                return Err(error);
+            }
         }
         self.findings.set_searching(false);
         let found = self.findings.get();
@@ -241,11 +243,10 @@ impl Store {
 
     fn seal_by_worker(&self, search: &mut OrphanSearch, unsealed: UnsealedMediaFile) {
         let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
-        let (settings, of_this_boot) = (self.settings, search.of_this_boot);
+        let (settings, trust) = (self.settings, search.trust);
         self.work(search, move || {
             let mut report = RecoveryReport::default();
-            let changes =
-                seal_file(disk.as_ref(), &root, settings, of_this_boot, &unsealed, &mut report);
+            let changes = seal_file(disk.as_ref(), &root, settings, trust, &unsealed, &mut report);
             Found::Sealed(Box::new(unsealed), report, changes)
         });
     }
@@ -345,7 +346,7 @@ impl Store {
                 }
             } else {
                 let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
-                let of_this_boot = search.of_this_boot;
+                let of_this_boot = search.trust.of_this_boot;
                 let next_id = MediaFileId(self.next_media_file_id);
                 self.work(search, move || {
                     let disk = disk.as_ref();

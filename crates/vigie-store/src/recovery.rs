@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::catch_up::catch_up;
+use self::catch_up::{CaughtUp, catch_up};
 use self::scan::{Scan, committed_end};
 use crate::boot::FilesOfThisBoot;
 use crate::check::list_media_files;
@@ -75,12 +75,25 @@ impl Store {
             .map_err(|error| StoreError::io("create", root.clone(), error))?;
         let mut report = RecoveryReport::default();
         check_belongs(disk.as_ref(), &root, index.as_ref())?;
-        let mut journal = catch_up(disk.as_ref(), &root, index.as_mut())?;
+        let CaughtUp { mut journal, is_older } = catch_up(disk.as_ref(), &root, index.as_mut())?;
+        if is_older {
+            forget_untold_removals(index.as_mut(), &journal)?;
+        }
         let of_this_boot = FilesOfThisBoot::of(journal.boot(), disk.as_ref());
-        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, of_this_boot, &mut report)?;
+        let trust = Trust { of_this_boot, is_older };
+        seal_open_files(disk.as_ref(), &root, index.as_mut(), settings, trust, &mut report)?;
         finish_removals(disk.as_ref(), &root, index.as_mut(), &mut journal, &mut report)?;
-        Ok((Self::new(disk, root, index, journal, settings, of_this_boot)?, report))
+        Ok((Self::new(disk, root, index, journal, settings, trust)?, report))
     }
+}
+
+/// What is believed of the media and of its index.
+#[derive(Clone, Copy)]
+pub(crate) struct Trust {
+    /// Media files whose bytes are as they were written.
+    pub(crate) of_this_boot: FilesOfThisBoot,
+    /// The index is older than its media: of what it says of deletions and of files that were given up nothing is sure.
+    pub(crate) is_older: bool,
 }
 
 /// An index that never had a stream does not belong to media files: reclaiming would erase all.
@@ -102,7 +115,7 @@ fn seal_open_files(
     root: &Path,
     index: &mut dyn Index,
     settings: StoreSettings,
-    of_this_boot: FilesOfThisBoot,
+    trust: Trust,
     report: &mut RecoveryReport,
 ) -> Result<(), StoreError> {
     let reader = index.reader();
@@ -115,7 +128,7 @@ fn seal_open_files(
             .map_or(0, |bytes| bytes.saturating_sub(committed_end(&unsealed).unwrap_or(bytes)));
         let Some(left) = left_bytes.checked_sub(tail_bytes) else { continue };
         left_bytes = left;
-        changes.extend(seal_file(disk, root, settings, of_this_boot, &unsealed, report)?);
+        changes.extend(seal_file(disk, root, settings, trust, &unsealed, report)?);
     }
     index.apply(&changes)?;
     Ok(())
@@ -126,7 +139,7 @@ pub(crate) fn seal_file(
     disk: &dyn Disk,
     root: &Path,
     settings: StoreSettings,
-    of_this_boot: FilesOfThisBoot,
+    trust: Trust,
     unsealed: &UnsealedMediaFile,
     report: &mut RecoveryReport,
 ) -> Result<Vec<Change>, StoreError> {
@@ -141,8 +154,11 @@ pub(crate) fn seal_file(
         }
         Err(error) => return Err(StoreError::io("open", path, error)),
     };
-    let is_as_written = of_this_boot.is_as_written(id);
-    let scan = Scan { file: file.as_ref(), settings, is_as_written };
+    let is_as_written = trust.of_this_boot.is_as_written(id);
+    // Whoever sent what lies behind in an abandoned file was told that it is given up; but an older index does not know what
+    // became of the file since.
+    let is_given_up = unsealed.media_file.state == MediaFileState::Abandoned && !trust.is_older;
+    let scan = Scan { file: file.as_ref(), settings, is_as_written, is_given_up };
     let sealed = scan.recover(unsealed).and_then(|mut recovered| {
         let Some(last) = recovered.last().or(unsealed.entries.last()).copied() else {
             return Ok(None);
@@ -154,7 +170,6 @@ pub(crate) fn seal_file(
             recovered.truncate(1);
         }
         let last = recovered.last().copied().unwrap_or(last);
-        let is_given_up = unsealed.media_file.state == MediaFileState::Abandoned;
         if !is_given_up {
             let place = &unsealed.media_file.place;
             keep_tail(disk, root, &path, file.as_ref(), place, &last, is_as_written)
@@ -220,6 +235,24 @@ fn end_torn(
 fn durable_end(unsealed: &UnsealedMediaFile) -> u64 {
     let last = unsealed.open_fragment.as_ref().or(unsealed.entries.last());
     last.map_or(0, FragmentEntry::end)
+}
+
+/// A deletion that was cut off before the journal was told of it is finished by the next start. In an index that is older than
+/// its media it may be one that came to nothing: the media was taken in again and is somebody's. Nobody was told that it is
+/// deleted; the search takes it in.
+fn forget_untold_removals(index: &mut dyn Index, journal: &Journal) -> Result<(), StoreError> {
+    let removals = index.reader().removals()?.into_iter();
+    let untold = removals
+        .filter(|(id, path)| !path.parent().is_some_and(|parent| journal.is_deleted(parent, *id)));
+    let ids: Vec<MediaFileId> = untold.map(|(id, _)| id).collect();
+    if !ids.is_empty() {
+        tracing::warn!(
+            media_files = ids.len(),
+            "an older index has deletions that were never finished"
+        );
+        index.apply(&[Change::ForgetRemovals { ids }])?;
+    }
+    Ok(())
 }
 
 /// Removes the files whose entries were deleted, where a crash or the disk kept that from being done.

@@ -295,6 +295,12 @@ impl Rebuild<'_> {
         let next_id = MediaFileId(self.journal.next_media_file_id());
         self.changes.push(Change::NoteDeletions { number });
         self.changes.push(Change::ReserveMediaFiles { next_id });
+        if self.index.is_some() {
+            let old = self.old.and_then(|old| old.generation().ok()).unwrap_or(0);
+            self.journal.raise_generation(old);
+            let generation = self.journal.begin_index(self.disk)?;
+            self.changes.push(Change::SetGeneration { generation });
+        }
         self.apply()?;
         if self.index.is_some() {
             for directory in &self.directories {

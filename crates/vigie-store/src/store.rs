@@ -11,7 +11,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
-use crate::boot::FilesOfThisBoot;
 use crate::delete::ErasedStream;
 use crate::disk::{Disk, Workers};
 use crate::error::{IndexError, StoreError, describe};
@@ -23,6 +22,7 @@ use crate::layout::media_file_path;
 use crate::mark::file_mark;
 use crate::orphans::OrphanSearch;
 use crate::read::StoreReader;
+use crate::recovery::Trust;
 use crate::settings::StoreSettings;
 use crate::unclaimed::UnclaimedFile;
 use crate::write_out::OutFile;
@@ -183,7 +183,7 @@ impl Store {
         index: Box<dyn Index>,
         journal: Journal,
         settings: StoreSettings,
-        of_this_boot: FilesOfThisBoot,
+        trust: Trust,
     ) -> Result<Self, StoreError> {
         let reader = index.reader();
         let mut streams = BTreeMap::new();
@@ -223,7 +223,7 @@ impl Store {
             reserved_media_file_id: next_media_file_id,
             next_stream_id,
             removed: Vec::new(),
-            search: Some(OrphanSearch::new(reader, is_examined, of_this_boot)),
+            search: Some(OrphanSearch::new(reader, is_examined, trust)),
             unsealed_size_bytes,
             unclaimed: Vec::new(),
             findings: Arc::default(),

@@ -66,6 +66,13 @@ fn worlds_that_failed_once_hold() {
     run(580, Uncommitted::KeepWholeFragments, Harm::Damaged);
     // A repair removed an empty file, and its name was there again, with bytes that had been cut off.
     run(785, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    // An older index finished a deletion that had come to nothing, and cut off what a repair had taken in.
+    run(3727, Uncommitted::KeepWholeFrames, Harm::Damaged);
+    run(5653, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    // A definition of the index was another one, and could be read.
+    run(8297, Uncommitted::KeepWholeFragments, Harm::Damaged);
+    // What was set aside went with its folder, which a killed start had made.
+    run(9834, Uncommitted::KeepWholeFrames, Harm::Older);
     // A repair took in what a hub had been writing when the power went, with half of a frame in it.
     run(1049, Uncommitted::KeepWholeFrames, Harm::Damaged);
     run(1156, Uncommitted::KeepWholeFrames, Harm::Damaged);

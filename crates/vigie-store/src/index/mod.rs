@@ -121,6 +121,11 @@ pub enum Change {
         /// Their numbers.
         ids: Vec<MediaFileId>,
     },
+    /// Which index it is of those that were begun anew.
+    SetGeneration {
+        /// See [`IndexRead::generation`].
+        generation: u64,
+    },
     /// The stream and all that it has are to go, as with [`Change::DeleteMediaFile`].
     DeleteStream {
         /// The stream.
@@ -366,6 +371,8 @@ pub trait IndexRead: Send + Sync {
     fn next_stream_id(&self) -> Result<StreamId, IndexError>;
     /// Up to which deletion of the journal the index knows; `None` where it never knew a journal.
     fn deletion_number(&self) -> Result<Option<u64>, IndexError>;
+    /// Which index it is of those that were begun anew beside this media; the journal knows the newest.
+    fn generation(&self) -> Result<u64, IndexError>;
     /// The boot in which the store was last opened, of an index that was written before the journal had it.
     fn boot_id(&self) -> Result<Option<String>, IndexError>;
     /// In which ways the index is not sound in itself; empty when it is.

@@ -2,6 +2,8 @@
 //!
 //! Decides which steps an index needs. Never goes back: what a newer version wrote is refused.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::IndexError;
@@ -69,6 +71,29 @@ pub(super) fn read_as_it_is(connection: &Connection) -> Result<(), IndexError> {
         0 => Err(IndexError::Unmade),
         found => Err(IndexError::Version { found, supported: VERSION }),
     }
+}
+
+/// Tables, indexes and triggers that are not as the steps make them: their texts lie in the file like all else, and one that
+/// rots may still be read, and mean something else. An index of an older version is not looked at.
+pub(super) fn altered(connection: &Connection) -> Result<Vec<String>, IndexError> {
+    if version(connection)? != VERSION {
+        return Ok(Vec::new());
+    }
+    let mut made = Connection::open_in_memory()?;
+    upgrade(&mut made)?;
+    let (found, made) = (texts(connection)?, texts(&made)?);
+    let differs = |name: &&String| found.get(*name) != made.get(*name);
+    let names: BTreeSet<&String> = found.keys().chain(made.keys()).collect();
+    Ok(names.into_iter().filter(differs).map(|name| format!("the definition of {name}")).collect())
+}
+
+fn texts(connection: &Connection) -> Result<BTreeMap<String, Option<String>>, IndexError> {
+    // What SQLite keeps for itself comes and goes.
+    let sql = "SELECT type || ' ' || name || ' of ' || tbl_name, sql FROM sqlite_schema
+               WHERE substr(tbl_name, 1, 7) <> 'sqlite_'";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn version(connection: &Connection) -> Result<i64, IndexError> {

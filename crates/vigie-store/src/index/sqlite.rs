@@ -307,6 +307,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
         Change::ReserveMediaFiles { next_id } => {
             raise_meta(transaction, "next_media_file_id", next_id.0)
         }
+        Change::SetGeneration { generation } => raise_meta(transaction, "generation", *generation),
         Change::ForgetRemovals { ids } => {
             for id in ids {
                 remove_rows(transaction, "removal", *id)?;

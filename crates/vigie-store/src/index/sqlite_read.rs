@@ -311,6 +311,10 @@ impl IndexRead for SqliteReader {
         self.meta("deletions")
     }
 
+    fn generation(&self) -> Result<u64, IndexError> {
+        Ok(self.meta("generation")?.unwrap_or(0))
+    }
+
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.meta("boot_id")
     }

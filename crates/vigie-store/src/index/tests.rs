@@ -358,3 +358,24 @@ fn sums_and_gaps_follow_files_that_are_closed_marked_and_deleted() {
     assert_eq!(totals.size_bytes, files.iter().map(|file| file.size_bytes).sum::<u64>());
     assert_eq!(reader.unsound().unwrap(), Vec::<String>::new());
 }
+
+/// SQLite reads what is left of a definition that rotted, and it means something else.
+#[test]
+fn a_definition_that_is_not_as_it_was_made_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    drop(SqliteIndex::open(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let select = "SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%+ 1%' AND type = 'trigger'";
+    let (name, sql): (String, String) =
+        connection.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    connection.execute_batch(&sql.replacen("+ 1", "+ 3", 1)).unwrap();
+    drop(connection);
+    let reader = SqliteIndex::open_read_only(&path).unwrap();
+    let found = reader.unsound().unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(&format!("the definition of trigger {name}")), "{found:?}");
+    drop(reader);
+    assert!(SqliteIndex::open_examined(&path).is_err());
+}

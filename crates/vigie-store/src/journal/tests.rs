@@ -34,6 +34,7 @@ fn bytes() -> Vec<u8> {
     let mut bytes: Vec<u8> = entries().iter().flat_map(encode_entry).collect();
     bytes.extend(encode(KIND_MEDIA_FILES, &2001_u64.to_be_bytes()));
     bytes.extend(encode_sequences("gate.1", 5001));
+    bytes.extend(encode(KIND_GENERATION, &7_u64.to_be_bytes()));
     bytes.extend(encode_boot(&Boot { id: "a boot".to_owned(), first: MediaFileId(1001) }));
     bytes
 }
@@ -43,7 +44,7 @@ fn what_was_deleted_and_handed_out_is_read_again() {
     let (journal, damaged_bytes) = journal_of(&[bytes(), vec![0; 4000]].concat());
     assert_eq!(damaged_bytes, 0);
     assert_eq!((journal.last_number(), journal.next_media_file_id()), (3, 2001));
-    assert_eq!(journal.next_sequence("gate.1"), Some(5001));
+    assert_eq!((journal.next_sequence("gate.1"), journal.generation()), (Some(5001), 7));
     assert_eq!(journal.entries_after(1).cloned().collect::<Vec<_>>(), entries()[1..]);
     let is_deleted =
         |directory: &str, id| journal.is_deleted(Path::new(directory), MediaFileId(id));
@@ -59,12 +60,12 @@ fn one_byte_that_rots_costs_one_record_at_most_and_is_said() {
         let mut rotten = whole.clone();
         rotten[at] ^= 0x41;
         let (records, _, damaged_bytes) = parse(&rotten);
-        assert_eq!(records.len(), 5, "byte {at}");
+        assert_eq!(records.len(), 6, "byte {at}");
         assert!(damaged_bytes > 0, "byte {at}");
     }
     for end in 0..whole.len() {
         let (records, record_end, _) = parse(&whole[..end]);
-        assert!(records.len() <= 5 && record_end <= end, "{end} bytes");
+        assert!(records.len() <= 6 && record_end <= end, "{end} bytes");
     }
 }
 
@@ -105,8 +106,9 @@ fn the_present_boot_is_noted_once_with_the_number_from_which_files_are_begun_in_
     assert_eq!((journal.boot(), open().boot()), (Some(&boot(&present, 1001)), journal.boot()));
     journal.reserve_media_files(&crate::OsDisk, 2001).unwrap();
     journal.begin_boot(&crate::OsDisk, Some(boot(&present, 7))).unwrap();
+    assert_eq!((open().generation(), journal.begin_index(&crate::OsDisk).unwrap()), (0, 1));
     journal.write_anew(&crate::OsDisk).unwrap();
-    assert_eq!(open().boot(), Some(&boot(&present, 1001)));
+    assert_eq!((open().boot(), open().generation()), (Some(&boot(&present, 1001)), 1));
     // An older version drops the note when it writes the journal anew.
     journal.boot = None;
     journal.write_anew(&crate::OsDisk).unwrap();

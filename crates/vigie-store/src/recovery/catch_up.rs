@@ -15,12 +15,19 @@ use crate::journal::{Deletion, Journal, Opened};
 /// Numbers that are passed over where a journal is lost: those that were handed out since the index was written.
 const NUMBER_GAP: u64 = 1_000_000;
 
+/// What became of it.
+pub(super) struct CaughtUp {
+    pub(super) journal: Journal,
+    /// The index is older than its media, which is not all compared with it yet.
+    pub(super) is_older: bool,
+}
+
 /// Reads the journal, makes one where there is none, and tells the index what it does not know.
 pub(super) fn catch_up(
     disk: &dyn Disk,
     root: &Path,
     index: &mut dyn Index,
-) -> Result<Journal, StoreError> {
+) -> Result<CaughtUp, StoreError> {
     let reader = index.reader();
     let Opened { mut journal, is_there, damaged_bytes } = Journal::open(disk, root)?;
     let known = reader.deletion_number()?;
@@ -50,8 +57,16 @@ pub(super) fn catch_up(
             delete_again(reader.as_ref(), &rows, &entry.deletion, &mut changes)?;
         }
     }
+    let has_begun = journal.next_media_file_id() > reader.next_media_file_id()?.0;
+    journal.raise_generation(reader.generation()?);
+    let mut is_older = journal.generation() > reader.generation()?;
+    if is_there && !is_older && (journal.last_number() > behind || has_begun) {
+        // What it is told now hides that it is older. Until all media is compared with it the next start is to know.
+        journal.begin_index(disk)?;
+        is_older = true;
+    }
     journal.raise_number(behind);
-    if journal.next_media_file_id() > reader.next_media_file_id()?.0 {
+    if has_begun {
         tracing::warn!(
             "media files were begun that the index does not know of: it is older than its media, which says what is missing"
         );
@@ -84,7 +99,7 @@ pub(super) fn catch_up(
     if !changes.is_empty() {
         index.apply(&changes)?;
     }
-    Ok(journal)
+    Ok(CaughtUp { journal, is_older })
 }
 
 /// What a deletion took of the index, if that still has it.

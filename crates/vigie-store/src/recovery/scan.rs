@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::contents::{begin_with_mark, whole_fragments, whole_frames};
 use crate::disk::DiskFile;
-use crate::fragment::{Extent, FragmentEntry, MediaFileState};
+use crate::fragment::{Extent, FragmentEntry};
 use crate::index::UnsealedMediaFile;
 use crate::mark::{FRAGMENT_MARK_BYTES, marked_end, parse_begin_mark};
 use crate::settings::{StoreSettings, Uncommitted};
@@ -15,6 +15,8 @@ pub(super) struct Scan<'a> {
     pub(super) settings: StoreSettings,
     /// No power was lost: every byte that was written is as it was written.
     pub(super) is_as_written: bool,
+    /// What lies behind the last commit is nobody's.
+    pub(super) is_given_up: bool,
 }
 
 /// Where the index's last commit of a file ends, and what is read again begins. `None` of one of which it has nothing.
@@ -32,9 +34,7 @@ impl Scan<'_> {
         &self,
         unsealed: &UnsealedMediaFile,
     ) -> std::io::Result<Vec<FragmentEntry>> {
-        // What lies behind in an abandoned file was given up, and whoever sent it was told.
-        let begin = committed_end(unsealed);
-        let begin = begin.filter(|_| unsealed.media_file.state != MediaFileState::Abandoned);
+        let begin = committed_end(unsealed).filter(|_| !self.is_given_up);
         let Some(begin) = begin else { return Ok(Vec::new()) };
         // A recovery that was cut off itself may have cut the last mark.
         let length_bytes = self.file.length_bytes()?;

@@ -136,6 +136,9 @@ impl IndexRead for CountingReader {
     fn deletion_number(&self) -> Result<Option<u64>, IndexError> {
         self.reader.deletion_number()
     }
+    fn generation(&self) -> Result<u64, IndexError> {
+        self.reader.generation()
+    }
     fn boot_id(&self) -> Result<Option<String>, IndexError> {
         self.reader.boot_id()
     }
