@@ -63,7 +63,8 @@ impl ServerAgeHold {
         self.hold().age_clock(now)
     }
 
-    /// Keeps for the next process what this one saw, samples the clock for it. That it cannot is said; the next one then goes by what is older.
+    /// Keeps for the next process what this one saw, samples the clock for it. That it cannot is said; the next one then goes
+    /// by what is older.
     pub(crate) async fn write_down(&self, db: &dyn MetadataDb, now: Now) {
         let (LastRun { seen_at, hold_left }, jump) = self.hold().to_write_down(now);
         if let Some(jump) = jump {

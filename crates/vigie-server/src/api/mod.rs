@@ -1,6 +1,7 @@
-//! One small handler per operation, named like it, which is given the room that it works in. A handler decides by the rows it reads and saves with the version
-//! it read; it never touches SQL, files or sockets. It asks whether its caller may do this with the resource, as soon as
-//! it knows which that is; where there is none (`ResourceKind::Account`), it was asked before.
+//! One small handler per operation, named like it, which is given the room that it works in. A handler decides by the rows
+//! that it reads and saves with the version it read; it never touches SQL, files or sockets. It asks whether its caller may
+//! do this with the resource, as soon as it knows which that is; where there is none (`ResourceKind::Account`), it was asked
+//! before.
 
 pub(crate) mod access_keys;
 pub(crate) mod audit_events;

@@ -12,6 +12,8 @@ mod sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vigie_engine::clock::Now;
+
 use crate::age_hold::ServerAgeHold;
 use crate::health::Health;
 use crate::hubs::HubWakers;
@@ -66,8 +68,8 @@ impl Background {
         let (mut stopping, mut alarm) = (self.process.stopping(), self.alarm.hear());
         let mut due_at = Duration::ZERO;
         loop {
-            // What a deadline is may have changed; all else is due when its time has come.
-            if matches!(work, Work::Deadlines) || self.process.now().mono >= due_at {
+            let now = self.process.now();
+            if now.mono >= due_at || self.is_due_before_its_time(work, now) {
                 let due_in = self.do_what_is_due(work).await;
                 due_at = self.process.now().mono + due_in;
             }
@@ -82,6 +84,16 @@ impl Background {
         // metadata is older than is known of it.
         if matches!(work, Work::Clock) && !self.health.has_failed() {
             self.age_hold.write_down(self.health.db.as_ref(), self.process.now()).await;
+        }
+    }
+
+    fn is_due_before_its_time(&self, work: Work, now: Now) -> bool {
+        match work {
+            // Which deadline is next may have changed.
+            Work::Deadlines => true,
+            // A jump is written down at once.
+            Work::Clock => self.age_hold.sample(now),
+            Work::Media | Work::Secrets | Work::Figures => false,
         }
     }
 

@@ -47,12 +47,18 @@ pub(super) struct SignedCall<'a> {
     record: &'a mut CallRecord,
 }
 
-/// What the signature was held against.
+/// What a signature is held against.
+enum ReadBody {
+    Whole(Bytes),
+    /// Nothing of it has been read.
+    Media(Incoming),
+}
+
+/// The body of a call whose signature holds.
 enum SignedBody {
     /// JSON, as far as is known.
-    Whole(Bytes),
+    Json(Bytes),
     Form(StsForm),
-    /// Nothing of it has been read.
     Media(Incoming),
 }
 
@@ -62,8 +68,8 @@ impl<'a> UnverifiedCall<'a> {
         let Self { app, remote, request_id, record, head, body } = self;
         let mut share = app.guards.body_budget.share(remote);
         let body = match Bounds::of(record.asked) {
-            Some(bounds) => SignedBody::Whole(request_body::read(bounds, &mut share, body).await?),
-            None => SignedBody::Media(body),
+            Some(bounds) => ReadBody::Whole(request_body::read(bounds, &mut share, body).await?),
+            None => ReadBody::Media(body),
         };
         let limits = &app.guards.limits;
         let limited = |_: &KvsError| {
@@ -72,8 +78,8 @@ impl<'a> UnverifiedCall<'a> {
         let now = app.process.now();
         limits.admit_unproven(record, remote, now.mono).inspect_err(limited)?;
         let payload = match &body {
-            SignedBody::Whole(body) => Payload::Whole(body),
-            SignedBody::Form(_) | SignedBody::Media(_) => Payload::Streaming,
+            ReadBody::Whole(body) => Payload::Whole(body),
+            ReadBody::Media(_) => Payload::Streaming,
         };
         let headers = signed_headers(&head);
         let signed = signed_head(&head, &headers);
@@ -96,19 +102,24 @@ impl<'a> UnverifiedCall<'a> {
     }
 }
 
-/// Which operation it is, and its body, read so far.
+/// Which operation it is, and what its body is.
 fn find_operation(
     record: &mut CallRecord,
-    body: SignedBody,
+    body: ReadBody,
 ) -> Answer<(&'static Operation, SignedBody)> {
     match (record.asked, body) {
-        (Asked::Operation(operation), body) => Ok((operation, body)),
-        (Asked::StsForm, SignedBody::Whole(body)) => {
+        (Asked::Operation(operation), ReadBody::Whole(body)) => {
+            Ok((operation, SignedBody::Json(body)))
+        }
+        (Asked::Operation(operation), ReadBody::Media(body)) => {
+            Ok((operation, SignedBody::Media(body)))
+        }
+        (Asked::StsForm, ReadBody::Whole(body)) => {
             let form = StsForm::parse(&body)?;
             record.asked = Asked::Operation(form.operation);
             Ok((form.operation, SignedBody::Form(form)))
         }
-        (Asked::StsForm, _) => Err(wrong_body()),
+        (Asked::StsForm, ReadBody::Media(_)) => Err(wrong_body()),
     }
 }
 
@@ -128,7 +139,7 @@ impl Bounds {
 impl SignedCall<'_> {
     /// The input. Of an operation on the account nothing more has to be known to say whether the caller may do it.
     pub(super) fn input<I: DeserializeOwned>(&self) -> Answer<I> {
-        let SignedBody::Whole(body) = &self.body else { return Err(wrong_body()) };
+        let SignedBody::Json(body) = &self.body else { return Err(wrong_body()) };
         let input = parse(self.call.operation, body)?;
         if self.call.operation.resource == ResourceKind::Account {
             self.call.authorize("*")?;
@@ -140,7 +151,7 @@ impl SignedCall<'_> {
     pub(super) fn into_media(self) -> Answer<(Call, Parts, Incoming)> {
         match self.body {
             SignedBody::Media(body) => Ok((self.call, self.head, body)),
-            SignedBody::Whole(_) | SignedBody::Form(_) => Err(wrong_body()),
+            SignedBody::Json(_) | SignedBody::Form(_) => Err(wrong_body()),
         }
     }
 
