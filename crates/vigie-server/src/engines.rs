@@ -10,16 +10,16 @@ use vigie_store::disk::Disk;
 use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{Store, StoreError, StoreSettings};
 
+use crate::archive::{Archive, EmbeddedArchive};
 use crate::audit::{Audit, AuditLog, FileAuditLog};
 use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb, SqliteMetadataDb};
-use crate::fragment_store::{EmbeddedFragmentStore, FragmentStore};
 use crate::start_error::ServerError;
 
 /// What a server keeps, each behind its seam.
 pub(crate) struct Engines {
     pub db: Arc<dyn MetadataDb>,
-    pub fragments: Arc<dyn FragmentStore>,
+    pub fragments: Arc<dyn Archive>,
     pub audit: Audit,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn open_audit_log(config: &ServerConfig) -> io::Result<Arc<dyn AuditL
 
 /// The media of a folder, and the thread that writes it.
 pub(crate) struct OpenMedia {
-    pub fragments: Arc<dyn FragmentStore>,
+    pub fragments: Arc<dyn Archive>,
     thread: StoreThread,
 }
 
@@ -67,7 +67,7 @@ impl OpenMedia {
         }
         let clock = Arc::clone(clock);
         let monotonic = Box::new(move || clock.now().mono);
-        // What waits is bounded by its bytes (see the fragment store), not by its number.
+        // What waits is bounded by its bytes (see the archive), not by its number.
         let settings = ThreadSettings {
             requests_max: 16_384,
             // Enough to keep the disk busy, and what is gathered meanwhile is as much again.
@@ -76,7 +76,7 @@ impl OpenMedia {
         };
         let thread = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        let fragments = EmbeddedFragmentStore::new(thread.handle(), StoreSettings::SERVER);
+        let fragments = EmbeddedArchive::new(thread.handle(), StoreSettings::SERVER);
         Ok(Self { fragments: Arc::new(fragments), thread })
     }
 

@@ -2,9 +2,9 @@
 
 use vigie_kvs::{ErrorKind, KvsError};
 
+use crate::archive::ArchiveError;
 use crate::auth::SealError;
 use crate::db::DbError;
-use crate::fragment_store::FragmentStoreError;
 
 /// The result of a handler.
 pub(crate) type Answer<T> = Result<T, Failure>;
@@ -54,10 +54,10 @@ impl From<DbError> for Failure {
     }
 }
 
-impl From<FragmentStoreError> for Failure {
-    fn from(error: FragmentStoreError) -> Self {
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
         match &error {
-            error if error.is_disk_full() => {
+            error if error.is_full() => {
                 not_now("the server has no space left; try again when there is some")
             }
             error if error.is_passing() => {

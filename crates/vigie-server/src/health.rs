@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::archive::Archive;
 use crate::db::MetadataDb;
-use crate::fragment_store::FragmentStore;
 
 /// See the module's documentation.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub db: Arc<dyn MetadataDb>,
-    pub fragments: Arc<dyn FragmentStore>,
+    pub fragments: Arc<dyn Archive>,
 }
 
 impl Health {

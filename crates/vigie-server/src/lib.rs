@@ -7,8 +7,8 @@
 //!
 //! ```text
 //! http/      listener and dispatch        auth/            signatures, sealing, access keys
-//! api/       one handler per operation    db/              the metadata seam and SQLite
-//! ingest/    PutMedia                     fragment_store/  the media seam and the embedded store
+//! api/       one handler per operation    db/              the metadata seam's embedded engine
+//! ingest/    PutMedia                     archive/         the media seam's embedded engine
 //! console/   the web console's files          backup/          copies of all but media
 //! clip/      GetClip                      images/          GetImages
 //! reading/   GetMedia                     background/      deadlines, retention, unfinished deletions
@@ -21,6 +21,7 @@ mod access_keys;
 mod age_hold;
 mod api;
 mod app;
+pub mod archive;
 mod audit;
 pub mod auth;
 mod background;
@@ -34,7 +35,6 @@ mod engines;
 mod failure;
 mod first_start;
 mod fragment_selection;
-pub mod fragment_store;
 mod guard;
 mod health;
 mod http;

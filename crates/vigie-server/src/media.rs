@@ -5,9 +5,9 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use crate::api::Streams;
+use crate::archive::Archive;
 use crate::config::ServerConfig;
 use crate::db::Stream;
-use crate::fragment_store::FragmentStore;
 use crate::metrics::Metrics;
 use crate::process::Process;
 
@@ -21,7 +21,7 @@ pub(crate) struct Media {
     pub config: Arc<ServerConfig>,
     pub metrics: Arc<Metrics>,
     pub streams: Streams,
-    pub fragments: Arc<dyn FragmentStore>,
+    pub fragments: Arc<dyn Archive>,
 }
 
 /// The instant before which received media of a stream has expired.

@@ -19,13 +19,13 @@ use vigie_store::{SpaceReserve, describe};
 
 use crate::age_hold::ServerAgeHold;
 use crate::app::App;
+use crate::archive::ArchiveError;
 use crate::audit::{self, Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource};
 use crate::db::{DbError, MetadataDb, PAGE};
 use crate::engines::{Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata};
 use crate::first_start::FirstStart;
-use crate::fragment_store::FragmentStoreError;
 use crate::health::Health;
 use crate::http;
 use crate::process::Process;
@@ -118,8 +118,7 @@ impl Server {
                 let passing = |error: DbError| (!error.is_fatal()).then_some(()).ok_or(error);
                 let metadata = app.health.db.check().await.or_else(passing);
                 let metadata = metadata.map_err(|error| error.to_string());
-                let passing =
-                    |error: FragmentStoreError| error.is_passing().then_some(()).ok_or(error);
+                let passing = |error: ArchiveError| error.is_passing().then_some(()).ok_or(error);
                 let media = app.health.fragments.check().await.or_else(passing);
                 let wait = match metadata.and(media.map_err(|error| error.to_string())) {
                     Ok(()) => pulse.beat(app.process.now().mono),

@@ -6,9 +6,9 @@ use vigie_kvs::fragment_number::FragmentNumber;
 use vigie_kvs::shapes::archived_media::{
     Fragment as WireFragment, FragmentSelectorType, ListFragmentsInput, ListFragmentsOutput,
 };
-use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery};
 
 use super::{Call, page_token};
+use crate::archive::{FragmentOrder, FragmentPosition, FragmentQuery, StoredFragment};
 use crate::failure::Answer;
 use crate::media::{Media, expired_before};
 
@@ -45,7 +45,7 @@ pub(crate) async fn list_fragments(
     let next_token = match fragments.len() > limit {
         true => {
             fragments.truncate(limit);
-            let last = fragments.last().map(|fragment| query.order.position(&fragment.entry));
+            let last = fragments.last().map(|fragment| query.order.position(fragment));
             last.map(|position| page_token::write(&position_of(&query, position))).transpose()?
         }
         false => None,
@@ -54,8 +54,8 @@ pub(crate) async fn list_fragments(
     let expired_before = expired_before(&stream, media.process.now().wall);
     let fragments = fragments
         .iter()
-        .filter(|fragment| fragment.entry.server_timestamp >= expired_before)
-        .map(|fragment| wire_fragment(&fragment.entry))
+        .filter(|fragment| fragment.server_timestamp >= expired_before)
+        .map(wire_fragment)
         .collect();
     Ok(ListFragmentsOutput { fragments, next_token })
 }
@@ -93,7 +93,7 @@ fn position_of(query: &FragmentQuery, position: FragmentPosition) -> Position {
     }
 }
 
-fn wire_fragment(entry: &FragmentEntry) -> WireFragment {
+fn wire_fragment(entry: &StoredFragment) -> WireFragment {
     WireFragment {
         fragment_number: fragment_number(entry),
         fragment_size_in_bytes: i64::try_from(entry.size_bytes).unwrap_or(i64::MAX),
@@ -104,6 +104,6 @@ fn wire_fragment(entry: &FragmentEntry) -> WireFragment {
 }
 
 /// The number that was acknowledged for a stored fragment.
-pub(crate) fn fragment_number(entry: &FragmentEntry) -> FragmentNumber {
+pub(crate) fn fragment_number(entry: &StoredFragment) -> FragmentNumber {
     FragmentNumber::new(entry.sequence, entry.server_timestamp, entry.number_tail)
 }

@@ -15,9 +15,9 @@ use vigie_kvs::shapes::overview::{
     ScheduleFault, ScheduleWindow,
 };
 use vigie_media::Timestamp;
-use vigie_store::{FragmentEntry, FragmentOrder, FragmentPosition, FragmentQuery};
 
 use super::{Call, page_token};
+use crate::archive::{FragmentOrder, FragmentPosition, FragmentQuery, StoredFragment};
 use crate::failure::Answer;
 use crate::media::{Media, expired_before};
 
@@ -125,16 +125,15 @@ pub(crate) async fn list_media_ranges(
         };
         let fragments = media.fragments.list(&key, query).await?;
         for fragment in &fragments {
-            let entry = &fragment.entry;
-            if entry.producer_until() > from
-                && entry.server_timestamp >= expired_before
-                && !add(&mut output.ranges, limit, entry)
+            if fragment.producer_until() > from
+                && fragment.server_timestamp >= expired_before
+                && !add(&mut output.ranges, limit, fragment)
             {
                 output.next_token = Some(page_token::write(&at)?);
                 return Ok(output);
             }
             let FragmentPosition { value, sequence } =
-                FragmentOrder::ProducerTimestamp.position(entry);
+                FragmentOrder::ProducerTimestamp.position(fragment);
             at.after = Some((value, sequence));
         }
         if fragments.len() < PAGE {
@@ -147,7 +146,7 @@ pub(crate) async fn list_media_ranges(
 
 /// Puts the next fragment, in the order of producer timestamps, where it belongs; `false` when that would be one range
 /// too many.
-fn add(ranges: &mut Vec<HeldMedia>, limit: usize, entry: &FragmentEntry) -> bool {
+fn add(ranges: &mut Vec<HeldMedia>, limit: usize, entry: &StoredFragment) -> bool {
     let (from, until) = (entry.producer_timestamp, entry.producer_until());
     let is_full = ranges.len() >= limit;
     match ranges.last_mut() {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::age_hold::ServerAgeHold;
+use crate::archive::{Archive, ArchiveError, Erased};
 use crate::audit::{Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb, Stream};
-use crate::fragment_store::{Erased, FragmentStore, FragmentStoreError};
 use crate::ingest::{Connections, EndReason};
 use crate::media::expired_before;
 use crate::process::Process;
@@ -22,7 +22,7 @@ pub(crate) struct MediaDeletion {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,
     pub db: Arc<dyn MetadataDb>,
-    pub fragments: Arc<dyn FragmentStore>,
+    pub fragments: Arc<dyn Archive>,
     /// A stream's connections end before it goes.
     pub connections: Arc<Connections>,
     pub audit: Arc<Audit>,
@@ -33,7 +33,7 @@ pub(crate) struct MediaDeletion {
 impl MediaDeletion {
     /// Deletes what has expired by a clock that is believed, see [`crate::age_hold`]. Media files go as a whole; readers
     /// never see an expired fragment in one that stays.
-    pub(crate) async fn delete_expired(&self, stream: &Stream) -> Result<(), FragmentStoreError> {
+    pub(crate) async fn delete_expired(&self, stream: &Stream) -> Result<(), ArchiveError> {
         let before = expired_before(stream, self.age_hold.age_clock(self.process.now()));
         let key = self.config.media_key(stream);
         self.fragments.delete_older_than(&key, before).await?;

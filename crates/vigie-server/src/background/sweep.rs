@@ -5,8 +5,8 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use super::deletion::MediaDeletion;
+use crate::archive::Archive;
 use crate::db::{DbError, MetadataDb, PAGE, StreamStatus};
-use crate::fragment_store::FragmentStore;
 use crate::hubs::HubWakers;
 use crate::metrics::Metrics;
 
@@ -53,7 +53,7 @@ pub(super) async fn secrets(
 }
 
 /// In between, each fragment that comes adds to the size: reading it anew takes a look at every media file.
-pub(super) async fn figures(fragments: &dyn FragmentStore, metrics: &Metrics) {
+pub(super) async fn figures(fragments: &dyn Archive, metrics: &Metrics) {
     match fragments.size_bytes().await {
         Ok(size_bytes) => {
             metrics.stored_bytes.set(size_bytes);

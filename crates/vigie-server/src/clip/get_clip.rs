@@ -13,13 +13,12 @@ use vigie_media::matroska::{DocumentHeader, Limits};
 use vigie_media::mp4::{self, Mp4Writer};
 use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
 use vigie_media::{Track, TrackKind, codec_id};
-use vigie_store::{Fragment, MediaFileId};
 
 use crate::api::Call;
+use crate::archive::{ArchiveError, DocumentId, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::{check_server_range, list_range};
-use crate::fragment_store::FragmentStoreError;
 use crate::media::Media;
 
 /// Pieces that may wait for the socket.
@@ -69,7 +68,11 @@ pub(crate) async fn get_clip(media: &Arc<Media>, call: &Call, input: GetClipInpu
 }
 
 /// The fragments of the range, in the order in which they stand in the file.
-async fn select(media: &Media, stream: &Stream, input: &GetClipInput) -> Answer<Vec<Fragment>> {
+async fn select(
+    media: &Media,
+    stream: &Stream,
+    input: &GetClipInput,
+) -> Answer<Vec<StoredFragment>> {
     let limits = media.config.clip_limits;
     let selector = &input.clip_fragment_selector;
     let (kind, range) = (selector.fragment_selector_type, selector.timestamp_range);
@@ -84,7 +87,7 @@ struct Index {
     /// Once the first fragment has been read.
     played: Option<Played>,
     /// Those that are in the file.
-    fragments: Vec<Fragment>,
+    fragments: Vec<StoredFragment>,
 }
 
 /// The tracks of the file.
@@ -94,7 +97,7 @@ struct Played {
 }
 
 impl Index {
-    async fn build(&mut self, fragments: Vec<Fragment>) -> Answer<mp4::Mp4Head> {
+    async fn build(&mut self, fragments: Vec<StoredFragment>) -> Answer<mp4::Mp4Head> {
         let Some((first, header)) = self.first(&fragments).await? else {
             let message = "no fragment starts within the range".to_owned();
             return Err(refused(ErrorKind::ResourceNotFound, message));
@@ -105,9 +108,13 @@ impl Index {
             let read = self.documents.read(&fragment).await;
             let Some((header, bytes)) = unless_gone(read)? else { continue };
             played.check(&header)?;
-            let entry = &fragment.entry;
             writer
-                .add_fragment(&header, bytes, entry.producer_timestamp, entry.duration_ms.into())
+                .add_fragment(
+                    &header,
+                    bytes,
+                    fragment.producer_timestamp,
+                    fragment.duration_ms.into(),
+                )
                 .map_err(refusal)?;
             self.fragments.push(fragment);
         }
@@ -117,7 +124,7 @@ impl Index {
     /// The first fragment that is still there, and its document's header.
     async fn first(
         &mut self,
-        fragments: &[Fragment],
+        fragments: &[StoredFragment],
     ) -> Answer<Option<(usize, Arc<DocumentHeader>)>> {
         for (index, fragment) in fragments.iter().enumerate() {
             let header = self.documents.header(fragment).await;
@@ -130,10 +137,10 @@ impl Index {
 }
 
 /// Media that was deleted since it was listed has expired: it is as if it had not been listed.
-fn unless_gone<T>(read: Result<T, FragmentStoreError>) -> Answer<Option<T>> {
+fn unless_gone<T>(read: Result<T, ArchiveError>) -> Answer<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
-        Err(FragmentStoreError::FragmentGone) => Ok(None),
+        Err(ArchiveError::FragmentGone) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -196,7 +203,7 @@ fn refused(kind: ErrorKind, message: String) -> Failure {
 /// The document headers of fragments; those of one media file share theirs.
 struct Documents {
     media: Arc<Media>,
-    current: Option<(MediaFileId, Arc<DocumentHeader>)>,
+    current: Option<(DocumentId, Arc<DocumentHeader>)>,
 }
 
 impl Documents {
@@ -206,9 +213,9 @@ impl Documents {
 
     async fn header(
         &mut self,
-        fragment: &Fragment,
-    ) -> Result<Arc<DocumentHeader>, FragmentStoreError> {
-        let file = fragment.media_file.id;
+        fragment: &StoredFragment,
+    ) -> Result<Arc<DocumentHeader>, ArchiveError> {
+        let file = fragment.document;
         if let Some((of, header)) = &self.current
             && *of == file
         {
@@ -216,7 +223,7 @@ impl Documents {
         }
         let raw = self.media.fragments.read_header(fragment).await?;
         let header = DocumentHeader::parse(&raw, Limits::FILE)
-            .map_err(|error| FragmentStoreError::Header(error.to_string()))?;
+            .map_err(|error| ArchiveError::Header(error.to_string()))?;
         let header = Arc::new(header);
         self.current = Some((file, Arc::clone(&header)));
         Ok(header)
@@ -224,8 +231,8 @@ impl Documents {
 
     async fn read(
         &mut self,
-        fragment: &Fragment,
-    ) -> Result<(Arc<DocumentHeader>, Bytes), FragmentStoreError> {
+        fragment: &StoredFragment,
+    ) -> Result<(Arc<DocumentHeader>, Bytes), ArchiveError> {
         Ok((self.header(fragment).await?, self.media.fragments.read(fragment).await?))
     }
 }
@@ -246,7 +253,7 @@ enum End {
 }
 
 impl Sending {
-    async fn send_file(mut self, head: Bytes, fragments: &[Fragment]) -> Result<(), End> {
+    async fn send_file(mut self, head: Bytes, fragments: &[StoredFragment]) -> Result<(), End> {
         let failed = |error: &dyn std::error::Error| End::Failed(error.to_string());
         self.send(head).await?;
         for fragment in fragments {

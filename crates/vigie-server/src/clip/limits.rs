@@ -1,7 +1,8 @@
 //! How much a clip may hold. Pure.
 
 use vigie_kvs::{ErrorKind, KvsError};
-use vigie_store::Fragment;
+
+use crate::archive::StoredFragment;
 
 /// How much a clip may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl ClipLimits {
     }
 
     /// Whether a clip of these fragments is within the limits.
-    pub(super) fn check(&self, fragments: &[Fragment]) -> Result<(), KvsError> {
+    pub(super) fn check(&self, fragments: &[StoredFragment]) -> Result<(), KvsError> {
         let limit = |what: String| {
             Err(KvsError::new(
                 ErrorKind::ClientLimitExceeded,
@@ -33,7 +34,7 @@ impl ClipLimits {
         if fragments.len() > self.fragments_max {
             return limit(format!("{} fragments", self.fragments_max));
         }
-        let size_bytes: u64 = fragments.iter().map(|fragment| fragment.entry.size_bytes).sum();
+        let size_bytes: u64 = fragments.iter().map(|fragment| fragment.size_bytes).sum();
         if size_bytes > self.size_bytes_max {
             return limit(format!("{} MB of media", self.size_bytes_max >> 20));
         }
@@ -46,34 +47,26 @@ mod tests {
     use std::sync::Arc;
 
     use vigie_media::Timestamp;
-    use vigie_store::{FragmentEntry, MediaFileId, MediaFilePlace};
 
     use super::*;
+    use crate::archive::{DocumentId, Location};
 
     /// Producer and server timestamps in seconds; each is two seconds long.
-    fn fragment(sequence: u64, producer_s: i64, server_s: i64) -> Fragment {
+    fn fragment(sequence: u64, producer_s: i64, server_s: i64) -> StoredFragment {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        Fragment {
-            entry: FragmentEntry {
-                sequence,
-                producer_timestamp: at(producer_s),
-                server_timestamp: at(server_s),
-                timecode_ms: producer_s * 1000,
-                duration_ms: 2000,
-                offset: 0,
-                size_bytes: 1 << 20,
-                frame_count: 1,
-                crc32c: 0,
-                number_tail: 0,
-                key: true,
-                uploaded: false,
-            },
-            media_file: Arc::new(MediaFilePlace {
-                id: MediaFileId(1),
-                path: "1.mkv".into(),
-                header_size_bytes: 1,
-                header_crc32c: 0,
-            }),
+        StoredFragment {
+            sequence,
+            producer_timestamp: at(producer_s),
+            server_timestamp: at(server_s),
+            timecode_ms: producer_s * 1000,
+            duration_ms: 2000,
+            size_bytes: 1 << 20,
+            frame_count: 1,
+            crc32c: 0,
+            number_tail: 0,
+            key: true,
+            document: DocumentId(1),
+            at: Location::new(sequence.into(), Arc::new(())),
         }
     }
 

@@ -3,9 +3,9 @@
 use vigie_kvs::KvsError;
 use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
 use vigie_media::Timestamp;
-use vigie_store::{Fragment, FragmentQuery};
 
 use super::repetitions::without_repetitions;
+use crate::archive::{FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::Answer;
 use crate::media::{Media, expired_before};
@@ -21,19 +21,19 @@ pub(crate) async fn list_range(
     selector: FragmentSelectorType,
     range: TimestampRange,
     looked_at_max: usize,
-) -> Answer<Vec<Fragment>> {
+) -> Answer<Vec<StoredFragment>> {
     let key = media.config.media_key(stream);
     let query = match selector {
         FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
         FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
     };
     let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
-    let mut fragments: Vec<Fragment> = Vec::new();
+    let mut fragments: Vec<StoredFragment> = Vec::new();
     while fragments.len() < looked_at_max {
         let page = media.fragments.list(&key, query).await?;
         let is_last = page.len() < ENTRIES_PER_READ;
         if let Some(last) = page.last() {
-            query = query.after(query.order.position(&last.entry));
+            query = query.after(query.order.position(last));
         }
         fragments.extend(page);
         if is_last {
@@ -42,7 +42,7 @@ pub(crate) async fn list_range(
     }
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
     let expired_before = expired_before(stream, media.process.now().wall);
-    fragments.retain(|fragment| fragment.entry.server_timestamp >= expired_before);
+    fragments.retain(|fragment| fragment.server_timestamp >= expired_before);
     Ok(match selector {
         FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),
         FragmentSelectorType::ServerTimestamp => fragments,

@@ -4,7 +4,7 @@
 //! at very different times, cut otherwise, the older (KVS API_HLSFragmentSelector, API_ClipFragmentSelector). The rule
 //! looks at a fragment and its neighbours alone, so that a session that grows and a clip that is whole come to the same.
 
-use vigie_store::{Fragment, FragmentEntry};
+use crate::archive::StoredFragment;
 
 /// A shorter gap or overlap is none: clocks and frame intervals are rounded (KVS API_GetHLSStreamingSessionURL,
 /// ON_DISCONTINUITY).
@@ -23,8 +23,8 @@ pub(crate) struct Ingested {
     pub server_ms: i64,
 }
 
-impl From<&FragmentEntry> for Ingested {
-    fn from(entry: &FragmentEntry) -> Self {
+impl From<&StoredFragment> for Ingested {
+    fn from(entry: &StoredFragment) -> Self {
         Self {
             producer_ms: entry.producer_timestamp.as_millis(),
             producer_end_ms: entry.producer_until().as_millis(),
@@ -50,13 +50,13 @@ pub(crate) fn counts(
 }
 
 /// `fragments`, in the order of [`counts`], without those that do not count.
-pub(super) fn without_repetitions(fragments: Vec<Fragment>) -> Vec<Fragment> {
+pub(super) fn without_repetitions(fragments: Vec<StoredFragment>) -> Vec<StoredFragment> {
     let mut last: Option<Ingested> = None;
     let mut kept = Vec::with_capacity(fragments.len());
     let mut rest = fragments.into_iter().peekable();
     while let Some(fragment) = rest.next() {
-        let this = Ingested::from(&fragment.entry);
-        let next = rest.peek().map(|next| Ingested::from(&next.entry));
+        let this = Ingested::from(&fragment);
+        let next = rest.peek().map(Ingested::from);
         if counts(last.as_ref(), &this, next.as_ref()) {
             last = Some(this);
             kept.push(fragment);

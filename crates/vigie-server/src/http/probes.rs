@@ -1,13 +1,12 @@
 //! What watches a server: `GET /healthz`, `/readyz`, `/metrics`. Unsigned, and they tell nothing about streams.
 
 use hyper::{Response, StatusCode};
-use vigie_store::StoreError;
 
 use super::body::ResponseBody;
 use super::response::text;
 use crate::app::App;
+use crate::archive::ArchiveError;
 use crate::db::DbError;
-use crate::fragment_store::FragmentStoreError;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -81,17 +80,15 @@ fn of_metadata(error: &DbError) -> String {
     .to_owned()
 }
 
-fn of_media(error: &FragmentStoreError) -> String {
+fn of_media(error: &ArchiveError) -> String {
     match error {
-        FragmentStoreError::Engine(StoreError::DiskFull { free_bytes, reserve_bytes }) => format!(
+        ArchiveError::BelowReserve { free_bytes, reserve_bytes } => format!(
             "fragments are refused: {free_bytes} bytes are free and {reserve_bytes} are kept in reserve"
         ),
-        FragmentStoreError::Engine(error) if error.is_index_locked() => {
+        ArchiveError::Locked(_) => {
             "fragments wait: another program holds the lock of index.sqlite".to_owned()
         }
-        FragmentStoreError::Engine(error) if error.is_disk_full() => {
-            "fragments wait: no space is left for index.sqlite".to_owned()
-        }
+        ArchiveError::Full(_) => "fragments wait: no space is left for index.sqlite".to_owned(),
         error => {
             tracing::error!(%error, "the media store does not answer");
             "the media cannot be used; the server's log says why".to_owned()

@@ -23,16 +23,15 @@ use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
 use vigie_media::sample::{CodecConfig, SampleTrack};
 use vigie_media::{Timestamp, TrackKind};
-use vigie_store::Fragment;
 
 use super::decoders::Decoders;
 use super::plan::{self, Instants, Shown, Stretch};
 use super::{Images, TURN_MAX};
 use crate::api::{Call, page_token};
+use crate::archive::{ArchiveError, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::list_range;
-use crate::fragment_store::FragmentStoreError;
 use crate::media::Media;
 
 /// No fragment is begun once a page holds so many bytes of images.
@@ -102,11 +101,10 @@ fn refused(kind: ErrorKind, message: &str) -> Failure {
 }
 
 /// When a fragment begins by the clock that instants are meant by.
-fn start_ms(clock: FragmentSelectorType, fragment: &Fragment) -> i64 {
-    let entry = &fragment.entry;
+fn start_ms(clock: FragmentSelectorType, fragment: &StoredFragment) -> i64 {
     match clock {
-        FragmentSelectorType::ProducerTimestamp => entry.producer_timestamp.as_millis(),
-        FragmentSelectorType::ServerTimestamp => entry.server_timestamp.as_millis(),
+        FragmentSelectorType::ProducerTimestamp => fragment.producer_timestamp.as_millis(),
+        FragmentSelectorType::ServerTimestamp => fragment.server_timestamp.as_millis(),
     }
 }
 
@@ -116,7 +114,7 @@ async fn fragments(
     stream: &Stream,
     clock: FragmentSelectorType,
     times: &[i64],
-) -> Answer<Vec<Fragment>> {
+) -> Answer<Vec<StoredFragment>> {
     let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
         return Ok(Vec::new());
     };
@@ -142,18 +140,18 @@ type Made = Result<String, ImageErrorKind>;
 /// The instants that one fragment holds.
 #[derive(Clone)]
 struct Job {
-    fragment: Fragment,
+    fragment: StoredFragment,
     /// The fragment before it, if that is no pause away, and how much earlier it begins.
-    before: Option<(Fragment, i64)>,
+    before: Option<(StoredFragment, i64)>,
     /// Their places in the page, and how long after the fragment's start they are.
     instants: Vec<(usize, i64)>,
 }
 
 impl Page {
-    fn new(times: &[i64], clock: FragmentSelectorType, fragments: Vec<Fragment>) -> Self {
-        let stretch = |fragment: &Fragment| Stretch {
+    fn new(times: &[i64], clock: FragmentSelectorType, fragments: Vec<StoredFragment>) -> Self {
+        let stretch = |fragment: &StoredFragment| Stretch {
             start_ms: start_ms(clock, fragment),
-            duration_ms: fragment.entry.duration_ms.into(),
+            duration_ms: fragment.duration_ms.into(),
         };
         let stretches: Vec<Stretch> = fragments.iter().map(stretch).collect();
         let mut jobs: Vec<Job> = Vec::new();
@@ -234,7 +232,7 @@ async fn decode(images: &Images, job: &Job, form: Form) -> Answer<Files> {
         Ok(Some(coded)) => coded,
         Ok(None) => return Ok(files),
         // Deleted since it was listed.
-        Err(FragmentStoreError::FragmentGone) => {
+        Err(ArchiveError::FragmentGone) => {
             files.fill(Some(Err(ImageErrorKind::NoMedia)));
             return Ok(files);
         }
@@ -324,7 +322,7 @@ pub(super) fn codec_of(config: &CodecConfig) -> Option<(Codec, Vec<Bytes>, usize
 }
 
 /// Reads the first video track of a fragment; `None` when it has none that could be decoded.
-async fn read(media: &Media, fragment: &Fragment) -> Result<Option<Coded>, FragmentStoreError> {
+async fn read(media: &Media, fragment: &StoredFragment) -> Result<Option<Coded>, ArchiveError> {
     let raw = media.fragments.read_header(fragment).await?;
     let Ok(header) = DocumentHeader::parse(&raw, Limits::FILE) else { return Ok(None) };
     let Some(track) = header.tracks.iter().find(|track| track.kind == TrackKind::Video) else {

@@ -2,7 +2,7 @@
 //!
 //! Decides who gives way when all together hold more than the budget: the connection that holds the most, so that one
 //! producer with endless fragments cannot drive out the many with ordinary ones. Overshoot is bounded by one read of
-//! each connection. Fragments that are whole wait for the disk in a budget of their own (see the fragment store).
+//! each connection. Fragments that are whole wait for the disk in a budget of their own (see the archive).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

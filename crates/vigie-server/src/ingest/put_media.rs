@@ -19,7 +19,6 @@ use vigie_kvs::KvsError;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
 use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::media::{FragmentTimecodeType, PutMediaInput};
-use vigie_store::{FragmentMeta, WholeFragment};
 
 use super::Ingest;
 use super::connections::{EndReason, ProducerPolicy, Turn};
@@ -28,8 +27,8 @@ use super::session::{
     AppendFailure, IngestSession, IngestedFragment, Output, SessionSettings, TimecodeBase,
 };
 use crate::api::Call;
+use crate::archive::{ArchiveError, FragmentMeta, Persisting, StreamWriter, WholeFragment};
 use crate::failure::Answer;
-use crate::fragment_store::{FragmentStoreError, Persisting};
 
 /// Sequence numbers that a connection takes at a time.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
@@ -64,7 +63,9 @@ pub(crate) async fn put_media(
         let message = "the stream has another PutMedia connection";
         KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
     })?;
-    // Read again: while this connection waited for its turn the stream may have changed or gone.
+    let writer = ingest.media.fragments.writer(&key).await?;
+    // Read again: while this connection waited for its turn the stream may have changed or gone. When it goes from now on,
+    // its erasure ends the writer.
     let stream = ingest.media.streams.active(call, &input.stream).await?;
     let settings = SessionSettings {
         timecode_base: match input.fragment_timecode_type {
@@ -87,6 +88,7 @@ pub(crate) async fn put_media(
     let connection = Connection {
         ingest: Arc::clone(ingest),
         key,
+        writer,
         session: IngestSession::new(settings, ingest.media.process.now()),
         memory: ingest.open_fragments.share(),
         answer,
@@ -119,6 +121,7 @@ struct Pending {
 struct Connection {
     ingest: Arc<Ingest>,
     key: String,
+    writer: Box<dyn StreamWriter>,
     session: IngestSession,
     /// What the open fragment takes of the memory of all.
     memory: Share,
@@ -279,9 +282,7 @@ impl Connection {
     }
 
     async fn reserve_sequences(&mut self) {
-        let reserved =
-            self.ingest.media.fragments.reserve_sequences(&self.key, SEQUENCES_PER_RESERVATION);
-        match reserved.await {
+        match self.writer.reserve_sequences(SEQUENCES_PER_RESERVATION).await {
             Ok(sequences) => self.session.give_sequences(sequences),
             Err(error) => {
                 tracing::error!(stream = self.key, %error, "no sequence numbers");
@@ -308,7 +309,7 @@ impl Connection {
             bytes: self.ingest.buffers.lend(fragment.bytes),
             crc32c: fragment.crc32c,
         };
-        let persisting = self.ingest.media.fragments.append(&self.key, &header.raw, whole).await;
+        let persisting = self.writer.append(&header.raw, whole).await;
         self.pending_bytes += size_bytes;
         self.pending.push_back(Pending {
             number,
@@ -361,7 +362,8 @@ async fn first_persisted(pending: &mut VecDeque<Pending>) -> Result<(), AppendFa
     .await;
     match result {
         Ok(_) => Ok(()),
-        Err(FragmentStoreError::StreamDeleted) => Err(AppendFailure::StreamDeleted),
+        Err(ArchiveError::StreamDeleted) => Err(AppendFailure::StreamDeleted),
+        // Or fenced, which the turn of a connection keeps from happening.
         Err(error) => {
             tracing::error!(%error, "a fragment was not stored");
             Err(AppendFailure::Store)

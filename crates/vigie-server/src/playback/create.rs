@@ -11,7 +11,6 @@ use vigie_kvs::shapes::streaming_session::{
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 use vigie_media::sample::{TrackSamples, fragment_samples};
-use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
 use super::Playback;
 use super::codecs::Codecs;
@@ -20,6 +19,7 @@ use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, Protocol, Session};
 use super::tracks::PlayedTracks;
 use crate::api::Call;
+use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::check_server_range;
@@ -165,7 +165,7 @@ impl Asked {
         session.codecs = tracks.codecs;
         if let Protocol::Dash { .. } = self.protocol {
             let bytes = playback.library.bytes(&playback.media, &first).await?;
-            session.bits_a_second = bits_a_second(tracks, bytes, first.entry.duration_ms);
+            session.bits_a_second = bits_a_second(tracks, bytes, first.duration_ms);
         }
         self.note_what_is_shown(playback, &mut session, now).await?;
         session.seal(&playback.master_key).map_err(Failure::from)
@@ -208,12 +208,11 @@ impl Asked {
         media: &Media,
         session: &mut Session,
         now: Timestamp,
-    ) -> Answer<Option<Fragment>> {
+    ) -> Answer<Option<StoredFragment>> {
         let key = media.config.media_key(&self.stream);
         let Some(newest) = media.fragments.latest(&key).await? else { return Ok(None) };
-        let ends_at = |fragment: &Fragment| {
-            let entry = &fragment.entry;
-            entry.server_timestamp.plus_millis(entry.duration_ms.into())
+        let ends_at = |fragment: &StoredFragment| {
+            fragment.server_timestamp.plus_millis(fragment.duration_ms.into())
         };
         if now.millis_since(ends_at(&newest)) > LIVE_MS {
             return Ok(None);
@@ -221,7 +220,7 @@ impl Asked {
         let wanted = usize::from(session.fragments_max);
         let mut span = wanted as u64 * 2;
         let fragments = loop {
-            let from = newest.entry.sequence.saturating_sub(span);
+            let from = newest.sequence.saturating_sub(span);
             let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
             let from_i64 = i64::try_from(from).unwrap_or(i64::MAX);
             let found = media.fragments.list(&key, FragmentQuery { from: from_i64, ..all }).await?;
@@ -233,17 +232,21 @@ impl Asked {
         };
         let mut first = &newest;
         for fragment in fragments.iter().rev().take(wanted) {
-            let pause = first.entry.server_timestamp.millis_since(ends_at(fragment));
+            let pause = first.server_timestamp.millis_since(ends_at(fragment));
             if pause > LIVE_MS {
                 break;
             }
             first = fragment;
         }
-        session.mode = Mode::Live { first_sequence: first.entry.sequence, initial_ms: 0 };
+        session.mode = Mode::Live { first_sequence: first.sequence, initial_ms: 0 };
         Ok(Some(newest))
     }
 
-    async fn first_in_range(&self, media: &Media, now: Timestamp) -> Answer<Option<Fragment>> {
+    async fn first_in_range(
+        &self,
+        media: &Media,
+        now: Timestamp,
+    ) -> Answer<Option<StoredFragment>> {
         let (start, end) = match self.range {
             SessionRange::OnDemand { start, end } => (start, end),
             SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
@@ -260,9 +263,9 @@ impl Asked {
         loop {
             let found = media.fragments.list(&key, query).await?;
             let Some(last) = found.last() else { return Ok(None) };
-            query = query.after(query.order.position(&last.entry));
+            query = query.after(query.order.position(last));
             let mut found = found.into_iter();
-            let alive = found.find(|fragment| fragment.entry.server_timestamp >= expired_before);
+            let alive = found.find(|fragment| fragment.server_timestamp >= expired_before);
             if alive.is_some() {
                 return Ok(alive);
             }

@@ -14,14 +14,13 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits};
-use vigie_store::{Fragment, FragmentOrder, FragmentQuery, MediaFileId};
 
 use super::selection::{Candidate, Progress, Walk};
 use super::session::{Mode, Protocol, Session};
 use super::tracks::{PlayedTracks, unreadable};
 use crate::api::fragments::fragment_number;
+use crate::archive::{ArchiveError, DocumentId, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
-use crate::fragment_store::FragmentStoreError;
 use crate::media::{Media, expired_before};
 
 /// Bytes of stored fragments that are kept in memory for the next viewer.
@@ -38,8 +37,8 @@ const ENTRIES_PER_READ: usize = 1000;
 /// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Library {
-    documents: Recent<(MediaFileId, Form), Arc<OnceCell<Arc<Document>>>>,
-    fragments: Recent<(MediaFileId, u64), Arc<OnceCell<Bytes>>>,
+    documents: Recent<(DocumentId, Form), Arc<OnceCell<Arc<Document>>>>,
+    fragments: Recent<u128, Arc<OnceCell<Bytes>>>,
     progress: Recent<u64, Arc<Progress>>,
 }
 
@@ -69,10 +68,10 @@ impl Library {
     pub(crate) async fn document(
         &self,
         media: &Media,
-        fragment: &Fragment,
+        fragment: &StoredFragment,
         protocol: Protocol,
-    ) -> Result<Arc<Document>, FragmentStoreError> {
-        let key = (fragment.media_file.id, Form::of(protocol));
+    ) -> Result<Arc<Document>, ArchiveError> {
+        let key = (fragment.document, Form::of(protocol));
         let cell = self.documents.get_or_insert(key, 1, DOCUMENTS_MAX);
         let read = || async {
             let raw = media.fragments.read_header(fragment).await?;
@@ -89,11 +88,10 @@ impl Library {
     pub(crate) async fn bytes(
         &self,
         media: &Media,
-        fragment: &Fragment,
-    ) -> Result<Bytes, FragmentStoreError> {
-        let entry = &fragment.entry;
-        let key = (fragment.media_file.id, entry.offset);
-        let cell = self.fragments.get_or_insert(key, entry.size_bytes, FRAGMENT_BYTES_MAX);
+        fragment: &StoredFragment,
+    ) -> Result<Bytes, ArchiveError> {
+        let key = fragment.at.id();
+        let cell = self.fragments.get_or_insert(key, fragment.size_bytes, FRAGMENT_BYTES_MAX);
         cell.get_or_try_init(|| media.fragments.read(fragment)).await.cloned()
     }
 
@@ -104,15 +102,15 @@ impl Library {
         stream: &Stream,
         session: &Session,
         number: vigie_kvs::FragmentNumber,
-    ) -> Result<Option<Fragment>, FragmentStoreError> {
+    ) -> Result<Option<StoredFragment>, ArchiveError> {
         let Ok(sequence) = i64::try_from(number.sequence()) else { return Ok(None) };
         let all = FragmentQuery::all(FragmentOrder::Sequence, 1);
         let query = FragmentQuery { from: sequence, until: sequence, ..all };
         let found = media.fragments.list(&media.config.media_key(stream), query).await?;
         let expired_before = expired_before(stream, media.process.now().wall);
         Ok(found.into_iter().next().filter(|fragment| {
-            fragment_number(&fragment.entry) == number
-                && fragment.entry.server_timestamp >= expired_before
+            fragment_number(fragment) == number
+                && fragment.server_timestamp >= expired_before
                 && is_in_range(session, fragment)
         }))
     }
@@ -124,19 +122,19 @@ impl Library {
         stream: &Stream,
         session: &Session,
         at: Timestamp,
-    ) -> Result<Option<Fragment>, FragmentStoreError> {
+    ) -> Result<Option<StoredFragment>, ArchiveError> {
         let query = FragmentQuery::producer_range(at, at, REPETITIONS_MAX);
         let mut found = media.fragments.list(&media.config.media_key(stream), query).await?;
         let expired_before = expired_before(stream, media.process.now().wall);
         found.retain(|fragment| {
-            fragment.entry.server_timestamp >= expired_before && is_in_range(session, fragment)
+            fragment.server_timestamp >= expired_before && is_in_range(session, fragment)
         });
         if found.len() > 1 {
             // Media that was ingested more than once: which of it is shown is the walk's to say.
             let progress = self.progress(media, stream, session).await?;
             let shown = progress.window.iter().find(|e| e.fragment.producer_ms == at.as_millis());
-            let is_shown = |fragment: &Fragment| {
-                shown.is_some_and(|e| e.fragment.number == fragment_number(&fragment.entry))
+            let is_shown = |fragment: &StoredFragment| {
+                shown.is_some_and(|e| e.fragment.number == fragment_number(fragment))
             };
             if let Some(index) = found.iter().position(is_shown) {
                 return Ok(Some(found.swap_remove(index)));
@@ -151,7 +149,7 @@ impl Library {
         media: &Media,
         stream: &Stream,
         session: &Session,
-    ) -> Result<Arc<Progress>, FragmentStoreError> {
+    ) -> Result<Arc<Progress>, ArchiveError> {
         let known = self.progress.get(&session.id).unwrap_or_default();
         let now = media.process.now().wall;
         let mut candidates = Candidates::new(media, stream, session, known.position, now);
@@ -177,15 +175,14 @@ impl Library {
 }
 
 /// A session's token opens the fragments that it can show and no others of its stream.
-fn is_in_range(session: &Session, fragment: &Fragment) -> bool {
-    let entry = &fragment.entry;
+fn is_in_range(session: &Session, fragment: &StoredFragment) -> bool {
     let at = match session.selector {
-        FragmentSelectorType::ProducerTimestamp => entry.producer_timestamp,
-        FragmentSelectorType::ServerTimestamp => entry.server_timestamp,
+        FragmentSelectorType::ProducerTimestamp => fragment.producer_timestamp,
+        FragmentSelectorType::ServerTimestamp => fragment.server_timestamp,
     };
     let at = at.as_millis();
     match session.mode {
-        Mode::Live { first_sequence, .. } => entry.sequence >= first_sequence,
+        Mode::Live { first_sequence, .. } => fragment.sequence >= first_sequence,
         Mode::LiveReplay { start_ms, end_ms, .. } => {
             at >= start_ms && end_ms.is_none_or(|end_ms| at <= end_ms)
         }
@@ -200,10 +197,10 @@ pub(super) struct Candidates<'a> {
     key: String,
     query: FragmentQuery,
     expired_before: Timestamp,
-    page: VecDeque<Fragment>,
+    page: VecDeque<StoredFragment>,
     ended: bool,
     /// The document of the fragment before, and its parameters if it fits the session.
-    document: Option<(MediaFileId, Option<u64>)>,
+    document: Option<(DocumentId, Option<u64>)>,
 }
 
 impl<'a> Candidates<'a> {
@@ -211,7 +208,7 @@ impl<'a> Candidates<'a> {
         media: &'a Media,
         stream: &Stream,
         session: &'a Session,
-        after: Option<vigie_store::FragmentPosition>,
+        after: Option<crate::archive::FragmentPosition>,
         now: Timestamp,
     ) -> Self {
         let all = query(session);
@@ -230,10 +227,10 @@ impl<'a> Candidates<'a> {
     pub(super) async fn next(
         &mut self,
         library: &Library,
-    ) -> Result<Option<Candidate>, FragmentStoreError> {
+    ) -> Result<Option<Candidate>, ArchiveError> {
         loop {
             while let Some(fragment) = self.page.pop_front() {
-                if fragment.entry.server_timestamp < self.expired_before {
+                if fragment.server_timestamp < self.expired_before {
                     continue;
                 }
                 if let Some(parameters_id) = self.parameters_id(library, &fragment).await? {
@@ -246,7 +243,7 @@ impl<'a> Candidates<'a> {
             let page = self.media.fragments.list(&self.key, self.query).await?;
             self.ended = page.len() < self.query.limit;
             if let Some(last) = page.last() {
-                self.query = self.query.after(self.query.order.position(&last.entry));
+                self.query = self.query.after(self.query.order.position(last));
             }
             self.page = page.into();
         }
@@ -256,16 +253,16 @@ impl<'a> Candidates<'a> {
     async fn parameters_id(
         &mut self,
         library: &Library,
-        fragment: &Fragment,
-    ) -> Result<Option<u64>, FragmentStoreError> {
-        let id = fragment.media_file.id;
+        fragment: &StoredFragment,
+    ) -> Result<Option<u64>, ArchiveError> {
+        let id = fragment.document;
         if let Some((_, known)) = self.document.filter(|(of, _)| *of == id) {
             return Ok(known);
         }
         let document = match library.document(self.media, fragment, self.session.protocol).await {
             Ok(document) => document,
             // Deleted since it was listed.
-            Err(FragmentStoreError::FragmentGone) => return Ok(None),
+            Err(ArchiveError::FragmentGone) => return Ok(None),
             Err(error) => return Err(error),
         };
         let fits = |tracks: &&PlayedTracks| tracks.codecs == self.session.codecs;
@@ -275,15 +272,14 @@ impl<'a> Candidates<'a> {
         Ok(parameters_id)
     }
 
-    fn candidate(&self, fragment: &Fragment, parameters_id: u64) -> Candidate {
-        let entry = &fragment.entry;
+    fn candidate(&self, fragment: &StoredFragment, parameters_id: u64) -> Candidate {
         Candidate {
-            position: self.query.order.position(entry),
-            number: fragment_number(entry),
-            producer_ms: entry.producer_timestamp.as_millis(),
-            server_ms: entry.server_timestamp.as_millis(),
-            duration_ms: entry.duration_ms.into(),
-            size_bytes: entry.size_bytes,
+            position: self.query.order.position(fragment),
+            number: fragment_number(fragment),
+            producer_ms: fragment.producer_timestamp.as_millis(),
+            server_ms: fragment.server_timestamp.as_millis(),
+            duration_ms: fragment.duration_ms.into(),
+            size_bytes: fragment.size_bytes,
             parameters_id,
         }
     }

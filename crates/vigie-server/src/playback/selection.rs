@@ -15,9 +15,9 @@ use std::collections::VecDeque;
 use vigie_kvs::FragmentNumber;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
-use vigie_store::FragmentPosition;
 
 use super::session::{Mode, Protocol, Session};
+use crate::archive::FragmentPosition;
 use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
 /// DASH: a shorter gap stays a gap of the timeline, which players jump; a longer one is left out of it.

@@ -12,7 +12,6 @@ use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
 use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
-use vigie_store::Fragment;
 
 use super::Playback;
 use super::create::keeps_nothing;
@@ -26,9 +25,9 @@ use super::selection::{Entry, Progress, timeline_origin_ms};
 use super::session::{Protocol, Session};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
+use crate::archive::{ArchiveError, StoredFragment};
 use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
-use crate::fragment_store::FragmentStoreError;
 use crate::guard;
 use crate::http::content::{Content, Keep};
 use crate::media::expired_before;
@@ -137,7 +136,11 @@ impl Playing<'_> {
     }
 
     /// Pictures a second of a fragment, where it has pictures.
-    async fn frame_rate(&self, tracks: &PlayedTracks, fragment: &Fragment) -> Answer<Option<f64>> {
+    async fn frame_rate(
+        &self,
+        tracks: &PlayedTracks,
+        fragment: &StoredFragment,
+    ) -> Answer<Option<f64>> {
         let Some(video) = tracks.tracks.iter().position(|t| t.kind() == TrackKind::Video) else {
             return Ok(None);
         };
@@ -145,7 +148,7 @@ impl Playing<'_> {
             self.playback.library.bytes(&self.playback.media, fragment).await.map_err(gone)?;
         let found = fragment_samples(&tracks.tracks[video..=video], &tracks.header, bytes);
         let pictures = found.ok().and_then(|found| Some(found.first()?.samples.len()));
-        let seconds = f64::from(fragment.entry.duration_ms) / 1000.0;
+        let seconds = f64::from(fragment.duration_ms) / 1000.0;
         Ok(pictures.filter(|&count| count > 0 && seconds > 0.0).map(|n| n as f64 / seconds))
     }
 
@@ -197,17 +200,16 @@ impl Playing<'_> {
             return Err(other_protocol());
         }
         let fragment = self.asked_fragment().await?;
-        let number = fragment_number(&fragment.entry);
+        let number = fragment_number(&fragment);
         let tracks = self.tracks(&fragment).await?;
         let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
         let bytes =
             self.playback.library.bytes(&self.playback.media, &fragment).await.map_err(gone)?;
-        let entry = &fragment.entry;
         let place = SegmentPlace {
             // Counts up with the stream; a u32 is all that mfhd has, and nobody minds a wrap.
-            sequence_number: entry.sequence as u32,
-            start_ms: entry.producer_timestamp.as_millis(),
-            end_ms: Some(entry.producer_until().as_millis()),
+            sequence_number: fragment.sequence as u32,
+            start_ms: fragment.producer_timestamp.as_millis(),
+            end_ms: Some(fragment.producer_until().as_millis()),
         };
         let (segment, content_type, etag) = if is_ts {
             let segment = mpeg_ts::segment(&tracks.tracks, &tracks.header, bytes, &place);
@@ -223,7 +225,7 @@ impl Playing<'_> {
         Ok(Content { content_type, pieces: segment.pieces, keep: self.for_the_session(), etag })
     }
 
-    async fn asked_fragment(&self) -> Answer<Fragment> {
+    async fn asked_fragment(&self) -> Answer<StoredFragment> {
         let Parameters { fragment_number, producer_timestamp, .. } = self.parameters;
         match (fragment_number, producer_timestamp) {
             (Some(number), _) => self.fragment(number).await,
@@ -304,7 +306,7 @@ impl Playing<'_> {
         tracks.tracks.iter().enumerate().map(of).collect()
     }
 
-    async fn fragment(&self, number: FragmentNumber) -> Answer<Fragment> {
+    async fn fragment(&self, number: FragmentNumber) -> Answer<StoredFragment> {
         let library = &self.playback.library;
         let found =
             library.fragment(&self.playback.media, &self.stream, &self.session, number).await?;
@@ -313,7 +315,7 @@ impl Playing<'_> {
 
     async fn tracks(
         &self,
-        fragment: &Fragment,
+        fragment: &StoredFragment,
     ) -> Answer<std::sync::Arc<Result<PlayedTracks, KvsError>>> {
         let library = &self.playback.library;
         library.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
@@ -334,9 +336,9 @@ const fn mp4_type(kind: TrackKind) -> &'static str {
 }
 
 /// Deleted since it was listed, by retention: the caller's news, not the operator's.
-fn gone(error: FragmentStoreError) -> Failure {
+fn gone(error: ArchiveError) -> Failure {
     match error {
-        FragmentStoreError::FragmentGone => fragment_gone(),
+        ArchiveError::FragmentGone => fragment_gone(),
         error => error.into(),
     }
 }

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use vigie_kvs::shapes::media::GetMediaInput;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
-use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
 use super::Consumers;
 use super::chunk::{self, ReadError};
@@ -20,9 +19,9 @@ use super::sender::{ChunkSender, NotSent};
 use super::start::after_sequence;
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
+use crate::archive::{ArchiveError, ERASED, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::Answer;
-use crate::fragment_store::{ERASED, FragmentStoreError};
 use crate::media::expired_before;
 use crate::process::Stopping;
 
@@ -47,8 +46,7 @@ pub(crate) async fn get_media(
     // Watching before the start is looked up: what is persisted in between is not missed.
     let persisted = consumers.media.fragments.watch(&key);
     let after = after_sequence(&consumers.media, &key, start).await?;
-    let newest =
-        consumers.media.fragments.latest(&key).await?.map_or(0, |newest| newest.entry.sequence);
+    let newest = consumers.media.fragments.latest(&key).await?.map_or(0, |newest| newest.sequence);
     let (sender, answer) = ChunkSender::new(&consumers.media);
     let reading = Reading {
         consumers: Arc::clone(consumers),
@@ -125,7 +123,7 @@ impl Reading {
             }
             for fragment in fragments {
                 self.send_fragment(&fragment).await?;
-                self.after = fragment.entry.sequence;
+                self.after = fragment.sequence;
                 if stopping.is_now() {
                     return Ok(());
                 }
@@ -157,25 +155,24 @@ impl Reading {
         }
     }
 
-    async fn next_fragments(&self) -> Result<Vec<Fragment>, FragmentStoreError> {
+    async fn next_fragments(&self) -> Result<Vec<StoredFragment>, ArchiveError> {
         let from = i64::try_from(self.after.saturating_add(1)).unwrap_or(i64::MAX);
         let all = FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ);
         self.consumers.media.fragments.list(&self.key, FragmentQuery { from, ..all }).await
     }
 
     /// Sends a fragment, unless it has expired.
-    async fn send_fragment(&mut self, fragment: &Fragment) -> Result<(), NotSent> {
+    async fn send_fragment(&mut self, fragment: &StoredFragment) -> Result<(), NotSent> {
         let now = self.consumers.media.process.now().wall;
-        let entry = &fragment.entry;
-        if entry.server_timestamp < expired_before(&self.stream, now) {
+        if fragment.server_timestamp < expired_before(&self.stream, now) {
             return Ok(());
         }
-        let number = fragment_number(entry);
+        let number = fragment_number(fragment);
         self.last = Some(number);
         self.sender.send_fragment(fragment, chunk::leading).await?;
         let newest = self.newest.max(*self.persisted.borrow());
-        let ended_at = entry.server_timestamp.plus_millis(entry.duration_ms.into());
-        let millis_behind_now = match entry.sequence >= newest {
+        let ended_at = fragment.server_timestamp.plus_millis(fragment.duration_ms.into());
+        let millis_behind_now = match fragment.sequence >= newest {
             true => 0,
             false => now.millis_since(ended_at).max(0),
         };

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use vigie_kvs::shapes::archived_media::GetMediaForFragmentListInput;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
-use vigie_store::{Fragment, FragmentOrder, FragmentQuery};
 
 use super::Consumers;
 use super::chunk::{self, ReadError};
@@ -16,9 +15,9 @@ use super::readers::Place;
 use super::sender::{ChunkSender, NotSent};
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
+use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::Answer;
-use crate::fragment_store::FragmentStoreError;
 use crate::media::{Media, expired_before};
 
 /// Index entries that are read at a time: callers mostly ask for fragments that follow each other.
@@ -49,7 +48,7 @@ struct Reading {
     stream: Stream,
     key: String,
     /// What the last look into the index found, for the next numbers.
-    found: Vec<Fragment>,
+    found: Vec<StoredFragment>,
     sender: ChunkSender,
     _place: Place,
 }
@@ -88,11 +87,11 @@ impl Reading {
     async fn find(
         &mut self,
         number: FragmentNumber,
-    ) -> Result<Option<Fragment>, FragmentStoreError> {
+    ) -> Result<Option<StoredFragment>, ArchiveError> {
         if self.stream.retention_hours == 0 {
             return Ok(None);
         }
-        let is_it = |fragment: &&Fragment| fragment_number(&fragment.entry) == number;
+        let is_it = |fragment: &&StoredFragment| fragment_number(fragment) == number;
         if !self.found.iter().any(|fragment| is_it(&fragment)) {
             let Ok(from) = i64::try_from(number.sequence()) else { return Ok(None) };
             let all = FragmentQuery::all(FragmentOrder::Sequence, ENTRIES_PER_READ);
@@ -100,7 +99,7 @@ impl Reading {
                 self.media.fragments.list(&self.key, FragmentQuery { from, ..all }).await?;
         }
         let expired_before = expired_before(&self.stream, self.media.process.now().wall);
-        let kept = |fragment: &&Fragment| fragment.entry.server_timestamp >= expired_before;
+        let kept = |fragment: &&StoredFragment| fragment.server_timestamp >= expired_before;
         Ok(self.found.iter().find(is_it).filter(kept).cloned())
     }
 }

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use vigie_store::{Fragment, MediaFileId};
 
 use super::chunk::FragmentTags;
 use crate::api::fragments::fragment_number;
-use crate::fragment_store::FragmentStoreError;
+use crate::archive::{ArchiveError, DocumentId, StoredFragment};
 use crate::media::Media;
 
 /// Pieces that may wait for the socket. The longest are blocks of a fragment.
@@ -24,13 +23,13 @@ pub(super) enum NotSent {
     /// The fragment has gone.
     FragmentGone,
     /// It cannot be read.
-    Failed(FragmentStoreError),
+    Failed(ArchiveError),
 }
 
-impl From<FragmentStoreError> for NotSent {
-    fn from(error: FragmentStoreError) -> Self {
+impl From<ArchiveError> for NotSent {
+    fn from(error: ArchiveError) -> Self {
         match error {
-            FragmentStoreError::FragmentGone => Self::FragmentGone,
+            ArchiveError::FragmentGone => Self::FragmentGone,
             error => Self::Failed(error),
         }
     }
@@ -41,7 +40,7 @@ pub(super) struct ChunkSender {
     media: Arc<Media>,
     pieces: mpsc::Sender<Bytes>,
     /// The document header of the media file that is being read.
-    header: Option<(MediaFileId, Bytes)>,
+    header: Option<(DocumentId, Bytes)>,
 }
 
 impl ChunkSender {
@@ -55,17 +54,16 @@ impl ChunkSender {
     /// the fragment turns out to be gone.
     pub(super) async fn send_fragment(
         &mut self,
-        fragment: &Fragment,
+        fragment: &StoredFragment,
         leading: impl Fn(&[u8], &FragmentTags) -> Bytes,
     ) -> Result<(), NotSent> {
         let header = self.header(fragment).await?;
         let mut blocks = self.media.fragments.blocks(fragment);
         let mut block = blocks.next_block().await?;
-        let entry = &fragment.entry;
         let tags = FragmentTags {
-            number: fragment_number(entry),
-            server_timestamp: entry.server_timestamp,
-            producer_timestamp: entry.producer_timestamp,
+            number: fragment_number(fragment),
+            server_timestamp: fragment.server_timestamp,
+            producer_timestamp: fragment.producer_timestamp,
         };
         self.send(leading(&header, &tags)).await?;
         while let Some(bytes) = block {
@@ -88,8 +86,8 @@ impl ChunkSender {
         self.pieces.closed().await;
     }
 
-    async fn header(&mut self, fragment: &Fragment) -> Result<Bytes, NotSent> {
-        let file = fragment.media_file.id;
+    async fn header(&mut self, fragment: &StoredFragment) -> Result<Bytes, NotSent> {
+        let file = fragment.document;
         if let Some((of, header)) = &self.header
             && *of == file
         {

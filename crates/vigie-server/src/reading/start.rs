@@ -2,9 +2,8 @@
 
 use vigie_kvs::shapes::media::Start;
 use vigie_media::Timestamp;
-use vigie_store::{FragmentEntry, FragmentOrder, FragmentQuery};
 
-use crate::fragment_store::FragmentStoreError;
+use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::media::Media;
 
 /// The sequence behind which `start` begins.
@@ -12,7 +11,7 @@ pub(super) async fn after_sequence(
     media: &Media,
     stream: &str,
     start: Start,
-) -> Result<u64, FragmentStoreError> {
+) -> Result<u64, ArchiveError> {
     match start {
         Start::Earliest => Ok(0),
         Start::After(number) => Ok(number.sequence()),
@@ -26,8 +25,8 @@ pub(super) async fn after_sequence(
     }
 }
 
-async fn newest(media: &Media, stream: &str) -> Result<u64, FragmentStoreError> {
-    Ok(media.fragments.latest(stream).await?.map_or(0, |fragment| fragment.entry.sequence))
+async fn newest(media: &Media, stream: &str) -> Result<u64, ArchiveError> {
+    Ok(media.fragments.latest(stream).await?.map_or(0, |fragment| fragment.sequence))
 }
 
 /// Before the fragment that holds an instant, or the first one after it; when there is none, what is still to come.
@@ -36,16 +35,17 @@ async fn holding(
     stream: &str,
     order: FragmentOrder,
     at: Timestamp,
-) -> Result<u64, FragmentStoreError> {
+) -> Result<u64, ArchiveError> {
     let at_ms = at.as_millis();
     let before = media.fragments.last_at_or_before(stream, order, at_ms).await?;
-    let reaches = |entry: &FragmentEntry| order.value(entry) + i64::from(entry.duration_ms) > at_ms;
+    let reaches =
+        |entry: &StoredFragment| order.value(entry) + i64::from(entry.duration_ms) > at_ms;
     // Of fragments that share a timestamp (a backlog that arrived at once) the first in order is meant.
-    let holder = before.filter(|fragment| reaches(&fragment.entry));
-    let from = holder.map_or(at_ms, |fragment| order.value(&fragment.entry));
+    let holder = before.filter(|fragment| reaches(fragment));
+    let from = holder.map_or(at_ms, |fragment| order.value(&fragment));
     let later = FragmentQuery { from, ..FragmentQuery::all(order, 1) };
     match media.fragments.list(stream, later).await?.first() {
-        Some(fragment) => Ok(fragment.entry.sequence.saturating_sub(1)),
+        Some(fragment) => Ok(fragment.sequence.saturating_sub(1)),
         None => newest(media, stream).await,
     }
 }

@@ -74,14 +74,16 @@ pub(super) fn read_as_it_is(connection: &Connection) -> Result<(), IndexError> {
 }
 
 /// Tables, indexes and triggers that are not as the steps make them: their texts lie in the file like all else, and one that
-/// rots may still be read, and mean something else. An index of an older version is not looked at.
-pub(super) fn altered(connection: &Connection) -> Result<Vec<String>, IndexError> {
+/// rots may still be read, and mean something else. They are made in `empty`. An index of an older version is not looked at.
+pub(super) fn altered(
+    connection: &Connection,
+    mut empty: Connection,
+) -> Result<Vec<String>, IndexError> {
     if version(connection)? != VERSION {
         return Ok(Vec::new());
     }
-    let mut made = Connection::open_in_memory()?;
-    upgrade(&mut made)?;
-    let (found, made) = (texts(connection)?, texts(&made)?);
+    upgrade(&mut empty)?;
+    let (found, made) = (texts(connection)?, texts(&empty)?);
     let differs = |name: &&String| found.get(*name) != made.get(*name);
     let names: BTreeSet<&String> = found.keys().chain(made.keys()).collect();
     Ok(names.into_iter().filter(differs).map(|name| format!("the definition of {name}")).collect())

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::sqlite_read::{MEDIA_FILE, media_file, packed};
+use super::sqlite_read::{MEDIA_FILE, in_memory, media_file, packed};
 use crate::error::IndexError;
 
 /// Findings of SQLite that are told; one that is broken in one place is often so in many.
@@ -64,7 +64,7 @@ pub(super) fn unsound(connection: &Connection) -> Result<Vec<String>, IndexError
     for finding in statement.query_map([], |row| row.get::<_, String>(0))? {
         found.extend(Some(finding?).filter(|finding| finding != "ok"));
     }
-    found.extend(super::schema::altered(connection)?);
+    found.extend(super::schema::altered(connection, in_memory()?)?);
     for (sql, what) in RULES {
         let sql = format!("SELECT count(*) FROM ({sql})");
         let count: u64 = connection.query_row(&sql, [], |row| row.get(0))?;

@@ -123,7 +123,7 @@ impl SqliteIndex {
 
     /// An index that lives as long as this value and its readers.
     pub fn in_memory() -> Result<Self, IndexError> {
-        Self::new(Connection::open_in_memory()?, None, None)
+        Self::new(super::sqlite_read::in_memory()?, None, None)
     }
 
     /// Opens the index in `path` for reading alone, also while another process writes it.

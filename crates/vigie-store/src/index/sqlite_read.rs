@@ -88,6 +88,11 @@ impl SqliteReader {
     }
 }
 
+/// An empty database that is on no disk.
+pub(super) fn in_memory() -> Result<Connection, IndexError> {
+    Ok(Connection::open_in_memory()?)
+}
+
 fn open_reader(path: &Path) -> Result<Connection, IndexError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

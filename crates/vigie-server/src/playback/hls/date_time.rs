@@ -38,9 +38,9 @@ fn on_timeline_ms(session: &Session, entry: &Entry) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use crate::archive::FragmentPosition;
     use vigie_kvs::FragmentNumber;
     use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
-    use vigie_store::FragmentPosition;
 
     use super::*;
     use crate::playback::selection::{Candidate, Period};

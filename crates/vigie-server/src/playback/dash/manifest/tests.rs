@@ -2,9 +2,9 @@
 
 use insta::assert_snapshot;
 use vigie_kvs::FragmentNumber;
-use vigie_store::FragmentPosition;
 
 use super::*;
+use crate::archive::FragmentPosition;
 use crate::playback::selection::Candidate;
 
 /// A fragment of 2 s in a period: its number, its start by the producer.

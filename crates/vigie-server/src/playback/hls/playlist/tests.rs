@@ -3,9 +3,9 @@
 use insta::assert_snapshot;
 use vigie_kvs::FragmentNumber;
 use vigie_media::Timestamp;
-use vigie_store::FragmentPosition;
 
 use super::*;
+use crate::archive::FragmentPosition;
 use crate::playback::selection::{Candidate, Period};
 
 fn entry(number: u64, duration_ms: i64, discontinuity_number: u64, parameters_id: u64) -> Entry {

@@ -1,97 +1,56 @@
 //! The embedded media engine: media files of this machine, written by one thread with group commits, read by anyone.
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use vigie_media::Timestamp;
-use vigie_store::thread::{Reply, StoreHandle};
-use vigie_store::{
-    Findings, Fragment, FragmentBlocks, FragmentEntry, FragmentOrder, FragmentQuery, MediaFile,
-    MediaFileId, StoreError, StoreReader, StoreSettings, StreamTotals, WholeFragment,
+use vigie_store::thread::StoreHandle;
+use vigie_store::{FragmentBlocks, MediaFile, MediaFileId, StoreError, StoreReader, StoreSettings};
+
+use super::embedded_types::{found, media_file, of_store, order_of, query_of, stored, totals_of};
+use super::embedded_writer::{EmbeddedWriter, Streams};
+use super::store_thread::{WAITING_KIBIBYTES_MAX, outcome, reply};
+use super::{
+    Archive, ArchiveError, Blocks, ERASED, Erased, Findings, FragmentOrder, FragmentQuery,
+    StoredFragment, StreamTotals, StreamWriter,
 };
-
-use super::{Blocks, ERASED, Erased, FragmentStore, FragmentStoreError, Persisting};
-
-/// Fragments that wait for their commit, of all streams together: a slow disk slows producers down rather than
-/// filling the memory. Room for one commit under way, one that gathers, and what is on its way to the store's thread.
-const WAITING_KIBIBYTES_MAX: u32 = 96 << 10;
 
 /// Media files that one request of the retention deletes.
 const FILES_PER_DELETION: usize = 1000;
 
 /// See the module's documentation.
-pub struct EmbeddedFragmentStore {
+pub struct EmbeddedArchive {
     handle: StoreHandle,
     /// Kibibytes of fragments that may still be given to the store's thread.
     room: Arc<Semaphore>,
-    shared: Arc<Shared>,
+    streams: Arc<Mutex<Streams>>,
     /// Free space below which nothing is appended.
     free_bytes_reserve: u64,
 }
 
-/// What the store's thread tells back.
-#[derive(Default)]
-struct Shared {
-    watchers: Mutex<HashMap<String, watch::Sender<u64>>>,
-}
-
-impl Shared {
-    /// Wakes the readers of a stream and forgets it when there are none.
-    fn notify(&self, stream: &str, sequence: u64) {
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(watcher) = watchers.get(stream) else { return };
-        if watcher.receiver_count() == 0 {
-            watchers.remove(stream);
-        } else {
-            watcher.send_replace(sequence);
-        }
-    }
-}
-
-impl From<StoreError> for FragmentStoreError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::StreamDeleted { .. } => Self::StreamDeleted,
-            StoreError::MediaFileGone { .. } => Self::FragmentGone,
-            error => Self::Engine(error),
-        }
-    }
-}
-
-impl EmbeddedFragmentStore {
+impl EmbeddedArchive {
     /// Over a store thread of those settings, which the caller shuts down in the end.
     pub fn new(handle: StoreHandle, settings: StoreSettings) -> Self {
         let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES_MAX as usize));
         let free_bytes_reserve = settings.free_bytes_reserve;
-        Self { handle, room, shared: Arc::default(), free_bytes_reserve }
+        Self { handle, room, streams: Arc::default(), free_bytes_reserve }
     }
 
-    /// A reply that hands its outcome on to a task.
-    fn reply<T: Send + 'static>(
-        &self,
-    ) -> (Reply<T>, oneshot::Receiver<Result<T, FragmentStoreError>>) {
-        let (sender, receiver) = oneshot::channel();
-        let reply: Reply<T> = Box::new(move |outcome| {
-            if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
-                tracing::debug!("nobody waits for an outcome of the store");
-            }
-        });
-        (reply, receiver)
+    fn streams(&self) -> std::sync::MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn delete_media_files(
         &self,
         stream: &str,
         ids: Vec<MediaFileId>,
-    ) -> Result<(), FragmentStoreError> {
+    ) -> Result<(), ArchiveError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let (reply, receiver) = self.reply();
+        let (reply, receiver) = reply();
         self.handle.delete_media_files(stream.into(), ids, reply);
         let deleted = outcome(receiver).await?;
         let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
@@ -103,10 +62,10 @@ impl EmbeddedFragmentStore {
     async fn reading<T: Send + 'static>(
         &self,
         read: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, FragmentStoreError> {
+    ) -> Result<T, ArchiveError> {
         let reader = self.handle.reader().clone();
         let outcome = tokio::task::spawn_blocking(move || read(&reader)).await;
-        Ok(outcome.map_err(|_| FragmentStoreError::Cancelled)??)
+        outcome.map_err(|_| ArchiveError::Cancelled)?.map_err(of_store)
     }
 }
 
@@ -116,24 +75,26 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 struct EmbeddedBlocks {
     reader: StoreReader,
-    fragment: Fragment,
+    fragment: StoredFragment,
     open: Option<FragmentBlocks>,
 }
 
 #[async_trait]
 impl Blocks for EmbeddedBlocks {
-    async fn next_block(&mut self) -> Result<Option<Bytes>, FragmentStoreError> {
+    async fn next_block(&mut self) -> Result<Option<Bytes>, ArchiveError> {
         if self.open.as_ref().is_some_and(FragmentBlocks::is_at_end) {
             return Ok(None);
         }
         let (reader, fragment, open) =
             (self.reader.clone(), self.fragment.clone(), self.open.take());
         let read = tokio::task::spawn_blocking(move || {
-            let mut open = open.map_or_else(|| reader.blocks(&fragment), Ok)?;
+            let open = open.map_or_else(|| reader.blocks(&found(&fragment)?), Ok);
+            let mut open = open?;
             let block = open.next_block(BLOCK_BYTES)?;
             Ok::<_, StoreError>((open, block))
         });
-        let (open, block) = read.await.map_err(|_| FragmentStoreError::Cancelled)??;
+        let read = read.await.map_err(|_| ArchiveError::Cancelled)?;
+        let (open, block) = read.map_err(of_store)?;
         self.open = Some(open);
         Ok(block)
     }
@@ -150,51 +111,22 @@ fn beyond<T>(newest_first: impl Iterator<Item = (T, u64)>, kept_bytes_min: u64) 
     newest_first.skip_while(is_kept).map(|(id, _)| id).collect()
 }
 
-async fn outcome<T>(
-    receiver: oneshot::Receiver<Result<T, FragmentStoreError>>,
-) -> Result<T, FragmentStoreError> {
-    receiver.await.map_err(|_| FragmentStoreError::Engine(StoreError::Closed))?
-}
-
 #[async_trait]
-impl FragmentStore for EmbeddedFragmentStore {
-    async fn reserve_sequences(
-        &self,
-        stream: &str,
-        count: u64,
-    ) -> Result<Range<u64>, FragmentStoreError> {
-        let (reply, receiver) = self.reply();
-        self.handle.reserve_sequences(stream.into(), count, reply);
-        outcome(receiver).await
-    }
-
-    async fn append(&self, stream: &str, header: &Bytes, fragment: WholeFragment) -> Persisting {
-        let kibibytes = u32::try_from(fragment.bytes.len() / 1024 + 1).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(WAITING_KIBIBYTES_MAX));
-        let room = room.await;
-        let (sender, receiver) = oneshot::channel();
-        let (shared, key) = (Arc::clone(&self.shared), stream.to_owned());
-        let reply: Reply<FragmentEntry> = Box::new(move |outcome| {
-            // Given back here rather than where the outcome is read: that one may be waiting for room itself.
-            drop(room);
-            if let Ok(entry) = &outcome {
-                shared.notify(&key, entry.sequence);
-            }
-            if sender.send(outcome.map_err(FragmentStoreError::from)).is_err() {
-                tracing::debug!(stream = key, "nobody waits for a fragment to be persisted");
-            }
-        });
-        self.handle.append_fragment(stream.into(), header.clone(), fragment, reply);
-        Box::pin(outcome(receiver))
+impl Archive for EmbeddedArchive {
+    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError> {
+        let (handle, room) = (self.handle.clone(), Arc::clone(&self.room));
+        let streams = Arc::clone(&self.streams);
+        Ok(Box::new(EmbeddedWriter::begin(handle, room, streams, stream)))
     }
 
     async fn list(
         &self,
         stream: &str,
         query: FragmentQuery,
-    ) -> Result<Vec<Fragment>, FragmentStoreError> {
-        let key = stream.to_owned();
-        self.reading(move |reader| reader.fragments(&key, &query)).await
+    ) -> Result<Vec<StoredFragment>, ArchiveError> {
+        let (key, query) = (stream.to_owned(), query_of(&query));
+        let fragments = self.reading(move |reader| reader.fragments(&key, &query)).await?;
+        Ok(fragments.into_iter().map(stored).collect())
     }
 
     async fn last_at_or_before(
@@ -202,31 +134,37 @@ impl FragmentStore for EmbeddedFragmentStore {
         stream: &str,
         order: FragmentOrder,
         value: i64,
-    ) -> Result<Option<Fragment>, FragmentStoreError> {
-        let key = stream.to_owned();
-        self.reading(move |reader| reader.last_at_or_before(&key, order, value)).await
+    ) -> Result<Option<StoredFragment>, ArchiveError> {
+        let (key, order) = (stream.to_owned(), order_of(order));
+        let last = self.reading(move |reader| reader.last_at_or_before(&key, order, value)).await?;
+        Ok(last.map(stored))
     }
 
-    async fn read_header(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError> {
-        let place = Arc::clone(&fragment.media_file);
-        self.reading(move |reader| reader.read_document_header(&place)).await
+    async fn read_header(&self, fragment: &StoredFragment) -> Result<Bytes, ArchiveError> {
+        let fragment = fragment.clone();
+        let read = move |reader: &StoreReader| {
+            let place = media_file(&fragment)?;
+            reader.read_document_header(&place)
+        };
+        self.reading(read).await
     }
 
-    fn blocks(&self, fragment: &Fragment) -> Box<dyn Blocks> {
+    fn blocks(&self, fragment: &StoredFragment) -> Box<dyn Blocks> {
         let reader = self.handle.reader().clone();
         Box::new(EmbeddedBlocks { reader, fragment: fragment.clone(), open: None })
     }
 
-    async fn read(&self, fragment: &Fragment) -> Result<Bytes, FragmentStoreError> {
+    async fn read(&self, fragment: &StoredFragment) -> Result<Bytes, ArchiveError> {
         let fragment = fragment.clone();
-        self.reading(move |reader| reader.read(&fragment)).await
+        self.reading(move |reader| reader.read(&found(&fragment)?)).await
     }
 
-    async fn delete_stream(&self, stream: &str) -> Result<Erased, FragmentStoreError> {
-        let (reply, receiver) = self.reply();
-        self.handle.delete_stream(stream.into(), reply);
+    async fn delete_stream(&self, stream: &str) -> Result<Erased, ArchiveError> {
+        let (reply, receiver) = reply();
+        // Whoever writes is fenced first, so that nothing of his comes behind the erasure.
+        self.streams().end_writer(stream, || self.handle.delete_stream(stream.into(), reply));
         let deleted = outcome(receiver).await?;
-        self.shared.notify(stream, ERASED);
+        self.streams().notify(stream, ERASED);
         if deleted.fragment_count > 0 {
             let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
             tracing::info!(stream, fragments, bytes, "media of a deleted stream erased");
@@ -234,16 +172,12 @@ impl FragmentStore for EmbeddedFragmentStore {
         Ok(Erased { fragment_count: deleted.fragment_count, size_bytes: deleted.size_bytes })
     }
 
-    async fn delete_older_than(
-        &self,
-        stream: &str,
-        before: Timestamp,
-    ) -> Result<(), FragmentStoreError> {
+    async fn delete_older_than(&self, stream: &str, before: Timestamp) -> Result<(), ArchiveError> {
         if self.handle.reader().findings().is_searching {
             return Ok(());
         }
         if self.handle.reader().findings().unclaimed_file_count > 0 {
-            let (reply, receiver) = self.reply();
+            let (reply, receiver) = reply();
             self.handle.discard_unclaimed_before(stream.into(), before, reply);
             outcome(receiver).await?;
         }
@@ -269,7 +203,7 @@ impl FragmentStore for EmbeddedFragmentStore {
         &self,
         stream: &str,
         kept_bytes_min: u64,
-    ) -> Result<(), FragmentStoreError> {
+    ) -> Result<(), ArchiveError> {
         if self.handle.reader().findings().is_searching {
             return Ok(());
         }
@@ -280,26 +214,33 @@ impl FragmentStore for EmbeddedFragmentStore {
     }
 
     fn watch(&self, stream: &str) -> watch::Receiver<u64> {
-        let mut watchers = self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.entry(stream.to_owned()).or_default().subscribe()
+        self.streams().watch(stream)
     }
 
-    async fn totals(&self, stream: &str) -> Result<StreamTotals, FragmentStoreError> {
+    async fn totals(&self, stream: &str) -> Result<StreamTotals, ArchiveError> {
         let key = stream.to_owned();
-        self.reading(move |reader| reader.totals(&key)).await
+        Ok(totals_of(self.reading(move |reader| reader.totals(&key)).await?))
     }
 
-    async fn size_bytes(&self) -> Result<u64, FragmentStoreError> {
+    async fn size_bytes(&self) -> Result<u64, ArchiveError> {
         let unclaimed_bytes = self.findings().unclaimed_size_bytes;
         Ok(self.reading(StoreReader::size_bytes).await?.saturating_add(unclaimed_bytes))
     }
 
     fn findings(&self) -> Findings {
-        self.handle.reader().findings()
+        let found = self.handle.reader().findings();
+        Findings {
+            is_searching: found.is_searching,
+            claimed_fragment_count: found.claimed_fragment_count,
+            unclaimed_file_count: found.unclaimed_file_count,
+            unclaimed_size_bytes: found.unclaimed_size_bytes,
+            missing_media_file_count: found.missing_media_file_count,
+            is_index_new: found.is_index_new,
+        }
     }
 
-    async fn check(&self) -> Result<(), FragmentStoreError> {
-        self.handle.check()?;
+    async fn check(&self) -> Result<(), ArchiveError> {
+        self.handle.check().map_err(of_store)?;
         let reserve_bytes = self.free_bytes_reserve;
         self.reading(move |reader| {
             reader.check_space(reserve_bytes)?;
