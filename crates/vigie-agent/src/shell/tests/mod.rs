@@ -63,8 +63,6 @@ fn fixture(name: &str) -> PathBuf {
 async fn next(messages: &mut mpsc::Receiver<Message>) -> Event {
     match tokio::time::timeout(DEADLINE, messages.recv()).await.expect("no event").unwrap() {
         Message::Event(event) => event,
-        Message::Events(..) => panic!("nothing is gathered here"),
-        Message::Wake => panic!("there is no hub whose disk could wake"),
         Message::Snapshot(_) => panic!("a snapshot is asked for"),
     }
 }

@@ -14,7 +14,8 @@ use super::{NoChance, clock};
 use crate::core::{Effect, Event, Hub, HubSettings};
 use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::ledger::SqliteLedger;
-use crate::shell::core_thread;
+use crate::shell::core_thread::{self, CoreThread};
+use crate::shell::drain_pace::DrainPace;
 
 /// Files are neither made nor removed while the disk is stuck.
 #[derive(Default)]
@@ -67,7 +68,8 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
         counted.fetch_add(1, Ordering::SeqCst);
     });
     let pulse = Pulse::new(Duration::from_millis(20), beat);
-    let (core, mut effects, thread) = core_thread::start(hub.unwrap(), clock, Some(pulse)).unwrap();
+    let started = core_thread::start(hub.unwrap(), clock, Some(pulse), DrainPace::default());
+    let CoreThread { core, mut effects, thread, .. } = started.unwrap();
     let Some(Effect::Sync { request, .. }) = effects.recv().await else {
         panic!("a hub asks first")
     };
