@@ -1,7 +1,8 @@
 //! The hub's core on its thread, with what it needs there: a clock, and who does what it asks for.
 //!
-//! What cameras send is handled where it was read, still in the processor's cache, and handed to the disk a few cameras at a
-//! time: little memory holds what waits. Decides nothing of what happens.
+//! What cameras send is handled where it was read, still in the processor's cache. It is handed to the disk with that of
+//! other cameras: its threads then write side by side, and take the processor from this one rarely. Decides nothing of what
+//! happens.
 
 use std::sync::Arc;
 
@@ -10,8 +11,9 @@ use vigie_engine::clock::{Clock, Now};
 
 use crate::core::{Effect, Event, Hub};
 
-/// Reports of sources between two ticks, in which what they brought is handed to the disk: at 4 Mbit/s, 0.7 MB.
-const REPORTS_PER_TICK: usize = 8;
+/// Reports of sources between two ticks, in which what they brought is handed to the disk: at 4 Mbit/s, 5 MB, a third of
+/// what may wait to be written. The end of a pass is a tick too.
+const REPORTS_PER_TICK: usize = 64;
 
 /// See the module's documentation.
 pub(crate) struct CoreSeat {

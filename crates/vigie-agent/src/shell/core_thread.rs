@@ -196,7 +196,8 @@ impl Loop {
             }
             if self.is_reading() && now.mono >= pass_at {
                 self.runtime.block_on(pass());
-                pass_at = self.clock.now().mono + self.pace.next_sleep();
+                // From its beginning: however long it takes, no camera waits longer for the next.
+                pass_at = now.mono + self.pace.next_sleep();
             }
             let now = self.clock.now();
             if let Some(paused) = paused(now, wanted) {
