@@ -73,7 +73,6 @@ MEETS_THE_WORLD = {
     ("thread", "vigie-agent/src/shell/core_thread.rs"),
     ("thread", "vigie-agent/src/shell/executor.rs"),
     ("thread", "vigie-agent/src/shell/file_source/folder.rs"),
-    ("thread", "vigie-agent/src/shell/source_runtime.rs"),
     ("thread", "vigie-server/src/audit/file_log.rs"),
     ("thread", "vigie-server/src/db/sqlite/writer.rs"),
     ("thread", "vigie-store/src/os_disk/workers.rs"),

@@ -145,6 +145,11 @@ impl Client {
         self.receiver.timeout(now);
     }
 
+    /// See [`Receiver::detach`].
+    pub fn detach(&mut self) {
+        self.receiver.detach();
+    }
+
     /// When [`Client::timeout`] is to be called; later calls move it.
     pub fn next_deadline(&self) -> Option<Duration> {
         [self.session.next_deadline(), self.receiver.next_deadline()].into_iter().flatten().min()

@@ -22,13 +22,14 @@ use crate::core::{Event, Hub, HubError, HubSettings};
 use crate::ledger::{LedgerError, SqliteLedger};
 use crate::shell::api_client::{ApiClient, Endpoints, endpoint_url, is_exposed};
 use crate::shell::camera_tls::{CameraTls, CameraTlsError};
-use crate::shell::core_thread::CoreHandle;
+use crate::shell::core_thread::{CoreHandle, CoreThread};
 use crate::shell::credentials::CredentialsChain;
+use crate::shell::drain_pace::DrainPace;
 use crate::shell::executor::Executor;
 use crate::shell::read_pool::ReadPool;
 use crate::shell::rtsp_source::Cameras;
 use crate::shell::upload_pace::UploadPace;
-use crate::shell::{core_thread, gathering, source_runtime, status_server};
+use crate::shell::{core_thread, status_server};
 
 /// Everything that an operator says about a hub.
 pub struct AgentConfig {
@@ -300,22 +301,22 @@ impl Agent {
             space_reserve,
         } = self;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(AgentError::Threads)?;
-        let sources = source_runtime::start().map_err(AgentError::Threads)?;
-        let (core, effects, thread) =
-            core_thread::start(hub, clock.clone(), pulse).map_err(AgentError::Threads)?;
+        let drain_pace = DrainPace::default();
+        let started = core_thread::start(hub, clock.clone(), pulse, drain_pace.clone());
+        let CoreThread { core, core_here, tasks, effects, thread } =
+            started.map_err(AgentError::Threads)?;
         let status = tokio::spawn(status_server::serve(listener, core.clone()));
         let keeping = tokio::spawn(keep_space(space_reserve));
         if let Some(settings) = settings {
             let (tls, disk) = (camera_tls.clone(), disk.clone());
             tokio::spawn(follow(settings, pace.clone(), tls, disk, core.clone()));
         }
-        let gathering = gathering::start(core.sender(), &sources.handle, sources.pace.clone());
         let cameras = Cameras {
-            core: core.gathered_by(gathering),
+            core: core_here,
             clock: clock.clone(),
             tls: camera_tls,
             pool: Arc::new(ReadPool::default()),
-            pace: sources.pace.clone(),
+            pace: drain_pace.clone(),
             datagram_runtime: tokio::runtime::Handle::current(),
         };
         let executor = Executor {
@@ -326,8 +327,8 @@ impl Agent {
             reader,
             disk,
             file_bounds,
-            source_runtime: sources.handle.clone(),
-            drain_pace: sources.pace.clone(),
+            core_tasks: tasks,
+            drain_pace,
             cameras,
         };
         let mut executing = tokio::spawn(executor.run(effects));

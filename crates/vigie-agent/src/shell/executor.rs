@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use vigie_engine::clock::Clock;
@@ -19,11 +18,11 @@ use vigie_store::source::SourceBounds;
 use crate::core::{Effect, Event, MediaSource, Session, SourceEvent, UploadEvent};
 use crate::shell::api_client::ApiClient;
 use crate::shell::camera_test::test_camera;
-use crate::shell::core_thread::CoreHandle;
+use crate::shell::core_thread::{CoreHandle, CoreTasks};
+use crate::shell::drain_pace::DrainPace;
 use crate::shell::file_source::FileSource;
 use crate::shell::put_media::{Order, PutMedia};
 use crate::shell::rtsp_source::{Cameras, RtspSource};
-use crate::shell::source_runtime::DrainPace;
 use crate::shell::upload_pace::UploadPace;
 
 /// A source that runs.
@@ -44,8 +43,8 @@ pub(crate) struct Executor {
     pub(crate) disk: Arc<dyn Disk>,
     /// Where files may lie.
     pub(crate) file_bounds: Arc<SourceBounds>,
-    /// Where cameras are read, see [`crate::shell::source_runtime`].
-    pub(crate) source_runtime: Handle,
+    /// Where cameras are read.
+    pub(crate) core_tasks: CoreTasks,
     pub(crate) drain_pace: DrainPace,
     pub(crate) cameras: Cameras,
 }
@@ -97,8 +96,8 @@ impl Executor {
             }
             Effect::TestCamera { request, uri, seed } => {
                 let id = request.clone();
-                let task = self.source_runtime.spawn(self.test_camera(request, uri, seed));
-                running.note_test(id, task.abort_handle());
+                let task = self.core_tasks.spawn(self.test_camera(request, uri, seed));
+                running.note_test(id, task);
             }
             Effect::CancelCameraTest { request } => {
                 if let Some(task) = running.tests.remove(&request) {
@@ -185,7 +184,7 @@ impl Executor {
             MediaSource::Rtsp { uri, seed } => {
                 let source = RtspSource { session, uri, seed, cameras: self.cameras.clone() };
                 let (running, stop) = oneshot::channel();
-                self.source_runtime.spawn(source.run(stop));
+                self.core_tasks.spawn(source.run(stop));
                 RunningSource::Rtsp { _running: running }
             }
             MediaSource::File { uri, ends_at, not_before, imports, newest } => {

@@ -1,8 +1,9 @@
 //! Memory that cameras' connections are read into: shared by all that one thread reads, and used again.
 //!
-//! What a read brings is a slice of a block, and so is each part of a frame, until it is written to the disk. A block is
-//! filled by one camera after another, so that memory is taken by what came and not by how many cameras there are. When
-//! nothing refers to a block any more, it is filled again.
+//! What a read brings is a slice of a block, and so is each part of a frame, until it is handed to the disk. Then nothing
+//! refers to the block any more, mostly, and the next camera is read into the same memory, while it is in the processor's
+//! cache. Where frames wait, the block is filled on, by one camera after another, so that memory is taken by what came and
+//! not by how many cameras there are.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,14 +14,15 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes of a block: five cameras' reads of 160 ms of 4 Mbit/s.
+/// Bytes of a block: five cameras' reads of 160 ms of 4 Mbit/s, or the most that one read takes. What is never filled takes
+/// no memory.
 const BLOCK_BYTES: usize = 512 * 1024;
 /// What is shorter is copied out: a camera that sends in crumbs, and never ends a picture, would keep a block for each.
 const COPY_BELOW_BYTES: usize = 4 * 1024;
 /// A read that finds less room begins a new block: 160 ms of 6 Mbit/s fit, so that one read takes all there is, mostly.
 const READ_BYTES_MIN: usize = 128 * 1024;
 /// Blocks that are remembered while slices of them are in use; beyond, they go back to the allocator.
-const BLOCKS_MAX: usize = 16;
+const BLOCKS_MAX: usize = 8;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -68,7 +70,11 @@ impl Blocks {
     }
 
     fn with_room(&mut self) -> &mut BytesMut {
-        if let Some(filled) = self.current.take_if(|block| block.capacity() < READ_BYTES_MIN) {
+        // From its beginning, when what was read last is done with: that memory is in the processor's cache.
+        let is_full = |block: &mut BytesMut| {
+            !block.try_reclaim(BLOCK_BYTES) && block.capacity() < READ_BYTES_MIN
+        };
+        if let Some(filled) = self.current.take_if(is_full) {
             if self.filled.len() == BLOCKS_MAX {
                 self.filled.pop_front();
             }

@@ -28,9 +28,9 @@ use crate::shell::camera_datagrams::{CameraDatagrams, Datagram};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::camera_uri::CameraUri;
 use crate::shell::core_thread::CoreHandle;
+use crate::shell::drain_pace::{DrainPace, Hurry};
 use crate::shell::frame_batch::{CoreGone, FrameBatch};
 use crate::shell::read_pool::ReadPool;
-use crate::shell::source_runtime::{DrainPace, Hurry};
 
 /// A request is a few hundred bytes: a camera that takes none for so long takes no more.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
@@ -168,6 +168,8 @@ impl Playing<'_> {
         loop {
             let now = self.cameras.clock.now();
             self.drain(now).await?;
+            // The memory that was read into is for the next camera.
+            self.client.detach();
             if self.settles_at.is_some_and(|at| at <= now.mono) {
                 self.opening = None;
             }

@@ -329,6 +329,11 @@ impl Assembly {
         }
     }
 
+    /// See [`Parts::detach`].
+    pub(super) fn detach(&mut self) {
+        self.unit.parts.detach();
+    }
+
     /// Ends what is under way. Nothing comes behind it that would tell whether all of it came: only a marker does, where
     /// markers are not known to be wrong.
     pub(super) fn finish(&mut self, out: &mut Out) {

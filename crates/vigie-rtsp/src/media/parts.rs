@@ -1,7 +1,8 @@
 //! The bytes of an access unit while it is put together: slices of what was received, and few small pieces of our own.
 //!
 //! A slice keeps the whole buffer alive in which it was received. So what is small is copied, and behind
-//! [`SLICES_MAX`] slices everything is: a unit that came in crumbs holds no more than so many buffers, besides its bytes.
+//! [`SLICES_MAX`] slices everything is: a unit that came in crumbs holds no more than so many buffers, besides its bytes. A
+//! unit that is not whole at the end of a read can let the buffers go ([`Parts::detach`]).
 
 use bytes::{Bytes, BytesMut};
 use vigie_media::FrameData;
@@ -41,6 +42,8 @@ pub(super) struct Parts {
     parts: Vec<Bytes>,
     bytes: usize,
     slices: usize,
+    /// The first so many parts are in memory of our own.
+    own: usize,
 }
 
 impl Parts {
@@ -121,6 +124,20 @@ impl Parts {
         self.parts.get(at..).map_or(0, |parts| parts.iter().map(Bytes::len).sum())
     }
 
+    /// Copies what lies in receive buffers: none is held any more. Each byte is copied once, however often this is asked.
+    pub(super) fn detach(&mut self) {
+        if self.slices > 0 {
+            let parts = self.parts.get_mut(self.own..).unwrap_or_default();
+            let mut own = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+            for part in parts {
+                own.extend_from_slice(part);
+                *part = own.split().freeze();
+            }
+            self.slices = 0;
+        }
+        self.own = self.parts.len();
+    }
+
     /// Takes off the parts from `at` on.
     pub(super) fn split_off(&mut self, at: usize) -> Self {
         let parts = self.parts.split_off(at.min(self.parts.len()));
@@ -129,7 +146,9 @@ impl Parts {
         // Which of them are slices is not kept; few are ever taken off.
         let slices = parts.len().min(self.slices);
         self.slices -= slices;
-        Self { parts, bytes, slices }
+        let own = self.own.saturating_sub(self.parts.len());
+        self.own -= own;
+        Self { parts, bytes, slices, own }
     }
 
     pub(super) fn into_data(self) -> FrameData {
@@ -161,6 +180,31 @@ mod tests {
         let off = parts.split_off(1);
         assert_eq!((parts.bytes(), off.bytes()), (1, 100));
         assert_eq!(parts.into_data().to_bytes(), Bytes::from_static(&[1]));
+    }
+
+    #[test]
+    fn what_is_detached_is_the_same_and_holds_no_buffer() {
+        let (mut arena, mut parts) = (Arena::default(), Parts::default());
+        let buffer = Bytes::from((0..=255).collect::<Vec<u8>>());
+        let at = parts.reserve();
+        parts.push(buffer.slice(..100), &mut arena, 1_000).unwrap();
+        parts.detach();
+        let address = parts.parts[1].as_ptr();
+        parts.push(buffer.slice(100..), &mut arena, 1_000).unwrap();
+        parts.fill(at, Bytes::from_static(&[7]));
+        parts.detach();
+        assert_eq!(parts.parts[1].as_ptr(), address, "copied once");
+        let is_unique = buffer.try_into_mut().is_ok();
+        assert!(is_unique, "the buffer is free");
+        let mut off = parts.split_off(2);
+        assert_eq!((parts.bytes(), off.bytes()), (101, 156));
+        let more = Bytes::from(vec![9; 100]);
+        off.push(more.clone(), &mut arena, 1_000).unwrap();
+        off.detach();
+        assert!(more.try_into_mut().is_ok());
+        let all = [parts.into_data().to_bytes(), off.into_data().to_bytes()].concat();
+        let expected = [7].into_iter().chain(0..=255).chain([9; 100]).collect::<Vec<u8>>();
+        assert_eq!(all, expected);
     }
 
     #[test]

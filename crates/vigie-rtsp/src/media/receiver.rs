@@ -193,6 +193,15 @@ impl Receiver {
         }
     }
 
+    /// Nothing more comes at once: receive buffers are let go, of which pictures that are not whole yet would keep some.
+    pub fn detach(&mut self) {
+        for medium in &mut self.media {
+            if let Depacketizer::Video(video) = &mut medium.depacketizer {
+                video.detach();
+            }
+        }
+    }
+
     /// What comes next.
     pub fn poll(&mut self) -> Option<MediaEvent> {
         self.events.pop_front()

@@ -114,6 +114,11 @@ impl Video {
         self.assembly.clock()
     }
 
+    /// See [`super::parts::Parts::detach`].
+    pub(super) fn detach(&mut self) {
+        self.assembly.detach();
+    }
+
     pub(super) const fn track(&self) -> Option<&Track> {
         self.assembly.track()
     }

@@ -3,6 +3,7 @@
 mod agent;
 mod broken_off;
 mod camera_tests;
+mod core_thread;
 mod files;
 mod sources;
 mod transports;
@@ -13,14 +14,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_media::Timestamp;
+use vigie_store::disk::Disk;
+use vigie_store::{SqliteIndex, Store, StoreSettings};
 
 use super::core_message::Message;
-use crate::core::{Event, Session};
+use crate::core::{Event, Hub, HubSettings, Session};
+use crate::ledger::SqliteLedger;
 
 const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -50,6 +55,20 @@ impl Chance for NoChance {
     }
 }
 
+/// A hub that is new, with its media in `folder`.
+fn hub(disk: &Arc<impl Disk + 'static>, folder: &Path, now: Now) -> Hub {
+    let index = SqliteIndex::open(folder.join("index.sqlite")).unwrap();
+    let media = folder.join("media");
+    let (store, _) = Store::open(disk.clone(), media, Box::new(index), StoreSettings::HUB).unwrap();
+    let ledger = Box::new(SqliteLedger::open(folder).unwrap());
+    let settings = HubSettings {
+        hub_device_arn: "arn:aws:iot:us-east-1:000000000000:thing/hub".to_owned(),
+        time_zone: TimeZone::UTC,
+        commit_interval: Duration::from_secs(1),
+    };
+    Hub::open(settings, store, ledger, disk.clone(), folder, Box::new(NoChance), now).unwrap()
+}
+
 fn session(number: u64) -> Session {
     Session { stream: ARN.into(), number }
 }
@@ -63,8 +82,6 @@ fn fixture(name: &str) -> PathBuf {
 async fn next(messages: &mut mpsc::Receiver<Message>) -> Event {
     match tokio::time::timeout(DEADLINE, messages.recv()).await.expect("no event").unwrap() {
         Message::Event(event) => event,
-        Message::Events(..) => panic!("nothing is gathered here"),
-        Message::Wake => panic!("there is no hub whose disk could wake"),
         Message::Snapshot(_) => panic!("a snapshot is asked for"),
     }
 }

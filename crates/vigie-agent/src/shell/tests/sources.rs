@@ -20,10 +20,10 @@ use super::*;
 use crate::core::{FrameTime, Imports, SourceEvent, SourceFrame};
 use crate::shell::camera_tls::CameraTls;
 use crate::shell::core_thread::CoreHandle;
+use crate::shell::drain_pace::DrainPace;
 use crate::shell::file_source::FileSource;
 use crate::shell::read_pool::ReadPool;
 use crate::shell::rtsp_source::{Cameras, RtspSource};
-use crate::shell::source_runtime::DrainPace;
 
 pub(super) fn media_uri(uri: &str) -> MediaUri {
     let secret = Sensitive::new(format!(r#"{{"MediaURI":"{uri}"}}"#));

@@ -5,16 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use vigie_engine::pulse::Pulse;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
-use vigie_store::{SqliteIndex, Store, StoreSettings};
 
-use super::{NoChance, clock};
-use crate::core::{Effect, Event, Hub, HubSettings};
+use super::{clock, hub};
+use crate::core::{Effect, Event};
 use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
-use crate::ledger::SqliteLedger;
-use crate::shell::core_thread;
+use crate::shell::core_thread::{self, CoreThread};
+use crate::shell::drain_pace::DrainPace;
 
 /// Files are neither made nor removed while the disk is stuck.
 #[derive(Default)]
@@ -48,18 +46,8 @@ impl Disturbance for Stuck {
 async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(DisturbedDisk(Stuck::default()));
-    let index = SqliteIndex::open(folder.path().join("index.sqlite")).unwrap();
-    let media = folder.path().join("media");
-    let (store, _) = Store::open(disk.clone(), media, Box::new(index), StoreSettings::HUB).unwrap();
-    let ledger = Box::new(SqliteLedger::open(folder.path()).unwrap());
-    let settings = HubSettings {
-        hub_device_arn: "arn:aws:iot:us-east-1:000000000000:thing/hub".to_owned(),
-        time_zone: TimeZone::UTC,
-        commit_interval: Duration::from_secs(1),
-    };
     let clock = clock();
-    let chance = Box::new(NoChance);
-    let hub = Hub::open(settings, store, ledger, disk.clone(), folder.path(), chance, clock.now());
+    let hub = hub(&disk, folder.path(), clock.now());
 
     let beats = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&beats);
@@ -67,7 +55,8 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
         counted.fetch_add(1, Ordering::SeqCst);
     });
     let pulse = Pulse::new(Duration::from_millis(20), beat);
-    let (core, mut effects, thread) = core_thread::start(hub.unwrap(), clock, Some(pulse)).unwrap();
+    let started = core_thread::start(hub, clock, Some(pulse), DrainPace::default());
+    let CoreThread { core, mut effects, thread, .. } = started.unwrap();
     let Some(Effect::Sync { request, .. }) = effects.recv().await else {
         panic!("a hub asks first")
     };

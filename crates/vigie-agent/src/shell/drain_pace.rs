@@ -1,18 +1,13 @@
-//! The thread on which all cameras are read.
+//! How often cameras are read.
 //!
-//! A camera sends hundreds of packets a second, and a recorder needs none of them sooner than a fraction of a second:
-//! before this thread waits for sockets it sleeps a little, so that one wake-up then drains what all cameras have sent
-//! meanwhile, each in one large read. The pace of the cameras' connections is TCP's as ever: what is not read yet waits in
-//! the kernel. It sleeps less while fragments are uploaded as they come, while a camera's session opens, while a
-//! camera sends so much that it would wait for room, and while the core is behind.
+//! A camera sends hundreds of packets a second, and a recorder needs none of them sooner than a fraction of a second: all
+//! cameras are read in one pass, which drains what each has sent meanwhile in one large read. The pace of the cameras'
+//! connections is TCP's as ever: what is not read yet waits in the kernel. Passes are less far apart while fragments are
+//! uploaded as they come, while a camera's session opens, and while a camera sends so much that it would wait for room.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
 
 use crate::camera_outputs::BATCH_INTERVAL;
 
@@ -23,14 +18,9 @@ const DRAIN_INTERVAL: Duration = BATCH_INTERVAL;
 const SHORT_DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 /// The same while somebody waits for what comes: half the time between two pictures.
 const LIVE_DRAIN_INTERVAL: Duration = Duration::from_millis(20);
-/// The same while the core is behind with what was read: it handles some cameras in so long.
-pub(crate) const CORE_INTERVAL: Duration = Duration::from_millis(2);
 /// As much of one camera at once, 25 Mbit/s, is very much.
 const READ_BYTES_LARGE: usize = 512 * 1024;
-/// Tasks that run before sockets are asked again: those of one wake-up are all done first.
-const TASKS_PER_PASS: u32 = 4096;
-
-/// How often the thread looks at its sockets.
+/// How far apart passes are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DrainPace {
     shared: Arc<Shared>,
@@ -44,11 +34,9 @@ struct Shared {
     /// Cameras whose frames wait for a later pass, which was taken to be soon.
     keeping: AtomicUsize,
     slept_ms: AtomicU64,
-    /// Who waits for the core.
-    waiting_for_core: AtomicUsize,
 }
 
-/// Why the thread sleeps less holds, as long as this is there.
+/// Why passes are less far apart holds, as long as this is there.
 #[derive(Debug)]
 pub(crate) struct Hurry {
     shared: Arc<Shared>,
@@ -56,7 +44,7 @@ pub(crate) struct Hurry {
 }
 
 impl DrainPace {
-    /// Whether somebody waits for what cameras send. Counts from the next time that the thread sleeps.
+    /// Whether somebody waits for what cameras send. Counts from the next pass.
     pub(crate) fn set_live(&self, is_live: bool) {
         self.shared.is_live.store(is_live, Ordering::Relaxed);
     }
@@ -86,11 +74,6 @@ impl DrainPace {
         self.hurry(|shared| &shared.keeping)
     }
 
-    /// Cameras wait for the core in the midst of a pass: what is left of it must not wait for the next one.
-    pub(crate) fn waits_for_core(&self) -> Hurry {
-        self.hurry(|shared| &shared.waiting_for_core)
-    }
-
     fn hurry(&self, count: fn(&Shared) -> &AtomicUsize) -> Hurry {
         count(&self.shared).fetch_add(1, Ordering::Relaxed);
         Hurry { shared: Arc::clone(&self.shared), count }
@@ -109,11 +92,8 @@ impl DrainPace {
         }
     }
 
-    /// Decides how long the thread sleeps now.
+    /// Decides how long it is to the next pass from the end of this one.
     pub(crate) fn next_sleep(&self) -> Duration {
-        if self.shared.waiting_for_core.load(Ordering::Relaxed) > 0 {
-            return CORE_INTERVAL;
-        }
         let mut interval = self.interval();
         self.shared.largest_read_bytes.store(0, Ordering::Relaxed);
         if self.shared.keeping.load(Ordering::Relaxed) > 0 {
@@ -130,33 +110,6 @@ impl Drop for Hurry {
     fn drop(&mut self) {
         (self.count)(&self.shared).fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Ends the thread when dropped.
-pub(crate) struct SourceRuntime {
-    pub(crate) handle: Handle,
-    pub(crate) pace: DrainPace,
-    /// Dropped with the struct; the thread waits for that.
-    _end: oneshot::Sender<()>,
-}
-
-/// Starts the thread.
-pub(crate) fn start() -> io::Result<SourceRuntime> {
-    let pace = DrainPace::default();
-    let sleeping = pace.clone();
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .event_interval(TASKS_PER_PASS)
-        .on_thread_park(move || std::thread::sleep(sleeping.next_sleep()))
-        .build()?;
-    let handle = runtime.handle().clone();
-    let (end, ended) = oneshot::channel::<()>();
-    std::thread::Builder::new().name("vigie-sources".to_owned()).spawn(move || {
-        // Ends by an error when the sender is dropped: that is its only use.
-        drop(runtime.block_on(ended));
-        runtime.shutdown_background();
-    })?;
-    Ok(SourceRuntime { handle, pace, _end: end })
 }
 
 #[cfg(test)]
