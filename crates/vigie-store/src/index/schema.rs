@@ -91,7 +91,7 @@ pub(super) fn altered(
 
 fn texts(connection: &Connection) -> Result<BTreeMap<String, Option<String>>, IndexError> {
     // What SQLite keeps for itself comes and goes.
-    let sql = "SELECT type || ' ' || name || ' of ' || tbl_name, sql FROM sqlite_schema
+    let sql = "SELECT type || ' ' || name || ' of ' || tbl_name, sql FROM sqlite_master
                WHERE substr(tbl_name, 1, 7) <> 'sqlite_'";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
