@@ -193,9 +193,10 @@ fn write_period(
 fn write_timeline(text: &mut String, manifest: &Manifest<'_>, entries: &[&Entry]) {
     for (index, entry) in entries.iter().enumerate() {
         let start_ms = entry.fragment.producer_ms;
-        // Segments of one timeline do not overlap.
+        // Segments of one period neither overlap nor leave holes: at one of more than 10 ms dash.js 5.2.1 finds no next
+        // segment, and waits for ever when it had begun to play in the last of those before it.
         let until_next = entries.get(index + 1).map(|next| next.fragment.producer_ms - start_ms);
-        let duration_ms = entry.fragment.duration_ms.min(until_next.unwrap_or(i64::MAX)).max(1);
+        let duration_ms = until_next.unwrap_or(entry.fragment.duration_ms).max(1);
         put!(text, "          <S t=\"{start_ms}\" d=\"{duration_ms}\"");
         if let Some(timestamp) = manifest.display_timestamp {
             let at_ms = timestamp(entry).as_millis();

@@ -120,6 +120,22 @@ fn a_static_manifest_has_a_period_for_each_run_of_media() {
     "#);
 }
 
+/// dash.js finds no next segment at a hole of more than 10 ms.
+#[test]
+fn segments_of_a_period_reach_to_the_next_whatever_their_frames_leave() {
+    let of = |starts: [i64; 3]| {
+        let entries = starts.map(|start_ms| entry(41, START_MS + start_ms, FIRST));
+        let text = manifest(&example(&entries));
+        let read = dash_mpd_core::parse(&text).unwrap();
+        let template = read.periods[0].adaptations[0].SegmentTemplate.clone().unwrap();
+        let segments = template.SegmentTimeline.unwrap().segments;
+        segments.iter().map(|s| (s.t.unwrap() as i64 - START_MS, s.d as i64)).collect::<Vec<_>>()
+    };
+    // Each lasts 2 s by its own frames.
+    assert_eq!(of([0, 2021, 4900]), [(0, 2021), (2021, 2879), (4900, 2000)]);
+    assert_eq!(of([0, 1960, 3960]), [(0, 1960), (1960, 2000), (3960, 2000)]);
+}
+
 #[test]
 fn a_growing_manifest_says_where_its_timeline_begins() {
     let entries = entries();
