@@ -91,9 +91,7 @@ CIRCLES = {
         "shell/{api_client,polling}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
-    "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],
     "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
-    "vigie-rtsp": ["media/{access_unit,parameter_sets,video}.rs", "session/{answer,opening}.rs"],
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",

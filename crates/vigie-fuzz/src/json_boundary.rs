@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, hub_request, images, media, media_ledger,
+    administration, archived_media, delivery, edge, hub, hub_request, images, media, media_ledger,
     overview, secrets, stream, streaming_session, sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Protocol};
@@ -88,8 +88,8 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::DescribeSchedule => read::<overview::DescribeScheduleInput>,
         Id::DescribeStreamMedia => read::<overview::DescribeStreamMediaInput>,
         Id::ListMediaRanges => read::<overview::ListMediaRangesInput>,
-        Id::ListHubs => read::<media_ledger::ListHubsInput>,
-        Id::DescribeHub => read::<media_ledger::DescribeHubInput>,
+        Id::ListHubs => read::<hub::ListHubsInput>,
+        Id::DescribeHub => read::<hub::DescribeHubInput>,
         Id::TestCamera => read::<hub_request::TestCameraInput>,
         Id::CreateSecret => read::<secrets::CreateSecretInput>,
         Id::GetSecretValue => read::<secrets::GetSecretValueInput>,

@@ -5,16 +5,18 @@
 
 mod signaling;
 mod table;
+mod validate;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ErrorKind, KvsError};
-use crate::schema::{Shape, validate};
+use crate::schema::Shape;
 
 pub use crate::protocol::{Protocol, Service};
 pub use signaling::{SIGNALING, signaling};
 pub use table::*;
+pub use validate::validate;
 
 /// What a call may do, in IAM's words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Constraints as data: lengths, ranges, patterns, enumerations and required members, declared once per shape.
 //!
-//! Decides what a well-formed input is; [`validate`] holds a JSON value against it. Never knows rules between members
+//! Decides what a well-formed input is; `validate` holds a JSON value against it. Never knows rules between members
 //! (such as "StreamName or StreamARN"): those stand at the typed shapes.
 
 pub(crate) mod administration;
 pub(crate) mod archived_media;
 pub(crate) mod edge;
+pub(crate) mod hub;
 pub(crate) mod hub_request;
 pub(crate) mod kinesisvideo;
 pub(crate) mod media;
@@ -16,7 +17,7 @@ pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 mod validate;
 
-pub use validate::validate;
+pub(crate) use validate::{Patterns, Violation, validate};
 
 /// The shape of a value and its constraints, in the terms of the AWS service models.
 #[derive(Clone, Copy, Debug)]

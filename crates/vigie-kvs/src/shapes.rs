@@ -7,6 +7,7 @@ pub mod administration;
 pub mod archived_media;
 pub mod delivery;
 pub mod edge;
+pub mod hub;
 pub mod hub_request;
 pub mod images;
 pub mod media;

@@ -601,9 +601,10 @@ impl Store {
             let key = Arc::clone(&stream.key);
             if id >= self.reserved_media_file_id {
                 let next_id = MediaFileId(id + MEDIA_FILES_PER_RESERVATION);
+                // The index first: one that knows of fewer than the journal is older, and is believed less.
+                self.apply(&[Change::ReserveMediaFiles { next_id }])?;
                 let written = self.journal.reserve_media_files(self.disk.as_ref(), next_id.0);
                 written.map_err(|error| self.note_failure(error))?;
-                self.apply(&[Change::ReserveMediaFiles { next_id }])?;
                 self.reserved_media_file_id = next_id.0;
             }
             let writer =

@@ -6,8 +6,8 @@
 use super::{AccessLevel, Operation, ResourceKind, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    administration, archived_media, edge, hub_request, kinesisvideo, media, media_ledger, overview,
-    secretsmanager, sts, sync_edge_agent,
+    administration, archived_media, edge, hub, hub_request, kinesisvideo, media, media_ledger,
+    overview, secretsmanager, sts, sync_edge_agent,
 };
 
 /// One row per operation: constant, id, address, access level, resource, input shape, errors. The name is the id's; the
@@ -217,11 +217,11 @@ operations! {
     }
     Extension "kinesisvideo" {
         /// What a hub last said of itself and its streams.
-        DESCRIBE_HUB = DescribeHub "/describeHub" Read Hub media_ledger::DESCRIBE_HUB [
+        DESCRIBE_HUB = DescribeHub "/describeHub" Read Hub hub::DESCRIBE_HUB [
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// The hubs that have called, or that streams are configured for.
-        LIST_HUBS = ListHubs "/listHubs" Read Account media_ledger::LIST_HUBS [
+        LIST_HUBS = ListHubs "/listHubs" Read Account hub::LIST_HUBS [
             AccessDenied InvalidArgument
         ];
         /// Why there is no media of a stream.

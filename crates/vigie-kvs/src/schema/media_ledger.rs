@@ -1,6 +1,5 @@
 //! The ledgers in `SyncEdgeAgent`, and the inputs of the extensions that answer them.
 
-use super::edge::HUB_DEVICE_ARN;
 use super::kinesisvideo::{RESOURCE_ARN, STREAM_NAME};
 use super::*;
 use crate::shapes::media_ledger::{LedgerKind, MediaGapReason};
@@ -56,15 +55,6 @@ pub(crate) const LIST: Shape = Shape::Structure(&[
     optional("StreamARN", &RESOURCE_ARN),
     optional("StartTimestamp", &Shape::Timestamp),
     optional("EndTimestamp", &Shape::Timestamp),
-    optional("MaxResults", &long(1, 1000)),
-    optional("NextToken", &NEXT_TOKEN),
-]);
-
-pub(crate) const LIST_HUBS: Shape =
-    Shape::Structure(&[optional("MaxResults", &long(1, 1000)), optional("NextToken", &NEXT_TOKEN)]);
-
-pub(crate) const DESCRIBE_HUB: Shape = Shape::Structure(&[
-    required("HubDeviceArn", &HUB_DEVICE_ARN),
     optional("MaxResults", &long(1, 1000)),
     optional("NextToken", &NEXT_TOKEN),
 ]);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,43 +9,44 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{Bytes, List, Member, Range, Shape, Text};
-use crate::error::{ErrorKind, KvsError};
-use crate::operation::{OPERATIONS, Operation};
 
 /// A broken constraint is reported with at most this much of the value.
 const VALUE_CHARS_MAX: usize = 128;
 /// At most this many broken constraints are written out.
 const VIOLATIONS_MAX: usize = 10;
 
-/// Holds `input` against the operation's input shape.
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// A member, or all of it at the path "", is of another type. The check ends there.
+    WrongType {
+        /// Where.
+        path: String,
+        /// What it should be, such as "a string".
+        expected: &'static str,
+    },
+    /// Constraints are broken.
+    Constraints {
+        /// How many.
+        count: usize,
+        /// The first of them, in words.
+        said: Vec<String>,
+        /// How many of them are of the stream's ARN.
+        malformed_arns: usize,
+    },
+}
+
+/// Holds `input` against a shape, whose patterns have to be among `patterns`.
 ///
-/// A value of the wrong type ends the check at once (`SerializationException` where awsJson services say so, else
-/// `InvalidArgumentException`); broken constraints are collected, with the member's path, the constraint and the
-/// value unless it is sensitive. Unknown members are ignored and null counts as missing, as the services do.
-pub fn validate(operation: &Operation, input: &Value) -> Result<(), KvsError> {
-    let mut check = Check { violations: Vec::new(), count: 0, malformed_arns: 0 };
-    let checked = check.shape(operation.input, input, &Path::Root);
-    if let Err(WrongType { path, expected }) = checked {
-        let message = match path.as_str() {
-            "" => format!("the request body must be {expected}"),
-            path => format!("{path} must be {expected}"),
-        };
-        return Err(KvsError::new(operation.unreadable(), message));
+/// A value of the wrong type ends the check at once; broken constraints are collected, with the member's path, the constraint
+/// and the value unless it is sensitive. Unknown members are ignored and null counts as missing, as the services do.
+pub(crate) fn validate(shape: &Shape, patterns: &Patterns, input: &Value) -> Result<(), Violation> {
+    let mut check = Check { patterns, said: Vec::new(), count: 0, malformed_arns: 0 };
+    if let Err(WrongType { path, expected }) = check.shape(shape, input, &Path::Root) {
+        return Err(Violation::WrongType { path, expected });
     }
-    if check.count == 0 {
-        return Ok(());
-    }
-    let count = check.count;
-    let errors = if count == 1 { "error" } else { "errors" };
-    let message = format!("{count} validation {errors} detected: {}", check.violations.join("; "));
-    // Tag operations have an exception of their own for an ARN that is none (KVS API_TagStream).
-    let kind = match check.malformed_arns == count {
-        true if operation.errors.contains(&ErrorKind::InvalidResourceFormat) => {
-            ErrorKind::InvalidResourceFormat
-        }
-        _ => operation.constraint_error(),
-    };
-    Err(KvsError::new(kind, message))
+    let Check { said, count, malformed_arns, .. } = check;
+    if count == 0 { Ok(()) } else { Err(Violation::Constraints { count, said, malformed_arns }) }
 }
 
 /// Where a value stands; written only when something is wrong with it.
@@ -75,14 +75,14 @@ struct WrongType {
     expected: &'static str,
 }
 
-struct Check {
-    violations: Vec<String>,
+struct Check<'a> {
+    patterns: &'a Patterns,
+    said: Vec<String>,
     count: usize,
-    /// How many of them are of the resource's ARN.
     malformed_arns: usize,
 }
 
-impl Check {
+impl Check<'_> {
     fn shape(&mut self, shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), WrongType> {
         let wrong = |expected| WrongType { path: path.text(), expected };
         match shape {
@@ -164,7 +164,7 @@ impl Check {
         let length_chars = value.chars().count();
         self.length(length_chars, text.length_min, text.length_max, shown, path);
         if let Some(pattern) = text.pattern
-            && !PATTERNS.get(pattern).is_some_and(|regex| regex.is_match(value))
+            && !self.patterns.matches(pattern, value)
         {
             self.broken(
                 shown,
@@ -228,9 +228,9 @@ impl Check {
         if matches!(path, Path::Member(Path::Root, "StreamARN")) {
             self.malformed_arns += 1;
         }
-        if self.violations.len() < VIOLATIONS_MAX {
+        if self.said.len() < VIOLATIONS_MAX {
             let path = path.text();
-            self.violations.push(format!(
+            self.said.push(format!(
                 "Value{value} at '{path}' failed to satisfy constraint: {constraint}"
             ));
         }
@@ -244,15 +244,30 @@ fn cut(value: &str) -> String {
     }
 }
 
-/// The patterns of all operations, compiled once. A pattern that does not compile matches nothing; a test holds that
-/// all do.
-static PATTERNS: LazyLock<BTreeMap<&'static str, Regex>> = LazyLock::new(|| {
-    let mut patterns = BTreeMap::new();
-    for operation in OPERATIONS {
-        collect_patterns(operation.input, &mut patterns);
+/// The patterns of some shapes, compiled once.
+#[derive(Debug)]
+pub(crate) struct Patterns(BTreeMap<&'static str, Regex>);
+
+impl Patterns {
+    /// A pattern that does not compile matches nothing; a test holds that all do.
+    pub(crate) fn of(shapes: impl IntoIterator<Item = &'static Shape>) -> Patterns {
+        let mut patterns = BTreeMap::new();
+        for shape in shapes {
+            collect_patterns(shape, &mut patterns);
+        }
+        Patterns(patterns)
     }
-    patterns
-});
+
+    /// Whether it is among them, and compiles.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, pattern: &str) -> bool {
+        self.0.contains_key(pattern)
+    }
+
+    fn matches(&self, pattern: &str, value: &str) -> bool {
+        self.0.get(pattern).is_some_and(|regex| regex.is_match(value))
+    }
+}
 
 fn collect_patterns(shape: &Shape, patterns: &mut BTreeMap<&'static str, Regex>) {
     match shape {
@@ -282,6 +297,3 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let ascii = pattern.replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]");
     Regex::new(&format!("^(?:{ascii})$"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,8 +6,7 @@ use vigie_media::Timestamp;
 use super::{StreamIdentifier, identifies_stream, wire_enum};
 use crate::error::KvsError;
 use crate::fragment_number::FragmentNumber;
-use crate::operation::PUT_MEDIA;
-use crate::schema::validate;
+use crate::operation::{PUT_MEDIA, validate};
 use crate::wire::{header, parse_producer_start_timestamp, timestamp_option};
 
 wire_enum! {

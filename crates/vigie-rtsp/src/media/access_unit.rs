@@ -25,7 +25,7 @@ use super::markers::Markers;
 use super::order::InOrder;
 use super::parameter_sets::{ParameterSets, SET_BYTES_MAX};
 use super::parts::{Arena, Parts, TooLarge};
-use super::video::VideoCodec;
+use super::video_codec::VideoCodec;
 use super::{Out, Produced};
 use crate::Deviation;
 use crate::output::AccessUnit;

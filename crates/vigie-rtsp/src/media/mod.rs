@@ -16,6 +16,7 @@ mod receiver;
 mod rtcp;
 mod sound;
 mod video;
+mod video_codec;
 
 use std::collections::VecDeque;
 

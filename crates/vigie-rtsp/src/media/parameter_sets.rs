@@ -24,7 +24,7 @@ use vigie_media::codec::h265::{self, HevcConfig};
 use vigie_media::codec::nal_kind::{NalKind, ParameterSetKind};
 use vigie_media::codec::{h264_slice, nal, picture_sets};
 
-use super::video::VideoCodec;
+use super::video_codec::VideoCodec;
 use crate::format::MediaFormat;
 
 /// Real ones have some dozens of bytes; with scaling lists a thousand.

@@ -14,12 +14,13 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes, BytesMut};
 use vigie_media::Track;
 use vigie_media::codec::nal;
-use vigie_media::codec::nal_kind::{self, NalKind};
+use vigie_media::codec::nal_kind::NalKind;
 
 use super::access_unit::Assembly;
 use super::clock::Clock;
 use super::order::InOrder;
 use super::parameter_sets::ParameterSets;
+use super::video_codec::VideoCodec;
 use super::{Out, Produced};
 use crate::Deviation;
 use crate::format::MediaFormat;
@@ -35,38 +36,6 @@ const H265_AP: u8 = 48;
 const H265_FU: u8 = 49;
 const FU_START: u8 = 0x80;
 const FU_END: u8 = 0x40;
-
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum VideoCodec {
-    H264,
-    H265,
-}
-
-impl VideoCodec {
-    pub(super) fn kind(self, start: &[u8]) -> Option<NalKind> {
-        match self {
-            Self::H264 => nal_kind::h264(start),
-            Self::H265 => nal_kind::h265(start),
-        }
-    }
-
-    /// Whether it is an access unit delimiter.
-    pub(super) fn is_delimiter(self, nal: &[u8]) -> bool {
-        nal.first().is_some_and(|header| match self {
-            Self::H264 => header & 0x1F == 9,
-            Self::H265 => header >> 1 & 0x3F == 35,
-        })
-    }
-
-    /// Of a NAL unit's header.
-    pub(super) const fn header_bytes(self) -> usize {
-        match self {
-            Self::H264 => 1,
-            Self::H265 => 2,
-        }
-    }
-}
 
 /// A NAL unit that comes in fragments.
 #[derive(Debug)]

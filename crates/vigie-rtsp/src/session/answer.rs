@@ -8,28 +8,15 @@ use url::Url;
 
 use super::auth::Authenticator;
 use super::end::{End, MediumName};
+use super::fault::Fault;
 use super::limits::{
     CAMERA_REQUESTS_MAX, CREDENTIALS_PER_REQUEST_MAX, PROVISIONAL_ANSWERS_MAX, REDIRECTS_MAX,
 };
 use super::message::{self, Head, Method, StartLine};
-use super::opening::left_out;
 use super::request::Pending;
-use super::transport::Unusable;
 use super::{Action, ConnectReason, Session, Stage, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
-
-/// What went wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    Status(u16),
-    /// An answer without a status.
-    Unreadable,
-    NoAnswer,
-    Closed,
-    Unusable(Unusable),
-    NoUdpPorts,
-}
 
 /// What requests from here on the camera may send.
 const PUBLIC: &str = "OPTIONS, GET_PARAMETER, SET_PARAMETER, ANNOUNCE, REDIRECT, TEARDOWN";
@@ -223,7 +210,7 @@ impl Session {
         }
         if let Some(name) = medium.filter(|name| name.kind != MediaKind::Video) {
             self.shunned.push(name);
-            self.say_left_out(name, left_out(method, Fault::Closed));
+            self.say_left_out(name, Fault::Closed.left_out(method));
             return self.reconnect(ConnectReason::Without(name), closed);
         }
         self.end(match self.reader.has_read_only_junk() {

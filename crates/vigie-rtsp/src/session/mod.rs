@@ -8,6 +8,7 @@ mod answer;
 mod auth;
 mod choice;
 mod end;
+mod fault;
 mod keep_alive;
 mod limits;
 mod media_plan;
@@ -244,7 +245,7 @@ impl Session {
     pub fn udp_failed(&mut self, medium: usize, now: Duration) {
         if self.stage == Stage::Opening && self.opening_udp == Some(medium) {
             self.opening_udp = None;
-            self.setup_failed(medium, answer::Fault::NoUdpPorts, now);
+            self.setup_failed(medium, fault::Fault::NoUdpPorts, now);
         }
     }
 

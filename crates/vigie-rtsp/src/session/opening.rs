@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::answer::Fault;
 use super::choice::{Choice, choose};
 use super::end::{End, LeftOut, MediumName};
+use super::fault::Fault;
 use super::limits::{MEDIA_MAX, SESSION_ID_BYTES_MAX};
 use super::media_plan::MediumPlan;
 use super::message::{Head, Method};
@@ -170,7 +170,7 @@ impl Session {
     pub(super) fn setup_failed(&mut self, medium: usize, fault: Fault, now: Duration) {
         let Some(name) = self.name_of(medium) else { return };
         if name.kind != MediaKind::Video {
-            self.leave_out(name, left_out(Method::Setup, fault));
+            self.leave_out(name, fault.left_out(Method::Setup));
             return self.set_up_next(now);
         }
         let may_change = self.settings.transport == TransportChoice::TcpThenUdp && !self.over_udp;
@@ -205,7 +205,7 @@ impl Session {
         if let Some(name) = name
             && name.kind != MediaKind::Video
         {
-            self.leave_out(name, left_out(Method::Play, fault));
+            self.leave_out(name, fault.left_out(Method::Play));
             return self.send_play(now);
         }
         match fault {
@@ -298,17 +298,6 @@ impl Session {
 
     pub(super) fn name_of(&self, medium: usize) -> Option<MediumName> {
         self.media.iter().find(|plan| plan.name.index == medium).map(|plan| plan.name)
-    }
-}
-
-pub(super) fn left_out(request: Method, fault: Fault) -> LeftOut {
-    match fault {
-        Fault::Status(status) => LeftOut::Refused { request, status },
-        Fault::Unreadable => LeftOut::Refused { request, status: 0 },
-        Fault::NoAnswer => LeftOut::NoAnswer { request },
-        Fault::Closed => LeftOut::ClosedByCamera { request },
-        Fault::Unusable(_) => LeftOut::UnusableTransport,
-        Fault::NoUdpPorts => LeftOut::NoUdpPorts,
     }
 }
 

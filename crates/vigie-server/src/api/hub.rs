@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use vigie_kvs::KvsError;
-use vigie_kvs::shapes::media_ledger::{
-    DescribeHubInput, DescribeHubOutput, HubStream, HubSummary, LedgerReport, ListHubsInput,
-    ListHubsOutput,
+use vigie_kvs::shapes::hub::{
+    DescribeHubInput, DescribeHubOutput, HubStream, HubSummary, ListHubsInput, ListHubsOutput,
 };
+use vigie_kvs::shapes::media_ledger::LedgerReport;
 
 use super::stored_json::from_json;
 use super::{Call, page_token};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use vigie_engine::clock::Now;
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Caller, Holder, SILENCE, Verdict, judge};
-use vigie_kvs::shapes::media_ledger::RefusedAgent;
+use vigie_kvs::shapes::hub::RefusedAgent;
 use vigie_kvs::shapes::sync_edge_agent::AgentInstance;
 use vigie_media::Timestamp;
 

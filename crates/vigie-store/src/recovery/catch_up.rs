@@ -81,13 +81,14 @@ pub(super) fn catch_up(
             (row, row.next_sequence.max(known).saturating_add(gap))
         })
         .collect();
+    if next_id > reader.next_media_file_id()?.0 {
+        // The index first: one that knows of fewer than the journal is older.
+        index.apply(&[Change::ReserveMediaFiles { next_id: MediaFileId(next_id) }])?;
+    }
     journal.reserve_media_files(disk, next_id)?;
     journal.begin_boot(disk, boot_of_index(reader.as_ref())?)?;
     journal
         .reserve_sequences(disk, reserved.iter().map(|(row, next)| (row.key.as_str(), *next)))?;
-    if next_id > reader.next_media_file_id()?.0 {
-        changes.push(Change::ReserveMediaFiles { next_id: MediaFileId(next_id) });
-    }
     for (row, next_sequence) in reserved {
         if next_sequence > row.next_sequence {
             changes.push(Change::ReserveSequences { id: row.id, next_sequence });

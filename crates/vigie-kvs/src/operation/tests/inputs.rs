@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, edge::*, hub_request::*, images::*,
+    administration::*, archived_media::*, delivery::*, edge::*, hub::*, hub_request::*, images::*,
     media::*, media_ledger::*, overview::*, secrets::*, stream::*, streaming_session::*,
     sync_edge_agent::*, tag::*,
 };

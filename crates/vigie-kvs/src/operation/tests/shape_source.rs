@@ -10,10 +10,11 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Field, GenericArgument, Ident, Item, ItemStruct, Lit, LitStr, Meta};
 use syn::{PathArguments, Token, Type, braced};
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../../shapes.rs"),
     include_str!("../../shapes/administration.rs"),
     include_str!("../../shapes/edge.rs"),
+    include_str!("../../shapes/hub.rs"),
     include_str!("../../shapes/hub_request.rs"),
     include_str!("../../shapes/media_ledger.rs"),
     include_str!("../../shapes/overview.rs"),

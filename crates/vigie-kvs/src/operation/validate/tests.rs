@@ -1,10 +1,15 @@
 //! What is refused, and with which words.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::json;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::operation::*;
+use crate::schema::Shape;
 
 fn check(operation: &Operation, input: Value, kind: ErrorKind, message: &str) {
     let error = validate(operation, &input).unwrap_err();
@@ -165,7 +170,7 @@ fn every_pattern_compiles() {
     OPERATIONS.iter().for_each(|operation| collect(operation.input, &mut patterns));
     assert!(patterns.len() > 10);
     for pattern in patterns.keys() {
-        assert!(PATTERNS.contains_key(pattern), "{pattern}");
+        assert!(PATTERNS.knows(pattern), "{pattern}");
     }
 }
 
