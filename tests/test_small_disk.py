@@ -155,6 +155,7 @@ def test_a_server_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, 
     server = ServerOnSmallDisk(own_site, disk)
     server.start()
     server.wait_ready()
+    assert disk.holds(server.data_dir / "space-reserve"), "before media can fill the disk"
     source = producer.media(media.h264_mp4())
     arns = {}
     for name in ("gate", "killed", "stopped", "running"):
@@ -189,7 +190,7 @@ def test_a_server_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, 
 def test_an_agent_starts_on_a_disk_without_a_free_byte_and_can_delete(own_site, tmp_path):
     disk, agent = cramped_agent(own_site, tmp_path)
     eventually(lambda: agent.fragment_count() > 1, 40, "it records")
-    eventually(lambda: disk.holds(agent.data_dir / "space-reserve"), 20, "space is set aside")
+    assert disk.holds(agent.data_dir / "space-reserve"), "before media can fill the disk"
     agent.process.kill()
     disk.fill()
     assert disk.free_bytes() == 0

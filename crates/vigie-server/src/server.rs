@@ -65,7 +65,10 @@ impl Server {
         made.map_err(|source| ServerError::DataDir { path, source })?;
         let space_reserve =
             SpaceReserve::new(Arc::clone(&disk), &config.data_dir, FREE_BYTES_RESERVE);
-        give_up_if_full(&space_reserve);
+        // Before anything else: on a full disk nothing else starts, and a disk may be full soon.
+        if let Err(error) = space_reserve.keep() {
+            say_no_space(&error);
+        }
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = open_metadata(&config)?;
         // Before any key is made: who holds the folder's lock makes them alone.
@@ -214,11 +217,9 @@ async fn stop_on_failure(process: Arc<Process>, health: Health) -> bool {
     }
 }
 
-/// A start goes on without: that there is no space is said by whoever needs it.
-fn give_up_if_full(space_reserve: &SpaceReserve) {
-    if let Err(error) = space_reserve.give_up_if_full() {
-        tracing::warn!(%error, "what was set aside for a full disk is not given up");
-    }
+/// The server goes on without: that there is no space is said by whoever needs it.
+fn say_no_space(error: &io::Error) {
+    tracing::warn!(%error, "no space can be set aside for a full disk");
 }
 
 /// How often it is looked whether the disk is full.
@@ -238,9 +239,7 @@ async fn keep_space(space_reserve: SpaceReserve, process: Arc<Process>) {
         let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
         match kept.map_err(io_error).flatten() {
             Ok(()) => is_said = false,
-            Err(error) if !std::mem::replace(&mut is_said, true) => {
-                tracing::warn!(%error, "no space can be set aside for a full disk");
-            }
+            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(&error),
             Err(_) => {}
         }
     }

@@ -215,9 +215,9 @@ impl Agent {
             .map_err(|source| AgentError::Folder { path: data_dir.clone(), source })?;
         let reserve = StoreSettings::HUB.free_bytes_reserve;
         let space_reserve = SpaceReserve::new(disk.clone(), data_dir, reserve);
-        if let Err(error) = space_reserve.give_up_if_full() {
-            // A start goes on without: that there is no space is said by whoever needs it.
-            tracing::warn!(%error, "what was set aside for a full disk is not given up");
+        // Before anything else: on a full disk nothing else starts, and a disk may be full soon.
+        if let Err(error) = space_reserve.keep() {
+            say_no_space(&error);
         }
         let (media, index) = (data_dir.join("media"), data_dir.join("index.sqlite"));
         let opened = Store::open_or_begin_anew(&disk, &media, &index, StoreSettings::HUB);
@@ -350,6 +350,11 @@ impl Agent {
     }
 }
 
+/// The agent goes on without: that there is no space is said by whoever needs it.
+fn say_no_space(error: &io::Error) {
+    tracing::warn!(%error, "no space can be set aside for a full disk");
+}
+
 /// How often it is looked whether the disk is full.
 const SPACE_PERIOD: Duration = Duration::from_secs(2);
 
@@ -363,9 +368,7 @@ async fn keep_space(space_reserve: SpaceReserve) {
         let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
         match kept.map_err(io::Error::other).flatten() {
             Ok(()) => is_said = false,
-            Err(error) if !std::mem::replace(&mut is_said, true) => {
-                tracing::warn!(%error, "no space can be set aside for a full disk");
-            }
+            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(&error),
             Err(_) => {}
         }
     }
