@@ -97,3 +97,41 @@ fn cursor_of(configurations: &[Configuration]) -> String {
     };
     format!("polled-{:016x}", configurations.iter().fold(FNV_OFFSET, of))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(name: &str, status: &str) -> EdgeConfigurationOutput {
+        let hub = "arn:aws:iot:us-east-1:123456789012:thing/hub";
+        let secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cam-AbCdEf";
+        serde_json::from_value(json!({
+            "StreamName": name,
+            "StreamARN": format!("arn:aws:kinesisvideo:us-east-1:123456789012:stream/{name}/1800000000000"),
+            "SyncStatus": status,
+            "EdgeConfig": {
+                "HubDeviceArn": hub,
+                "RecorderConfig": { "MediaSourceConfig": {
+                    "MediaUriSecretArn": secret, "MediaUriType": "RTSP_URI",
+                }},
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn revisions_and_cursors_are_the_same_in_every_version() {
+        // Computed apart. The agent keeps revisions: another one would start its jobs anew.
+        let revision = |status| configuration(listed("a", status)).unwrap().revision;
+        assert_eq!(revision("IN_SYNC"), 0x5ee2_29a9_4334_ab43);
+        assert_eq!(revision("DELETING"), 0x3bc4_630d_c99c_fb04);
+        let with = |name, revision| Configuration {
+            revision,
+            ..configuration(listed(name, "IN_SYNC")).unwrap()
+        };
+        assert_eq!(cursor_of(&[]), "polled-cbf29ce484222325");
+        assert_eq!(cursor_of(&[with("a", 7), with("b", 8)]), "polled-f2ffee25e9e414ed");
+    }
+}
