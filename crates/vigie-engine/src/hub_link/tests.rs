@@ -254,7 +254,8 @@ fn the_cursor_of_the_same_set_is_the_same_in_every_version() {
     let state = SyncState::DeletingAcknowledged { give_up_at: NOW + SYNC_DEADLINE };
     let mut b = configuration("b", EdgeSync { revision: 2, state });
     b.secret_revision = Some("secret-1".to_owned());
-    let cursor = |all: &[HubConfiguration]| told_now(answer(all, &request(None, vec![]), NOW).reply).0;
+    let cursor =
+        |all: &[HubConfiguration]| told_now(answer(all, &request(None, vec![]), NOW).reply).0;
     assert_eq!(cursor(&[b, a]), "9f909010f07f9a0a");
     assert_eq!(cursor(&[]), "cbf29ce484222325");
 }
