@@ -4,8 +4,10 @@
 //! What a configuration's revision is, is derived from its content, for the service gives none. What the hub reports
 //! goes nowhere. A stream that is not in the list works on by what it had: only DELETING erases.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
+use fnv::FnvHasher;
 use vigie_kvs::operation;
 use vigie_kvs::shapes::edge::{
     EdgeConfigurationOutput, ListEdgeAgentConfigurationsInput, ListEdgeAgentConfigurationsOutput,
@@ -20,8 +22,6 @@ use crate::shell::api_client::ApiClient;
 
 /// Of pages, so that a service that never comes to an end is left.
 const PAGES_MAX: usize = 10_000;
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// Asks for the configurations, `WaitSeconds` after it last asked: a request that replaces another waits no longer.
 pub(crate) async fn poll(
@@ -75,7 +75,11 @@ fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
     let edge_config = output.edge_config?;
     let content = serde_json::to_vec(&edge_config).ok()?;
     // The same content is the same revision, whenever and however often it is started. In JSON it is a signed number.
-    let revision = (hash(hash(FNV_OFFSET, &content), action.as_str().as_bytes()) >> 1).max(1);
+    // FNV-1a: nobody gains by a collision but the loss of its own update.
+    let mut hash = FnvHasher::default();
+    hash.write(&content);
+    hash.write(action.as_str().as_bytes());
+    let revision = (hash.finish() >> 1).max(1);
     Some(Configuration {
         stream_name: output.stream_name?,
         stream_arn: output.stream_arn?,
@@ -86,16 +90,13 @@ fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
     })
 }
 
-/// FNV-1a: nobody gains by a collision but the loss of its own update.
-fn hash(start: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
-}
-
 fn cursor_of(configurations: &[Configuration]) -> String {
-    let of = |sum, one: &Configuration| {
-        hash(hash(sum, one.stream_arn.as_bytes()), &one.revision.to_be_bytes())
-    };
-    format!("polled-{:016x}", configurations.iter().fold(FNV_OFFSET, of))
+    let mut hash = FnvHasher::default();
+    for one in configurations {
+        hash.write(one.stream_arn.as_bytes());
+        hash.write(&one.revision.to_be_bytes());
+    }
+    format!("polled-{:016x}", hash.finish())
 }
 
 #[cfg(test)]
