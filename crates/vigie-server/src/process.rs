@@ -101,14 +101,8 @@ impl Process {
 }
 
 fn request_id([high, low]: [u64; 2]) -> String {
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | (low >> 48 & 0x3fff),
-        low & 0xffff_ffff_ffff
-    )
+    let drawn = u128::from(high) << 64 | u128::from(low);
+    uuid::Builder::from_random_bytes(drawn.to_be_bytes()).into_uuid().to_string()
 }
 
 /// The stop of the server, which comes once.
