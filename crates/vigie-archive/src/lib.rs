@@ -8,7 +8,7 @@
 //! - what is acknowledged can be read, in the order of its sequences, until it expires or is erased;
 //! - what is erased does not come back, and nothing that a writer from before still holds is taken.
 //!
-//! Notices are hints: losing one costs a poll, never an answer.
+//! That there is more of a stream is told by who wrote it, not here.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
@@ -22,7 +22,6 @@ mod writer;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
 use vigie_media::Timestamp;
 
 pub use error::ArchiveError;
@@ -32,9 +31,6 @@ pub use memory::MemoryArchive;
 pub use query::{FragmentOrder, FragmentPosition, FragmentQuery};
 pub use totals::{Erased, Findings, StreamTotals};
 pub use writer::{Persisting, StreamWriter};
-
-/// What [`Archive::watch`] says when there is nothing more to come.
-pub const ERASED: u64 = u64::MAX;
 
 /// A fragment's bytes, a block at a time.
 #[async_trait]
@@ -72,8 +68,6 @@ pub trait Archive: Send + Sync {
     fn blocks(&self, fragment: &StoredFragment) -> Box<dyn Blocks>;
     /// A fragment's bytes, verbatim and checked.
     async fn read(&self, fragment: &StoredFragment) -> Result<Bytes, ArchiveError>;
-    /// The newest sequence that was persisted since, as it changes; [`ERASED`] when the stream's media was erased.
-    fn watch(&self, stream: &str) -> watch::Receiver<u64>;
     /// What a stream holds; nothing when it never had a fragment.
     async fn totals(&self, stream: &str) -> Result<StreamTotals, ArchiveError>;
 

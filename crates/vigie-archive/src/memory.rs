@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
 use vigie_media::Timestamp;
 
 use crate::{
-    Archive, ArchiveError, Blocks, DocumentId, ERASED, Erased, Findings, FragmentOrder,
-    FragmentQuery, Location, Persisting, StoredFragment, StreamTotals, StreamWriter, WholeFragment,
+    Archive, ArchiveError, Blocks, DocumentId, Erased, Findings, FragmentOrder, FragmentQuery,
+    Location, Persisting, StoredFragment, StreamTotals, StreamWriter, WholeFragment,
 };
 
 /// See the module's documentation.
@@ -32,7 +31,6 @@ struct Stream {
     next_sequence: u64,
     /// By sequence.
     fragments: BTreeMap<u64, (StoredFragment, Bytes)>,
-    watcher: watch::Sender<u64>,
 }
 
 impl MemoryArchive {
@@ -119,7 +117,6 @@ impl StreamWriter for MemoryWriter {
                 at: Location::new(*next_location, Arc::new(())),
             };
             stream.fragments.insert(meta.sequence, (stored, bytes));
-            stream.watcher.send_replace(meta.sequence);
         });
         Box::pin(std::future::ready(appended))
     }
@@ -186,11 +183,6 @@ impl Archive for MemoryArchive {
         self.bytes(fragment)
     }
 
-    fn watch(&self, stream: &str) -> watch::Receiver<u64> {
-        let mut streams = self.streams();
-        streams.streams.entry(stream.to_owned()).or_default().watcher.subscribe()
-    }
-
     async fn totals(&self, stream: &str) -> Result<StreamTotals, ArchiveError> {
         Ok(self.fragments(stream, |fragments| StreamTotals {
             size_bytes: fragments.iter().map(|fragment| fragment.size_bytes).sum(),
@@ -230,7 +222,6 @@ impl Archive for MemoryArchive {
         // Its epoch stays, so that whoever wrote to it is fenced, also where it is written to again.
         state.epoch += 1;
         let fragments = std::mem::take(&mut state.fragments);
-        state.watcher.send_replace(ERASED);
         Ok(Erased {
             fragment_count: fragments.len() as u64,
             size_bytes: fragments.values().map(|(fragment, _)| fragment.size_bytes).sum(),

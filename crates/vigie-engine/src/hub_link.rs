@@ -8,8 +8,10 @@
 #[cfg(test)]
 mod tests;
 
+use std::hash::Hasher;
 use std::time::Duration;
 
+use fnv::FnvHasher;
 use vigie_kvs::shapes::edge::EdgeConfig;
 use vigie_kvs::shapes::sync_edge_agent::{
     Configuration, Phase as WirePhase, StreamReport, SyncEdgeAgentInput, SyncEdgeAgentOutput,
@@ -164,22 +166,17 @@ fn told(configuration: &HubConfiguration, sync: &EdgeSync) -> Configuration {
 /// when a secret was given another value hears of it by its first call. Nobody gains by forging one: a hub that sends
 /// a wrong cursor only gets, or misses, its own configurations.
 fn cursor_of(desired: &[(&HubConfiguration, EdgeSync)]) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut take = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
+    let mut hash = FnvHasher::default();
     for (configuration, sync) in desired {
-        take(configuration.stream_arn.as_bytes());
-        take(&[0]);
-        take(&sync.revision.to_be_bytes());
-        take(sync.desired_action().as_str().as_bytes());
-        take(&[0]);
+        hash.write(configuration.stream_arn.as_bytes());
+        hash.write(&[0]);
+        hash.write(&sync.revision.to_be_bytes());
+        hash.write(sync.desired_action().as_str().as_bytes());
+        hash.write(&[0]);
         if let Some(revision) = &configuration.secret_revision {
-            take(revision.as_bytes());
-            take(&[0]);
+            hash.write(revision.as_bytes());
+            hash.write(&[0]);
         }
     }
-    format!("{hash:016x}")
+    format!("{:016x}", hash.finish())
 }

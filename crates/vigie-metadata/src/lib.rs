@@ -7,6 +7,8 @@
 //!
 //! A method that changes something is one transaction, durable when it returns. Those that return `bool` do nothing and
 //! say `false` when the state they were decided on is no longer there. What may be long is read in pages.
+//!
+//! Beside it stand [`Notices`]: hints to whoever waits for a change.
 
 mod access_keys;
 #[cfg(any(test, feature = "testing"))]
@@ -17,6 +19,7 @@ mod hubs;
 mod media_ledgers;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod notices;
 mod secrets;
 mod settings;
 mod streams;
@@ -33,6 +36,9 @@ pub use media_ledgers::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryMetadataDb;
+#[cfg(any(test, feature = "testing"))]
+pub use notices::SilentNotices;
+pub use notices::{InProcessNotices, Notice, Notices, Subscription};
 pub use secrets::{SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
 pub use settings::Settings;
 pub use streams::{Stream, StreamKey, StreamStatus, Streams};

@@ -13,7 +13,7 @@ use crate::config::ServerConfig;
 use crate::engines::Engines;
 use crate::guard::Guards;
 use crate::health::Health;
-use crate::hubs::{HubWakers, Hubs};
+use crate::hubs::Hubs;
 use crate::images::Images;
 use crate::ingest::{Connections, Ingest};
 use crate::media::Media;
@@ -55,13 +55,13 @@ impl App {
         master_key: MasterKey,
         age_hold: ServerAgeHold,
     ) -> Self {
-        let Engines { db, fragments, audit } = engines;
+        let Engines { db, fragments, audit, notices } = engines;
         let (config, process) = (Arc::new(config), Arc::new(process));
         let audit = Arc::new(audit);
         let guards = Guards::new(config.rate_limits, config.connections_per_address_max);
         let metrics = Arc::new(Metrics::new(audit.failures(), guards.body_budget.refusals()));
         let health = Health { db: Arc::clone(&db), fragments: Arc::clone(&fragments) };
-        let (wakers, connections) = (Arc::<HubWakers>::default(), Arc::<Connections>::default());
+        let connections = Arc::<Connections>::default();
         let age_hold = Arc::new(age_hold);
         let streams = Streams { db: Arc::clone(&db), config: Arc::clone(&config) };
         let media = Arc::new(Media {
@@ -70,12 +70,14 @@ impl App {
             metrics: Arc::clone(&metrics),
             streams: streams.clone(),
             fragments: Arc::clone(&fragments),
+            notices: Arc::clone(&notices),
         });
         let deletion = Arc::new(MediaDeletion {
             process: Arc::clone(&process),
             config: Arc::clone(&config),
             db: Arc::clone(&db),
             fragments: Arc::clone(&fragments),
+            notices: Arc::clone(&notices),
             connections: Arc::clone(&connections),
             audit: Arc::clone(&audit),
             age_hold: Arc::clone(&age_hold),
@@ -84,17 +86,16 @@ impl App {
             process: Arc::clone(&process),
             metrics: Arc::clone(&metrics),
             health: health.clone(),
-            wakers: Arc::clone(&wakers),
+            notices: Arc::clone(&notices),
             age_hold,
             deletion: Arc::clone(&deletion),
-            alarm: Arc::default(),
         });
         let images = config.image_decoders.clone();
         let images = images.map(|decoders| Arc::new(Images::new(decoders, Arc::clone(&media))));
         let hubs = Hubs::new(
             Arc::clone(&process),
             streams.clone(),
-            Arc::clone(&wakers),
+            Arc::clone(&notices),
             metrics.connected_hubs.clone(),
             images.clone(),
         );
@@ -103,7 +104,7 @@ impl App {
             config: Arc::clone(&config),
             db: Arc::clone(&db),
             master_key: master_key.clone(),
-            wakers: Arc::clone(&wakers),
+            notices: Arc::clone(&notices),
         };
         let control = Control {
             process: Arc::clone(&process),
@@ -111,8 +112,7 @@ impl App {
             db: Arc::clone(&db),
             streams,
             connections: Arc::clone(&connections),
-            wakers,
-            alarm: Arc::clone(&background.alarm),
+            notices,
             deletion,
         };
         Self {

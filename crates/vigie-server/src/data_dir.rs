@@ -58,10 +58,11 @@ pub(crate) fn check(
         (Some(_), None) => {
             Err(ServerError::MasterKeyMissing { path: config.master_key_path(), metadata })
         }
-        (Some(proof), Some(key)) if key.open(MASTER_KEY_PROOF, proof).is_err() => {
-            Err(ServerError::OtherMasterKey { path: metadata })
-        }
-        _ => Ok(key),
+        (Some(proof), Some(opener)) => match opener.open(MASTER_KEY_PROOF, proof) {
+            Ok(_) => Ok(key),
+            Err(source) => Err(ServerError::OtherMasterKey { path: metadata, source }),
+        },
+        (None, _) => Ok(key),
     }
 }
 

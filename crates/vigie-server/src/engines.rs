@@ -13,7 +13,7 @@ use vigie_store::{Store, StoreError, StoreSettings};
 use crate::archive::{Archive, EmbeddedArchive};
 use crate::audit::{Audit, AuditLog, FileAuditLog};
 use crate::config::ServerConfig;
-use crate::db::{DbError, MetadataDb, SqliteMetadataDb};
+use crate::db::{DbError, InProcessNotices, MetadataDb, Notices, SqliteMetadataDb};
 use crate::start_error::ServerError;
 
 /// What a server keeps, each behind its seam.
@@ -21,10 +21,16 @@ pub(crate) struct Engines {
     pub db: Arc<dyn MetadataDb>,
     pub fragments: Arc<dyn Archive>,
     pub audit: Audit,
+    pub notices: Arc<dyn Notices>,
 }
 
 /// How much of the disk is left to others.
 pub(crate) const FREE_BYTES_RESERVE: u64 = StoreSettings::SERVER.free_bytes_reserve;
+
+/// The notices of a server that is alone.
+pub(crate) fn own_notices() -> Arc<dyn Notices> {
+    Arc::new(InProcessNotices::default())
+}
 
 /// The metadata of a folder, made where there is none.
 pub(crate) fn open_metadata(config: &ServerConfig) -> Result<Arc<dyn MetadataDb>, DbError> {

@@ -189,12 +189,10 @@ async fn is_master_key(
     master_key: &MasterKey,
     config: &ServerConfig,
 ) -> Result<bool, ServerError> {
-    match db.setting(MASTER_KEY_PROOF).await? {
-        Some(proof) if master_key.open(MASTER_KEY_PROOF, &proof).is_err() => {
-            Err(ServerError::OtherMasterKey { path: config.metadata_path() })
-        }
-        proof => Ok(proof.is_some()),
-    }
+    let Some(proof) = db.setting(MASTER_KEY_PROOF).await? else { return Ok(false) };
+    let opened = master_key.open(MASTER_KEY_PROOF, &proof);
+    let path = config.metadata_path();
+    opened.map(|_| true).map_err(|source| ServerError::OtherMasterKey { path, source })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use vigie_media::Timestamp;
 use crate::api::Streams;
 use crate::archive::Archive;
 use crate::config::ServerConfig;
-use crate::db::Stream;
+use crate::db::{Notices, Stream};
 use crate::metrics::Metrics;
 use crate::process::Process;
 
@@ -22,6 +22,8 @@ pub(crate) struct Media {
     pub metrics: Arc<Metrics>,
     pub streams: Streams,
     pub fragments: Arc<dyn Archive>,
+    /// Of what is new of a stream.
+    pub notices: Arc<dyn Notices>,
 }
 
 /// The instant before which received media of a stream has expired.

@@ -54,18 +54,11 @@ impl Process {
 
     /// A fresh id for a request, in the form of a UUID.
     pub(crate) fn new_request_id(&self) -> String {
-        let (high, low) = {
+        let drawn = {
             let mut chance = self.chance();
-            (chance.next_u64(), chance.next_u64())
+            [chance.next_u64(), chance.next_u64()]
         };
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            0x8000 | (low >> 48 & 0x3fff),
-            low & 0xffff_ffff_ffff
-        )
+        request_id(drawn)
     }
 
     /// The stop of the server, to wait for.
@@ -107,6 +100,11 @@ impl Process {
     }
 }
 
+fn request_id([high, low]: [u64; 2]) -> String {
+    let drawn = u128::from(high) << 64 | u128::from(low);
+    uuid::Builder::from_random_bytes(drawn.to_be_bytes()).into_uuid().to_string()
+}
+
 /// The stop of the server, which comes once.
 pub(crate) struct Stopping(watch::Receiver<bool>);
 
@@ -121,5 +119,18 @@ impl Stopping {
 
     pub(crate) fn is_now(&self) -> bool {
         *self.0.borrow()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_drawn_makes_the_same_id_in_every_version() {
+        let id = request_id([0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210]);
+        assert_eq!(id, "01234567-89ab-4def-bedc-ba9876543210");
+        assert_eq!(request_id([0, 0]), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(request_id([u64::MAX; 2]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

@@ -23,8 +23,10 @@ use crate::archive::ArchiveError;
 use crate::audit::{self, Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource};
-use crate::db::{DbError, MetadataDb, PAGE};
-use crate::engines::{Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata};
+use crate::db::{DbError, MetadataDb, Notices, PAGE};
+use crate::engines::{
+    Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata, own_notices,
+};
 use crate::first_start::FirstStart;
 use crate::health::Health;
 use crate::http;
@@ -57,6 +59,18 @@ impl Server {
         clock: Arc<dyn Clock>,
         chance: Box<dyn Chance>,
         disk: Arc<dyn Disk>,
+    ) -> Result<Self, ServerError> {
+        Self::open_with_notices(config, master_key, clock, chance, disk, own_notices()).await
+    }
+
+    /// As [`Server::open`], with other notices than its own: any of them may get lost.
+    pub async fn open_with_notices(
+        config: ServerConfig,
+        master_key: impl Into<MasterKeySource>,
+        clock: Arc<dyn Clock>,
+        chance: Box<dyn Chance>,
+        disk: Arc<dyn Disk>,
+        notices: Arc<dyn Notices>,
     ) -> Result<Self, ServerError> {
         let tls =
             config.tls.clone().map(|files| Tls::open(files, Arc::clone(&disk))).transpose()?;
@@ -105,7 +119,7 @@ impl Server {
             audit.written().await;
             first_start.note().await?;
         }
-        let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit };
+        let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit, notices };
         let process = Process::new(clock, chance);
         let app = Arc::new(App::new(config, process, engines, master_key, age_hold));
         Ok(Self { app, media, tls, space_reserve })

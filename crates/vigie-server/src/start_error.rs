@@ -88,6 +88,9 @@ pub enum ServerError {
     OtherMasterKey {
         /// The metadata database.
         path: PathBuf,
+        /// Which is known where it was noted.
+        #[source]
+        source: SealError,
     },
     /// Metadata or media could not be used any more: what is on disk is known again after a start.
     #[error("the server stopped because its disk failed; its log says how; start it again")]

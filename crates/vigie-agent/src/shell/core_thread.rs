@@ -95,12 +95,6 @@ impl CoreHandle {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         (Self { sender, thread: None, seat: None }, receiver)
     }
-
-    /// The same, for tests.
-    #[cfg(test)]
-    pub(crate) fn for_test() -> (Self, mpsc::Receiver<Message>) {
-        Self::apart()
-    }
 }
 
 /// Where cameras are read: on the core's thread, in passes.

@@ -4,8 +4,10 @@
 //! What a configuration's revision is, is derived from its content, for the service gives none. What the hub reports
 //! goes nowhere. A stream that is not in the list works on by what it had: only DELETING erases.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
+use fnv::FnvHasher;
 use vigie_kvs::operation;
 use vigie_kvs::shapes::edge::{
     EdgeConfigurationOutput, ListEdgeAgentConfigurationsInput, ListEdgeAgentConfigurationsOutput,
@@ -20,8 +22,6 @@ use crate::shell::api_client::ApiClient;
 
 /// Of pages, so that a service that never comes to an end is left.
 const PAGES_MAX: usize = 10_000;
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// Asks for the configurations, `WaitSeconds` after it last asked: a request that replaces another waits no longer.
 pub(crate) async fn poll(
@@ -75,7 +75,11 @@ fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
     let edge_config = output.edge_config?;
     let content = serde_json::to_vec(&edge_config).ok()?;
     // The same content is the same revision, whenever and however often it is started. In JSON it is a signed number.
-    let revision = (hash(hash(FNV_OFFSET, &content), action.as_str().as_bytes()) >> 1).max(1);
+    // FNV-1a: nobody gains by a collision but the loss of its own update.
+    let mut hash = FnvHasher::default();
+    hash.write(&content);
+    hash.write(action.as_str().as_bytes());
+    let revision = (hash.finish() >> 1).max(1);
     Some(Configuration {
         stream_name: output.stream_name?,
         stream_arn: output.stream_arn?,
@@ -86,14 +90,49 @@ fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
     })
 }
 
-/// FNV-1a: nobody gains by a collision but the loss of its own update.
-fn hash(start: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+fn cursor_of(configurations: &[Configuration]) -> String {
+    let mut hash = FnvHasher::default();
+    for one in configurations {
+        hash.write(one.stream_arn.as_bytes());
+        hash.write(&one.revision.to_be_bytes());
+    }
+    format!("polled-{:016x}", hash.finish())
 }
 
-fn cursor_of(configurations: &[Configuration]) -> String {
-    let of = |sum, one: &Configuration| {
-        hash(hash(sum, one.stream_arn.as_bytes()), &one.revision.to_be_bytes())
-    };
-    format!("polled-{:016x}", configurations.iter().fold(FNV_OFFSET, of))
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(name: &str, status: &str) -> EdgeConfigurationOutput {
+        let hub = "arn:aws:iot:us-east-1:123456789012:thing/hub";
+        let secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cam-AbCdEf";
+        serde_json::from_value(json!({
+            "StreamName": name,
+            "StreamARN": format!("arn:aws:kinesisvideo:us-east-1:123456789012:stream/{name}/1800000000000"),
+            "SyncStatus": status,
+            "EdgeConfig": {
+                "HubDeviceArn": hub,
+                "RecorderConfig": { "MediaSourceConfig": {
+                    "MediaUriSecretArn": secret, "MediaUriType": "RTSP_URI",
+                }},
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn revisions_and_cursors_are_the_same_in_every_version() {
+        // Computed apart. The agent keeps revisions: another one would start its jobs anew.
+        let revision = |status| configuration(listed("a", status)).unwrap().revision;
+        assert_eq!(revision("IN_SYNC"), 0x5ee2_29a9_4334_ab43);
+        assert_eq!(revision("DELETING"), 0x3bc4_630d_c99c_fb04);
+        let with = |name, revision| Configuration {
+            revision,
+            ..configuration(listed(name, "IN_SYNC")).unwrap()
+        };
+        assert_eq!(cursor_of(&[]), "polled-cbf29ce484222325");
+        assert_eq!(cursor_of(&[with("a", 7), with("b", 8)]), "polled-f2ffee25e9e414ed");
+    }
 }

@@ -28,7 +28,7 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn Archive>)) {
     }
     check! {
         writing: sequences_are_handed_out_once_and_rise, a_new_writer_fences_the_one_before,
-            fragments_are_persisted_in_the_order_in_which_they_were_taken, readers_are_told_of_what_is_new;
+            fragments_are_persisted_in_the_order_in_which_they_were_taken;
         reading: what_was_acknowledged_is_read_as_it_was, fragments_are_listed_in_each_order_and_in_pages,
             the_last_one_before_is_found, a_stream_that_never_had_a_fragment_holds_nothing;
         erasing: what_is_erased_is_gone_and_its_writer_is_fenced, what_is_older_goes_and_nothing_that_is_younger,

@@ -58,18 +58,3 @@ pub(super) async fn fragments_are_persisted_in_the_order_in_which_they_were_take
         assert_eq!(found[..until_then.len()], until_then, "none is acknowledged before another");
     }
 }
-
-pub(super) async fn readers_are_told_of_what_is_new(archive: Arc<dyn Archive>) {
-    let mut watch = archive.watch("gate");
-    let mut writer = archive.writer("gate").await.unwrap();
-    let written = write(&mut *writer, &[0, 2]).await;
-    while *watch.borrow_and_update() != written[1] {
-        watch.changed().await.unwrap();
-    }
-    let more = write(&mut *writer, &[4]).await;
-    watch.changed().await.unwrap();
-    assert_eq!(*watch.borrow_and_update(), more[0]);
-    archive.delete_stream("gate").await.unwrap();
-    watch.changed().await.unwrap();
-    assert_eq!(*watch.borrow(), crate::ERASED);
-}

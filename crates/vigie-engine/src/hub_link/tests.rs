@@ -248,6 +248,19 @@ fn the_cursor_depends_on_the_set_alone() {
 }
 
 #[test]
+fn the_cursor_of_the_same_set_is_the_same_in_every_version() {
+    // Computed apart. A hub keeps its cursor while the server is upgraded.
+    let a = configuration("a", EdgeSync { revision: 1, state: SyncState::InSync });
+    let state = SyncState::DeletingAcknowledged { give_up_at: NOW + SYNC_DEADLINE };
+    let mut b = configuration("b", EdgeSync { revision: 2, state });
+    b.secret_revision = Some("secret-1".to_owned());
+    let cursor =
+        |all: &[HubConfiguration]| told_now(answer(all, &request(None, vec![]), NOW).reply).0;
+    assert_eq!(cursor(&[b, a]), "9f909010f07f9a0a");
+    assert_eq!(cursor(&[]), "cbf29ce484222325");
+}
+
+#[test]
 fn a_hub_hears_of_another_value_of_a_secret_whenever_it_calls() {
     let sync = EdgeSync { revision: 7, state: SyncState::InSync };
     let with = |secret: Option<&str>| HubConfiguration {

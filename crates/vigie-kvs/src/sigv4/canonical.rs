@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use base16ct::lower::encode_string;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -198,27 +199,12 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
 
 /// SHA-256 in small hexadecimal digits.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _infallible = write!(text, "{byte:02x}");
-    }
-    text
+    encode_string(&Sha256::digest(bytes))
 }
 
 /// 32 bytes of small hexadecimal digits; capitals are refused, so that a signature has one form.
 pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 || digits.iter().any(u8::is_ascii_uppercase) {
-        return None;
-    }
     let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
-    }
-    Some(bytes)
+    let is_whole = base16ct::lower::decode(text, &mut bytes).ok()?.len() == bytes.len();
+    is_whole.then_some(bytes)
 }

@@ -1,8 +1,9 @@
 //! The client's side: signing requests of our own.
 
+use base16ct::lower::encode_string;
 use vigie_media::Timestamp;
 
-use super::canonical::{Scope, SigningKey, canonical_request, hex, sha256_hex, string_to_sign};
+use super::canonical::{Scope, SigningKey, canonical_request, sha256_hex, string_to_sign};
 use super::verify::date_time_text;
 use super::{ALGORITHM, EMPTY_PAYLOAD_SHA256, RequestHead};
 use crate::sensitive::Sensitive;
@@ -63,7 +64,7 @@ pub fn sign(
     let head = RequestHead { headers: &headers, ..*head };
     let request = canonical_request(&head, &names, None, &payload);
     let key = SigningKey::derive(credentials.secret_access_key.expose(), &scope);
-    let signature = hex(&key.signature(&string_to_sign(&date, &scope, &request)));
+    let signature = encode_string(&key.signature(&string_to_sign(&date, &scope, &request)));
     let credential = scope.credential(&credentials.access_key_id);
     let signed = names.join(";");
     let authorization = format!(

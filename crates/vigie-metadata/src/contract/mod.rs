@@ -7,6 +7,7 @@ mod access_keys;
 mod edge_configurations;
 mod hubs;
 mod media_ledgers;
+mod notices;
 mod secrets;
 mod settings;
 mod streams;
@@ -17,7 +18,7 @@ use futures_util::future::join_all;
 use vigie_engine::sync::{EdgeSync, SyncState};
 use vigie_media::Timestamp;
 
-use crate::{EdgeChange, EdgeConfiguration, MetadataDb, Stream, StreamStatus};
+use crate::{EdgeChange, EdgeConfiguration, MetadataDb, Notices, Stream, StreamStatus};
 
 /// Callers that do the same at once, where it is to be seen that one of them wins.
 const CALLERS: usize = 50;
@@ -48,6 +49,14 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn MetadataDb>)) {
             of_many_that_are_first_at_once_one_is;
         settings: one_is_saved_and_claimed_once;
     }
+}
+
+/// The same for notices.
+pub async fn hold_notices(open: impl Fn() -> Arc<dyn Notices>) {
+    notices::what_is_published_is_heard_by_all_who_listen_to_it(open()).await;
+    notices::what_is_published_while_nobody_waits_is_heard_at_once(open()).await;
+    notices::who_waits_is_woken(open()).await;
+    notices::what_came_before_or_is_another_s_is_not_heard(open()).await;
 }
 
 fn at(millis: i64) -> Timestamp {

@@ -348,9 +348,6 @@ fn aac_config(format: &MediaFormat) -> Result<Bytes, LeftOut> {
     let value = format.parameter("config").map(|value| value.trim().trim_matches('"'));
     let text = value.filter(|text| !text.is_empty()).ok_or(LeftOut::NoAacConfig)?;
     let bad = LeftOut::AacConfig(CodecError::Invalid("the AAC configuration is not hexadecimal"));
-    if text.len() > DIGITS_MAX || !text.len().is_multiple_of(2) {
-        return Err(bad);
-    }
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    text.as_bytes().chunks(2).map(byte).collect::<Option<Bytes>>().ok_or(bad)
+    let text = Some(text).filter(|text| text.len() <= DIGITS_MAX);
+    text.and_then(|text| base16ct::mixed::decode_vec(text).ok()).map(Bytes::from).ok_or(bad)
 }

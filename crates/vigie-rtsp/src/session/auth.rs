@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use base16ct::lower::encode_string;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::Md5;
@@ -247,9 +248,9 @@ impl Digest {
 impl Hash {
     fn hex(self, bytes: &[u8]) -> String {
         match self {
-            Self::Md5 => hex(&Md5::digest(bytes)),
-            Self::Sha256 => hex(&Sha256::digest(bytes)),
-            Self::Sha512256 => hex(&Sha512_256::digest(bytes)),
+            Self::Md5 => encode_string(&Md5::digest(bytes)),
+            Self::Sha256 => encode_string(&Sha256::digest(bytes)),
+            Self::Sha512256 => encode_string(&Sha512_256::digest(bytes)),
         }
     }
 }
@@ -259,13 +260,7 @@ pub(crate) fn cnonce(seed: &[u8; 16], challenge: u32) -> String {
     let mut hash = Sha256::new();
     hash.update(seed);
     hash.update(challenge.to_be_bytes());
-    hex(hash.finalize().get(..8).unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    encode_string(hash.finalize().get(..8).unwrap_or_default())
 }
 
 /// For between quotation marks.

@@ -14,8 +14,9 @@ use vigie_kvs::{ErrorKind, KvsError};
 use super::page_token::page_size;
 use super::stored_json::{from_json, to_json};
 use super::{Call, Control, erasure, page_token};
-use crate::db::{EdgeChange, EdgeConfiguration, Stream};
+use crate::db::{EdgeChange, EdgeConfiguration, Notice, Stream};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+use crate::hubs::tell_hub;
 
 const PAGE_DEFAULT: usize = 5;
 const PAGE_MAX: usize = 10;
@@ -39,8 +40,8 @@ pub(crate) async fn start_edge_configuration_update(
         let before = control.db.edge_configuration(&stream.arn).await?;
         let row = started(control, &stream, before, &input.edge_config)?;
         if control.db.save_edge_configurations(&[EdgeChange::Save(Box::new(row.clone()))]).await? {
-            control.wakers.wake(&row.hub_device_arn);
-            control.alarm.ring();
+            tell_hub(control.notices.as_ref(), &row.hub_device_arn);
+            control.notices.publish(&Notice::DeadlineSet);
             tracing::info!(
                 stream = row.stream_name,
                 hub = row.hub_device_arn,
@@ -83,14 +84,14 @@ pub(crate) async fn delete_edge_configuration(
         if control.db.save_edge_configurations(std::slice::from_ref(&change)).await? {
             if let EdgeChange::Save(row) = &change {
                 erasure::foretell(call, row)?;
-                control.wakers.wake(&row.hub_device_arn);
+                tell_hub(control.notices.as_ref(), &row.hub_device_arn);
                 tracing::info!(
                     stream = row.stream_name,
                     hub = row.hub_device_arn,
                     "edge configuration deletion started"
                 );
             }
-            control.alarm.ring();
+            control.notices.publish(&Notice::DeadlineSet);
             return Ok(Empty {});
         }
     }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::Streams;
 use crate::auth::MasterKey;
-use crate::background::{Alarm, MediaDeletion};
+use crate::background::MediaDeletion;
 use crate::config::ServerConfig;
-use crate::db::MetadataDb;
-use crate::hubs::HubWakers;
+use crate::db::{MetadataDb, Notices};
 use crate::ingest::Connections;
 use crate::process::Process;
 
@@ -19,10 +18,8 @@ pub(crate) struct Control {
     pub streams: Streams,
     /// A stream's connections end when it goes or changes.
     pub connections: Arc<Connections>,
-    /// Hubs that are to hear of a change.
-    pub wakers: Arc<HubWakers>,
-    /// Rung when a deadline was set.
-    pub alarm: Arc<Alarm>,
+    /// To hubs that are to hear of a change, and of deadlines that were set.
+    pub notices: Arc<dyn Notices>,
     pub deletion: Arc<MediaDeletion>,
 }
 
@@ -32,6 +29,6 @@ pub(crate) struct Secrets {
     pub config: Arc<ServerConfig>,
     pub db: Arc<dyn MetadataDb>,
     pub master_key: MasterKey,
-    /// Hubs whose configurations name a secret that changed.
-    pub wakers: Arc<HubWakers>,
+    /// To hubs whose configurations name a secret that changed.
+    pub notices: Arc<dyn Notices>,
 }

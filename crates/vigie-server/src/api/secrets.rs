@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::{Call, Secrets};
 use crate::db::{Secret, SecretVersion};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
+use crate::hubs::tell_of_secret;
 
 mod list;
 
@@ -65,7 +66,7 @@ pub(crate) async fn create_secret(
     }
     let stored = sealed.as_ref().map(|sealed| (version_id.as_str(), sealed.as_slice()));
     if secrets.db.create_secret(&secret, stored).await? {
-        secrets.wakers.wake_for_secret(&secret.arn);
+        tell_of_secret(secrets.notices.as_ref(), &secret.arn);
         tracing::info!(secret = secret.name, "secret created");
         let version_id = value.map(|_| version_id);
         return Ok(CreateSecretOutput { arn: secret.arn, name: secret.name, version_id });
@@ -118,7 +119,7 @@ pub(crate) async fn put_secret_value(
             }
         };
         if saved {
-            secrets.wakers.wake_for_secret(&secret.arn);
+            tell_of_secret(secrets.notices.as_ref(), &secret.arn);
             tracing::info!(secret = secret.name, "secret value put");
             let version_stages = versions(&secret).stages(&version_id);
             let Secret { arn, name, .. } = secret;
@@ -188,7 +189,7 @@ pub(crate) async fn delete_secret(
         let (mut secret, days) = match (found, deletion) {
             (Some(secret), SecretDeletion::AtOnce) => {
                 secrets.db.delete_secret(&secret.arn).await?;
-                secrets.wakers.wake_for_secret(&secret.arn);
+                tell_of_secret(secrets.notices.as_ref(), &secret.arn);
                 tracing::info!(secret = secret.name, "secret deleted");
                 let Secret { arn, name, .. } = secret;
                 return Ok(DeleteSecretOutput { arn, name, deletion_date: now });
@@ -209,7 +210,7 @@ pub(crate) async fn delete_secret(
         secret.deleted_at = Some(now);
         secret.delete_after = Some(deletion_date);
         if secrets.db.save_secret(&secret, None).await? {
-            secrets.wakers.wake_for_secret(&secret.arn);
+            tell_of_secret(secrets.notices.as_ref(), &secret.arn);
             tracing::info!(secret = secret.name, days, "secret marked for deletion");
             return Ok(DeleteSecretOutput { arn: secret.arn, name: secret.name, deletion_date });
         }

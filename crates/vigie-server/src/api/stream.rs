@@ -19,6 +19,7 @@ use super::{Call, Control, page_token};
 use crate::config::ServerConfig;
 use crate::db::{Stream, StreamStatus};
 use crate::failure::Answer;
+use crate::hubs::tell_hub;
 use crate::ingest::EndReason;
 
 /// Ten years (KVS API_CreateStream).
@@ -204,7 +205,7 @@ pub(crate) async fn delete_stream(
             tracing::info!(stream = stream.name, "stream deletion begun");
             if let Some(crate::db::EdgeChange::Save(row)) = &edge {
                 super::erasure::foretell(call, row)?;
-                control.wakers.wake(&row.hub_device_arn);
+                tell_hub(control.notices.as_ref(), &row.hub_device_arn);
             }
             control.deletion.erase_stream(stream).await;
             return Ok(Empty {});

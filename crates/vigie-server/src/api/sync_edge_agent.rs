@@ -4,13 +4,14 @@
 //! answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
+use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
 use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
+use vigie_engine::hub_request::TAKEN_WITHIN;
 use vigie_kvs::shapes::edge::{JobStatus, LastRecorderStatus, LastUploaderStatus};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{
@@ -29,6 +30,10 @@ use crate::hubs::{HubWaiter, Hubs, Judged};
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
 /// So is a clock that is off by a little more than before.
 const SKEW_RESOLUTION_MS: u64 = 1_000;
+/// How often it is looked whether a hub whose call is held is asked something, should nobody tell: more often than those who
+/// ask give up ([`TAKEN_WITHIN`]).
+const ASKED_LOOK: Duration = Duration::from_secs(2);
+const _: () = assert!(ASKED_LOOK.as_secs() * 2 < TAKEN_WITHIN.as_secs());
 
 pub(crate) async fn sync_edge_agent(
     hubs: &Hubs,
@@ -45,28 +50,39 @@ pub(crate) async fn sync_edge_agent(
         SyncEdgeAgentOutput { ledgers, requests, clock, ..output }
     };
     let _connected = Connected::new(&hubs.connected);
-    let waiter = hubs.wakers.waiter(&input.hub_device_arn);
+    // Listening before reading: what changes in between is not missed.
+    let mut waiter = HubWaiter::new(&hubs.notices, &input.hub_device_arn);
     let mut stopping = hubs.process.stopping();
     let mut give_up = None;
+    let mut held = None;
     loop {
-        // Listening before reading: what changes in between is not missed.
-        let mut woken = pin!(waiter.notify.notified());
-        woken.as_mut().enable();
         let (requests, is_asked) = hubs.requests.heard(&input, hubs.process.now().mono);
-        let (wait, cursor) = match take_report(hubs, call, &waiter, &input).await? {
-            Reply::Now(output) => return Ok(with(output, receipts, requests)),
-            Reply::Hold { cursor, .. } if is_owed || is_asked => {
-                return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
-            }
-            Reply::Hold { wait, cursor } => (wait, cursor),
+        let cursor = match held.take() {
+            Some(cursor) => cursor,
+            None => match take_report(hubs, call, &mut waiter, &input).await? {
+                Reply::Now(output) => return Ok(with(output, receipts, requests)),
+                Reply::Hold { wait, cursor } => {
+                    give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+                    cursor
+                }
+            },
         };
-        let give_up = give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
-        tokio::select! {
-            () = woken => {}
-            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts, requests)),
-            () = stopping.wait() => {
-                return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
-            }
+        let may_wait = !is_owed && !is_asked;
+        let goes_on = match give_up.as_mut().filter(|_| may_wait) {
+            None => false,
+            Some(give_up) => tokio::select! {
+                () = waiter.changed() => true,
+                // What the hub is asked is for soon: a lost notice may not keep it. The rest it hears by its next call.
+                () = tokio::time::sleep(ASKED_LOOK) => {
+                    held = Some(cursor.clone());
+                    true
+                }
+                () = give_up => false,
+                () = stopping.wait() => false,
+            },
+        };
+        if !goes_on {
+            return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
         }
     }
 }
@@ -163,7 +179,7 @@ fn is_like(saved: Option<i64>, new: Option<i64>) -> bool {
 async fn take_report(
     hubs: &Hubs,
     call: &Call,
-    waiter: &HubWaiter,
+    waiter: &mut HubWaiter,
     input: &SyncEdgeAgentInput,
 ) -> Answer<Reply> {
     for _ in 0..TRIES_MAX {
@@ -193,7 +209,7 @@ async fn take_report(
 /// Notes at each configuration what its secret is now, if it is kept here.
 async fn note_secrets(
     hubs: &Hubs,
-    waiter: &HubWaiter,
+    waiter: &mut HubWaiter,
     configurations: &mut [HubConfiguration],
 ) -> Answer<()> {
     let secret_arn = |configuration: &HubConfiguration| {
@@ -201,7 +217,7 @@ async fn note_secrets(
         source.media_uri_secret_arn.expose().to_owned()
     };
     let secret_arns: BTreeSet<String> = configurations.iter().map(secret_arn).collect();
-    waiter.watch_secrets(secret_arns.clone());
+    waiter.watch_secrets(&secret_arns);
     let mut revisions = BTreeMap::new();
     for secret_arn in secret_arns {
         if let Some(secret) = hubs.db.secret(&secret_arn).await? {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use vigie_media::Timestamp;
 use vigie_store::thread::StoreHandle;
 use vigie_store::{FragmentBlocks, MediaFile, MediaFileId, StoreError, StoreReader, StoreSettings};
@@ -13,8 +13,8 @@ use super::embedded_types::{found, media_file, of_store, order_of, query_of, sto
 use super::embedded_writer::{EmbeddedWriter, Streams};
 use super::store_thread::{WAITING_KIBIBYTES_MAX, outcome, reply};
 use super::{
-    Archive, ArchiveError, Blocks, ERASED, Erased, Findings, FragmentOrder, FragmentQuery,
-    StoredFragment, StreamTotals, StreamWriter,
+    Archive, ArchiveError, Blocks, Erased, Findings, FragmentOrder, FragmentQuery, StoredFragment,
+    StreamTotals, StreamWriter,
 };
 
 /// Media files that one request of the retention deletes.
@@ -164,7 +164,6 @@ impl Archive for EmbeddedArchive {
         // Whoever writes is fenced first, so that nothing of his comes behind the erasure.
         self.streams().end_writer(stream, || self.handle.delete_stream(stream.into(), reply));
         let deleted = outcome(receiver).await?;
-        self.streams().notify(stream, ERASED);
         if deleted.fragment_count > 0 {
             let (fragments, bytes) = (deleted.fragment_count, deleted.size_bytes);
             tracing::info!(stream, fragments, bytes, "media of a deleted stream erased");
@@ -211,10 +210,6 @@ impl Archive for EmbeddedArchive {
         let files = self.reading(move |reader| reader.media_files(&key)).await?;
         let newest_first = files.iter().rev().map(|file| (file.id, file.size_bytes));
         self.delete_media_files(stream, beyond(newest_first, kept_bytes_min)).await
-    }
-
-    fn watch(&self, stream: &str) -> watch::Receiver<u64> {
-        self.streams().watch(stream)
     }
 
     async fn totals(&self, stream: &str) -> Result<StreamTotals, ArchiveError> {

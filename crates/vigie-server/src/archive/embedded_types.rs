@@ -1,4 +1,5 @@
-//! The store's words in the seam's, and back. A fragment's location is its media file and its place in it.
+//! The store's words in the seam's, and back. A fragment's location is its media file, which it shares with its neighbours,
+//! and its place in it, the lower half of the location's id.
 
 use std::sync::Arc;
 
@@ -24,16 +25,9 @@ pub(super) fn of_store(error: StoreError) -> ArchiveError {
     }
 }
 
-/// Where a fragment lies in its media file.
-struct Place {
-    media_file: Arc<MediaFilePlace>,
-    offset: u64,
-}
-
 /// A fragment in the seam's words.
 pub(super) fn stored(Fragment { entry, media_file }: Fragment) -> StoredFragment {
     let id = media_file.id.0;
-    let place = Arc::new(Place { media_file, offset: entry.offset });
     StoredFragment {
         sequence: entry.sequence,
         producer_timestamp: entry.producer_timestamp,
@@ -47,30 +41,34 @@ pub(super) fn stored(Fragment { entry, media_file }: Fragment) -> StoredFragment
         key: entry.key,
         // All fragments of a media file have its header.
         document: DocumentId(id.into()),
-        at: Location::new(u128::from(id) << 64 | u128::from(entry.offset), place),
+        at: Location::new(location_id(id, entry.offset), media_file),
     }
 }
 
-fn place(fragment: &StoredFragment) -> Result<Arc<Place>, StoreError> {
-    let gone = || StoreError::MediaFileGone { path: std::path::PathBuf::new() };
-    fragment.at.place().ok_or_else(gone)
+const fn location_id(media_file: u64, offset: u64) -> u128 {
+    (media_file as u128) << 64 | offset as u128
+}
+
+const fn offset_of(location_id: u128) -> u64 {
+    // Its lower half.
+    location_id as u64
 }
 
 /// The media file of a fragment; one of another engine is not there.
 pub(super) fn media_file(fragment: &StoredFragment) -> Result<Arc<MediaFilePlace>, StoreError> {
-    Ok(Arc::clone(&place(fragment)?.media_file))
+    let gone = || StoreError::MediaFileGone { path: std::path::PathBuf::new() };
+    fragment.at.place().ok_or_else(gone)
 }
 
 /// A fragment in the store's words.
 pub(super) fn found(fragment: &StoredFragment) -> Result<Fragment, StoreError> {
-    let place = place(fragment)?;
     let entry = FragmentEntry {
         sequence: fragment.sequence,
         producer_timestamp: fragment.producer_timestamp,
         server_timestamp: fragment.server_timestamp,
         timecode_ms: fragment.timecode_ms,
         duration_ms: fragment.duration_ms,
-        offset: place.offset,
+        offset: offset_of(fragment.at.id()),
         size_bytes: fragment.size_bytes,
         frame_count: fragment.frame_count,
         crc32c: fragment.crc32c,
@@ -78,7 +76,7 @@ pub(super) fn found(fragment: &StoredFragment) -> Result<Fragment, StoreError> {
         key: fragment.key,
         uploaded: false,
     };
-    Ok(Fragment { entry, media_file: Arc::clone(&place.media_file) })
+    Ok(Fragment { entry, media_file: media_file(fragment)? })
 }
 
 pub(super) fn whole_of(fragment: WholeFragment) -> vigie_store::WholeFragment {
@@ -122,5 +120,40 @@ pub(super) const fn totals_of(totals: vigie_store::StreamTotals) -> StreamTotals
         fragment_count: totals.fragment_count,
         oldest_producer_timestamp: totals.oldest_producer_timestamp,
         newest_producer_timestamp: totals.newest_producer_timestamp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_media::Timestamp;
+    use vigie_store::MediaFileId;
+
+    use super::*;
+
+    #[test]
+    fn what_is_found_of_a_location_is_what_it_was_made_of_and_nothing_is_made_for_it() {
+        let path = std::path::PathBuf::from("gate/1.mkv");
+        let id = MediaFileId(u64::MAX - 1);
+        let place = Arc::new(MediaFilePlace { id, path, header_size_bytes: 100, header_crc32c: 7 });
+        let entry = |offset| FragmentEntry {
+            sequence: 3,
+            producer_timestamp: Timestamp::from_millis(1),
+            server_timestamp: Timestamp::from_millis(2),
+            timecode_ms: 5,
+            duration_ms: 6,
+            offset,
+            size_bytes: 8,
+            frame_count: 9,
+            crc32c: 10,
+            number_tail: 11,
+            key: true,
+            uploaded: false,
+        };
+        for offset in [0, 100, u64::MAX] {
+            let fragment = Fragment { entry: entry(offset), media_file: Arc::clone(&place) };
+            let stored = stored(fragment.clone());
+            assert!(Arc::ptr_eq(&media_file(&stored).unwrap(), &place));
+            assert_eq!(found(&stored).unwrap(), fragment);
+        }
     }
 }

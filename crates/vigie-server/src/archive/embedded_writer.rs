@@ -1,4 +1,4 @@
-//! Who writes to a stream, and who waits for what is new of it.
+//! Who writes to a stream.
 //!
 //! Decides whose turn it is: a writer that is begun fences the one before, and an erasure fences both. Whether it is still
 //! one's turn and the handing over to the store's thread are one step, so that nothing of a fenced writer comes behind.
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 use vigie_store::FragmentEntry;
 use vigie_store::thread::{Reply, StoreHandle};
 
@@ -24,24 +24,9 @@ pub(super) struct Streams {
     last_epoch: u64,
     /// The writers whose turn it is.
     writers: HashMap<String, u64>,
-    watchers: HashMap<String, watch::Sender<u64>>,
 }
 
 impl Streams {
-    pub(super) fn watch(&mut self, stream: &str) -> watch::Receiver<u64> {
-        self.watchers.entry(stream.to_owned()).or_default().subscribe()
-    }
-
-    /// Wakes the readers of a stream and forgets it when there are none.
-    pub(super) fn notify(&mut self, stream: &str, sequence: u64) {
-        let Some(watcher) = self.watchers.get(stream) else { return };
-        if watcher.receiver_count() == 0 {
-            self.watchers.remove(stream);
-        } else {
-            watcher.send_replace(sequence);
-        }
-    }
-
     /// Nobody's turn it is any more, and then `act` is done, before another one's is.
     pub(super) fn end_writer(&mut self, stream: &str, act: impl FnOnce()) {
         self.writers.remove(stream);
@@ -109,14 +94,10 @@ impl StreamWriter for EmbeddedWriter {
         let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(WAITING_KIBIBYTES_MAX));
         let room = room.await;
         let (sender, receiver) = oneshot::channel();
-        let (streams, key) = (Arc::clone(&self.streams), self.stream.clone());
+        let key = self.stream.clone();
         let reply: Reply<FragmentEntry> = Box::new(move |outcome| {
             // Given back here rather than where the outcome is read: that one may be waiting for room itself.
             drop(room);
-            if let Ok(entry) = &outcome {
-                let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
-                streams.notify(&key, entry.sequence);
-            }
             if sender.send(outcome.map(drop).map_err(of_store)).is_err() {
                 tracing::debug!(stream = key, "nobody waits for a fragment to be persisted");
             }

@@ -8,6 +8,7 @@ mod authorize;
 mod master_key;
 mod one_time_code;
 mod policy_cache;
+mod sealed_value;
 mod session_token;
 
 pub(crate) use access::Access;
@@ -23,3 +24,4 @@ pub use authenticate::Identity;
 pub use authorize::Permissions;
 pub(crate) use master_key::MASTER_KEY_PROOF;
 pub use master_key::{MASTER_KEY_SIZE_BYTES, MasterKey, SealError};
+pub use sealed_value::MasterKeyId;

@@ -3,19 +3,46 @@
 //!
 //! Never answers for a document that is not the one in the key's row: the row is read with each request and compared.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use vigie_kvs::iam::{Policy, PolicyError};
 
-/// Keys whose policies are kept; beyond, all are parsed anew. Some 100 MB at the very most.
-const KEYS_MAX: usize = 4096;
+/// Bytes of documents that are kept, with what stands around each. What they say takes a few times as many: some 100 MB
+/// at the very most.
+const BYTES_MAX: u64 = 32 << 20;
+/// What an entry takes beside its document.
+const ENTRY_BYTES: u64 = 1024;
+/// About so many keys call; only room is made by it.
+const KEYS_GUESS: usize = 4096;
 
 /// See the module's documentation.
-#[derive(Default)]
 pub(crate) struct PolicyCache {
-    /// By access key id: the document and what it says.
-    policies: Mutex<HashMap<String, (String, Arc<Policy>)>>,
+    /// By access key id.
+    policies: Cache<String, Known, Weight>,
+}
+
+/// A document and what it says.
+#[derive(Clone)]
+struct Known {
+    document: Arc<str>,
+    policy: Arc<Policy>,
+}
+
+#[derive(Clone, Copy)]
+struct Weight;
+
+impl Weighter<String, Known> for Weight {
+    fn weight(&self, _access_key_id: &String, known: &Known) -> u64 {
+        known.document.len() as u64 + ENTRY_BYTES
+    }
+}
+
+impl Default for PolicyCache {
+    fn default() -> Self {
+        Self { policies: Cache::with_weighter(KEYS_GUESS, BYTES_MAX, Weight) }
+    }
 }
 
 impl PolicyCache {
@@ -25,17 +52,13 @@ impl PolicyCache {
         access_key_id: &str,
         document: &str,
     ) -> Result<Arc<Policy>, PolicyError> {
-        let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, policy)) = policies.get(access_key_id)
-            && known == document
-        {
-            return Ok(Arc::clone(policy));
+        let known = self.policies.get(access_key_id);
+        if let Some(known) = known.filter(|known| *known.document == *document) {
+            return Ok(known.policy);
         }
         let policy = Arc::new(Policy::parse(document)?);
-        if policies.len() >= KEYS_MAX {
-            policies.clear();
-        }
-        policies.insert(access_key_id.to_owned(), (document.to_owned(), Arc::clone(&policy)));
+        let known = Known { document: document.into(), policy: Arc::clone(&policy) };
+        self.policies.insert(access_key_id.to_owned(), known);
         Ok(policy)
     }
 }
@@ -69,9 +92,14 @@ mod tests {
     #[test]
     fn it_does_not_grow_without_bound() {
         let cache = PolicyCache::default();
-        for id in 0..=KEYS_MAX {
-            cache.policy(&id.to_string(), &document("kinesisvideo:*")).unwrap();
+        let document = document("kinesisvideo:*") + &" ".repeat(60_000);
+        for id in 0..1000 {
+            cache.policy(&id.to_string(), &document).unwrap();
+            assert!(cache.policies.weight() <= BYTES_MAX);
         }
-        assert_eq!(cache.policies.lock().unwrap().len(), 1);
+        // The one that called last is known, and most of those before it.
+        let last = cache.policy("999", &document).unwrap();
+        assert!(Arc::ptr_eq(&last, &cache.policy("999", &document).unwrap()));
+        assert!((400..1000).contains(&cache.policies.len()), "{}", cache.policies.len());
     }
 }

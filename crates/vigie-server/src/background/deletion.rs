@@ -6,7 +6,7 @@ use crate::age_hold::ServerAgeHold;
 use crate::archive::{Archive, ArchiveError, Erased};
 use crate::audit::{Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
-use crate::db::{DbError, MetadataDb, Stream};
+use crate::db::{DbError, MetadataDb, Notice, Notices, Stream};
 use crate::ingest::{Connections, EndReason};
 use crate::media::expired_before;
 use crate::process::Process;
@@ -23,6 +23,8 @@ pub(crate) struct MediaDeletion {
     pub config: Arc<ServerConfig>,
     pub db: Arc<dyn MetadataDb>,
     pub fragments: Arc<dyn Archive>,
+    /// To those who read a stream that is erased.
+    pub notices: Arc<dyn Notices>,
     /// A stream's connections end before it goes.
     pub connections: Arc<Connections>,
     pub audit: Arc<Audit>,
@@ -66,6 +68,7 @@ impl MediaDeletion {
         self.connections.end(&key, EndReason::StreamDeleted).await;
         let erased = self.fragments.delete_stream(&key).await;
         self.note_erasure(stream, erased.map_err(|error| error.to_string())?);
+        self.notices.publish(&Notice::MediaChanged { stream: key });
         let forgotten = self.db.finish_stream_deletion(&stream.arn).await;
         forgotten.map_err(|error: DbError| error.to_string())
     }

@@ -4,7 +4,6 @@
 //!
 //! Decides when each kind is due; what a deadline means is the engine's to say.
 
-mod alarm;
 mod deadlines;
 mod deletion;
 mod sweep;
@@ -15,12 +14,11 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 
 use crate::age_hold::ServerAgeHold;
+use crate::db::{Notice, Notices};
 use crate::health::Health;
-use crate::hubs::HubWakers;
 use crate::metrics::Metrics;
 use crate::process::Process;
 
-pub(crate) use alarm::Alarm;
 pub(crate) use deletion::MediaDeletion;
 
 /// How often everything is looked at. Deadlines are met earlier, when they are due.
@@ -33,12 +31,11 @@ pub(crate) struct Background {
     pub process: Arc<Process>,
     pub metrics: Arc<Metrics>,
     pub health: Health,
-    pub wakers: Arc<HubWakers>,
+    /// A deadline that was set is one of them.
+    pub notices: Arc<dyn Notices>,
     /// Whether the clock is believed when it says that something is old.
     pub age_hold: Arc<ServerAgeHold>,
     pub deletion: Arc<MediaDeletion>,
-    /// Rung when a deadline was set.
-    pub alarm: Arc<Alarm>,
 }
 
 /// A kind of work.
@@ -65,7 +62,9 @@ impl Background {
     }
 
     async fn run(self: Arc<Self>, work: Work) {
-        let (mut stopping, mut alarm) = (self.process.stopping(), self.alarm.hear());
+        let mut stopping = self.process.stopping();
+        // A hint: what it tells of is due by the next look without it.
+        let mut early = self.notices.subscribe([Notice::DeadlineSet].into());
         let mut due_at = Duration::ZERO;
         loop {
             let now = self.process.now();
@@ -76,7 +75,7 @@ impl Background {
             let wait = due_at.saturating_sub(self.process.now().mono);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = alarm.rung() => {}
+                () = early.heard() => {}
                 () = stopping.wait() => break,
             }
         }
@@ -112,7 +111,7 @@ impl Background {
             }
             Work::Secrets => {
                 let now = self.age_hold.age_clock(self.process.now());
-                if let Err(error) = sweep::secrets(db, &self.wakers, now).await {
+                if let Err(error) = sweep::secrets(db, self.notices.as_ref(), now).await {
                     tracing::error!(%error, "secrets were not deleted");
                 }
                 PERIOD

@@ -6,8 +6,8 @@ use vigie_media::Timestamp;
 
 use super::deletion::MediaDeletion;
 use crate::archive::Archive;
-use crate::db::{DbError, MetadataDb, PAGE, StreamStatus};
-use crate::hubs::HubWakers;
+use crate::db::{DbError, MetadataDb, Notices, PAGE, StreamStatus};
+use crate::hubs::tell_of_secret;
 use crate::metrics::Metrics;
 
 /// Deletes what has expired, and finishes deletions that were cut off.
@@ -36,14 +36,14 @@ pub(super) async fn streams(db: &dyn MetadataDb, deletion: &Arc<MediaDeletion>) 
 /// Deletes the secrets whose recovery window has ended by `now`.
 pub(super) async fn secrets(
     db: &dyn MetadataDb,
-    wakers: &HubWakers,
+    notices: &dyn Notices,
     now: Timestamp,
 ) -> Result<(), DbError> {
     loop {
         let page = db.secrets_to_delete(now, PAGE).await?;
         for secret in &page {
             db.delete_secret(&secret.arn).await?;
-            wakers.wake_for_secret(&secret.arn);
+            tell_of_secret(notices, &secret.arn);
             tracing::info!(secret = secret.name, "secret deleted after its recovery window");
         }
         if page.len() < PAGE {

@@ -106,7 +106,7 @@ impl ListedFile {
             offset += chunk.len() as u64;
             hash.update(&chunk);
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = base16ct::lower::encode_string(&hash.finalize());
         Ok(Self { name: name.to_owned(), size_bytes, sha256 })
     }
 }

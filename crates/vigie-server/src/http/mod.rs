@@ -35,7 +35,6 @@ use tokio_rustls::TlsAcceptor;
 use crate::app::App;
 use crate::guard::{Stranger, Strangers};
 use crowd::Crowd;
-use stall::StallGuard;
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
 /// is kept without one.
@@ -169,7 +168,7 @@ where
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let stream = TokioIo::new(StallGuard::new(stream));
+    let stream = TokioIo::new(stall::bounded(stream));
     let mut connection = pin!(builder.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

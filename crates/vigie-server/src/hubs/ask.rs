@@ -12,6 +12,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 
 use super::Hubs;
+use super::waiter::tell_hub;
 use crate::api::Call;
 use crate::failure::Answer;
 
@@ -33,7 +34,7 @@ impl Drop for Asked<'_> {
         state.callers.remove(&self.id);
         state.requests.call_off(&self.id);
         drop(state);
-        self.hubs.wakers.wake(self.hub_device_arn);
+        tell_hub(self.hubs.notices.as_ref(), self.hub_device_arn);
     }
 }
 
@@ -71,7 +72,7 @@ pub(crate) async fn ask(
         state.callers.insert(id.clone(), sender);
     }
     let asked = Asked { hubs, hub_device_arn, id };
-    hubs.wakers.wake(hub_device_arn);
+    tell_hub(hubs.notices.as_ref(), hub_device_arn);
     let mut stopping = hubs.process.stopping();
     loop {
         let now = hubs.process.now().mono;

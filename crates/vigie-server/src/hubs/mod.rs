@@ -7,14 +7,14 @@ mod ask;
 mod clock_skews;
 mod holders;
 mod requests;
-mod wakers;
+mod waiter;
 
 use std::sync::Arc;
 
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::api::Streams;
-use crate::db::MetadataDb;
+use crate::db::{MetadataDb, Notices};
 use crate::images::Images;
 use crate::process::Process;
 use age_holds::HubAgeHolds;
@@ -24,14 +24,15 @@ use requests::HubRequests;
 
 pub(crate) use ask::ask;
 pub(crate) use holders::Judged;
-pub(crate) use wakers::{HubWaiter, HubWakers};
+pub(crate) use waiter::{HubWaiter, tell_hub, tell_of_secret};
 
 /// See the module's documentation.
 pub(crate) struct Hubs {
     pub process: Arc<Process>,
     pub db: Arc<dyn MetadataDb>,
     pub streams: Streams,
-    pub wakers: Arc<HubWakers>,
+    /// What the calls of hubs wait for.
+    pub notices: Arc<dyn Notices>,
     pub requests: HubRequests,
     pub holders: HubHolders,
     pub clock_skews: ClockSkews,
@@ -46,7 +47,7 @@ impl Hubs {
     pub(crate) fn new(
         process: Arc<Process>,
         streams: Streams,
-        wakers: Arc<HubWakers>,
+        notices: Arc<dyn Notices>,
         connected: Gauge,
         images: Option<Arc<Images>>,
     ) -> Self {
@@ -54,7 +55,7 @@ impl Hubs {
             process,
             db: Arc::clone(&streams.db),
             streams,
-            wakers,
+            notices,
             requests: HubRequests::default(),
             holders: HubHolders::default(),
             clock_skews: ClockSkews::default(),

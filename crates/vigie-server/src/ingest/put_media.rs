@@ -28,6 +28,7 @@ use super::session::{
 };
 use crate::api::Call;
 use crate::archive::{ArchiveError, FragmentMeta, Persisting, StreamWriter, WholeFragment};
+use crate::db::Notice;
 use crate::failure::Answer;
 
 /// Sequence numbers that a connection takes at a time.
@@ -87,6 +88,7 @@ pub(crate) async fn put_media(
     let (answer, pieces) = mpsc::channel(ACKNOWLEDGEMENTS_WAITING_MAX);
     let connection = Connection {
         ingest: Arc::clone(ingest),
+        notice: Notice::MediaChanged { stream: key.clone() },
         key,
         writer,
         session: IngestSession::new(settings, ingest.media.process.now()),
@@ -121,6 +123,8 @@ struct Pending {
 struct Connection {
     ingest: Arc<Ingest>,
     key: String,
+    /// That there is more of the stream.
+    notice: Notice,
     writer: Box<dyn StreamWriter>,
     session: IngestSession,
     /// What the open fragment takes of the memory of all.
@@ -253,6 +257,7 @@ impl Connection {
         let Some(done) = self.pending.pop_front() else { return };
         self.pending_bytes -= done.size_bytes;
         if result.is_ok() {
+            self.ingest.media.notices.publish(&self.notice);
             let metrics = &self.ingest.media.metrics;
             metrics.put_media_fragments.inc();
             metrics.stored_bytes.inc_by(done.size_bytes as u64);

@@ -4,6 +4,9 @@
 //! Pure. One video and one audio track are played, the first of each kind. In URLs the video track is number 1 and the
 //! audio track number 2, or 1 where there is no video, whatever the producer called them.
 
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, ReadError};
@@ -37,7 +40,7 @@ impl PlayedTracks {
             .filter(|audio| video.is_none() || audio.codec_id != codec_id::OPUS);
         let mut tracks = Vec::new();
         let mut codecs = Codecs::default();
-        let mut parameters = Parameters::new();
+        let mut parameters = FnvHasher::default();
         if let Some(video) = video {
             let track = SampleTrack::new(video).map_err(|error| refusal(&error))?;
             let codec = match track.config() {
@@ -49,7 +52,7 @@ impl PlayedTracks {
                 return Err(unsupported("H.265 in MPEG_TS"));
             }
             codecs.video = Some(codec);
-            parameters.add(video);
+            add(&mut parameters, video);
             tracks.push(track);
         }
         if let Some(audio) = audio {
@@ -68,14 +71,14 @@ impl PlayedTracks {
                     CodecConfig::G711(_) => AudioCodec::G711,
                     _ => return Err(unsupported(&audio.codec_id)),
                 });
-                parameters.add(audio);
+                add(&mut parameters, audio);
                 tracks.push(track);
             }
         }
         if tracks.is_empty() {
             return Err(unsupported("no video and no audio track"));
         }
-        Ok(Self { tracks, codecs, parameters_id: parameters.0, header })
+        Ok(Self { tracks, codecs, parameters_id: parameters.finish(), header })
     }
 
     /// The track with this number in URLs.
@@ -109,27 +112,13 @@ fn unsupported(what: &str) -> KvsError {
     KvsError::new(ErrorKind::UnsupportedStreamMediaType, message)
 }
 
-/// FNV-1a over what the initialization of a decoder is made of. It tells the parameters of one stream's documents
-/// apart, and nobody gains by making two of his own alike.
-struct Parameters(u64);
-
-impl Parameters {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, track: &Track) {
-        self.bytes(&track.number.to_be_bytes());
-        self.bytes(track.codec_id.as_bytes());
-        self.bytes(&(track.codec_private.len() as u64).to_be_bytes());
-        self.bytes(&track.codec_private);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
+/// What the initialization of a decoder is made of. The hash tells the parameters of one stream's documents apart, and
+/// nobody gains by making two of his own alike.
+fn add(parameters: &mut FnvHasher, track: &Track) {
+    parameters.write(&track.number.to_be_bytes());
+    parameters.write(track.codec_id.as_bytes());
+    parameters.write(&(track.codec_private.len() as u64).to_be_bytes());
+    parameters.write(&track.codec_private);
 }
 
 #[cfg(test)]
@@ -199,6 +188,8 @@ mod tests {
             let header = DocumentHeader::parse(&raw, Limits::KVS).unwrap();
             PlayedTracks::of(header, DASH).unwrap().parameters_id
         };
+        // Computed apart: it stands in URLs, which outlive the server's upgrade.
+        assert_eq!(id(&[sound(1)]), 0x7131_a376_34b5_b51a);
         let named = Track { name: "another name".into(), ..sound(1) };
         assert_eq!(id(&[sound(1)]), id(&[named]));
         assert_ne!(id(&[sound(1)]), id(&[sound(2)]), "the track is numbered in the init segment");

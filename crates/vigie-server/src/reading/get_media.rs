@@ -2,13 +2,13 @@
 //!
 //! A consumer that does not read holds up nothing but itself. An answer ends after 3 s with nothing to send (KVS
 //! API_GetMedia), or after 30 s while a producer is connected, so that a live consumer outlasts long fragments; and
-//! with an error in the band when there can be nothing more.
+//! with an error in the band when there can be nothing more. Notices are hints: each 3 s it is looked without one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use vigie_kvs::shapes::media::GetMediaInput;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 
@@ -19,8 +19,8 @@ use super::sender::{ChunkSender, NotSent};
 use super::start::after_sequence;
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
-use crate::archive::{ArchiveError, ERASED, FragmentOrder, FragmentQuery, StoredFragment};
-use crate::db::Stream;
+use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
+use crate::db::{Notice, Stream, StreamKey, StreamStatus, Subscription};
 use crate::failure::Answer;
 use crate::media::expired_before;
 use crate::process::Stopping;
@@ -43,8 +43,9 @@ pub(crate) async fn get_media(
         let message = "the stream has as many GetMedia connections as it may have";
         KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
     })?;
-    // Watching before the start is looked up: what is persisted in between is not missed.
-    let persisted = consumers.media.fragments.watch(&key);
+    // Listening before the start is looked up: what is persisted in between is not missed.
+    let changed = Notice::MediaChanged { stream: key.clone() };
+    let changes = consumers.media.notices.subscribe([changed].into());
     let after = after_sequence(&consumers.media, &key, start).await?;
     let newest = consumers.media.fragments.latest(&key).await?.map_or(0, |newest| newest.sequence);
     let (sender, answer) = ChunkSender::new(&consumers.media);
@@ -55,7 +56,8 @@ pub(crate) async fn get_media(
         after,
         newest,
         last: None,
-        persisted,
+        changes,
+        has_changed: false,
         sender,
         _place: place,
     };
@@ -69,21 +71,25 @@ struct Reading {
     key: String,
     /// The sequence of the last fragment that was sent.
     after: u64,
-    /// The newest sequence when the answer began.
+    /// The newest sequence that is known.
     newest: u64,
     /// The number of the last fragment that was to be sent.
     last: Option<FragmentNumber>,
-    /// The newest sequence since.
-    persisted: watch::Receiver<u64>,
+    /// Of the stream.
+    changes: Box<dyn Subscription>,
+    /// Whether one was heard while fragments were sent.
+    has_changed: bool,
     sender: ChunkSender,
     _place: Place,
 }
 
 /// What came of waiting.
 enum Waited {
-    /// Look again.
+    /// There may be more.
     ForMore,
-    /// Nothing came, or nobody wants it.
+    /// For so long, and nobody said that there is.
+    Quiet(Duration),
+    /// Nobody wants more.
     InVain,
 }
 
@@ -109,18 +115,29 @@ impl Reading {
 
     async fn send_all(&mut self) -> Result<(), NotSent> {
         let mut stopping = self.consumers.media.process.stopping();
+        let mut quiet = Duration::ZERO;
+        let mut has_waited = false;
         loop {
-            // Before the index is read, so that what comes after is seen as a change.
-            if *self.persisted.borrow_and_update() == ERASED {
-                return Err(NotSent::FragmentGone);
-            }
+            has_waited |= std::mem::take(&mut self.has_changed);
             let fragments = self.next_fragments().await?;
-            if fragments.is_empty() {
+            let Some(newest) = fragments.last() else {
+                // What it was told, or was not.
+                if has_waited && self.is_stream_gone().await {
+                    return Err(NotSent::FragmentGone);
+                }
+                if quiet >= self.patience() {
+                    return Ok(());
+                }
                 match self.wait(&mut stopping).await {
-                    Waited::ForMore => continue,
+                    Waited::ForMore => quiet = Duration::ZERO,
+                    Waited::Quiet(elapsed) => quiet += elapsed,
                     Waited::InVain => return Ok(()),
                 }
-            }
+                has_waited = true;
+                continue;
+            };
+            self.newest = self.newest.max(newest.sequence);
+            (quiet, has_waited) = (Duration::ZERO, false);
             for fragment in fragments {
                 self.send_fragment(&fragment).await?;
                 self.after = fragment.sequence;
@@ -131,26 +148,32 @@ impl Reading {
         }
     }
 
-    /// Waits for a commit; asks now and then whether it is worth it, for producers come and go.
+    /// Waits for a commit, for a while.
     async fn wait(&mut self, stopping: &mut Stopping) -> Waited {
-        let mut quiet = Duration::ZERO;
-        loop {
-            tokio::select! {
-                changed = self.persisted.changed() => {
-                    return if changed.is_ok() { Waited::ForMore } else { Waited::InVain };
-                }
-                () = tokio::time::sleep(NOTHING_TO_SEND) => {
-                    quiet += NOTHING_TO_SEND;
-                    let patience = match self.consumers.connections.has_connection(&self.key) {
-                        true => NOTHING_TO_SEND_LIVE,
-                        false => NOTHING_TO_SEND,
-                    };
-                    if quiet >= patience {
-                        return Waited::InVain;
-                    }
-                }
-                () = self.sender.consumer_gone() => return Waited::InVain,
-                () = stopping.wait() => return Waited::InVain,
+        tokio::select! {
+            () = self.changes.heard() => Waited::ForMore,
+            () = tokio::time::sleep(NOTHING_TO_SEND) => Waited::Quiet(NOTHING_TO_SEND),
+            () = self.sender.consumer_gone() => Waited::InVain,
+            () = stopping.wait() => Waited::InVain,
+        }
+    }
+
+    /// How long it is worth to wait: producers come and go.
+    fn patience(&self) -> Duration {
+        match self.consumers.connections.has_connection(&self.key) {
+            true => NOTHING_TO_SEND_LIVE,
+            false => NOTHING_TO_SEND,
+        }
+    }
+
+    /// Whether nothing more can come. As long as that cannot be read, it is waited.
+    async fn is_stream_gone(&self) -> bool {
+        match self.consumers.media.streams.db.stream(StreamKey::Arn(&self.stream.arn)).await {
+            Ok(Some(stream)) => stream.status == StreamStatus::Deleting,
+            Ok(None) => true,
+            Err(error) => {
+                tracing::warn!(stream = self.stream.name, %error, "a stream could not be read");
+                false
             }
         }
     }
@@ -170,9 +193,13 @@ impl Reading {
         let number = fragment_number(fragment);
         self.last = Some(number);
         self.sender.send_fragment(fragment, chunk::leading).await?;
-        let newest = self.newest.max(*self.persisted.borrow());
+        if self.changes.has_heard() {
+            self.has_changed = true;
+            let latest = self.consumers.media.fragments.latest(&self.key).await?;
+            self.newest = latest.map_or(self.newest, |latest| self.newest.max(latest.sequence));
+        }
         let ended_at = fragment.server_timestamp.plus_millis(fragment.duration_ms.into());
-        let millis_behind_now = match fragment.sequence >= newest {
+        let millis_behind_now = match fragment.sequence >= self.newest {
             true => 0,
             false => now.millis_since(ended_at).max(0),
         };

@@ -1,10 +1,12 @@
 //! Secrets Manager over the wire: the six operations, their rules and their silence.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vigie_store::OsDisk;
 
-use crate::common::{TestServer, soon};
+use crate::common::{TestServer, config, open, soon};
 
 const URI: &str = r#"{"MediaURI":"rtsp://user:hunter2@192.0.2.7/stream"}"#;
 
@@ -171,4 +173,36 @@ async fn nothing_on_disk_tells_a_value_or_a_secret_access_key() {
         }
     }
     assert!(read > 10_000);
+}
+
+/// Sealed values have noted their master key since; what was sealed before stays as it is until it is sealed anew.
+#[tokio::test]
+async fn a_folder_whose_sealed_values_note_no_master_key_goes_on() {
+    let server = TestServer::start().await;
+    create(&server, "cam").await;
+    let (folder, clock) = server.stop().await;
+    let path = config(folder.path()).metadata_path();
+    let metadata = rusqlite::Connection::open(&path).unwrap();
+    for (table, column) in
+        [("access_key", "sealed_secret"), ("secret_version", "sealed_value"), ("setting", "value")]
+    {
+        let changed = metadata.execute(
+            &format!(
+                "UPDATE {table} SET {column} = substr({column}, 13)
+                 WHERE substr({column}, 1, 4) = x'56475331'"
+            ),
+            [],
+        );
+        assert_eq!(changed, Ok(1), "{table}");
+    }
+    drop(metadata);
+    assert!(open(config(folder.path()), 8, Arc::clone(&clock)).await.is_err());
+    let server = TestServer::start_in(Arc::new(OsDisk), folder, clock).await;
+    let read = json!({"SecretId": "cam"});
+    let output = server.secrets("GetSecretValue", read.clone()).await.ok();
+    assert_eq!(output["SecretString"], URI);
+    let input = json!({"SecretId": "cam", "SecretString": "two"});
+    server.secrets("PutSecretValue", input).await.ok();
+    let server = server.restart().await;
+    assert_eq!(server.secrets("GetSecretValue", read).await.ok()["SecretString"], "two");
 }

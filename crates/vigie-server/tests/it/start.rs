@@ -61,7 +61,10 @@ async fn a_folder_is_not_opened_with_another_master_key() {
     let server = TestServer::start().await;
     let (folder, clock) = server.stop().await;
     let opened = open(config(folder.path()), 8, clock).await;
-    assert!(matches!(opened, Err(ServerError::OtherMasterKey { .. })));
+    let Err(ServerError::OtherMasterKey { source, .. }) = opened else { panic!("opened") };
+    // Which one it wants, and which it was given.
+    let text = source.to_string();
+    assert!(text.contains("(id f1f95aedd63894c3)") && text.contains("(id b42a4ac761a55d07)"));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::shell::core_thread::CoreHandle;
 
 /// What comes of the test, and the steps as they were said.
 async fn test(uri: &str) -> (TestOutcome, Vec<CameraTestStep>) {
-    let cameras = source(media_uri(uri), CoreHandle::for_test().0).cameras;
+    let cameras = source(media_uri(uri), CoreHandle::apart().0).cameras;
     let said = Arc::new(Mutex::new(Vec::new()));
     let steps = Arc::clone(&said);
     let on_step = move |step| steps.lock().unwrap().push(step);

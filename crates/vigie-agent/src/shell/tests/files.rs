@@ -21,7 +21,7 @@ pub(super) async fn events(
     file: FileSource,
     is_last: impl Fn(&SourceEvent) -> bool,
 ) -> Vec<SourceEvent> {
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let stopped = file.stopped.clone();
     let running = tokio::task::spawn_blocking(move || file.run(&core, &OsDisk));
     let mut events = Vec::new();

@@ -106,7 +106,7 @@ pub(super) async fn collect(
 async fn record_camera(name: &str) {
     let (file_tracks, file_frames) = frames_of(name);
     let camera = camera(name, None).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let uri = media_uri(&camera.url(0));
     let running = tokio::spawn(run(source(uri, core)));
     let pictures = file_frames[&1].len();
@@ -164,7 +164,7 @@ async fn h265_of_a_camera_arrives_byte_for_byte() {
 /// How a source on this URI ends before it opened.
 /// What a source ends with that never opens.
 pub(super) async fn failure(uri: &str) -> Failure {
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     tokio::spawn(run(source(media_uri(uri), core)));
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => failure,
@@ -176,7 +176,7 @@ pub(super) async fn failure(uri: &str) -> Failure {
 async fn a_password_is_percent_decoded_and_a_wrong_one_is_said() {
     let camera = camera("h265.mp4", Some(("admin", "p@ss/word"))).await;
     let address = camera.local_addr();
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let uri = media_uri(&format!("rtsp://admin:p%40ss%2Fword@{address}/cam0"));
     let running = tokio::spawn(run(source(uri, core)));
     let (tracks, _) = collect(&mut messages, 1).await;
@@ -241,7 +241,7 @@ async fn what_is_wrong_with_an_address_is_told_apart_before_anybody_is_asked() {
 #[tokio::test]
 async fn a_camera_that_goes_away_ends_the_session() {
     let camera = camera("h265.mp4", None).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     collect(&mut messages, 1).await;
     camera.disconnect_all();
@@ -282,7 +282,7 @@ async fn record_file(
     uri: String,
     not_before: Timestamp,
 ) -> Result<(Vec<Track>, Vec<SourceFrame>), Failure> {
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let stopped = Arc::new(AtomicBool::new(false));
     let file = FileSource { not_before, stopped, ..file_source(uri) };
     let running = tokio::task::spawn_blocking(move || file.run(&core, &OsDisk));
@@ -374,7 +374,7 @@ async fn a_file_that_is_not_there_or_not_media_is_said() {
 
 #[tokio::test]
 async fn a_file_source_that_is_stopped_says_nothing_more() {
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let stopped = Arc::new(AtomicBool::new(true));
     let file = FileSource { stopped, ..file_source(fixture("h265.mp4").display().to_string()) };
     tokio::task::spawn_blocking(move || file.run(&core, &OsDisk)).await.unwrap();

@@ -47,7 +47,7 @@ fn assert_frames_of_the_file(frames: &[SourceFrame]) {
 #[tokio::test]
 async fn a_camera_is_read_over_udp_byte_for_byte() {
     let camera = camera(|_| {}).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let uri = media_uri(&camera.url(0).replace("rtsp:", "rtspu:"));
     let running = tokio::spawn(run(source(uri, core)));
     let (tracks, frames) = collect(&mut messages, 40).await;
@@ -59,7 +59,7 @@ async fn a_camera_is_read_over_udp_byte_for_byte() {
 #[tokio::test]
 async fn a_camera_that_refuses_tcp_is_read_over_udp() {
     let camera = camera(|config| config.udp_only = true).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let running = tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     let (_, frames) = collect(&mut messages, 10).await;
     running.abort();
@@ -69,7 +69,7 @@ async fn a_camera_that_refuses_tcp_is_read_over_udp() {
 #[tokio::test]
 async fn lost_packets_are_counted_before_the_frame_that_follows_them() {
     let camera = camera(|config| config.lose_every = 20).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let uri = media_uri(&camera.url(0).replace("rtsp:", "rtspu:"));
     let running = tokio::spawn(run(source(uri, core)));
     let mut lost = 0;
@@ -140,7 +140,7 @@ impl TlsCamera {
     }
 
     async fn record_by(&self, host: &str, tls: CameraTls) -> Result<Vec<SourceFrame>, Failure> {
-        let (core, mut messages) = CoreHandle::for_test();
+        let (core, mut messages) = CoreHandle::apart();
         let uri = media_uri(&format!("rtsps://{host}:{}/cam0", self.port));
         let running = tokio::spawn(run(source_by(uri, core, tls)));
         let first = next(&mut messages).await;
@@ -206,7 +206,7 @@ async fn what_speaks_no_tls_is_said_and_so_is_what_speaks_nothing_else() {
         stream.write_all(b"RTSP/1.0 400 Bad Request\r\n\r\n").await.unwrap();
         stream
     });
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     tokio::spawn(run(source(media_uri(&format!("rtsps://{address}/cam0")), core)));
     match next(&mut messages).await {
         Event::Source { event: SourceEvent::Failed(failure), .. } => {
@@ -265,7 +265,7 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
     {
         filling.push(stream);
     }
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let uri = media_uri(&format!("rtsp://{address}/cam0"));
     let running = tokio::spawn(run(source(uri, core)));
     // It asks again and again, and never for anything but a connection.
@@ -318,7 +318,7 @@ async fn a_camera_that_answers_nothing_is_found_within_a_second_of_its_return() 
 async fn rtp_time_that_wraps_goes_on() {
     // A second before 32 bits of 90 kHz are used up.
     let camera = camera(|config| config.rtp_time_start = Some(u32::MAX - 90_000)).await;
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let running = tokio::spawn(run(source(media_uri(&camera.url(0)), core)));
     let (_, frames) = collect(&mut messages, 100).await;
     running.abort();

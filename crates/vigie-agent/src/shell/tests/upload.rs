@@ -251,7 +251,7 @@ async fn fragments_go_up_verbatim_and_are_acknowledged_while_the_upload_runs() {
     let service = service(clock.clone()).await;
     let (store, header) = store(folder.path(), &[10, 700_000, 3]);
     let fragments = stored(&store);
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let (orders, receiver) = mpsc::unbounded_channel();
     let upload =
         PutMedia { session: session(9), start: START, document_header: header, orders: receiver };
@@ -309,7 +309,7 @@ async fn a_fragment_that_is_gone_is_left_out_and_the_next_goes_up() {
     let service = service(clock.clone()).await;
     let (store, header) = store(folder.path(), &[10, 10]);
     let fragments = stored(&store);
-    let (core, mut messages) = CoreHandle::for_test();
+    let (core, mut messages) = CoreHandle::apart();
     let (orders, receiver) = mpsc::unbounded_channel();
     let upload =
         PutMedia { session: session(1), start: START, document_header: header, orders: receiver };
