@@ -79,10 +79,7 @@ impl Server {
         made.map_err(|source| ServerError::DataDir { path, source })?;
         let space_reserve =
             SpaceReserve::new(Arc::clone(&disk), &config.data_dir, FREE_BYTES_RESERVE);
-        // Before anything else: on a full disk nothing else starts, and a disk may be full soon.
-        if let Err(error) = space_reserve.keep() {
-            say_no_space(&error);
-        }
+        say_no_space(space_reserve.give_up_if_full());
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = open_metadata(&config)?;
         // Before any key is made: who holds the folder's lock makes them alone.
@@ -119,6 +116,8 @@ impl Server {
             audit.written().await;
             first_start.note().await?;
         }
+        // In a folder that is ours by now, and before there is media.
+        say_no_space(space_reserve.keep());
         let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit, notices };
         let process = Process::new(clock, chance);
         let app = Arc::new(App::new(config, process, engines, master_key, age_hold));
@@ -232,8 +231,10 @@ async fn stop_on_failure(process: Arc<Process>, health: Health) -> bool {
 }
 
 /// The server goes on without: that there is no space is said by whoever needs it.
-fn say_no_space(error: &io::Error) {
-    tracing::warn!(%error, "no space can be set aside for a full disk");
+fn say_no_space(kept: io::Result<()>) {
+    if let Err(error) = kept {
+        tracing::warn!(%error, "no space can be set aside for a full disk, or given up");
+    }
 }
 
 /// How often it is looked whether the disk is full.
@@ -253,7 +254,7 @@ async fn keep_space(space_reserve: SpaceReserve, process: Arc<Process>) {
         let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
         match kept.map_err(io_error).flatten() {
             Ok(()) => is_said = false,
-            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(&error),
+            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(Err(error)),
             Err(_) => {}
         }
     }

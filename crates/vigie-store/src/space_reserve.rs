@@ -42,8 +42,8 @@ impl SpaceReserve {
         self.disk.open_read_only(&self.path()).is_ok()
     }
 
-    /// Gives the file up where the disk is full.
-    fn give_up_if_full(&self) -> io::Result<()> {
+    /// Gives the file up where the disk is full. A start does this before anything else.
+    pub fn give_up_if_full(&self) -> io::Result<()> {
         let free_bytes = self.disk.free_bytes(&self.folder)?;
         if free_bytes > GIVE_UP_BELOW_BYTES || !self.is_there() {
             return Ok(());
@@ -58,8 +58,8 @@ impl SpaceReserve {
         Ok(())
     }
 
-    /// Gives it up or makes it, as there is space. A start does this before anything else, and whoever runs now and again;
-    /// may take a moment.
+    /// Gives it up or makes it, as there is space. To be called before media is taken, which may fill the disk at once, and
+    /// now and again; may take a moment.
     pub fn keep(&self) -> io::Result<()> {
         self.give_up_if_full()?;
         if self.disk.free_bytes(&self.folder)? < self.make_above_bytes || self.is_there() {

@@ -215,10 +215,7 @@ impl Agent {
             .map_err(|source| AgentError::Folder { path: data_dir.clone(), source })?;
         let reserve = StoreSettings::HUB.free_bytes_reserve;
         let space_reserve = SpaceReserve::new(disk.clone(), data_dir, reserve);
-        // Before anything else: on a full disk nothing else starts, and a disk may be full soon.
-        if let Err(error) = space_reserve.keep() {
-            say_no_space(&error);
-        }
+        say_no_space(space_reserve.give_up_if_full());
         let (media, index) = (data_dir.join("media"), data_dir.join("index.sqlite"));
         let opened = Store::open_or_begin_anew(&disk, &media, &index, StoreSettings::HUB);
         let (store, recovered) = opened.map_err(store_error)?;
@@ -239,6 +236,8 @@ impl Agent {
             chance,
             clock.now(),
         )?;
+        // In a folder that is ours by now, and before there is media.
+        say_no_space(space_reserve.keep());
         let file_bounds = file_bounds(&config.file_roots, data_dir)?;
         let api = ApiClient::new(endpoints, config.credentials, disk.clone(), clock.clone())
             .map_err(AgentError::Threads)?;
@@ -351,8 +350,10 @@ impl Agent {
 }
 
 /// The agent goes on without: that there is no space is said by whoever needs it.
-fn say_no_space(error: &io::Error) {
-    tracing::warn!(%error, "no space can be set aside for a full disk");
+fn say_no_space(kept: io::Result<()>) {
+    if let Err(error) = kept {
+        tracing::warn!(%error, "no space can be set aside for a full disk, or given up");
+    }
 }
 
 /// How often it is looked whether the disk is full.
@@ -368,7 +369,7 @@ async fn keep_space(space_reserve: SpaceReserve) {
         let kept = tokio::task::spawn_blocking(move || reserve.keep()).await;
         match kept.map_err(io::Error::other).flatten() {
             Ok(()) => is_said = false,
-            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(&error),
+            Err(error) if !std::mem::replace(&mut is_said, true) => say_no_space(Err(error)),
             Err(_) => {}
         }
     }
