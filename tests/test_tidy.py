@@ -88,7 +88,6 @@ CIRCLES = {
     "vigie-agent": [
         "core/{hub,hub/erasing,hub/orphans,hub/requests}.rs",
         "core/{job,ledger,record,record/frames,record/secret,upload,world}.rs",
-        "shell/{api_client,polling}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
     "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],

@@ -16,6 +16,7 @@ use thiserror::Error;
 use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 use vigie_store::disk::Disk;
 use vigie_store::{
     CommitReport, FailedFragment, IndexRefusal, Store, StoreError, StoreSettings, describe,
@@ -27,6 +28,7 @@ use super::instance::Instance;
 use super::job::Job;
 use super::ledger::Ledgers;
 use super::link::HubLink;
+use super::polling;
 use super::saved::{SavedConfigurations, SavedError, SavedStreams};
 use super::snapshot::HubSnapshot;
 use super::space::plan_reserve;
@@ -160,19 +162,10 @@ impl Hub {
         self.world.sample_clock(now);
         match event {
             Event::Tick => self.tick(now),
-            Event::SyncAnswered { request, output } => {
-                if self.link.answered(request, output.cursor, output.clock, now) {
-                    self.world.in_contact = true;
-                    self.world.another_agent = false;
-                    self.instance.accepted();
-                    self.take_receipts(&output.ledgers);
-                    if self.take_requests(output.requests.as_deref(), now) {
-                        self.link.go_on(now);
-                    }
-                    if let Some(configurations) = output.configurations {
-                        self.take(configurations, now);
-                    }
-                }
+            Event::SyncAnswered { request, output } => self.sync_answered(request, output, now),
+            Event::ConfigurationsListed { request, configurations } => {
+                let output = polling::answer(configurations, self.link.cursor());
+                self.sync_answered(request, output, now);
             }
             Event::SyncFailed { request, failure } => {
                 self.link.failed(request, failure, self.world.chance.as_mut(), now);
@@ -209,6 +202,22 @@ impl Hub {
         }
         self.settle(now);
         std::mem::take(&mut self.world.effects)
+    }
+
+    fn sync_answered(&mut self, request: u64, output: SyncEdgeAgentOutput, now: Now) {
+        if !self.link.answered(request, output.cursor, output.clock, now) {
+            return;
+        }
+        self.world.in_contact = true;
+        self.world.another_agent = false;
+        self.instance.accepted();
+        self.take_receipts(&output.ledgers);
+        if self.take_requests(output.requests.as_deref(), now) {
+            self.link.go_on(now);
+        }
+        if let Some(configurations) = output.configurations {
+            self.take(configurations, now);
+        }
     }
 
     /// When the next [`Event::Tick`] is due, on the monotonic clock.

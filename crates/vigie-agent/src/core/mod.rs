@@ -13,6 +13,7 @@ mod instance;
 mod job;
 mod ledger;
 mod link;
+mod polling;
 mod rate;
 mod record;
 mod saved;

@@ -98,7 +98,7 @@ impl Hub {
         }
         self.save_at = now.mono;
         self.save(now);
-        if self.world.news {
+        if self.world.news && self.link.is_heard() {
             // RECEIVED is said before the work begins.
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.world.news = false;

@@ -7,6 +7,7 @@ mod full_hub;
 mod instance;
 mod ledgers;
 mod locks;
+mod polling;
 mod recording;
 mod requests;
 mod secrets;
