@@ -87,7 +87,6 @@ IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "ge
 CIRCLES = {
     "vigie-agent": [
         "core/{hub,hub/erasing,hub/orphans,hub/requests}.rs",
-        "core/{job,ledger,record,record/frames,record/secret,upload,world}.rs",
         "shell/{file_source,file_source/delivery}.rs",
     ],
     "vigie-kvs": ["shapes/{media_ledger,sync_edge_agent}.rs", "{operation,schema/validate}.rs"],

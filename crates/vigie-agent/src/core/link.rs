@@ -36,6 +36,17 @@ const ANSWER_MAX: Duration = Duration::from_secs(90);
 /// A service that is away is asked again at most so late after it returned.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
+/// What the last request to the service came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// It was answered.
+    Answered,
+    /// It was not.
+    Lost,
+    /// The service refuses this agent, because another one works as the hub and uploads.
+    AnotherAgent,
+}
+
 /// The link.
 #[derive(Default)]
 pub(super) struct HubLink {
@@ -67,12 +78,15 @@ impl HubLink {
         self.in_contact
     }
 
-    /// Whether the service refuses this agent, because another one works as the hub.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(
-            self.failure_said,
-            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. })
-        )
+    /// What that says.
+    pub(super) fn contact(&self) -> Contact {
+        match self.failure_said {
+            _ if self.in_contact => Contact::Answered,
+            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. }) => {
+                Contact::AnotherAgent
+            }
+            _ => Contact::Lost,
+        }
     }
 
     /// When to ask, at the latest.
@@ -221,7 +235,7 @@ impl HubLink {
         // Once per cause: an outage of a week is one line.
         if self.failure_said != Some(failure) {
             self.failure_said = Some(failure);
-            match self.is_refused() {
+            match self.contact() == Contact::AnotherAgent {
                 true => tracing::warn!(
                     "{ANOTHER_AGENT}; until then this one records by what it knows and uploads nothing"
                 ),

@@ -5,32 +5,37 @@
 //! done in the world goes out as [`Effect`]s. The same events at the same times give the same effects.
 
 mod camera_test;
+mod deletion;
 mod effect;
 mod event;
 mod hub;
+mod hub_media;
 mod imports;
 mod instance;
 mod job;
-mod ledger;
+mod ledgers;
 mod link;
+mod outcome;
+mod plan_queue;
 mod polling;
 mod rate;
 mod record;
 mod saved;
+mod shared;
 mod small_file;
 mod snapshot;
-mod space;
+mod stream;
+mod stream_ledger;
 #[cfg(test)]
 mod tests;
 mod upload;
-mod world;
 
 pub use camera_test::TestOutcome;
 pub use effect::{Effect, MediaSource};
 pub use event::{CallFailure, Event, FrameTime, Session, SourceEvent, SourceFrame, UploadEvent};
 pub use hub::{Hub, HubError, HubSettings};
+pub use hub_media::Waker;
 pub use imports::{Import, Imports, NewestFragment, Refused, Remarks};
 pub use instance::take_over;
 pub use saved::SavedError;
 pub use snapshot::{HubSnapshot, StreamSnapshot};
-pub use world::Waker;

@@ -14,16 +14,17 @@ use vigie_store::describe;
 
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
-use crate::core::job::Job;
+use crate::core::job::{Job, JobEvent};
 use crate::core::record::KnownSecret;
 use crate::core::saved::SavedStream;
+use crate::core::shared::Turn;
 
 /// What could not be saved is tried again after so long.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Hub {
     pub(super) fn save(&mut self, now: Now) {
-        if !self.world.unsaved || now.mono < self.save_at {
+        if !self.is_unsaved || now.mono < self.save_at {
             return;
         }
         for (arn, job) in &self.jobs {
@@ -34,7 +35,7 @@ impl Hub {
             }
         }
         match self.saved.save(&self.streams) {
-            Ok(()) => self.world.unsaved = false,
+            Ok(()) => self.is_unsaved = false,
             Err(error) => {
                 tracing::error!(error = describe(&error), "the configurations cannot be saved");
                 self.save_at = now.mono + SAVE_AGAIN;
@@ -48,7 +49,7 @@ impl Hub {
         let mentioned = |arn: &str| configurations.iter().any(|known| known.stream_arn == arn);
         let before = self.streams.len();
         self.streams.retain(|arn, stream| stream.phase != Phase::Erased || mentioned(arn));
-        self.world.unsaved |= self.streams.len() != before;
+        self.is_unsaved |= self.streams.len() != before;
 
         let mut secrets = Vec::new();
         for configuration in configurations {
@@ -93,33 +94,31 @@ impl Hub {
                 job.record.file_recorded = false;
                 job.record.imports.forget_single_file();
             }
-            self.world.unsaved = true;
-            self.world.news = true;
+            self.is_unsaved = true;
+            self.has_news = true;
         }
         self.save_at = now.mono;
         self.save(now);
-        if self.world.news && self.link.is_heard() {
+        if self.has_news && self.link.is_heard() {
             // RECEIVED is said before the work begins.
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
-            self.world.news = false;
+            self.has_news = false;
             let requests = self.requests.reports();
             let instance = self.instance.said();
-            let held = self.world.age_hold.left(now);
+            let held = self.shared.age_hold.left(now);
             let hub = &self.hub_device_arn;
             let effect = self.link.request(hub, instance, streams, requests, held, now);
-            self.world.effects.push(effect);
+            self.out.effect(effect);
         }
         self.apply_received(now);
         for (arn, revision) in secrets {
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                job.secret_told(revision, &mut self.world, now);
-            }
+            self.tell(&arn, JobEvent::SecretTold(revision), now);
         }
     }
 
     /// Works by what was taken, once that is durable.
     pub(super) fn apply_received(&mut self, now: Now) {
-        if self.world.unsaved {
+        if self.is_unsaved {
             // Not yet durable: the next save is waited for.
             return;
         }
@@ -151,8 +150,8 @@ impl Hub {
             tracing::info!(stream = stream.stream_name, revision = stream.revision, %phase, details);
             stream.phase = phase;
             stream.failed_status_details = details;
-            self.world.unsaved = true;
-            self.world.news = true;
+            self.is_unsaved = true;
+            self.has_news = true;
         }
     }
 
@@ -165,11 +164,14 @@ impl Hub {
             "the hub's disk could not be written; check the disk and the agent's log".to_owned()
         };
         if let Some(job) = self.jobs.get_mut(arn) {
-            let applied = job.apply(plan, &mut self.world, now).map_err(disk_failure);
-            job.settled(&mut self.world, now);
+            let contact = self.link.contact();
+            let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
+            let applied = job.apply(plan, turn).map_err(disk_failure);
+            job.settled(turn);
+            self.take_notices();
             return applied;
         }
-        let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.world, now)
+        let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.shared, now)
             .map_err(disk_failure)?;
         job.record.secret = KnownSecret::new(stream.secret_string.clone());
         job.record.file_recorded = stream.file_recorded;

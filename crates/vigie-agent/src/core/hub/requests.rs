@@ -53,7 +53,7 @@ impl Hub {
         for request in changes.begun {
             self.begin(request, now);
         }
-        self.world.news |= changes.is_news;
+        self.has_news |= changes.is_news;
         changes.is_news
     }
 
@@ -61,13 +61,13 @@ impl Hub {
     pub(super) fn tick_requests(&mut self, now: Now) {
         for request in self.requests.taken.tick(now.mono) {
             self.break_off(request);
-            self.world.news = true;
+            self.has_news = true;
         }
     }
 
     fn break_off(&mut self, request: String) {
         self.requests.forget(&request);
-        self.world.effects.push(Effect::CancelCameraTest { request });
+        self.out.effect(Effect::CancelCameraTest { request });
     }
 
     fn begin(&mut self, request: HubRequest, now: Now) {
@@ -79,7 +79,7 @@ impl Hub {
                 self.requests.secrets_asked.insert(request_id.clone(), now.mono);
                 self.requests.taken.progress(&request_id, CameraTestStep::ReadSecret.as_str());
                 let request = request_id;
-                self.world.effects.push(Effect::ReadTestSecret { request, secret_arn });
+                self.out.effect(Effect::ReadTestSecret { request, secret_arn });
             }
             (None, Some(uri)) => self.test(request_id, camera_uri(&uri)),
             (None, None) => self.test(request_id, Err(Failure::BadUri(UriFault::Kind))),
@@ -110,8 +110,8 @@ impl Hub {
     fn test(&mut self, request: String, uri: Result<MediaUri, Failure>) {
         match uri {
             Ok(uri) => {
-                let seed = self.world.seed();
-                self.world.effects.push(Effect::TestCamera { request, uri, seed });
+                let seed = self.shared.seed();
+                self.out.effect(Effect::TestCamera { request, uri, seed });
             }
             Err(failure) => self.camera_tested(&request, &TestOutcome::failed(failure)),
         }
@@ -119,14 +119,14 @@ impl Hub {
 
     /// How far a test is.
     pub(super) fn camera_test_step(&mut self, request: &str, step: CameraTestStep) {
-        self.world.news |= self.requests.taken.progress(request, step.as_str());
+        self.has_news |= self.requests.taken.progress(request, step.as_str());
     }
 
     /// A test has come to its end.
     pub(super) fn camera_tested(&mut self, request: &str, outcome: &TestOutcome) {
         let steps = self.requests.steps.remove(request).unwrap_or_default();
         let answer = outcome.to_answer(&steps);
-        self.world.news |= self.requests.taken.answer(request, answer);
+        self.has_news |= self.requests.taken.answer(request, answer);
         self.requests.forget(request);
     }
 }
