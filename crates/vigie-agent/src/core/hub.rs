@@ -22,6 +22,7 @@ use vigie_store::disk::Disk;
 use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
 
 use super::effect::Effect;
+use super::erase_queue::EraseQueue;
 use super::event::Event;
 use super::hub_media::{HubMedia, Waker};
 use super::instance::Instance;
@@ -31,14 +32,14 @@ use super::link::{Contact, HubLink};
 use super::outcome::{Notice, Outcomes};
 use super::plan_queue::PlanQueue;
 use super::polling;
+use super::requests::Requests;
 use super::saved::{SavedConfigurations, SavedError, SavedStreams};
 use super::shared::{Shared, Turn};
 use super::snapshot::HubSnapshot;
 use crate::ledger::LedgerDb;
 
-use self::erasing::Erasing;
-use self::orphans::SEARCH_INTERVAL;
-use self::requests::Requests;
+/// Between two steps of the search for files without entries.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// While a commit is under way nothing is searched or erased: it is over in milliseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
@@ -81,7 +82,7 @@ pub struct Hub {
     is_unsaved: bool,
     /// When the next step of the search for what an earlier process left may be done.
     search_at: Duration,
-    erasing: Erasing,
+    erasing: EraseQueue,
     /// Up to which deletion of the store's journal the ledgers tell of it; `None` where that cannot be read.
     journal_number: Option<u64>,
     save_at: Duration,
@@ -135,7 +136,7 @@ impl Hub {
             has_news: true,
             is_unsaved: false,
             search_at: now.mono + SEARCH_INTERVAL,
-            erasing: Erasing::default(),
+            erasing: EraseQueue::default(),
             journal_number: None,
             save_at: now.mono,
             is_stopped: false,

@@ -21,12 +21,13 @@ use vigie_media::{Timestamp, Track};
 use vigie_rtsp::Deviation;
 use vigie_store::{FragmentOrder, StoreError};
 
-pub(super) use self::known_secret::KnownSecret;
+use self::known_secret::KnownSecret;
 pub(super) use self::media_uri::{camera_uri, media_uri_of, secret_failure};
 use self::recording::Recording;
 use super::effect::{Effect, MediaSource};
 use super::event::{Session, SourceEvent};
-use super::imports::{Imports, Refused, Remarks};
+use super::imports::{Refused, Remarks};
+use super::kept::Kept;
 use super::outcome::{FrameBatch, Outcomes};
 use super::shared::{Shared, Turn};
 use super::stream::Stream;
@@ -34,11 +35,8 @@ use super::stream::Stream;
 /// The recorder of one stream and what it works with.
 pub(super) struct RecordJob {
     pub(super) recorder: Recorder,
-    pub(super) secret: KnownSecret,
-    /// The file is recorded to its end, and was so before this process started or is so since.
-    pub(super) file_recorded: bool,
-    /// What of a FILE_URI has been recorded.
-    pub(super) imports: Imports,
+    secret: KnownSecret,
+    pub(super) kept: Kept,
     pub(super) counters: RecordCounters,
     /// The service waits for the stream's next fragment, as soon as it is whole.
     pub(super) is_awaited: bool,
@@ -87,8 +85,7 @@ impl RecordJob {
         Ok(Self {
             recorder: Recorder::new(schedule, stream.plan.source, zone, now.wall),
             secret: KnownSecret::default(),
-            file_recorded: false,
-            imports: Imports::default(),
+            kept: Kept::default(),
             counters: RecordCounters::default(),
             is_awaited: false,
             continues: false,
@@ -133,8 +130,11 @@ impl RecordJob {
 
     /// A configuration was applied.
     pub(super) fn configured(&mut self, former: &EdgePlan, stream: &Stream, turn: &mut Turn<'_>) {
-        self.secret.configured(!stream.plan.has_same_source(former));
-        self.file_recorded = false;
+        self.secret = KnownSecret::configured();
+        if !stream.plan.has_same_source(former) {
+            self.kept.secret_string = None;
+        }
+        self.kept.file_recorded = false;
         // A file is recorded again by every new revision; a camera's session goes on if nothing about it changed.
         let is_same_camera =
             stream.plan.source == SourceKind::Rtsp && stream.plan.has_same_source(former);
@@ -147,8 +147,8 @@ impl RecordJob {
     }
 
     pub(super) fn open_source(&mut self, attempt: u64, stream: &Stream, turn: &mut Turn<'_>) {
-        if self.file_recorded {
-            let Remarks { broken_off_after_ms, left_out } = self.imports.remarks.clone();
+        if self.kept.file_recorded {
+            let Remarks { broken_off_after_ms, left_out } = self.kept.imports.remarks.clone();
             turn.out.recorder(Event::SourceOpened { attempt });
             turn.out.recorder(Event::LeftOut { attempt, left_out });
             if let Some(after) = broken_off_after_ms.map(Duration::from_millis) {
@@ -163,7 +163,7 @@ impl RecordJob {
             self.file_waits = Some(attempt);
             return;
         }
-        let media_uri = self.secret.value.as_ref().ok_or(Failure::SecretUnreadable);
+        let media_uri = self.kept.secret_string.as_ref().ok_or(Failure::SecretUnreadable);
         match media_uri.and_then(|secret| media_uri_of(secret, kind)) {
             Ok(uri) => {
                 self.counters.sources_opened += 1;
@@ -236,7 +236,7 @@ impl RecordJob {
             }
             SourceEvent::FileRefused { file, failure } => {
                 let refused = Refused { file, failure: failure.clone() };
-                self.imports.refused = Some(Box::new(refused));
+                self.kept.imports.refused = Some(Box::new(refused));
                 turn.out.recorder(Event::Failed { attempt, failure });
             }
             SourceEvent::Failed(failure) => {

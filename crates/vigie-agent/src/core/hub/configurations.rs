@@ -15,8 +15,7 @@ use vigie_store::describe;
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
 use crate::core::job::{Job, JobEvent};
-use crate::core::record::KnownSecret;
-use crate::core::saved::SavedStream;
+use crate::core::saved::{SavedError, SavedRow, SavedStream};
 use crate::core::shared::Turn;
 
 /// What could not be saved is tried again after so long.
@@ -27,20 +26,22 @@ impl Hub {
         if !self.is_unsaved || now.mono < self.save_at {
             return;
         }
-        for (arn, job) in &self.jobs {
-            if let Some(stream) = self.streams.get_mut(arn) {
-                stream.secret_string.clone_from(&job.record.secret.value);
-                stream.file_recorded = job.record.file_recorded;
-                stream.imports.clone_from(&job.record.imports);
-            }
-        }
-        match self.saved.save(&self.streams) {
+        match self.write_saved() {
             Ok(()) => self.is_unsaved = false,
             Err(error) => {
                 tracing::error!(error = describe(&error), "the configurations cannot be saved");
                 self.save_at = now.mono + SAVE_AGAIN;
             }
         }
+    }
+
+    /// Replaces the file of the saved configurations, whether they have changed or not.
+    pub(super) fn write_saved(&self) -> Result<(), SavedError> {
+        let rows = self.streams.iter().map(|(arn, stream)| {
+            let kept = self.jobs.get(arn).map_or(&stream.kept, |job| &job.record.kept);
+            (arn.as_ref(), SavedRow { stream, kept })
+        });
+        self.saved.save(&rows.collect())
     }
 
     /// Takes the service's set: notes what is new, durably, and erases what is to be erased.
@@ -63,37 +64,28 @@ impl Hub {
             } = configuration;
             let arn: Arc<str> = stream_arn.into();
             secrets.extend(media_uri_secret_revision.map(|told| (Arc::clone(&arn), told)));
-            let known = self.streams.get(&arn);
-            let is_known = known.is_some_and(|known| known.revision == revision);
-            let secret_string = known.and_then(|known| known.secret_string.clone());
-            let mut imports = known.map_or_else(Default::default, |known| known.imports.clone());
-            imports.forget_single_file();
-            // What is being erased goes first, whatever is to come.
-            let erasing = known.filter(|known| known.has_media_to_erase());
-            let is_erasing = erasing.is_some();
-            let erased_media = erasing.and_then(|known| known.erased_media.clone());
-            if is_known {
+            if self.streams.get(&arn).is_some_and(|known| known.revision == revision) {
                 continue;
             }
             tracing::info!(stream = stream_name, revision, %action, "configuration taken");
-            let stream = SavedStream {
+            let known = self.streams.remove(&arn);
+            // What is being erased goes first, whatever is to come.
+            let is_erasing = known.as_ref().is_some_and(SavedStream::has_media_to_erase);
+            let (kept, erased_media) =
+                known.map_or_else(Default::default, |known| (known.kept, known.erased_media));
+            let mut stream = SavedStream {
                 stream_name,
                 revision,
                 phase: Phase::Received,
                 failed_status_details: None,
                 edge_config: (action == Action::Apply).then_some(edge_config),
-                secret_string,
-                erased_media,
+                erased_media: erased_media.filter(|_| is_erasing),
                 is_erasing,
-                file_recorded: false,
-                imports,
+                kept,
             };
-            self.streams.insert(Arc::clone(&arn), stream);
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                // The new revision has not recorded its file yet, whatever the old one did.
-                job.record.file_recorded = false;
-                job.record.imports.forget_single_file();
-            }
+            let job = self.jobs.get_mut(&arn);
+            job.map_or(&mut stream.kept, |job| &mut job.record.kept).begin_revision();
+            self.streams.insert(arn, stream);
             self.is_unsaved = true;
             self.has_news = true;
         }
@@ -156,7 +148,7 @@ impl Hub {
     }
 
     pub(super) fn start(&mut self, arn: &Arc<str>, now: Now) -> Result<(), String> {
-        let Some(stream) = self.streams.get(arn) else { return Ok(()) };
+        let Some(stream) = self.streams.get_mut(arn) else { return Ok(()) };
         let Some(edge_config) = &stream.edge_config else { return Ok(()) };
         let plan = edge_config::check(edge_config).map_err(|error| error.to_string())?;
         let disk_failure = |error: vigie_store::StoreError| {
@@ -173,9 +165,7 @@ impl Hub {
         }
         let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.shared, now)
             .map_err(disk_failure)?;
-        job.record.secret = KnownSecret::new(stream.secret_string.clone());
-        job.record.file_recorded = stream.file_recorded;
-        job.record.imports.clone_from(&stream.imports);
+        job.record.kept = std::mem::take(&mut stream.kept);
         self.jobs.insert(Arc::clone(arn), job);
         Ok(())
     }

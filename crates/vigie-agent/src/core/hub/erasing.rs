@@ -5,7 +5,6 @@
 //! the last byte is gone, durably, the service hears `RECEIVED`, or `ERASE_FAILED` while the disk refuses; then `ERASED`.
 //! A configuration that comes meanwhile waits for the end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,39 +26,8 @@ const FILES_PER_STEP: usize = 8;
 /// Between two steps. So 100,000 files, most of a year of one camera, go within the quarter of an hour after which a
 /// service takes a hub that is not done for one that failed.
 const STEP_INTERVAL: Duration = Duration::from_millis(50);
-/// A disk on which commits are always under way is waited for after so long.
-const BUSY_PATIENCE: Duration = Duration::from_secs(1);
 /// How soon it is tried again after an error.
 const ERASE_AGAIN: Duration = Duration::from_secs(10);
-
-/// The streams whose media goes.
-#[derive(Default)]
-pub(super) struct Erasing {
-    /// When the next step of each may be done; the earliest is at work.
-    streams: BTreeMap<Arc<str>, Duration>,
-    step_at: Duration,
-    /// Since when a commit is in the way.
-    busy_since: Option<Duration>,
-}
-
-impl Erasing {
-    /// When the next step is due.
-    pub(super) fn deadline(&self) -> Duration {
-        let first = self.streams.values().min();
-        first.map_or(Duration::MAX, |at| self.step_at.max(*at))
-    }
-
-    fn next(&self) -> Option<Arc<str>> {
-        let first = self.streams.iter().min_by_key(|(_, at)| **at);
-        first.map(|(arn, _)| Arc::clone(arn))
-    }
-
-    /// Notes that a commit is in the way; whether that has lasted long enough.
-    fn has_waited(&mut self, now: Now) -> bool {
-        let since = *self.busy_since.get_or_insert(now.mono);
-        now.mono.saturating_sub(since) >= BUSY_PATIENCE
-    }
-}
 
 impl Hub {
     /// A stream's work ends; what is there of it goes with the steps that follow.
@@ -67,14 +35,17 @@ impl Hub {
         if self.erasing.streams.contains_key(arn) {
             return;
         }
-        if let Some(stream) = self.streams.get_mut(arn).filter(|one| one.edge_config.is_none()) {
-            stream.secret_string = None;
-        }
         if let Some(mut job) = self.jobs.remove(arn) {
             let contact = self.link.contact();
             let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
             job.handle(JobEvent::Stop, turn);
             self.take_notices();
+            if let Some(stream) = self.streams.get_mut(arn) {
+                stream.kept = job.record.kept;
+            }
+        }
+        if let Some(stream) = self.streams.get_mut(arn).filter(|one| one.edge_config.is_none()) {
+            stream.kept.secret_string = None;
         }
         self.erasing.streams.insert(Arc::clone(arn), now.mono);
     }
@@ -212,7 +183,7 @@ impl Hub {
             );
         }
         stream.erased_media = Some(erased);
-        if let Err(error) = self.saved.save(&self.streams) {
+        if let Err(error) = self.write_saved() {
             // The service has counted what was last said: what is to be erased does not wait for a disk that is full.
             tracing::error!(error = describe(&error), "what is erased cannot be written down");
             self.is_unsaved = true;

@@ -12,14 +12,13 @@ use vigie_engine::ledger::{Deleted, Lost};
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_store::{FragmentQuery, StoreError};
 
-use super::{BUSY_WAIT, Hub};
+use super::{BUSY_WAIT, Hub, SEARCH_INTERVAL};
 use crate::core::job::JobEvent;
 use crate::core::saved::SavedStream;
 use crate::core::stream::store_key;
 use crate::ledger::Change;
 
-/// Between two steps, and how many files each compares.
-pub(super) const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
+/// How many files a step compares.
 const FILES_PER_SEARCH: usize = 256;
 /// How soon it goes on after an error.
 const SEARCH_AGAIN: Duration = Duration::from_secs(10);

@@ -2,46 +2,17 @@
 //!
 //! What was taken and what is said of it is [`vigie_engine::hub_request`]'s to decide; here is what each kind does.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use vigie_engine::clock::Now;
-use vigie_engine::hub_request::HubRequests;
 use vigie_engine::recorder::{Failure, SourceKind, UriFault};
 use vigie_kvs::Sensitive;
 use vigie_kvs::media_uri::MediaUri;
-use vigie_kvs::shapes::hub_request::{CameraTestStep, HubRequest, HubRequestReport, TimedStep};
+use vigie_kvs::shapes::hub_request::{CameraTestStep, HubRequest, TimedStep};
 
 use super::Hub;
 use crate::core::camera_test::TestOutcome;
 use crate::core::effect::Effect;
 use crate::core::event::CallFailure;
 use crate::core::record::{camera_uri, media_uri_of, secret_failure};
-
-/// What the hub is asked, and what it does about it.
-#[derive(Default)]
-pub(super) struct Requests {
-    taken: HubRequests,
-    /// The tests that wait for their secret, and since when.
-    secrets_asked: BTreeMap<String, Duration>,
-    /// The steps of each test before its camera was connected to.
-    steps: BTreeMap<String, Vec<TimedStep>>,
-}
-
-impl Requests {
-    pub(super) fn reports(&self) -> Vec<HubRequestReport> {
-        self.taken.reports()
-    }
-
-    pub(super) fn deadline(&self) -> Duration {
-        self.taken.deadline()
-    }
-
-    fn forget(&mut self, request: &str) {
-        self.secrets_asked.remove(request);
-        self.steps.remove(request);
-    }
-}
 
 impl Hub {
     /// Takes all that the service asks. Whether there is something to say or to hear at once.

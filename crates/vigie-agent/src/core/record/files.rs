@@ -44,13 +44,13 @@ impl RecordJob {
         if let Err(error) = turn.shared.media.commit(turn.now) {
             turn.shared.media.failed(&stream.name, &error);
         }
-        let noted = self.imports.current.as_ref().and_then(|import| import.newest);
+        let noted = self.kept.imports.current.as_ref().and_then(|import| import.newest);
         let newest = newest_fragment(stream, &turn.shared.media).max(noted);
         MediaSource::File {
             uri,
             ends_at: turn.now.wall,
             not_before: self.latest.plus_millis(1),
-            imports: self.imports.clone(),
+            imports: self.kept.imports.clone(),
             newest,
         }
     }
@@ -58,7 +58,7 @@ impl RecordJob {
     /// Media of the stream is about to be deleted, perhaps all of it: how far a file is recorded must not go with it.
     pub(in crate::core) fn note_newest_fragment(&mut self, stream: &Stream, turn: &mut Turn<'_>) {
         let newest = newest_fragment(stream, &turn.shared.media);
-        if let Some(import) = &mut self.imports.current
+        if let Some(import) = &mut self.kept.imports.current
             && import.newest < newest
         {
             import.newest = newest;
@@ -77,22 +77,22 @@ impl RecordJob {
         self.roll_fragment(stream, turn);
         self.continues = resumes;
         if !resumes {
-            self.imports.remarks = Remarks::default();
+            self.kept.imports.remarks = Remarks::default();
         }
         let goes_on =
             |current: &Import| current.file == import.file && current.base_ms == import.base_ms;
-        if !self.imports.current.as_ref().is_some_and(goes_on) {
-            self.imports.current = Some(import);
+        if !self.kept.imports.current.as_ref().is_some_and(goes_on) {
+            self.kept.imports.current = Some(import);
             turn.out.notice(Notice::Save);
         }
     }
 
     /// So that it is said again after a restart, when the file itself is not read any more.
     pub(super) fn note_left_out(&mut self, left_out: &[LeftOut], out: &mut Outcomes) {
-        if self.imports.current.as_ref().is_none_or(|import| import.in_folder) {
+        if self.kept.imports.current.as_ref().is_none_or(|import| import.in_folder) {
             return;
         }
-        let noted = &mut self.imports.remarks.left_out;
+        let noted = &mut self.kept.imports.remarks.left_out;
         for left_out in left_out {
             if !noted.contains(left_out) && noted.len() < LEFT_OUT_MAX {
                 noted.push(left_out.clone());
@@ -109,7 +109,7 @@ impl RecordJob {
         stream: &Stream,
         turn: &mut Turn<'_>,
     ) {
-        let import = self.imports.current.as_ref();
+        let import = self.kept.imports.current.as_ref();
         let file = import.map_or("", |import| import.file.path.as_str());
         tracing::warn!(
             stream = stream.name,
@@ -119,7 +119,7 @@ impl RecordJob {
         );
         if import.is_some_and(|import| !import.in_folder) {
             let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-            self.imports.remarks.broken_off_after_ms = Some(after_ms);
+            self.kept.imports.remarks.broken_off_after_ms = Some(after_ms);
             turn.out.notice(Notice::Save);
         }
         turn.out.recorder(Event::BrokenOff { attempt, after });
@@ -148,7 +148,7 @@ impl RecordJob {
                 "the file cannot be recorded and is left out until it changes"
             ),
         }
-        let imports = &mut self.imports;
+        let imports = &mut self.kept.imports;
         for file in gone {
             imports.done.remove(file);
         }
@@ -160,8 +160,8 @@ impl RecordJob {
     /// The only file is recorded to its end.
     pub(super) fn file_finished(&mut self, stream: &Stream, turn: &mut Turn<'_>) {
         if self.commit(stream, turn) {
-            self.file_recorded = true;
-            self.imports.current = None;
+            self.kept.file_recorded = true;
+            self.kept.imports.current = None;
             turn.out.notice(Notice::Save);
         }
     }

@@ -1,9 +1,8 @@
-//! What is known of the camera's secret, and how fresh that is. Prints nothing of it.
+//! How fresh what is known of the camera's secret is. The secret itself is kept elsewhere, see [`crate::core::kept`].
 
 use std::time::Duration;
 
 use vigie_engine::clock::Now;
-use vigie_kvs::Sensitive;
 
 use crate::core::event::Session;
 
@@ -14,11 +13,9 @@ const REVISION_INTERVAL: Duration = Duration::from_secs(5);
 /// Where nothing is said of revisions, what was read counts as another one after so long: Secrets Manager is paid by the call.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The secret behind `MediaUriSecretArn`, and how fresh it is.
+/// When the secret behind `MediaUriSecretArn` was asked for and answered, and what the service says of it.
 #[derive(Default)]
-pub(in crate::core) struct KnownSecret {
-    /// `SecretString`, when it was last resolved.
-    pub(in crate::core) value: Option<Sensitive>,
+pub(super) struct KnownSecret {
     /// The next attempt asks before it uses a known one.
     pub(super) ask_first: bool,
     pub(super) asked_at: Option<Duration>,
@@ -39,15 +36,9 @@ pub(in crate::core) struct KnownSecret {
 }
 
 impl KnownSecret {
-    /// As it was saved.
-    pub(in crate::core) fn new(value: Option<Sensitive>) -> Self {
-        Self { value, ..Self::default() }
-    }
-
-    /// A configuration was applied: what is known may be old. `is_another`: what is known is of another secret.
-    pub(super) fn configured(&mut self, is_another: bool) {
-        *self = Self { value: self.value.take().filter(|_| !is_another), ..Self::default() };
-        self.ask_first = true;
+    /// A configuration was applied: what is known may be old.
+    pub(super) fn configured() -> Self {
+        Self { ask_first: true, ..Self::default() }
     }
 
     /// It is being asked for.
@@ -73,10 +64,10 @@ impl KnownSecret {
         self.asked_at.is_some_and(|at| now.mono.saturating_sub(at) < interval)
     }
 
+    /// Whether what is known is of now, where anything is.
     pub(super) fn is_fresh(&self, now: Now) -> bool {
         let is_of_this_hour = |at| now.mono.saturating_sub(at) < REFRESH_INTERVAL;
-        self.value.is_some()
-            && !self.is_behind
+        !self.is_behind
             && self.answered_at.is_some_and(|at| self.revision.is_some() || is_of_this_hour(at))
     }
 }

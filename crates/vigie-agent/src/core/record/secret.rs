@@ -27,8 +27,8 @@ impl RecordJob {
     pub(in crate::core) fn refresh_secret(&mut self, stream: &Stream, turn: &mut Turn<'_>) {
         let secret = &mut self.secret;
         if turn.contact != Contact::Answered
-            || self.file_recorded
-            || secret.is_fresh(turn.now)
+            || self.kept.file_recorded
+            || (self.kept.secret_string.is_some() && secret.is_fresh(turn.now))
             || secret.is_asked(turn.now)
         {
             return;
@@ -65,18 +65,18 @@ impl RecordJob {
     pub(super) fn resolve_secret(&mut self, attempt: u64, stream: &Stream, turn: &mut Turn<'_>) {
         let session = turn.shared.new_session(&stream.arn);
         let failed_by_user = self.recorder.status().outcome == JobOutcome::UserError;
-        let uses_known = self.file_recorded
-            || (self.secret.value.is_some()
+        let uses_known = self.kept.file_recorded
+            || (self.kept.secret_string.is_some()
                 && !self.secret.ask_first
                 && (!failed_by_user || self.secret.answered_at == Some(turn.now.mono)));
         self.source = Some(OpenSource {
             session: session.clone(),
             attempt,
             is_asked: false,
-            secret: self.secret.value.clone(),
+            secret: self.kept.secret_string.clone(),
             clock: MediaClock::new(self.latest),
         });
-        if !(self.file_recorded || uses_known && self.secret.is_asked(turn.now)) {
+        if !(self.kept.file_recorded || uses_known && self.secret.is_asked(turn.now)) {
             self.secret.ask(&session, turn.now);
             let secret_arn = stream.plan.media_uri_secret_arn.clone();
             turn.out.effect(Effect::ResolveSecret { session, secret_arn });
@@ -103,9 +103,9 @@ impl RecordJob {
         }
         self.secret.answered = Some(session.number);
         self.secret.caught_up(session);
-        let former = self.secret.value.clone();
+        let former = self.kept.secret_string.clone();
         if former != secret {
-            self.secret.value.clone_from(&secret);
+            self.kept.secret_string.clone_from(&secret);
             turn.out.notice(Notice::Save);
         }
         self.secret.answered_at = Some(turn.now.mono);
@@ -168,7 +168,7 @@ impl RecordJob {
         }
         if self.secret.refresh.take_if(|refresh| refresh == session).is_some() {
             // What is known stays in use, and silence says nothing about the secret.
-            match &self.secret.value {
+            match &self.kept.secret_string {
                 _ if failure == Failure::SecretUnreachable => {}
                 Some(_) => self.secret.answered_at = Some(turn.now.mono),
                 None => {
@@ -186,7 +186,7 @@ impl RecordJob {
             return;
         }
         let attempt = source.attempt;
-        if failure == Failure::SecretUnreachable && self.secret.value.is_some() {
+        if failure == Failure::SecretUnreachable && self.kept.secret_string.is_some() {
             self.secret.ask_first = false;
             turn.out.recorder(Event::SecretResolved { attempt });
         } else {
