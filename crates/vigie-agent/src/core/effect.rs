@@ -21,6 +21,14 @@ pub enum Effect {
         /// The input.
         input: SyncEdgeAgentInput,
     },
+    /// Call ListEdgeAgentConfigurations, all pages, of a service that knows no SyncEdgeAgent. Replaces what is under way as
+    /// that does.
+    ListConfigurations {
+        /// Comes back with the answer.
+        request: u64,
+        /// This hub.
+        hub_device_arn: String,
+    },
     /// Call GetSecretValue.
     ResolveSecret {
         /// Comes back with the answer.

@@ -12,6 +12,7 @@ use vigie_kvs::Sensitive;
 use vigie_kvs::acknowledgement::Acknowledgement;
 use vigie_kvs::error::{ErrorKind, RemoteError};
 use vigie_kvs::shapes::archived_media;
+use vigie_kvs::shapes::edge::EdgeConfigurationOutput;
 use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 use vigie_media::{FrameData, Timestamp, Track};
@@ -41,7 +42,14 @@ pub enum Event {
         /// The answer.
         output: SyncEdgeAgentOutput,
     },
-    /// It has not.
+    /// The service has answered [`super::Effect::ListConfigurations`].
+    ConfigurationsListed {
+        /// Which one.
+        request: u64,
+        /// All that it has for the hub.
+        configurations: Vec<EdgeConfigurationOutput>,
+    },
+    /// Either has not been answered.
     SyncFailed {
         /// Which one.
         request: u64,

@@ -3,10 +3,11 @@
 mod configurations;
 mod erasing;
 mod orphans;
+mod plans;
 mod reports;
 mod requests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,32 +17,29 @@ use thiserror::Error;
 use vigie_engine::age_hold::AgeHold;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
+use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 use vigie_store::disk::Disk;
-use vigie_store::{
-    CommitReport, FailedFragment, IndexRefusal, Store, StoreError, StoreSettings, describe,
-};
+use vigie_store::{CommitReport, IndexRefusal, Store, StoreError, StoreSettings, describe};
 
 use super::effect::Effect;
-use super::event::{Event, Session};
+use super::erase_queue::EraseQueue;
+use super::event::Event;
+use super::hub_media::{HubMedia, Waker};
 use super::instance::Instance;
-use super::job::Job;
-use super::ledger::Ledgers;
-use super::link::HubLink;
+use super::job::{Committed, Job, JobEvent};
+use super::ledgers::Ledgers;
+use super::link::{Contact, HubLink};
+use super::outcome::{Notice, Outcomes};
+use super::plan_queue::PlanQueue;
+use super::polling;
+use super::requests::Requests;
 use super::saved::{SavedConfigurations, SavedError, SavedStreams};
+use super::shared::{Shared, Turn};
 use super::snapshot::HubSnapshot;
-use super::space::plan_reserve;
-use super::world::{Waker, World};
 use crate::ledger::LedgerDb;
 
-use self::erasing::Erasing;
-use self::orphans::SEARCH_INTERVAL;
-use self::requests::Requests;
-
-/// How often deletion plans run when nothing calls for them earlier.
-const PLAN_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Between two steps of a plan that deletes much: in between the hub records.
-const DUE_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two steps of the search for files without entries.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// While a commit is under way nothing is searched or erased: it is over in milliseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
@@ -74,13 +72,17 @@ pub struct Hub {
     link: HubLink,
     instance: Instance,
     requests: Requests,
-    world: World,
-    plan_at: Duration,
-    /// When the next step of a plan that deletes much may be done.
-    due_at: Duration,
+    shared: Shared,
+    /// What follows from the event that is being handled.
+    out: Outcomes,
+    plans: PlanQueue,
+    /// Something is to be said to the service without waiting for its next answer.
+    has_news: bool,
+    /// The saved configurations differ from what is on disk.
+    is_unsaved: bool,
     /// When the next step of the search for what an earlier process left may be done.
     search_at: Duration,
-    erasing: Erasing,
+    erasing: EraseQueue,
     /// Up to which deletion of the store's journal the ledgers tell of it; `None` where that cannot be read.
     journal_number: Option<u64>,
     save_at: Duration,
@@ -118,7 +120,8 @@ impl Hub {
                  set: nothing is deleted by age for an hour; limits of size stay in force"
             );
         }
-        let world = World::new(store, ledgers, chance, time_zone, commit_interval, age_hold);
+        let media = HubMedia::new(store, commit_interval);
+        let shared = Shared::new(media, ledgers, chance, time_zone, age_hold);
         let mut hub = Self {
             hub_device_arn,
             saved,
@@ -127,16 +130,18 @@ impl Hub {
             link: HubLink::default(),
             instance,
             requests: Requests::default(),
-            world,
-            plan_at: now.mono,
-            due_at: now.mono,
+            shared,
+            out: Outcomes::default(),
+            plans: PlanQueue::new(now),
+            has_news: true,
+            is_unsaved: false,
             search_at: now.mono + SEARCH_INTERVAL,
-            erasing: Erasing::default(),
+            erasing: EraseQueue::default(),
             journal_number: None,
             save_at: now.mono,
             is_stopped: false,
         };
-        hub.journal_number = hub.world.ledgers.read(|db| db.journal_number().map(Some));
+        hub.journal_number = hub.shared.ledgers.read(|db| db.journal_number().map(Some));
         for arn in hub.streams.keys().cloned().collect::<Vec<_>>() {
             // What failed before may have been for want of something that is there now.
             hub.work_by(&arn, now);
@@ -149,7 +154,7 @@ impl Hub {
 
     /// Calls `waker` from now on when something that the hub left to its disk is done: then a tick is due.
     pub fn wake_by(&mut self, waker: Waker) {
-        self.world.waker = waker;
+        self.shared.media.wake_by(waker);
     }
 
     /// Takes an event in and says what has to be done, in order.
@@ -157,83 +162,80 @@ impl Hub {
         if self.is_stopped {
             return Vec::new();
         }
-        self.world.sample_clock(now);
+        self.shared.sample_clock(now);
         match event {
             Event::Tick => self.tick(now),
-            Event::SyncAnswered { request, output } => {
-                if self.link.answered(request, output.cursor, output.clock, now) {
-                    self.world.in_contact = true;
-                    self.world.another_agent = false;
-                    self.instance.accepted();
-                    self.take_receipts(&output.ledgers);
-                    if self.take_requests(output.requests.as_deref(), now) {
-                        self.link.go_on(now);
-                    }
-                    if let Some(configurations) = output.configurations {
-                        self.take(configurations, now);
-                    }
-                }
+            Event::SyncAnswered { request, output } => self.sync_answered(request, output, now),
+            Event::ConfigurationsListed { request, configurations } => {
+                let output = polling::answer(configurations, self.link.cursor());
+                self.sync_answered(request, output, now);
             }
             Event::SyncFailed { request, failure } => {
-                self.link.failed(request, failure, self.world.chance.as_mut(), now);
-                self.world.in_contact = self.link.in_contact();
-                self.world.another_agent = self.link.is_refused();
-                if self.world.another_agent {
+                self.link.failed(request, failure, self.shared.chance.as_mut(), now);
+                if self.link.contact() == Contact::AnotherAgent {
                     self.instance.refused();
                 }
             }
             Event::SecretResolved { session, secret_string } => {
-                self.with_job(&session, now, |job, world| {
-                    job.secret_resolved(&session, secret_string, world, now);
-                });
+                self.tell(&session.stream, JobEvent::SecretResolved(&session, secret_string), now);
             }
             Event::SecretFailed { session, failure } => {
-                self.with_job(&session, now, |job, world| {
-                    job.secret_failed(&session, failure, world, now);
-                })
+                self.tell(&session.stream, JobEvent::SecretFailed(&session, failure), now);
             }
             Event::TestSecretRead { request, secret_string } => {
                 self.test_secret_read(request, secret_string, now);
             }
             Event::CameraTestStep { request, step } => self.camera_test_step(&request, step),
             Event::CameraTested { request, outcome } => self.camera_tested(&request, &outcome),
-            Event::Source { session, event } => self.with_job(&session, now, |job, world| {
-                job.source_event(&session, event, world, now);
-            }),
-            Event::Upload { session, event } => self.with_job(&session, now, |job, world| {
-                job.upload_event(&session, event, world, now);
-            }),
+            Event::Source { session, event } => {
+                self.tell(&session.stream, JobEvent::Source(&session, event), now);
+            }
+            Event::Upload { session, event } => {
+                self.tell(&session.stream, JobEvent::Upload(&session, event), now);
+            }
             Event::Paused { lasted } => self.paused(lasted, now),
             Event::ZoneChanged(zone) => self.set_zone(zone, now),
             Event::Shutdown => self.shut_down(now),
         }
         self.settle(now);
-        std::mem::take(&mut self.world.effects)
+        self.out.take_effects()
+    }
+
+    fn sync_answered(&mut self, request: u64, output: SyncEdgeAgentOutput, now: Now) {
+        if !self.link.answered(request, output.cursor, output.clock, now) {
+            return;
+        }
+        self.instance.accepted();
+        self.take_receipts(&output.ledgers);
+        if self.take_requests(output.requests.as_deref(), now) {
+            self.link.go_on(now);
+        }
+        if let Some(configurations) = output.configurations {
+            self.take(configurations, now);
+        }
     }
 
     /// When the next [`Event::Tick`] is due, on the monotonic clock.
     pub fn next_deadline(&self) -> Duration {
         let jobs = self.jobs.values().map(|job| job.deadline);
-        let save = if self.world.unsaved { self.save_at } else { Duration::MAX };
+        let save = if self.is_unsaved { self.save_at } else { Duration::MAX };
         // With what waits for a commit, the ledgers wait for it too.
-        let ledgers = match self.world.is_uncommitted() {
+        let ledgers = match self.shared.media.is_uncommitted() {
             true => Duration::MAX,
-            false => self.world.ledgers.deadline(),
+            false => self.shared.ledgers.deadline(),
         };
-        let due = if self.world.more_due.is_empty() { Duration::MAX } else { self.due_at };
-        let is_searching = self.world.store.is_searching_orphans();
+        let is_searching = self.shared.media.store.is_searching_orphans();
         let own = [
-            due,
             if is_searching { self.search_at } else { Duration::MAX },
             self.erasing.deadline(),
-            self.plan_at,
+            self.plans.deadline(),
             save,
             ledgers,
-            self.world.disk_deadline(),
-            self.link.deadline(self.world.news),
+            self.shared.media.deadline(),
+            self.link.deadline(self.has_news),
             self.requests.deadline(),
         ];
-        jobs.chain(own).min().unwrap_or(self.plan_at)
+        jobs.chain(own).min().unwrap_or(Duration::ZERO)
     }
 
     /// Whether the hub is done: after [`Event::Shutdown`], or because its disk cannot be trusted any more.
@@ -243,17 +245,17 @@ impl Hub {
 
     /// Whether it stopped because its disk failed.
     pub fn has_failed(&self) -> bool {
-        self.world.failed
+        self.shared.media.has_failed()
     }
 
     /// The numbers of this moment.
     pub fn snapshot(&self, now: Now) -> HubSnapshot {
         let disk = self.disk_seconds();
-        let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.world, now)).collect();
-        let findings = self.world.reader.findings();
+        let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.shared, now)).collect();
+        let findings = self.shared.media.reader.findings();
         HubSnapshot {
             in_contact: self.link.in_contact(),
-            age_hold_left: self.world.age_hold.left(now),
+            age_hold_left: self.shared.age_hold.left(now),
             clock_skew_ms: self.link.clock_skew_ms(),
             troubles: self.troubles(),
             findings,
@@ -263,7 +265,7 @@ impl Hub {
 
     fn troubles(&self) -> Vec<&'static str> {
         let mut troubles = Vec::new();
-        match self.world.store.index_refusal() {
+        match self.shared.media.store.index_refusal() {
             Some(IndexRefusal::Locked) => troubles.push(
                 "what is recorded is not durable: another program holds the lock of index.sqlite",
             ),
@@ -272,10 +274,10 @@ impl Hub {
             }
             None => {}
         }
-        if self.world.ledgers.is_refused() {
+        if self.shared.ledgers.is_refused() {
             troubles.push("nothing is deleted by policy: ledger.sqlite cannot be written");
         }
-        if self.world.store.free_bytes() < StoreSettings::HUB.free_bytes_reserve {
+        if self.shared.media.store.free_bytes() < StoreSettings::HUB.free_bytes_reserve {
             troubles
                 .push("nothing is recorded: the disk has less free space than is kept in reserve");
         }
@@ -284,56 +286,66 @@ impl Hub {
 
     /// The store, to look at.
     pub fn store(&self) -> &Store {
-        &self.world.store
+        &self.shared.media.store
     }
 
-    fn with_job(&mut self, session: &Session, now: Now, act: impl FnOnce(&mut Job, &mut World)) {
-        if let Some(job) = self.jobs.get_mut(&session.stream) {
-            act(job, &mut self.world);
-            job.settled(&mut self.world, now);
+    /// Lets a stream's job act, if there is one.
+    fn with_job(&mut self, stream: &Arc<str>, now: Now, act: impl FnOnce(&mut Job, &mut Turn<'_>)) {
+        if let Some(job) = self.jobs.get_mut(stream) {
+            let contact = self.link.contact();
+            let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
+            act(job, turn);
+            job.settled(turn);
+            self.take_notices();
+        }
+    }
+
+    /// Lets every job act that wants to.
+    fn each_job(&mut self, now: Now, mut act: impl FnMut(&mut Job, &mut Turn<'_>) -> bool) {
+        let contact = self.link.contact();
+        let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
+        for job in self.jobs.values_mut() {
+            if act(job, turn) {
+                job.settled(turn);
+            }
+        }
+        self.take_notices();
+    }
+
+    /// Hands an event to the stream that it concerns.
+    fn tell(&mut self, stream: &Arc<str>, event: JobEvent<'_>, now: Now) {
+        self.with_job(stream, now, |job, turn| job.handle(event, turn));
+    }
+
+    /// Does what jobs want of the hub.
+    fn take_notices(&mut self) {
+        for notice in self.out.take_notices() {
+            match notice {
+                Notice::News => self.has_news = true,
+                Notice::Save => self.is_unsaved = true,
+                Notice::DiskFull => self.plans.disk_full(),
+                Notice::Cramped(stream) => self.plans.cramped(stream),
+                Notice::MoreDue(stream) => self.plans.more_due(stream),
+            }
         }
     }
 
     fn tick(&mut self, now: Now) {
-        let kept = self.world.keep_disk_time(now);
+        let kept = self.shared.media.keep_time(now);
         self.note_commit(kept, now);
-        if now.mono >= self.plan_at {
-            self.plan_at = now.mono + PLAN_INTERVAL;
-            self.world.cramped.extend(self.jobs.keys().cloned());
-            for job in self.jobs.values_mut() {
-                job.rate.sample(job.counters.frame_bytes, now.mono);
-            }
-            // What is being erased makes room by itself: nothing else goes for that.
-            if !self.is_making_room(now) {
-                plan_reserve(self.jobs.values_mut(), &mut self.world, now);
-            }
-        }
-        if now.mono >= self.due_at {
-            self.delete_more(now);
-        }
+        self.plan_all(now);
+        self.delete_more(now);
         self.search_some(now);
         self.erase_some(now);
-        for job in self.jobs.values_mut().filter(|job| now.mono >= job.deadline) {
-            job.tick(&mut self.world, now);
-            job.settled(&mut self.world, now);
-        }
+        self.each_job(now, |job, turn| {
+            let is_due = now.mono >= job.deadline;
+            if is_due {
+                job.handle(JobEvent::Tick, turn);
+            }
+            is_due
+        });
         self.tick_requests(now);
         self.apply_received(now);
-    }
-
-    /// One more step of the plans that delete much.
-    fn delete_more(&mut self, now: Now) {
-        while let Some(arn) = self.world.more_due.pop_first() {
-            let waiting = self.world.more_due.len();
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                job.plan_space(0, &mut self.world, now);
-                job.settled(&mut self.world, now);
-            }
-            if self.world.more_due.len() > waiting {
-                self.due_at = now.mono + DUE_INTERVAL;
-                return;
-            }
-        }
     }
 
     fn paused(&mut self, lasted: Duration, now: Now) {
@@ -341,107 +353,78 @@ impl Hub {
             ?lasted,
             "the hub stood still: it was stopped, suspended or waited for its disk"
         );
-        for job in self.jobs.values_mut() {
-            job.ledger.stood_still(lasted, now);
-            let event = vigie_engine::recorder::Event::Paused { lasted };
-            job.recorder_event(event, &mut self.world, now);
-            job.settled(&mut self.world, now);
-        }
+        self.each_job(now, |job, turn| {
+            job.handle(JobEvent::Paused { lasted }, turn);
+            true
+        });
     }
 
     fn note_commit(&mut self, outcome: Result<(), StoreError>, now: Now) {
         if let Err(error) = outcome {
-            self.world.store_failed("", &error);
-            self.world.wants_plans |= error.is_disk_full();
+            self.shared.media.failed("", &error);
+            if error.is_disk_full() {
+                self.plans.disk_full();
+            }
             // What waits is still there; a commit for which there was no space is tried again.
-            self.world.touch(now);
+            self.shared.media.touch(now);
         }
     }
 
     /// What follows from every event.
     fn settle(&mut self, now: Now) {
-        let has_committed = !self.world.commits.is_empty();
+        let has_committed = self.shared.media.has_commits();
         self.tell_commits(now);
-        let mut cramped = std::mem::take(&mut self.world.cramped);
-        while let Some(arn) = cramped.pop_first() {
-            if self.world.more_due.contains(&arn) {
-                continue;
-            }
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                job.plan_space(0, &mut self.world, now);
-                job.settled(&mut self.world, now);
-            }
-            if self.world.more_due.contains(&arn) {
-                // This one deletes much and is not done: the others wait with it.
-                self.world.more_due.append(&mut cramped);
-            }
-        }
-        if std::mem::take(&mut self.world.wants_plans) {
-            self.plan_at = now.mono;
-        }
+        self.plan_cramped(now);
+        self.plans.settle(now);
         self.enter_discarded(now);
         self.save(now);
-        if self.world.failed {
+        if self.shared.media.has_failed() {
             tracing::error!(
                 "the hub stops; what is recorded is safe; restart the agent when its disk is well"
             );
             self.is_stopped = true;
         }
-        let is_fresh = has_committed || !self.world.is_uncommitted();
-        if is_fresh && now.mono >= self.world.ledgers.deadline() {
+        let is_fresh = has_committed || !self.shared.media.is_uncommitted();
+        if is_fresh && now.mono >= self.shared.ledgers.deadline() {
             self.write_ledgers(Some(self.link.in_contact()), now);
         }
-        if !self.is_stopped && now.mono >= self.link.deadline(self.world.news) {
+        if !self.is_stopped && now.mono >= self.link.deadline(self.has_news) {
             let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
-            self.world.news = false;
+            self.has_news = false;
             let requests = self.requests.reports();
             let instance = self.instance.said();
-            let held = self.world.age_hold.left(now);
+            let held = self.shared.age_hold.left(now);
             let hub = &self.hub_device_arn;
             let effect = self.link.request(hub, instance, streams, requests, held, now);
-            self.world.effects.push(effect);
+            self.out.effect(effect);
         }
     }
 
     fn tell_commits(&mut self, now: Now) {
-        for (number, report) in std::mem::take(&mut self.world.commits) {
+        for (number, report) in self.shared.media.take_commits() {
             self.committed(number, &report, now);
         }
     }
 
     /// Tells the jobs what has become durable.
     fn committed(&mut self, number: u64, report: &CommitReport, now: Now) {
-        let mut of_streams: BTreeMap<&str, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
+        let mut of_streams: BTreeMap<&str, Committed> = BTreeMap::new();
         for persisted in &report.persisted {
-            of_streams.entry(&persisted.key).or_default().0.push(persisted.entry.sequence);
+            of_streams.entry(&persisted.key).or_default().persisted.push(persisted.entry.sequence);
         }
         for failed in &report.failed {
-            of_streams.entry(&failed.key).or_default().1.push(failed.sequence);
+            let of_stream = of_streams.entry(&failed.key).or_default();
+            of_stream.failed.push(failed.sequence);
+            of_stream.is_full |= failed.error.is_disk_full();
         }
-        let is_full = |failed: &&FailedFragment| failed.error.is_disk_full();
-        let full: BTreeSet<&str> =
-            report.failed.iter().filter(is_full).map(|failed| &*failed.key).collect();
-        self.world.wants_plans |= !full.is_empty();
-        for job in self.jobs.values_mut() {
-            let (persisted, failed) = of_streams.remove(&*job.key).unwrap_or_default();
-            let (has_media, has_lost) = (!persisted.is_empty(), !failed.is_empty());
-            if has_media || has_lost {
-                job.fragments_committed(&persisted, &failed, &mut self.world, now);
-            }
-            if job.upload.marks_committed(number) && job.plan.deletion.delete_after_upload {
-                self.world.cramped.insert(Arc::clone(&job.arn));
-            }
-            if has_media {
-                let event = vigie_engine::uploader::Event::MediaAdded;
-                job.uploader_event(event, &mut self.world, now);
-            }
-            if has_lost {
-                job.fragment_lost(full.contains(&*job.key), &mut self.world, now);
-            }
-            if has_media || has_lost {
-                job.settled(&mut self.world, now);
-            }
+        if of_streams.values().any(|of_stream| of_stream.is_full) {
+            self.plans.disk_full();
         }
+        self.each_job(now, |job, turn| {
+            let did = of_streams.remove(&*job.stream.key).unwrap_or_default();
+            job.committed(number, &did, turn);
+            !did.persisted.is_empty() || !did.failed.is_empty()
+        });
         for failed in &report.failed {
             tracing::error!(
                 stream = %failed.key,
@@ -454,31 +437,33 @@ impl Hub {
 
     /// The schedules are read in another zone from now on.
     fn set_zone(&mut self, zone: TimeZone, now: Now) {
-        for job in self.jobs.values_mut() {
+        self.each_job(now, |job, turn| {
             job.record.recorder.set_zone(zone.clone());
             job.upload.uploader.set_zone(zone.clone());
-            job.tick(&mut self.world, now);
-            job.settled(&mut self.world, now);
-        }
-        self.world.zone = zone;
+            job.handle(JobEvent::Tick, turn);
+            true
+        });
+        self.shared.zone = zone;
     }
 
     /// The graceful end: everything that is open is ended where it is and made durable.
     fn shut_down(&mut self, now: Now) {
-        for job in self.jobs.values_mut() {
-            job.stop(&mut self.world, now);
-            if let Err(error) = self.world.store.seal(&job.key) {
-                self.world.store_failed(&job.stream_name, &error);
+        self.each_job(now, |job, turn| {
+            job.handle(JobEvent::Stop, turn);
+            let media = &mut turn.shared.media;
+            if let Err(error) = media.store.seal(&job.stream.key) {
+                media.failed(&job.stream.name, &error);
             }
-        }
-        let committed = self.world.commit(now);
+            false
+        });
+        let committed = self.shared.media.commit(now);
         self.note_commit(committed, now);
         self.tell_commits(now);
         self.write_ledgers(None, now);
-        self.world.unsaved = true;
+        self.is_unsaved = true;
         self.save_at = now.mono;
         self.save(now);
-        self.world.store.close_index();
+        self.shared.media.store.close_index();
         self.is_stopped = true;
     }
 }

@@ -1,7 +1,8 @@
 //! The hub's side of `SyncEdgeAgent`: when to ask, and what is said.
 //!
 //! Level-triggered: each request holds all there is to say. One is always under way, held by the service; news replaces
-//! it by a newer one. It decides nothing about what is heard: that is the hub's.
+//! it by a newer one. Of a service that does not know `SyncEdgeAgent` the configurations are listed, again and again; what
+//! the hub reports goes nowhere then. It decides nothing about what is heard: that is the hub's.
 
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ use super::event::CallFailure;
 
 /// How long the service may hold a request when it has nothing to say; also how old the summaries get.
 const WAIT_SECONDS: u32 = 20;
+/// A service may learn SyncEdgeAgent: it is tried again after this.
+const SYNC_UNKNOWN_FOR: Duration = Duration::from_secs(3600);
+/// How far apart lists of configurations are asked for.
+const LIST_INTERVAL: Duration = Duration::from_secs(WAIT_SECONDS as u64);
 /// News is collected for so long before it replaces a request.
 const NEWS_DELAY: Duration = Duration::from_millis(250);
 /// Requests that the service answers without having been asked to hold them are at least so far apart.
@@ -30,6 +35,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(90);
 /// A service that is away is asked again at most so late after it returned.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// What the last request to the service came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// It was answered.
+    Answered,
+    /// It was not.
+    Lost,
+    /// The service refuses this agent, because another one works as the hub and uploads.
+    AnotherAgent,
+}
 
 /// The link.
 #[derive(Default)]
@@ -43,6 +59,12 @@ pub(super) struct HubLink {
     /// It holds the answer to something that the service asks: that can be large, is answered at once, and is not
     /// replaced half-way.
     holds_answer: bool,
+    /// The service does not know SyncEdgeAgent: it is tried again after this.
+    sync_unknown_until: Option<Duration>,
+    /// The request that is under way, or was the last, is for the list of configurations.
+    is_list: bool,
+    /// When the list may be asked for again, by a hub that has heard it once.
+    list_at: Duration,
     /// Nothing is asked before this.
     not_before: Duration,
     backoff: Backoff,
@@ -56,19 +78,26 @@ impl HubLink {
         self.in_contact
     }
 
-    /// Whether the service refuses this agent, because another one works as the hub.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(
-            self.failure_said,
-            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. })
-        )
+    /// What that says.
+    pub(super) fn contact(&self) -> Contact {
+        match self.failure_said {
+            _ if self.in_contact => Contact::Answered,
+            Some(CallFailure::Refused { kind: Some(ErrorKind::ResourceInUse), .. }) => {
+                Contact::AnotherAgent
+            }
+            _ => Contact::Lost,
+        }
     }
 
     /// When to ask, at the latest.
     pub(super) fn deadline(&self, has_news: bool) -> Duration {
         match self.sent_at {
+            // However often something fails: a list is large, and says the same nearly always.
+            None if self.sync_unknown_until.is_some() && self.cursor.is_some() => {
+                self.not_before.max(self.list_at)
+            }
             None => self.not_before,
-            Some(at) if has_news && !self.holds_answer => {
+            Some(at) if has_news && !self.holds_answer && !self.is_list => {
                 (at.mono + NEWS_DELAY).max(self.not_before)
             }
             Some(at) => at.mono + ANSWER_MAX,
@@ -87,6 +116,14 @@ impl HubLink {
     ) -> Effect {
         self.last_request += 1;
         self.sent_at = Some(now);
+        self.sync_unknown_until.take_if(|until| now.mono >= *until);
+        self.is_list = self.sync_unknown_until.is_some();
+        if self.is_list {
+            self.holds_answer = false;
+            self.list_at = now.mono + LIST_INTERVAL;
+            let hub_device_arn = hub_device_arn.to_owned();
+            return Effect::ListConfigurations { request: self.last_request, hub_device_arn };
+        }
         self.holds_answer = requests.iter().any(|report| report.answer.is_some());
         let input = SyncEdgeAgentInput {
             hub_device_arn: hub_device_arn.to_owned(),
@@ -101,6 +138,16 @@ impl HubLink {
             age_hold_seconds_left: Some(age_hold_left.as_secs()).filter(|&seconds| seconds > 0),
         };
         Effect::Sync { request: self.last_request, input }
+    }
+
+    /// Whether what the hub says of itself reaches the service.
+    pub(super) fn is_heard(&self) -> bool {
+        self.sync_unknown_until.is_none()
+    }
+
+    /// Up to where the service has been heard.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
     }
 
     /// The service has answered `request`; whether that is the one that counts.
@@ -172,12 +219,23 @@ impl HubLink {
             return;
         }
         self.sent_at = None;
+        let is_unknown =
+            matches!(failure, CallFailure::Refused { kind: Some(ErrorKind::UnknownOperation), .. });
+        if is_unknown && !self.is_list {
+            tracing::info!(
+                "the service does not know SyncEdgeAgent; configurations are polled, and what the hub does is \
+                 reported to nobody"
+            );
+            self.sync_unknown_until = Some(now.mono + SYNC_UNKNOWN_FOR);
+            self.not_before = now.mono;
+            return;
+        }
         self.not_before = now.mono + self.backoff.next_wait(backoff::FIRST, LONGEST_WAIT, chance);
         self.in_contact = false;
         // Once per cause: an outage of a week is one line.
         if self.failure_said != Some(failure) {
             self.failure_said = Some(failure);
-            match self.is_refused() {
+            match self.contact() == Contact::AnotherAgent {
                 true => tracing::warn!(
                     "{ANOTHER_AGENT}; until then this one records by what it knows and uploads nothing"
                 ),

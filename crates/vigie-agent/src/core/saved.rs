@@ -12,12 +12,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::EdgeConfig;
 use vigie_kvs::shapes::sync_edge_agent::{ErasedMedia, Phase};
 use vigie_store::disk::Disk;
 
-use super::imports::Imports;
+use super::kept::Kept;
 use super::small_file;
 
 /// The file in the hub's folder.
@@ -63,21 +62,15 @@ pub(crate) struct SavedStream {
     /// `None` once the stream is to be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) edge_config: Option<EdgeConfig>,
-    /// The `SecretString` behind `MediaUriSecretArn` when it was last resolved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) secret_string: Option<Sensitive>,
     /// What was there to be erased, before any of it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) erased_media: Option<ErasedMedia>,
     /// Media of an earlier revision, which was deleted, is still to be erased: this one waits for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_erasing: bool,
-    /// A FILE_URI of this revision has been recorded to its end.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) file_recorded: bool,
-    /// What of a FILE_URI has been recorded.
-    #[serde(default, skip_serializing_if = "Imports::is_empty")]
-    pub(crate) imports: Imports,
+    /// Empty while the stream's job has it.
+    #[serde(flatten, skip_serializing)]
+    pub(crate) kept: Kept,
 }
 
 impl SavedStream {
@@ -89,6 +82,15 @@ impl SavedStream {
 
 /// Streams by their ARN.
 pub(crate) type SavedStreams = BTreeMap<Arc<str>, SavedStream>;
+
+/// A stream as it is written, with what is kept of it wherever that is.
+#[derive(Serialize)]
+pub(crate) struct SavedRow<'a> {
+    #[serde(flatten)]
+    pub(crate) stream: &'a SavedStream,
+    #[serde(flatten)]
+    pub(crate) kept: &'a Kept,
+}
 
 #[derive(Serialize, Deserialize)]
 struct SavedFile<S> {
@@ -126,10 +128,8 @@ impl SavedConfigurations {
     }
 
     /// Replaces the file, durably.
-    pub(crate) fn save(&self, streams: &SavedStreams) -> Result<(), SavedError> {
+    pub(crate) fn save(&self, streams: &BTreeMap<&str, SavedRow<'_>>) -> Result<(), SavedError> {
         let path = self.directory.join(FILE_NAME);
-        let streams: BTreeMap<&str, &SavedStream> =
-            streams.iter().map(|(arn, stream)| (arn.as_ref(), stream)).collect();
         let result = serde_json::to_vec_pretty(&SavedFile { version: VERSION, streams })
             .map_err(io::Error::from)
             .and_then(|bytes| {

@@ -1,4 +1,5 @@
-//! Uploading: what the uploader decides, applied to connections and store.
+//! Uploading: what the uploader decides, applied to connections and store. What follows from that goes into
+//! [`super::outcome`].
 //!
 //! A fragment counts as uploaded from the moment the service says that it is persisted; the mark becomes durable with
 //! the next commit, and only then may the fragment's media file go for being uploaded.
@@ -8,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use vigie_engine::clock::Now;
 use vigie_engine::schedule::Schedule;
 use vigie_engine::uploader::{Action, Backlog, Event, Failure, Pending, Uploader};
 use vigie_kvs::error::ErrorKind;
@@ -17,8 +17,9 @@ use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreRead
 
 use super::effect::Effect;
 use super::event::{CallFailure, Session, UploadEvent};
-use super::job::Job;
-use super::world::World;
+use super::link::Contact;
+use super::shared::Turn;
+use super::stream::Stream;
 use crate::ledger::Change;
 
 /// Fragments that are read at once of a backlog, at the least.
@@ -32,11 +33,19 @@ pub(super) struct UploadJob {
     /// Uploaded, the mark not yet durable: with the last commit that had begun before.
     marked: BTreeMap<u64, u64>,
     /// The service will not take them; the fragment that the hub cannot read is never sent either.
-    pub(super) refused: BTreeSet<u64>,
+    refused: BTreeSet<u64>,
     /// Where the document headers are that the uploader was told of.
     documents: RefCell<BTreeMap<u64, Arc<MediaFilePlace>>>,
     /// Fragments in flight, so that what they held is known when they are acknowledged.
     sizes: BTreeMap<u64, u64>,
+    pub(super) counters: UploadCounters,
+}
+
+/// What an uploader counts since the process started, see [`super::StreamSnapshot`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UploadCounters {
+    pub(super) fragments: u64,
+    pub(super) bytes: u64,
 }
 
 /// The stream's backlog as the store has it.
@@ -113,15 +122,22 @@ impl Backlog<u64> for StoreBacklog<'_> {
 }
 
 impl UploadJob {
-    pub(super) fn new(schedule: Schedule, zone: TimeZone, now: Timestamp) -> Self {
+    /// `refused`: what the service would not take of an earlier process.
+    pub(super) fn new(
+        schedule: Schedule,
+        zone: TimeZone,
+        refused: BTreeSet<u64>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             uploader: Uploader::new(schedule, zone, now),
             connection: None,
             is_connected: false,
             marked: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused,
             documents: RefCell::default(),
             sizes: BTreeMap::new(),
+            counters: UploadCounters::default(),
         }
     }
 
@@ -151,88 +167,78 @@ impl UploadJob {
     pub(super) fn is_live(&self) -> bool {
         self.uploader.is_live()
     }
-}
 
-impl Job {
     /// Hands `event` to the uploader and does what it says.
-    pub(super) fn uploader_event(&mut self, event: Event<u64>, world: &mut World, now: Now) {
-        let upload = &mut self.upload;
+    pub(super) fn hear(&mut self, event: Event<u64>, stream: &Stream, turn: &mut Turn<'_>) {
         let backlog = StoreBacklog {
-            reader: &world.reader,
-            key: &self.key,
-            marked: &upload.marked,
-            refused: &upload.refused,
-            documents: &upload.documents,
+            reader: &turn.shared.media.reader,
+            key: &stream.key,
+            marked: &self.marked,
+            refused: &self.refused,
+            documents: &self.documents,
         };
-        let actions = upload.uploader.handle(event, &backlog, now, world.chance.as_mut());
-        for action in actions {
-            self.perform(action, world, now);
+        let chance = turn.shared.chance.as_mut();
+        for action in self.uploader.handle(event, &backlog, turn.now, chance) {
+            self.perform(action, stream, turn);
         }
     }
 
-    /// A configuration was applied.
-    pub(super) fn uploader_configured(&mut self, world: &mut World, now: Now) {
-        let schedule = self.plan.uploader_schedule.clone();
-        self.uploader_event(Event::ConfigChanged { schedule }, world, now);
-    }
-
-    fn perform(&mut self, action: Action<u64>, world: &mut World, now: Now) {
+    fn perform(&mut self, action: Action<u64>, stream: &Stream, turn: &mut Turn<'_>) {
         match action {
-            Action::Connect { attempt, .. } if world.another_agent => {
-                let failure = Failure::AnotherAgent;
-                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+            Action::Connect { attempt, .. } if turn.contact == Contact::AnotherAgent => {
+                turn.out.uploader(Event::Failed { attempt, failure: Failure::AnotherAgent });
             }
             Action::Connect { attempt, document, start } => {
-                self.connect(attempt, document, start, world, now);
+                self.connect(attempt, document, start, stream, turn);
             }
             Action::ListFragments { from, until, .. } => {
-                if let Some((session, _)) = &self.upload.connection {
+                if let Some((session, _)) = &self.connection {
                     let session = session.clone();
-                    world.effects.push(Effect::ListFragments { session, from, until });
+                    turn.out.effect(Effect::ListFragments { session, from, until });
                 }
             }
             Action::SendFragment { attempt, id, complete } => {
-                self.send(attempt, id, complete, world, now);
+                self.send(attempt, id, complete, stream, turn);
             }
             Action::MarkUploaded { id } => {
-                self.upload.marked.insert(id, world.commit_number);
-                self.counters.fragments_uploaded += 1;
-                self.counters.bytes_uploaded += self.upload.sizes.remove(&id).unwrap_or(0);
-                match world.store.mark_uploaded(&self.key, &[id]) {
-                    Ok(()) => world.touch(now),
-                    Err(error) => world.store_failed(&self.stream_name, &error),
+                let media = &mut turn.shared.media;
+                self.marked.insert(id, media.commit_number());
+                self.counters.fragments += 1;
+                self.counters.bytes += self.sizes.remove(&id).unwrap_or(0);
+                match media.store.mark_uploaded(&stream.key, &[id]) {
+                    Ok(()) => media.touch(turn.now),
+                    Err(error) => media.failed(&stream.name, &error),
                 }
             }
             Action::MarkRefused { id, error } => {
-                let (stream, code) = (&self.stream_name, error.code());
                 tracing::warn!(
-                    stream,
+                    stream = stream.name,
                     sequence = id,
-                    code,
+                    code = error.code(),
                     "the service refuses a fragment; it stays on this hub"
                 );
-                self.refuse(id, error.id(), world, now);
+                self.refuse(id, error.id(), stream, turn);
             }
             Action::FinishUpload { .. } => {
-                if let Some((session, _)) = &self.upload.connection {
-                    world.effects.push(Effect::FinishUpload { session: session.clone() });
+                if let Some((session, _)) = &self.connection {
+                    turn.out.effect(Effect::FinishUpload { session: session.clone() });
                 }
             }
             Action::CloseUpload { .. } => {
-                self.upload.is_connected = false;
-                self.upload.sizes.clear();
-                if let Some((session, _)) = self.upload.connection.take() {
-                    world.effects.push(Effect::CloseUpload { session });
+                self.is_connected = false;
+                self.sizes.clear();
+                if let Some((session, _)) = self.connection.take() {
+                    turn.out.effect(Effect::CloseUpload { session });
                 }
             }
         }
     }
 
     /// It will not be tried again, not by a later start either.
-    fn refuse(&mut self, sequence: u64, code: u32, world: &mut World, now: Now) {
-        self.upload.refused.insert(sequence);
-        let stream = self.arn.to_string();
-        world.ledgers.note(Change::Refuse { stream, sequence, code }, now);
+    fn refuse(&mut self, sequence: u64, code: u32, stream: &Stream, turn: &mut Turn<'_>) {
+        self.refused.insert(sequence);
+        let stream = stream.arn.to_string();
+        turn.shared.ledgers.note(Change::Refuse { stream, sequence, code }, turn.now);
     }
 
     fn connect(
@@ -240,72 +246,69 @@ impl Job {
         attempt: u64,
         document: u64,
         start: Timestamp,
-        world: &mut World,
-        now: Now,
+        stream: &Stream,
+        turn: &mut Turn<'_>,
     ) {
-        let place = self.upload.documents.borrow().get(&document).cloned();
+        let place = self.documents.borrow().get(&document).cloned();
         // Only the latest answers of the backlog can be meant: what else was known has done its work.
-        self.upload.documents.borrow_mut().retain(|known, _| *known == document);
+        self.documents.borrow_mut().retain(|known, _| *known == document);
         let header = match place {
-            Some(place) => world.reader.read_document_header(&place),
+            Some(place) => turn.shared.media.reader.read_document_header(&place),
             None => Err(StoreError::Closed),
         };
-        let session = world.new_session(&self.arn);
-        self.upload.connection = Some((session.clone(), attempt));
+        let session = turn.shared.new_session(&stream.arn);
+        self.connection = Some((session.clone(), attempt));
         match header {
             Ok(document_header) => {
-                world.effects.push(Effect::OpenUpload { session, start, document_header });
+                turn.out.effect(Effect::OpenUpload { session, start, document_header });
             }
             Err(error) => {
                 tracing::warn!(
-                    stream = self.stream_name,
+                    stream = stream.name,
                     error = describe(&error),
                     "the header of a media file cannot be read"
                 );
-                let failure = Failure::DiskError;
-                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+                turn.out.uploader(Event::Failed { attempt, failure: Failure::DiskError });
             }
         }
     }
 
-    fn send(&mut self, attempt: u64, sequence: u64, complete: bool, world: &mut World, now: Now) {
-        let Some((session, _)) = &self.upload.connection else { return };
-        match world.reader.fragment(&self.key, sequence) {
+    fn send(
+        &mut self,
+        attempt: u64,
+        sequence: u64,
+        complete: bool,
+        stream: &Stream,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some((session, _)) = &self.connection else { return };
+        match turn.shared.media.reader.fragment(&stream.key, sequence) {
             Ok(Some(fragment)) => {
-                self.upload.sizes.insert(sequence, fragment.entry.size_bytes);
+                self.sizes.insert(sequence, fragment.entry.size_bytes);
                 let session = session.clone();
-                world.effects.push(Effect::SendFragment { session, fragment, complete });
+                turn.out.effect(Effect::SendFragment { session, fragment, complete });
             }
-            Ok(None) => {
-                self.uploader_event(Event::FragmentGone { attempt, id: sequence }, world, now);
-            }
+            Ok(None) => turn.out.uploader(Event::FragmentGone { attempt, id: sequence }),
             Err(error) => {
-                world.store_failed(&self.stream_name, &error);
-                let failure = Failure::DiskError;
-                self.uploader_event(Event::Failed { attempt, failure }, world, now);
+                turn.shared.media.failed(&stream.name, &error);
+                turn.out.uploader(Event::Failed { attempt, failure: Failure::DiskError });
             }
         }
     }
 
     /// An upload connection has something to say.
-    pub(super) fn upload_event(
+    pub(super) fn connection_event(
         &mut self,
         session: &Session,
         event: UploadEvent,
-        world: &mut World,
-        now: Now,
+        stream: &Stream,
+        turn: &mut Turn<'_>,
     ) {
-        let Some(attempt) = self
-            .upload
-            .connection
-            .as_ref()
-            .and_then(|(current, attempt)| (current == session).then_some(*attempt))
-        else {
-            return;
-        };
+        let of = self.connection.as_ref().filter(|(current, _)| current == session);
+        let Some(attempt) = of.map(|(_, attempt)| *attempt) else { return };
         let event = match event {
             UploadEvent::Connected => {
-                self.upload.is_connected = true;
+                self.is_connected = true;
                 Event::Connected { attempt }
             }
             UploadEvent::Listed(fragments) => Event::Listed {
@@ -327,7 +330,7 @@ impl Job {
             UploadEvent::Progress => Event::Progress { attempt },
             UploadEvent::FragmentGone { sequence } => {
                 // Should it be there nevertheless, it is damaged: another attempt would end the same way.
-                self.refuse(sequence, 0, world, now);
+                self.refuse(sequence, 0, stream, turn);
                 Event::FragmentGone { attempt, id: sequence }
             }
             UploadEvent::Closed { failure: None } => Event::Ended { attempt },
@@ -335,7 +338,7 @@ impl Job {
                 Event::Failed { attempt, failure: upload_failure(failure) }
             }
         };
-        self.uploader_event(event, world, now);
+        turn.out.uploader(event);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,11 +16,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 use vigie_engine::clock::Clock;
-use vigie_kvs::error::{ErrorKind, RemoteError};
+use vigie_kvs::error::RemoteError;
 use vigie_kvs::operation::{self, Operation, Protocol, Service};
 use vigie_kvs::shapes::archived_media::{
     Fragment, FragmentSelector, FragmentSelectorType, ListFragmentsInput, ListFragmentsOutput,
     TimestampRange,
+};
+use vigie_kvs::shapes::edge::{
+    EdgeConfigurationOutput, ListEdgeAgentConfigurationsInput, ListEdgeAgentConfigurationsOutput,
 };
 use vigie_kvs::shapes::media::{ApiName, GetDataEndpointInput, GetDataEndpointOutput};
 use vigie_kvs::shapes::secrets::{GetSecretValueInput, GetSecretValueOutput};
@@ -34,7 +37,6 @@ use vigie_store::disk::Disk;
 use crate::core::CallFailure;
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::http::{HttpClient, RequestBody};
-use crate::shell::polling;
 
 /// No answer of these operations comes near this.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -42,8 +44,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 const DATA_ENDPOINT_AGE_MAX: Duration = Duration::from_secs(45 * 60);
 /// For calls that are answered at once, and for the head of PutMedia's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// A service may learn SyncEdgeAgent: it is tried again after this.
-const SYNC_UNKNOWN_FOR: Duration = Duration::from_secs(3600);
+/// Pages of configurations, so that a service that never comes to an end is left.
+const CONFIGURATION_PAGES_MAX: usize = 10_000;
 /// A page of ListFragments, the largest there is.
 const PAGE_FRAGMENTS: i64 = 1000;
 
@@ -72,10 +74,6 @@ struct Shared {
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
     data_endpoints: Mutex<BTreeMap<(String, ApiName), DataEndpoint>>,
-    /// The service does not know SyncEdgeAgent: it is asked again after this, on the monotonic clock.
-    sync_unknown_until: Mutex<Option<Duration>>,
-    /// Then the configurations are polled again.
-    next_poll_at: Mutex<Duration>,
     /// Why the service's certificate was last said not to be trusted.
     untrusted_said: Mutex<String>,
 }
@@ -109,7 +107,6 @@ impl ApiClient {
     ) -> io::Result<Self> {
         let http = crate::shell::http::client()?;
         let data_endpoints = Mutex::new(BTreeMap::new());
-        let sync_unknown_until = Mutex::new(None);
         let shared = Shared {
             http,
             endpoints,
@@ -117,8 +114,6 @@ impl ApiClient {
             disk,
             clock,
             data_endpoints,
-            sync_unknown_until,
-            next_poll_at: Mutex::default(),
             untrusted_said: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -141,54 +136,38 @@ impl ApiClient {
         self.call(base, operation, input, CALL_TIMEOUT).await
     }
 
-    /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`. Of a service that does not know it, the
-    /// configurations are polled.
+    /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`.
     pub(crate) async fn sync_edge_agent(
         &self,
         input: &SyncEdgeAgentInput,
     ) -> Result<SyncEdgeAgentOutput, CallFailure> {
-        if self.is_sync_unknown() {
-            return polling::poll(self, input).await;
-        }
         let wait = Duration::from_secs(u64::from(input.wait_seconds));
         let base = &self.shared.endpoints.kinesisvideo;
-        let answer = self.call(base, &operation::SYNC_EDGE_AGENT, input, CALL_TIMEOUT + wait).await;
-        match answer {
-            Err(CallFailure::Refused { kind: Some(ErrorKind::UnknownOperation), .. }) => {
-                tracing::info!(
-                    "the service does not know SyncEdgeAgent; configurations are polled, and what the hub does is \
-                     reported to nobody"
-                );
-                let until = self.shared.clock.now().mono + SYNC_UNKNOWN_FOR;
-                *self.sync_unknown_until() = Some(until);
-                polling::poll(self, input).await
+        self.call(base, &operation::SYNC_EDGE_AGENT, input, CALL_TIMEOUT + wait).await
+    }
+
+    /// ListEdgeAgentConfigurations, all pages.
+    pub(crate) async fn list_edge_agent_configurations(
+        &self,
+        hub_device_arn: &str,
+    ) -> Result<Vec<EdgeConfigurationOutput>, CallFailure> {
+        let mut configurations = Vec::new();
+        let mut next_token = None;
+        for _ in 0..CONFIGURATION_PAGES_MAX {
+            let input = ListEdgeAgentConfigurationsInput {
+                hub_device_arn: hub_device_arn.to_owned(),
+                max_results: None,
+                next_token,
+            };
+            let page: ListEdgeAgentConfigurationsOutput =
+                self.invoke(&operation::LIST_EDGE_AGENT_CONFIGURATIONS, &input).await?;
+            configurations.extend(page.edge_configs);
+            next_token = page.next_token;
+            if next_token.is_none() {
+                return Ok(configurations);
             }
-            answer => answer,
         }
-    }
-
-    fn sync_unknown_until(&self) -> MutexGuard<'_, Option<Duration>> {
-        self.shared.sync_unknown_until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How long to wait before the configurations are polled again.
-    pub(super) fn until_next_poll(&self) -> Duration {
-        let now = self.shared.clock.now().mono;
-        self.next_poll_at().saturating_sub(now)
-    }
-
-    /// They are polled now.
-    pub(super) fn note_poll(&self, wait: Duration) {
-        *self.next_poll_at() = self.shared.clock.now().mono + wait;
-    }
-
-    fn next_poll_at(&self) -> MutexGuard<'_, Duration> {
-        self.shared.next_poll_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_sync_unknown(&self) -> bool {
-        let now = self.shared.clock.now().mono;
-        self.sync_unknown_until().is_some_and(|until| now < until)
+        Err(CallFailure::UnreadableAnswer)
     }
 
     /// GetSecretValue; `None` when the secret is binary.

@@ -70,10 +70,20 @@ impl Executor {
                     };
                     core.send(event).await;
                 });
-                // Every report holds all there is to say: an older one under way has become pointless.
-                if let Some(older) = running.sync.replace(task.abort_handle()) {
-                    older.abort();
-                }
+                running.replace_sync(task.abort_handle());
+            }
+            Effect::ListConfigurations { request, hub_device_arn } => {
+                let (api, core) = (self.api.clone(), self.core.clone());
+                let task = tokio::spawn(async move {
+                    let event = match api.list_edge_agent_configurations(&hub_device_arn).await {
+                        Ok(configurations) => {
+                            Event::ConfigurationsListed { request, configurations }
+                        }
+                        Err(failure) => Event::SyncFailed { request, failure },
+                    };
+                    core.send(event).await;
+                });
+                running.replace_sync(task.abort_handle());
             }
             Effect::ResolveSecret { session, secret_arn } => {
                 let (api, core) = (self.api.clone(), self.core.clone());
@@ -230,6 +240,13 @@ struct Running {
 }
 
 impl Running {
+    /// Every report holds all there is to say: an older one under way has become pointless.
+    fn replace_sync(&mut self, task: AbortHandle) {
+        if let Some(older) = self.sync.replace(task) {
+            older.abort();
+        }
+    }
+
     fn note_test(&mut self, request: String, task: AbortHandle) {
         self.tests.retain(|_, test| !test.is_finished());
         self.tests.insert(request, task);

@@ -19,7 +19,6 @@ mod file_source;
 mod frame_batch;
 mod http;
 mod metrics;
-mod polling;
 mod put_media;
 mod read_pool;
 mod rtsp_source;

@@ -380,6 +380,8 @@ impl World {
                 let input = Box::new(input);
                 self.call(Outstanding::Sync(request), Message::Sync { request, input });
             }
+            // The simulated server knows SyncEdgeAgent.
+            Effect::ListConfigurations { .. } => {}
             Effect::ResolveSecret { session, .. } => {
                 self.call(Outstanding::Secret(session.clone()), Message::GetSecret { session });
             }

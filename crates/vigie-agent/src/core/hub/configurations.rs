@@ -14,32 +14,34 @@ use vigie_store::describe;
 
 use super::Hub;
 use super::reports::REPORTED_IN_ALL_MAX;
-use crate::core::job::Job;
-use crate::core::record::KnownSecret;
-use crate::core::saved::SavedStream;
+use crate::core::job::{Job, JobEvent};
+use crate::core::saved::{SavedError, SavedRow, SavedStream};
+use crate::core::shared::Turn;
 
 /// What could not be saved is tried again after so long.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Hub {
     pub(super) fn save(&mut self, now: Now) {
-        if !self.world.unsaved || now.mono < self.save_at {
+        if !self.is_unsaved || now.mono < self.save_at {
             return;
         }
-        for (arn, job) in &self.jobs {
-            if let Some(stream) = self.streams.get_mut(arn) {
-                stream.secret_string.clone_from(&job.record.secret.value);
-                stream.file_recorded = job.record.file_recorded;
-                stream.imports.clone_from(&job.record.imports);
-            }
-        }
-        match self.saved.save(&self.streams) {
-            Ok(()) => self.world.unsaved = false,
+        match self.write_saved() {
+            Ok(()) => self.is_unsaved = false,
             Err(error) => {
                 tracing::error!(error = describe(&error), "the configurations cannot be saved");
                 self.save_at = now.mono + SAVE_AGAIN;
             }
         }
+    }
+
+    /// Replaces the file of the saved configurations, whether they have changed or not.
+    pub(super) fn write_saved(&self) -> Result<(), SavedError> {
+        let rows = self.streams.iter().map(|(arn, stream)| {
+            let kept = self.jobs.get(arn).map_or(&stream.kept, |job| &job.record.kept);
+            (arn.as_ref(), SavedRow { stream, kept })
+        });
+        self.saved.save(&rows.collect())
     }
 
     /// Takes the service's set: notes what is new, durably, and erases what is to be erased.
@@ -48,7 +50,7 @@ impl Hub {
         let mentioned = |arn: &str| configurations.iter().any(|known| known.stream_arn == arn);
         let before = self.streams.len();
         self.streams.retain(|arn, stream| stream.phase != Phase::Erased || mentioned(arn));
-        self.world.unsaved |= self.streams.len() != before;
+        self.is_unsaved |= self.streams.len() != before;
 
         let mut secrets = Vec::new();
         for configuration in configurations {
@@ -62,64 +64,53 @@ impl Hub {
             } = configuration;
             let arn: Arc<str> = stream_arn.into();
             secrets.extend(media_uri_secret_revision.map(|told| (Arc::clone(&arn), told)));
-            let known = self.streams.get(&arn);
-            let is_known = known.is_some_and(|known| known.revision == revision);
-            let secret_string = known.and_then(|known| known.secret_string.clone());
-            let mut imports = known.map_or_else(Default::default, |known| known.imports.clone());
-            imports.forget_single_file();
-            // What is being erased goes first, whatever is to come.
-            let erasing = known.filter(|known| known.has_media_to_erase());
-            let is_erasing = erasing.is_some();
-            let erased_media = erasing.and_then(|known| known.erased_media.clone());
-            if is_known {
+            if self.streams.get(&arn).is_some_and(|known| known.revision == revision) {
                 continue;
             }
             tracing::info!(stream = stream_name, revision, %action, "configuration taken");
-            let stream = SavedStream {
+            let known = self.streams.remove(&arn);
+            // What is being erased goes first, whatever is to come.
+            let is_erasing = known.as_ref().is_some_and(SavedStream::has_media_to_erase);
+            let (kept, erased_media) =
+                known.map_or_else(Default::default, |known| (known.kept, known.erased_media));
+            let mut stream = SavedStream {
                 stream_name,
                 revision,
                 phase: Phase::Received,
                 failed_status_details: None,
                 edge_config: (action == Action::Apply).then_some(edge_config),
-                secret_string,
-                erased_media,
+                erased_media: erased_media.filter(|_| is_erasing),
                 is_erasing,
-                file_recorded: false,
-                imports,
+                kept,
             };
-            self.streams.insert(Arc::clone(&arn), stream);
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                // The new revision has not recorded its file yet, whatever the old one did.
-                job.record.file_recorded = false;
-                job.record.imports.forget_single_file();
-            }
-            self.world.unsaved = true;
-            self.world.news = true;
+            let job = self.jobs.get_mut(&arn);
+            job.map_or(&mut stream.kept, |job| &mut job.record.kept).begin_revision();
+            self.streams.insert(arn, stream);
+            self.is_unsaved = true;
+            self.has_news = true;
         }
         self.save_at = now.mono;
         self.save(now);
-        if self.world.news {
+        if self.has_news && self.link.is_heard() {
             // RECEIVED is said before the work begins.
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
-            self.world.news = false;
+            self.has_news = false;
             let requests = self.requests.reports();
             let instance = self.instance.said();
-            let held = self.world.age_hold.left(now);
+            let held = self.shared.age_hold.left(now);
             let hub = &self.hub_device_arn;
             let effect = self.link.request(hub, instance, streams, requests, held, now);
-            self.world.effects.push(effect);
+            self.out.effect(effect);
         }
         self.apply_received(now);
         for (arn, revision) in secrets {
-            if let Some(job) = self.jobs.get_mut(&arn) {
-                job.secret_told(revision, &mut self.world, now);
-            }
+            self.tell(&arn, JobEvent::SecretTold(revision), now);
         }
     }
 
     /// Works by what was taken, once that is durable.
     pub(super) fn apply_received(&mut self, now: Now) {
-        if self.world.unsaved {
+        if self.is_unsaved {
             // Not yet durable: the next save is waited for.
             return;
         }
@@ -151,13 +142,13 @@ impl Hub {
             tracing::info!(stream = stream.stream_name, revision = stream.revision, %phase, details);
             stream.phase = phase;
             stream.failed_status_details = details;
-            self.world.unsaved = true;
-            self.world.news = true;
+            self.is_unsaved = true;
+            self.has_news = true;
         }
     }
 
     pub(super) fn start(&mut self, arn: &Arc<str>, now: Now) -> Result<(), String> {
-        let Some(stream) = self.streams.get(arn) else { return Ok(()) };
+        let Some(stream) = self.streams.get_mut(arn) else { return Ok(()) };
         let Some(edge_config) = &stream.edge_config else { return Ok(()) };
         let plan = edge_config::check(edge_config).map_err(|error| error.to_string())?;
         let disk_failure = |error: vigie_store::StoreError| {
@@ -165,15 +156,16 @@ impl Hub {
             "the hub's disk could not be written; check the disk and the agent's log".to_owned()
         };
         if let Some(job) = self.jobs.get_mut(arn) {
-            let applied = job.apply(plan, &mut self.world, now).map_err(disk_failure);
-            job.settled(&mut self.world, now);
+            let contact = self.link.contact();
+            let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
+            let applied = job.apply(plan, turn).map_err(disk_failure);
+            job.settled(turn);
+            self.take_notices();
             return applied;
         }
-        let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.world, now)
+        let mut job = Job::new(Arc::clone(arn), &stream.stream_name, plan, &mut self.shared, now)
             .map_err(disk_failure)?;
-        job.record.secret = KnownSecret::new(stream.secret_string.clone());
-        job.record.file_recorded = stream.file_recorded;
-        job.record.imports.clone_from(&stream.imports);
+        job.record.kept = std::mem::take(&mut stream.kept);
         self.jobs.insert(Arc::clone(arn), job);
         Ok(())
     }

@@ -5,7 +5,6 @@
 //! the last byte is gone, durably, the service hears `RECEIVED`, or `ERASE_FAILED` while the disk refuses; then `ERASED`.
 //! A configuration that comes meanwhile waits for the end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +14,11 @@ use vigie_kvs::shapes::sync_edge_agent::{ErasedMedia, Phase};
 use vigie_store::{ClosedQuery, FragmentQuery, MediaFileId, StoreError, describe};
 
 use super::{BUSY_WAIT, Hub};
-use crate::core::job::store_key;
-use crate::core::ledger::not_uploaded_ranges;
-use crate::core::world::World;
+use crate::core::hub_media::HubMedia;
+use crate::core::job::JobEvent;
+use crate::core::shared::Turn;
+use crate::core::stream::store_key;
+use crate::core::stream_ledger::not_uploaded_ranges;
 use crate::ledger::Change;
 
 /// Files of one step: to remove one takes a disk milliseconds, and nothing is recorded meanwhile.
@@ -25,39 +26,8 @@ const FILES_PER_STEP: usize = 8;
 /// Between two steps. So 100,000 files, most of a year of one camera, go within the quarter of an hour after which a
 /// service takes a hub that is not done for one that failed.
 const STEP_INTERVAL: Duration = Duration::from_millis(50);
-/// A disk on which commits are always under way is waited for after so long.
-const BUSY_PATIENCE: Duration = Duration::from_secs(1);
 /// How soon it is tried again after an error.
 const ERASE_AGAIN: Duration = Duration::from_secs(10);
-
-/// The streams whose media goes.
-#[derive(Default)]
-pub(super) struct Erasing {
-    /// When the next step of each may be done; the earliest is at work.
-    streams: BTreeMap<Arc<str>, Duration>,
-    step_at: Duration,
-    /// Since when a commit is in the way.
-    busy_since: Option<Duration>,
-}
-
-impl Erasing {
-    /// When the next step is due.
-    pub(super) fn deadline(&self) -> Duration {
-        let first = self.streams.values().min();
-        first.map_or(Duration::MAX, |at| self.step_at.max(*at))
-    }
-
-    fn next(&self) -> Option<Arc<str>> {
-        let first = self.streams.iter().min_by_key(|(_, at)| **at);
-        first.map(|(arn, _)| Arc::clone(arn))
-    }
-
-    /// Notes that a commit is in the way; whether that has lasted long enough.
-    fn has_waited(&mut self, now: Now) -> bool {
-        let since = *self.busy_since.get_or_insert(now.mono);
-        now.mono.saturating_sub(since) >= BUSY_PATIENCE
-    }
-}
 
 impl Hub {
     /// A stream's work ends; what is there of it goes with the steps that follow.
@@ -65,11 +35,17 @@ impl Hub {
         if self.erasing.streams.contains_key(arn) {
             return;
         }
-        if let Some(stream) = self.streams.get_mut(arn).filter(|one| one.edge_config.is_none()) {
-            stream.secret_string = None;
-        }
         if let Some(mut job) = self.jobs.remove(arn) {
-            job.stop(&mut self.world, now);
+            let contact = self.link.contact();
+            let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
+            job.handle(JobEvent::Stop, turn);
+            self.take_notices();
+            if let Some(stream) = self.streams.get_mut(arn) {
+                stream.kept = job.record.kept;
+            }
+        }
+        if let Some(stream) = self.streams.get_mut(arn).filter(|one| one.edge_config.is_none()) {
+            stream.kept.secret_string = None;
         }
         self.erasing.streams.insert(Arc::clone(arn), now.mono);
     }
@@ -93,7 +69,7 @@ impl Hub {
         }
         let mut step = self.erase_step(&arn, now);
         if matches!(step, Err(StoreError::Busy)) && self.erasing.has_waited(now) {
-            let settled = self.world.settle_commit();
+            let settled = self.shared.media.settle_commit();
             self.note_commit(settled, now);
             step = self.erase_step(&arn, now);
         }
@@ -107,7 +83,7 @@ impl Hub {
             Err(StoreError::Busy) => self.erasing.step_at = now.mono + BUSY_WAIT,
             Err(error) => {
                 tracing::error!(error = describe(&error), "local media could not be erased");
-                self.world.failed |= error.is_fatal();
+                self.shared.media.note_failure(&error);
                 let details = "the hub could not erase all local media of the stream yet and tries again; check its \
                                disk and its log";
                 self.set_phase(&arn, Phase::EraseFailed, Some(details.to_owned()));
@@ -121,44 +97,44 @@ impl Hub {
         let Some(stream) = self.streams.get(arn) else { return Ok(true) };
         let key = store_key(arn, &stream.stream_name);
         if stream.erased_media.is_none() {
-            self.world.store.seal(&key)?;
+            self.shared.media.store.seal(&key)?;
             // What was uploaded last counts as uploaded; a disk that is full must not keep anything from being erased.
-            match self.world.commit(now) {
+            match self.shared.media.commit(now) {
                 Err(error) if !error.is_disk_full() => return Err(error),
                 _ => {}
             }
             self.note_erased(arn, &key)?;
         }
-        if self.world.unsaved {
+        if self.is_unsaved {
             // Where the disk was full there may be room now for what was counted.
             self.save_at = now.mono;
             self.save(now);
         }
-        let files = closed_files(&self.world, &key, FILES_PER_STEP)?;
+        let files = closed_files(&self.shared.media, &key, FILES_PER_STEP)?;
         if !files.is_empty() {
-            self.world.store.delete_media_files(&files)?;
+            self.shared.media.store.delete_media_files(&files)?;
         }
         let left = FILES_PER_STEP - files.len();
         if left == 0 {
             return Ok(false);
         }
         // What the index has of it now is next to nothing. Files that were open or lie aside go behind it.
-        if !self.world.store.is_reclaiming_of(&key) {
-            self.world.store.begin_delete_stream(&key)?;
+        if !self.shared.media.store.is_reclaiming_of(&key) {
+            self.shared.media.store.begin_delete_stream(&key)?;
         }
-        self.world.store.reclaim(left)?;
-        Ok(!self.world.store.is_reclaiming_of(&key))
+        self.shared.media.store.reclaim(left)?;
+        Ok(!self.shared.media.store.is_reclaiming_of(&key))
     }
 
     /// Nothing of the stream is left.
     fn erased(&mut self, arn: &Arc<str>, now: Now) {
         // What lay aside and went with it is no entry of a ledger that comes later.
         self.enter_discarded(now);
-        self.world.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
+        self.shared.ledgers.note(Change::Erase { stream: arn.to_string() }, now);
         let Some(stream) = self.streams.get_mut(arn) else { return };
         let is_configured = stream.edge_config.is_some();
         // Its next ledger must not meet this one.
-        if is_configured && !self.world.ledgers.flush(Vec::new(), now) {
+        if is_configured && !self.shared.ledgers.flush(Vec::new(), now) {
             self.erasing.streams.insert(Arc::clone(arn), now.mono + ERASE_AGAIN);
             return;
         }
@@ -173,7 +149,7 @@ impl Hub {
         );
         if is_configured {
             stream.erased_media = None;
-            self.world.unsaved = true;
+            self.is_unsaved = true;
             self.work_by(arn, now);
         } else {
             self.set_phase(arn, Phase::Erased, None);
@@ -183,12 +159,12 @@ impl Hub {
     /// Writes down what is there before any of it goes: what the service never had is told, whatever happens meanwhile.
     fn note_erased(&mut self, arn: &Arc<str>, key: &str) -> Result<(), StoreError> {
         let Some(stream) = self.streams.get_mut(arn) else { return Ok(()) };
-        let reader = &self.world.reader;
+        let reader = &self.shared.media.reader;
         let totals = reader.totals(key)?;
         let first = reader.fragments(key, &FragmentQuery::not_uploaded(0, 1))?;
         let oldest = first.first().map(|fragment| fragment.entry.producer_timestamp);
         // Whether what lies aside was uploaded nobody knows.
-        let aside = self.world.store.unclaimed_of(key);
+        let aside = self.shared.media.store.unclaimed_of(key);
         let erased = ErasedMedia {
             size_bytes: totals.size_bytes + aside.size_bytes,
             fragment_count: totals.fragment_count + aside.fragment_count,
@@ -207,10 +183,10 @@ impl Hub {
             );
         }
         stream.erased_media = Some(erased);
-        if let Err(error) = self.saved.save(&self.streams) {
+        if let Err(error) = self.write_saved() {
             // The service has counted what was last said: what is to be erased does not wait for a disk that is full.
             tracing::error!(error = describe(&error), "what is erased cannot be written down");
-            self.world.unsaved = true;
+            self.is_unsaved = true;
         }
         Ok(())
     }
@@ -218,7 +194,7 @@ impl Hub {
 
 /// The first closed media files of a stream.
 fn closed_files(
-    world: &World,
+    media: &HubMedia,
     key: &str,
     files_max: usize,
 ) -> Result<Vec<MediaFileId>, StoreError> {
@@ -226,7 +202,7 @@ fn closed_files(
     for uploaded in [true, false] {
         let query = ClosedQuery { uploaded, after: None, limit: files_max - files.len() };
         if query.limit > 0 {
-            let found = world.reader.closed_media_files(key, query)?;
+            let found = media.reader.closed_media_files(key, query)?;
             files.extend(found.into_iter().map(|file| file.id));
         }
     }

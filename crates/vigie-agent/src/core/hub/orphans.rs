@@ -12,13 +12,13 @@ use vigie_engine::ledger::{Deleted, Lost};
 use vigie_kvs::shapes::media_ledger::MediaGapReason;
 use vigie_store::{FragmentQuery, StoreError};
 
-use super::{BUSY_WAIT, Hub};
-use crate::core::job::store_key;
+use super::{BUSY_WAIT, Hub, SEARCH_INTERVAL};
+use crate::core::job::JobEvent;
 use crate::core::saved::SavedStream;
+use crate::core::stream::store_key;
 use crate::ledger::Change;
 
-/// Between two steps, and how many files each compares.
-pub(super) const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
+/// How many files a step compares.
 const FILES_PER_SEARCH: usize = 256;
 /// How soon it goes on after an error.
 const SEARCH_AGAIN: Duration = Duration::from_secs(10);
@@ -27,16 +27,16 @@ impl Hub {
     /// Whether the search is under way and does not wait for a disk that failed.
     pub(super) fn is_search_going_on(&self, now: Now) -> bool {
         let wait = self.search_at.saturating_sub(now.mono);
-        self.world.store.is_searching_orphans() && wait <= SEARCH_INTERVAL
+        self.shared.media.store.is_searching_orphans() && wait <= SEARCH_INTERVAL
     }
 
     /// Enters in the ledgers what the journal tells of files that lay aside, behind what they tell of already.
     pub(super) fn enter_discarded(&mut self, now: Now) {
-        let last = self.world.store.deletion_number();
+        let last = self.shared.media.store.deletion_number();
         let known = self.journal_number.replace(last);
         let Some(known) = known.filter(|known| *known < last) else { return };
         let mut is_news = false;
-        for (media, is_gone) in self.world.store.discarded_after(known) {
+        for (media, is_gone) in self.shared.media.store.discarded_after(known) {
             is_news = true;
             if !is_gone {
                 continue;
@@ -46,7 +46,7 @@ impl Hub {
             };
             let Some((arn, _)) = self.streams.iter().find(is_of) else { continue };
             let query = FragmentQuery::producer_range(media.from, media.until, 1);
-            let others = self.world.reader.fragments(&media.key, &query);
+            let others = self.shared.media.reader.fragments(&media.key, &query);
             let reason = match media.is_asked_for {
                 true => MediaGapReason::Erased,
                 false => MediaGapReason::DeletedByAge,
@@ -59,51 +59,49 @@ impl Hub {
                 media: Deleted { from: media.from, until: media.until, lost },
                 is_gap: others.is_ok_and(|others| others.is_empty()),
             };
-            self.world.ledgers.note(change, now);
+            self.shared.ledgers.note(change, now);
             if let Some(job) = self.jobs.get_mut(arn) {
-                job.ledger.losses.fragment_count += fragment_count;
-                job.ledger.losses.size_bytes += size_bytes;
+                job.ledger.lose(fragment_count, size_bytes);
             }
         }
         if is_news {
-            self.world.ledgers.note(Change::FollowJournal { number: last }, now);
+            self.shared.ledgers.note(Change::FollowJournal { number: last }, now);
         }
     }
 
     /// The next step, when it is due.
     pub(super) fn search_some(&mut self, now: Now) {
-        if now.mono < self.search_at || !self.world.store.is_searching_orphans() {
+        if now.mono < self.search_at || !self.shared.media.store.is_searching_orphans() {
             return;
         }
         self.search_at = now.mono + SEARCH_INTERVAL;
-        let claimed_before = self.world.reader.findings().claimed_fragment_count;
-        match self.world.store.search_orphans(FILES_PER_SEARCH) {
+        let claimed_before = self.shared.media.reader.findings().claimed_fragment_count;
+        match self.shared.media.store.search_orphans(FILES_PER_SEARCH) {
             Ok(()) => {}
             Err(StoreError::Busy) => self.search_at = now.mono + BUSY_WAIT,
             Err(error) => {
                 self.search_at = now.mono + SEARCH_AGAIN;
-                self.world.store_failed("", &error);
+                self.shared.media.failed("", &error);
             }
         }
-        let has_ended = !self.world.store.is_searching_orphans();
-        let has_returned = self.world.reader.findings().claimed_fragment_count > claimed_before;
+        let has_ended = !self.shared.media.store.is_searching_orphans();
+        let has_returned =
+            self.shared.media.reader.findings().claimed_fragment_count > claimed_before;
         if has_ended {
             // What goes by itself waited for this, and so did files.
-            self.plan_at = now.mono;
+            self.plans.hurry(now);
         }
         if !has_ended && !has_returned {
             return;
         }
-        for job in self.jobs.values_mut() {
+        self.each_job(now, |job, turn| {
             if has_ended {
-                job.search_ended(&mut self.world, now);
+                job.handle(JobEvent::SearchEnded, turn);
             }
             if has_returned {
-                // Whether the service has it nobody knows: it is asked before anything more is sent.
-                let event = vigie_engine::uploader::Event::MediaReturned;
-                job.uploader_event(event, &mut self.world, now);
+                job.handle(JobEvent::MediaReturned, turn);
             }
-            job.settled(&mut self.world, now);
-        }
+            true
+        });
     }
 }

@@ -2,46 +2,17 @@
 //!
 //! What was taken and what is said of it is [`vigie_engine::hub_request`]'s to decide; here is what each kind does.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use vigie_engine::clock::Now;
-use vigie_engine::hub_request::HubRequests;
 use vigie_engine::recorder::{Failure, SourceKind, UriFault};
 use vigie_kvs::Sensitive;
 use vigie_kvs::media_uri::MediaUri;
-use vigie_kvs::shapes::hub_request::{CameraTestStep, HubRequest, HubRequestReport, TimedStep};
+use vigie_kvs::shapes::hub_request::{CameraTestStep, HubRequest, TimedStep};
 
 use super::Hub;
 use crate::core::camera_test::TestOutcome;
 use crate::core::effect::Effect;
 use crate::core::event::CallFailure;
 use crate::core::record::{camera_uri, media_uri_of, secret_failure};
-
-/// What the hub is asked, and what it does about it.
-#[derive(Default)]
-pub(super) struct Requests {
-    taken: HubRequests,
-    /// The tests that wait for their secret, and since when.
-    secrets_asked: BTreeMap<String, Duration>,
-    /// The steps of each test before its camera was connected to.
-    steps: BTreeMap<String, Vec<TimedStep>>,
-}
-
-impl Requests {
-    pub(super) fn reports(&self) -> Vec<HubRequestReport> {
-        self.taken.reports()
-    }
-
-    pub(super) fn deadline(&self) -> Duration {
-        self.taken.deadline()
-    }
-
-    fn forget(&mut self, request: &str) {
-        self.secrets_asked.remove(request);
-        self.steps.remove(request);
-    }
-}
 
 impl Hub {
     /// Takes all that the service asks. Whether there is something to say or to hear at once.
@@ -53,7 +24,7 @@ impl Hub {
         for request in changes.begun {
             self.begin(request, now);
         }
-        self.world.news |= changes.is_news;
+        self.has_news |= changes.is_news;
         changes.is_news
     }
 
@@ -61,13 +32,13 @@ impl Hub {
     pub(super) fn tick_requests(&mut self, now: Now) {
         for request in self.requests.taken.tick(now.mono) {
             self.break_off(request);
-            self.world.news = true;
+            self.has_news = true;
         }
     }
 
     fn break_off(&mut self, request: String) {
         self.requests.forget(&request);
-        self.world.effects.push(Effect::CancelCameraTest { request });
+        self.out.effect(Effect::CancelCameraTest { request });
     }
 
     fn begin(&mut self, request: HubRequest, now: Now) {
@@ -79,7 +50,7 @@ impl Hub {
                 self.requests.secrets_asked.insert(request_id.clone(), now.mono);
                 self.requests.taken.progress(&request_id, CameraTestStep::ReadSecret.as_str());
                 let request = request_id;
-                self.world.effects.push(Effect::ReadTestSecret { request, secret_arn });
+                self.out.effect(Effect::ReadTestSecret { request, secret_arn });
             }
             (None, Some(uri)) => self.test(request_id, camera_uri(&uri)),
             (None, None) => self.test(request_id, Err(Failure::BadUri(UriFault::Kind))),
@@ -110,8 +81,8 @@ impl Hub {
     fn test(&mut self, request: String, uri: Result<MediaUri, Failure>) {
         match uri {
             Ok(uri) => {
-                let seed = self.world.seed();
-                self.world.effects.push(Effect::TestCamera { request, uri, seed });
+                let seed = self.shared.seed();
+                self.out.effect(Effect::TestCamera { request, uri, seed });
             }
             Err(failure) => self.camera_tested(&request, &TestOutcome::failed(failure)),
         }
@@ -119,14 +90,14 @@ impl Hub {
 
     /// How far a test is.
     pub(super) fn camera_test_step(&mut self, request: &str, step: CameraTestStep) {
-        self.world.news |= self.requests.taken.progress(request, step.as_str());
+        self.has_news |= self.requests.taken.progress(request, step.as_str());
     }
 
     /// A test has come to its end.
     pub(super) fn camera_tested(&mut self, request: &str, outcome: &TestOutcome) {
         let steps = self.requests.steps.remove(request).unwrap_or_default();
         let answer = outcome.to_answer(&steps);
-        self.world.news |= self.requests.taken.answer(request, answer);
+        self.has_news |= self.requests.taken.answer(request, answer);
         self.requests.forget(request);
     }
 }

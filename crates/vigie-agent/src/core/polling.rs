@@ -1,67 +1,31 @@
-//! The hub link with a service that knows no `SyncEdgeAgent`, such as AWS: ListEdgeAgentConfigurations, asked again and
-//! again, put into the same words.
+//! The hub link with a service that knows no `SyncEdgeAgent`, such as AWS: what ListEdgeAgentConfigurations says, in the same
+//! words.
 //!
-//! What a configuration's revision is, is derived from its content, for the service gives none. What the hub reports
-//! goes nowhere. A stream that is not in the list works on by what it had: only DELETING erases.
+//! Translates; when it is asked is [`super::link`]'s to decide. What a configuration's revision is, is derived from its
+//! content, for the service gives none. A stream that is not in the list works on by what it had: only DELETING erases.
 
 use std::hash::Hasher;
-use std::time::Duration;
 
 use fnv::FnvHasher;
-use vigie_kvs::operation;
-use vigie_kvs::shapes::edge::{
-    EdgeConfigurationOutput, ListEdgeAgentConfigurationsInput, ListEdgeAgentConfigurationsOutput,
-    SyncStatus,
-};
-use vigie_kvs::shapes::sync_edge_agent::{
-    Action, Configuration, SyncEdgeAgentInput, SyncEdgeAgentOutput,
-};
+use vigie_kvs::shapes::edge::{EdgeConfigurationOutput, SyncStatus};
+use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, SyncEdgeAgentOutput};
 
-use crate::core::CallFailure;
-use crate::shell::api_client::ApiClient;
-
-/// Of pages, so that a service that never comes to an end is left.
-const PAGES_MAX: usize = 10_000;
-
-/// Asks for the configurations, `WaitSeconds` after it last asked: a request that replaces another waits no longer.
-pub(crate) async fn poll(
-    api: &ApiClient,
-    input: &SyncEdgeAgentInput,
-) -> Result<SyncEdgeAgentOutput, CallFailure> {
-    if input.cursor.is_some() {
-        tokio::time::sleep(api.until_next_poll()).await;
-    }
-    api.note_poll(Duration::from_secs(u64::from(input.wait_seconds)));
-    let configurations = list(api, &input.hub_device_arn).await?;
-    let cursor = cursor_of(&configurations);
-    let is_new = input.cursor.as_ref() != Some(&cursor);
-    Ok(SyncEdgeAgentOutput {
-        cursor,
+/// All configurations that the service has for the hub, as SyncEdgeAgent would have said them to one that has heard up to
+/// `cursor`.
+pub(super) fn answer(
+    listed: Vec<EdgeConfigurationOutput>,
+    cursor: Option<&str>,
+) -> SyncEdgeAgentOutput {
+    let configurations: Vec<Configuration> = listed.into_iter().filter_map(configuration).collect();
+    let now_cursor = cursor_of(&configurations);
+    let is_new = cursor != Some(now_cursor.as_str());
+    SyncEdgeAgentOutput {
+        cursor: now_cursor,
         configurations: is_new.then_some(configurations),
         ledgers: Vec::new(),
         requests: None,
         clock: None,
-    })
-}
-
-async fn list(api: &ApiClient, hub_device_arn: &str) -> Result<Vec<Configuration>, CallFailure> {
-    let mut configurations = Vec::new();
-    let mut next_token = None;
-    for _ in 0..PAGES_MAX {
-        let input = ListEdgeAgentConfigurationsInput {
-            hub_device_arn: hub_device_arn.to_owned(),
-            max_results: None,
-            next_token,
-        };
-        let page: ListEdgeAgentConfigurationsOutput =
-            api.invoke(&operation::LIST_EDGE_AGENT_CONFIGURATIONS, &input).await?;
-        configurations.extend(page.edge_configs.into_iter().filter_map(configuration));
-        next_token = page.next_token;
-        if next_token.is_none() {
-            return Ok(configurations);
-        }
     }
-    Err(CallFailure::UnreadableAnswer)
 }
 
 /// In the words of the hub link; `None` when the service leaves out what is needed.

@@ -1,18 +1,14 @@
-//! What all jobs of a hub share while an event is handled: the store, chance, and what goes out.
+//! The hub's media store, and when what was appended to it becomes durable.
+//!
+//! One group commit at a time, for all streams together; what is urgent does not wait for all. Says when it wants to be
+//! asked; waits for a disk only where a part cannot go on before it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use vigie_engine::age_hold::AgeHold;
-use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
 use vigie_store::{CommitReport, Store, StoreError, StoreReader, SyncHandle, SyncJob, describe};
-
-use super::effect::Effect;
-use super::event::Session;
-use super::ledger::Ledgers;
 
 /// How far apart commits begin at least that do not wait for all streams: what becomes urgent in between shares one. A disk that is
 /// slower than that sets the pace itself.
@@ -21,122 +17,56 @@ const URGENT_COMMIT_INTERVAL: Duration = Duration::from_millis(20);
 /// Called when the syncs of a commit are done, on a thread of the disk's: wakes whoever runs the hub.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// Shared by all jobs.
-pub(super) struct World {
+/// The store with its group commits.
+pub(super) struct HubMedia {
     pub(super) store: Store,
     pub(super) reader: StoreReader,
-    pub(super) ledgers: Ledgers,
-    pub(super) chance: Box<dyn Chance>,
-    pub(super) zone: TimeZone,
-    pub(super) commit_interval: Duration,
-    /// Whether the clock is believed when it says that media is old.
-    pub(super) age_hold: AgeHold,
-    /// What is to be done, in order.
-    pub(super) effects: Vec<Effect>,
+    commit_interval: Duration,
     /// When what was appended becomes durable; `None` while nothing waits.
-    pub(super) commit_at: Option<Duration>,
-    /// Streams that do not wait for that: see [`World::urge`].
+    commit_at: Option<Duration>,
+    /// Streams that do not wait for that: see [`HubMedia::urge`].
     urgent: BTreeSet<Arc<str>>,
     /// When the last commit began.
     committed_at: Option<Duration>,
     /// The syncs of the commit that is under way.
     syncing: Option<SyncHandle>,
-    pub(super) waker: Waker,
+    waker: Waker,
     /// Frames were appended that are to be written: at the end of what came with them, so that one waking of the disk's
     /// workers serves many cameras.
     has_unwritten: bool,
-    /// The service answered when it was last asked.
-    pub(super) in_contact: bool,
-    /// It refuses this agent, because another one works as the hub and uploads.
-    pub(super) another_agent: bool,
-    /// Something is to be said to the service without waiting for its next answer.
-    pub(super) news: bool,
-    /// The saved configurations differ from what is on disk.
-    pub(super) unsaved: bool,
-    /// Streams that want their deletion plan run now.
-    pub(super) cramped: BTreeSet<Arc<str>>,
-    /// Streams of whose media more is due than was deleted in one step, and those whose plans wait behind them.
-    pub(super) more_due: BTreeSet<Arc<str>>,
+    /// What commits did, by their numbers, as long as nobody has asked.
+    commits: Vec<(u64, CommitReport)>,
+    /// Commits that were begun: the number of the last.
+    commit_number: u64,
+    is_reserve_short: bool,
     disk_full_said: bool,
     index_locked_said: bool,
-    /// The disk was full: all deletion plans are to be run now.
-    pub(super) wants_plans: bool,
-    /// The disk has less free space than is kept in reserve, and nothing is left to delete.
-    pub(super) reserve_short: bool,
-    /// What commits did, by their numbers; the hub tells the jobs when the event is handled.
-    pub(super) commits: Vec<(u64, CommitReport)>,
-    /// Commits that were begun: the number of the last.
-    pub(super) commit_number: u64,
-    /// The store refuses everything from now on.
-    pub(super) failed: bool,
-    next_session: u64,
+    has_failed: bool,
 }
 
-impl World {
-    /// Bytes by chance, for what a camera's session must not repeat.
-    pub(super) fn seed(&mut self) -> [u8; 16] {
-        let (one, other) = (self.chance.next_u64(), self.chance.next_u64());
-        let mut seed = [0; 16];
-        seed[..8].copy_from_slice(&one.to_be_bytes());
-        seed[8..].copy_from_slice(&other.to_be_bytes());
-        seed
-    }
-
-    pub(super) fn new(
-        store: Store,
-        ledgers: Ledgers,
-        chance: Box<dyn Chance>,
-        zone: TimeZone,
-        commit_interval: Duration,
-        age_hold: AgeHold,
-    ) -> Self {
+impl HubMedia {
+    pub(super) fn new(store: Store, commit_interval: Duration) -> Self {
         Self {
             reader: store.reader(),
             store,
-            ledgers,
-            chance,
-            zone,
             commit_interval,
-            age_hold,
-            effects: Vec::new(),
             commit_at: None,
             urgent: BTreeSet::new(),
             committed_at: None,
             syncing: None,
             waker: Arc::new(|| {}),
             has_unwritten: false,
-            in_contact: false,
-            another_agent: false,
-            news: true,
-            unsaved: false,
-            cramped: BTreeSet::new(),
-            more_due: BTreeSet::new(),
-            disk_full_said: false,
-            index_locked_said: false,
-            wants_plans: false,
-            reserve_short: false,
             commits: Vec::new(),
             commit_number: 0,
-            failed: false,
-            next_session: 1,
+            is_reserve_short: false,
+            disk_full_said: false,
+            index_locked_said: false,
+            has_failed: false,
         }
     }
 
-    /// Notices a clock that jumps, before anything is decided by it.
-    pub(super) fn sample_clock(&mut self, now: Now) {
-        if let Some(jump) = self.age_hold.sample(now) {
-            tracing::warn!(
-                by_seconds = jump.by_ms / 1000,
-                "the hub's clock jumped: nothing is deleted by age for an hour; limits of size stay in force"
-            );
-            self.ledgers.hurry(now);
-        }
-    }
-
-    pub(super) fn new_session(&mut self, stream: &Arc<str>) -> Session {
-        let number = self.next_session;
-        self.next_session += 1;
-        Session { stream: Arc::clone(stream), number }
+    pub(super) fn wake_by(&mut self, waker: Waker) {
+        self.waker = waker;
     }
 
     /// Something was appended or marked: the next commit is at most one interval away.
@@ -162,8 +92,8 @@ impl World {
         self.commit_at.is_some() || self.syncing.is_some()
     }
 
-    /// When [`World::keep_disk_time`] has something to do.
-    pub(super) fn disk_deadline(&self) -> Duration {
+    /// When [`HubMedia::keep_time`] has something to do.
+    pub(super) fn deadline(&self) -> Duration {
         let write_out = if self.has_unwritten { Duration::ZERO } else { Duration::MAX };
         let commit = match &self.syncing {
             Some(syncing) if syncing.is_done() => Duration::ZERO,
@@ -184,7 +114,7 @@ impl World {
 
     /// Has written what was appended, ends the commit that is under way when its syncs are done, and begins the next when
     /// it is due. Waits for nothing.
-    pub(super) fn keep_disk_time(&mut self, now: Now) -> Result<(), StoreError> {
+    pub(super) fn keep_time(&mut self, now: Now) -> Result<(), StoreError> {
         if std::mem::take(&mut self.has_unwritten) {
             self.store.write_out();
         }
@@ -230,7 +160,7 @@ impl World {
             self.commit_at.get_or_insert(at);
         })?;
         self.commits.push((self.commit_number, report));
-        self.disk_full_said &= self.reserve_short;
+        self.disk_full_said &= self.is_reserve_short;
         self.index_locked_said &= self.store.index_refusal().is_some();
         Ok(())
     }
@@ -247,8 +177,42 @@ impl World {
         self.finish_commit(true)
     }
 
+    /// What commits did since this was last asked, by their numbers.
+    pub(super) fn take_commits(&mut self) -> Vec<(u64, CommitReport)> {
+        std::mem::take(&mut self.commits)
+    }
+
+    pub(super) fn has_commits(&self) -> bool {
+        !self.commits.is_empty()
+    }
+
+    /// The number of the last commit that was begun.
+    pub(super) fn commit_number(&self) -> u64 {
+        self.commit_number
+    }
+
+    /// The disk has less free space than is kept in reserve, and nothing is left to delete.
+    pub(super) fn is_reserve_short(&self) -> bool {
+        self.is_reserve_short
+    }
+
+    /// Notes whether that is so; whether it is news.
+    pub(super) fn set_reserve_short(&mut self, is_short: bool) -> bool {
+        std::mem::replace(&mut self.is_reserve_short, is_short) != is_short
+    }
+
+    /// The store refuses everything from now on.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Notes when a failure of the store, which is said elsewhere, is the last.
+    pub(super) fn note_failure(&mut self, error: &StoreError) {
+        self.has_failed |= error.is_fatal();
+    }
+
     /// Logs a failure of the store and notes when it is the last.
-    pub(super) fn store_failed(&mut self, stream: &str, error: &StoreError) {
+    pub(super) fn failed(&mut self, stream: &str, error: &StoreError) {
         // A full disk is said once, not for every batch of every camera.
         if error.is_disk_full() && std::mem::replace(&mut self.disk_full_said, true) {
             return;
@@ -258,6 +222,6 @@ impl World {
             return;
         }
         tracing::error!(stream, error = describe(error), "the media store failed");
-        self.failed |= error.is_fatal();
+        self.note_failure(error);
     }
 }
