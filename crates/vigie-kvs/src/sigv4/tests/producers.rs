@@ -1,6 +1,8 @@
 //! Requests of real producers: their heads as captured, and the same shapes signed with a key that is known.
 
-use super::super::canonical::{Scope, SigningKey, canonical_request, hex, string_to_sign};
+use base16ct::lower::encode_string;
+
+use super::super::canonical::{Scope, SigningKey, canonical_request, string_to_sign};
 use super::*;
 
 const CAPTURES: [(&str, &str); 9] = [
@@ -36,7 +38,7 @@ fn sign_shaped(request: &Request, names: &[&str], payload: &str, host: Option<&s
     };
     let canonical = request.with_head(|head| canonical_request(head, names, host, payload));
     let key = SigningKey::derive(SECRET, &scope);
-    let signature = hex(&key.signature(&string_to_sign(&date, &scope, &canonical)));
+    let signature = encode_string(&key.signature(&string_to_sign(&date, &scope, &canonical)));
     let credential = scope.credential("AKIDEXAMPLE");
     let names = names.join(";");
     format!(
