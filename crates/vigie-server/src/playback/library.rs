@@ -4,6 +4,7 @@
 //! about which fragments a session shows; that is [`super::selection`].
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ const FRAGMENT_BYTES_MAX: u64 = 64 << 20;
 /// the requests, 15 streams of 5 viewers), with a half about as often (0.79), and viewers of recordings more (0.57 against
 /// 0.45, popularity by Zipf).
 const HOT_FRAGMENTS: f64 = 0.5;
+/// The part of the entries for sessions whose playlist was asked for again, which each does within seconds.
+const HOT_SESSIONS: f64 = 0.9;
 /// About so many fragments and sessions are remembered; only room is made by it.
 const FRAGMENTS_GUESS: usize = 256;
 const SESSIONS_GUESS: usize = 1024;
@@ -69,19 +72,22 @@ impl Default for Library {
     fn default() -> Self {
         Self {
             documents: Cache::new(DOCUMENTS_MAX),
-            fragments: fragment_cache(FRAGMENT_BYTES_MAX),
-            progress: Cache::with_weighter(SESSIONS_GUESS, ENTRIES_MAX, Weight),
+            fragments: bounded(FRAGMENT_BYTES_MAX, FRAGMENTS_GUESS, HOT_FRAGMENTS),
+            progress: bounded(ENTRIES_MAX, SESSIONS_GUESS, HOT_SESSIONS),
         }
     }
 }
 
-/// One shard: a large fragment may take of all the bytes, and not of a shard's.
-fn fragment_cache(bytes_max: u64) -> Cache<u128, Bytes, Weight> {
+/// One shard: what weighs much may take of the bound of all, and not of a shard's.
+fn bounded<K: Eq + Hash, V: Clone>(weight_max: u64, guess: usize, hot: f64) -> Cache<K, V, Weight>
+where
+    Weight: Weighter<K, V>,
+{
     let options = OptionsBuilder::new()
         .shards(1)
-        .hot_allocation(HOT_FRAGMENTS)
-        .estimated_items_capacity(FRAGMENTS_GUESS)
-        .weight_capacity(bytes_max)
+        .hot_allocation(hot)
+        .estimated_items_capacity(guess)
+        .weight_capacity(weight_max)
         .build();
     match options {
         Ok(options) => {
@@ -89,7 +95,7 @@ fn fragment_cache(bytes_max: u64) -> Cache<u128, Bytes, Weight> {
             Cache::with_options(options, Weight, hasher, lifecycle)
         }
         // Both bounds are given, which is all that is asked for.
-        Err(_) => Cache::with_weighter(FRAGMENTS_GUESS, bytes_max, Weight),
+        Err(_) => Cache::with_weighter(guess, weight_max, Weight),
     }
 }
 
@@ -366,7 +372,7 @@ mod tests {
 
     #[test]
     fn fragments_are_kept_up_to_their_bytes_and_what_is_asked_for_again_outlives_what_is_not() {
-        let cache = fragment_cache(100);
+        let cache: Cache<u128, Bytes, Weight> = bounded(100, 16, HOT_FRAGMENTS);
         let fragment = |size| Bytes::from(vec![7; size]);
         cache.insert(1, fragment(10));
         for id in 2..100 {
@@ -382,7 +388,7 @@ mod tests {
 
     #[tokio::test]
     async fn viewers_who_want_one_at_once_cause_one_read_and_a_failure_is_not_kept() {
-        let cache = fragment_cache(100);
+        let cache: Cache<u128, Bytes, Weight> = bounded(100, 16, HOT_FRAGMENTS);
         let (reads, opened) = (AtomicUsize::new(0), Semaphore::new(0));
         let read = |outcome: Result<Bytes, &'static str>| async {
             reads.fetch_add(1, Ordering::Relaxed);
