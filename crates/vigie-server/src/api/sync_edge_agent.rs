@@ -60,13 +60,14 @@ pub(crate) async fn sync_edge_agent(
             }
             Reply::Hold { wait, cursor } => (wait, cursor),
         };
-        let give_up = give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+        let give_up = give_up.get_or_insert_with(|| hubs.process.sleep(wait));
         tokio::select! {
+            biased;
             () = woken => {}
-            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts, requests)),
             () = stopping.wait() => {
                 return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
             }
+            () = give_up => return Ok(with(hub_link::nothing_new(cursor), receipts, requests)),
         }
     }
 }

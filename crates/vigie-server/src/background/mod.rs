@@ -75,9 +75,10 @@ impl Background {
             }
             let wait = due_at.saturating_sub(self.process.now().mono);
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = alarm.rung() => {}
+                biased;
                 () = stopping.wait() => break,
+                () = alarm.rung() => {}
+                () = self.process.sleep(wait) => {}
             }
         }
         // To a disk that failed nothing more is written: it may say that it kept what it will not have, and then the

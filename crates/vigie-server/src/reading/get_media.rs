@@ -133,13 +133,17 @@ impl Reading {
 
     /// Waits for a commit; asks now and then whether it is worth it, for producers come and go.
     async fn wait(&mut self, stopping: &mut Stopping) -> Waited {
+        let process = Arc::clone(&self.consumers.media.process);
         let mut quiet = Duration::ZERO;
         loop {
             tokio::select! {
+                biased;
                 changed = self.persisted.changed() => {
                     return if changed.is_ok() { Waited::ForMore } else { Waited::InVain };
                 }
-                () = tokio::time::sleep(NOTHING_TO_SEND) => {
+                () = self.sender.consumer_gone() => return Waited::InVain,
+                () = stopping.wait() => return Waited::InVain,
+                () = process.sleep(NOTHING_TO_SEND) => {
                     quiet += NOTHING_TO_SEND;
                     let patience = match self.consumers.connections.has_connection(&self.key) {
                         true => NOTHING_TO_SEND_LIVE,
@@ -149,8 +153,6 @@ impl Reading {
                         return Waited::InVain;
                     }
                 }
-                () = self.sender.consumer_gone() => return Waited::InVain,
-                () = stopping.wait() => return Waited::InVain,
             }
         }
     }
