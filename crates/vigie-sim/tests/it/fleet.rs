@@ -4,8 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use vigie_sim::checkers::fleet::{
-    a_stream_has_one_writer, all_is_well, readers_have_everything, sequences_rise, the_hub_hears,
-    what_is_acknowledged_is_there, what_was_deleted_is_gone,
+    a_stream_has_one_writer, all_is_well, an_erasure_ends_the_writer, readers_have_everything,
+    sequences_rise, the_hub_hears, what_is_acknowledged_is_there, what_was_deleted_is_gone,
 };
 use vigie_sim::checkers::{no_persisted_fragment_lost, nothing_uploaded_twice};
 use vigie_sim::fleet::{Disturb, Fleet, mutants};
@@ -94,8 +94,8 @@ fn media_of_a_deleted_stream_is_seen_where_it_stayed_came_back_or_can_be_read() 
     for mutant in [mutants::deletes_nothing, mutants::reads_the_deleted] {
         fails(mutant, false, what_was_deleted_is_gone, "media of the deleted stream");
     }
-    let (mutant, says) = (mutants::writes_on_after_deletion, "that its erasure had ended");
-    fails(mutant, false, a_stream_has_one_writer, says);
+    let (mutant, says) = (mutants::writes_on_after_deletion, "was taken after its erasure");
+    fails(mutant, false, an_erasure_ends_the_writer, says);
 }
 
 #[test]
