@@ -78,6 +78,16 @@ MEETS_THE_WORLD = {
     ("thread", "vigie-store/src/os_disk/workers.rs"),
     ("thread", "vigie-store/src/thread.rs"),
 }
+# What of the server tokio alone runs: beneath and around an instance, where no simulation comes.
+WAITS_BY_TOKIO = {
+    "audit/file_log.rs",
+    "http/mod.rs",
+    "http/stall.rs",
+    "images/get_images.rs",
+    "runtime.rs",
+    "server.rs",
+    "tls.rs",
+}
 # Where a path of the repository begins, in a document.
 FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path.is_dir()}
 # What does I/O, waits or draws: no dependency of a pure crate.
@@ -155,6 +165,22 @@ def test_the_program_meets_the_world_where_it_is_said_and_nowhere_else():
             found |= {(kind, str(path.relative_to(CRATES))) for kind, words in WORLD.items() if re.search(words, text)}
     assert sorted(found - MEETS_THE_WORLD) == [], "take it as an argument, or go through a seam of ARCHITECTURE.md"
     assert sorted(MEETS_THE_WORLD - found) == [], "no exception any more: take it off the list"
+
+
+def test_what_simulations_run_of_the_server_waits_by_its_seam_and_draws_nothing_by_itself():
+    server = CRATES / "vigie-server/src"
+    waits, draws = set(), set()
+    for path in rust_files.product_files(CRATES / "vigie-server"):
+        text = rust_files.code(path)
+        name = str(path.relative_to(server))
+        if re.search(r"\btokio\s*::\s*(?:time|spawn|task)\b|\bsend_timeout\b", text):
+            waits.add(name)
+        # Which of two that are ready goes first, tokio draws.
+        if re.search(r"\bselect!\s*\{(?!\s*biased\b)", text):
+            draws.add(name)
+    assert sorted(waits - WAITS_BY_TOKIO) == [], "wait by Process::sleep or timeout, spawn by Process::spawn"
+    assert sorted(draws - WAITS_BY_TOKIO) == [], "say what goes first: biased"
+    assert sorted(WAITS_BY_TOKIO - waits - draws) == [], "no exception any more: take it off the list"
 
 
 @pytest.mark.parametrize("crate", CRATE_FOLDERS, ids=lambda crate: crate.name)

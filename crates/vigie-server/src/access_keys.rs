@@ -3,14 +3,13 @@
 
 use std::path::PathBuf;
 
-use secrecy::ExposeSecret;
 use vigie_kvs::iam::{Policy, PolicyError};
 use vigie_kvs::operation::{CREATE_ACCESS_KEY, REVOKE_ACCESS_KEY};
 use vigie_kvs::{ErrorKind, KvsError, Protocol};
 use vigie_media::Timestamp;
 
 use crate::audit::{LocalAuditError, LocalAuditLog};
-use crate::auth::{MasterKey, NewAccessKey, SealError, seal_purpose};
+use crate::auth::{MasterKey, NewAccessKey, SealError};
 use crate::config::ServerConfig;
 use crate::db::{AccessKey, DbError, MetadataDb, PAGE};
 use crate::engines::existing_metadata;
@@ -166,15 +165,7 @@ pub(crate) async fn add_access_key(
             (format!("{account}user/{name}"), Some(document.to_owned()))
         }
     };
-    let secret = key.secret_access_key.expose_secret().as_bytes();
-    let row = AccessKey {
-        access_key_id: key.access_key_id.clone(),
-        sealed_secret: master_key.seal(&seal_purpose(&key.access_key_id), secret)?,
-        principal_arn,
-        created_at: now,
-        policy_json,
-        revoked_at: None,
-    };
+    let row = key.row(master_key, principal_arn, policy_json, now)?;
     db.create_access_key(&row).await?;
     Ok((key, row.into()))
 }

@@ -57,7 +57,7 @@ impl App {
     ) -> Self {
         let Engines { db, fragments, audit, notices } = engines;
         let (config, process) = (Arc::new(config), Arc::new(process));
-        let audit = Arc::new(audit);
+        let audit = Arc::new(Audit::new(audit));
         let guards = Guards::new(config.rate_limits, config.connections_per_address_max);
         let metrics = Arc::new(Metrics::new(audit.failures(), guards.body_budget.refusals()));
         let health = Health { db: Arc::clone(&db), fragments: Arc::clone(&fragments) };

@@ -11,16 +11,22 @@ use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{Store, StoreError, StoreSettings};
 
 use crate::archive::{Archive, EmbeddedArchive};
-use crate::audit::{Audit, AuditLog, FileAuditLog};
+use crate::audit::{AuditLog, FileAuditLog};
 use crate::config::ServerConfig;
 use crate::db::{DbError, InProcessNotices, MetadataDb, Notices, SqliteMetadataDb};
+use crate::runtime::Runtime;
 use crate::start_error::ServerError;
 
 /// What a server keeps, each behind its seam.
-pub(crate) struct Engines {
+#[derive(Clone)]
+pub struct Engines {
+    /// Streams, configurations, keys, secrets, hubs.
     pub db: Arc<dyn MetadataDb>,
+    /// Media.
     pub fragments: Arc<dyn Archive>,
-    pub audit: Audit,
+    /// Who did what.
+    pub audit: Arc<dyn AuditLog>,
+    /// Hints of what has changed: any of them may get lost.
     pub notices: Arc<dyn Notices>,
 }
 
@@ -59,6 +65,7 @@ impl OpenMedia {
         config: &ServerConfig,
         disk: &Arc<dyn Disk>,
         clock: &Arc<dyn Clock>,
+        runtime: &Arc<dyn Runtime>,
     ) -> Result<Self, ServerError> {
         let (mut store, recovery) = Store::open_or_begin_anew(
             disk,
@@ -82,7 +89,8 @@ impl OpenMedia {
         };
         let thread = StoreThread::spawn(store, settings, monotonic)
             .map_err(|source| ServerError::Io { action: "start the store's thread", source })?;
-        let fragments = EmbeddedArchive::new(thread.handle(), StoreSettings::SERVER);
+        let fragments =
+            EmbeddedArchive::new(thread.handle(), StoreSettings::SERVER, Arc::clone(runtime));
         Ok(Self { fragments: Arc::new(fragments), thread })
     }
 

@@ -9,10 +9,10 @@ use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
 use zeroize::Zeroizing;
 
-use crate::auth::{MASTER_KEY_PROOF, MasterKey, NewAccessKey, SealError, seal_purpose};
+use crate::auth::{MASTER_KEY_PROOF, MasterKey, NewAccessKey, SealError};
 use crate::config::ServerConfig;
 use crate::data_dir::move_aside;
-use crate::db::{AccessKey, MetadataDb};
+use crate::db::MetadataDb;
 use crate::private_file::{PrivateFileError, read_private, write_private};
 use crate::start_error::ServerError;
 
@@ -134,15 +134,8 @@ impl FirstStart<'_> {
     }
 
     async fn grant(&self, key: &NewAccessKey) -> Result<(), ServerError> {
-        let secret = key.secret_access_key.expose_secret().as_bytes();
-        let row = AccessKey {
-            access_key_id: key.access_key_id.clone(),
-            sealed_secret: self.master_key.seal(&seal_purpose(&key.access_key_id), secret)?,
-            principal_arn: self.config.root_principal_arn(),
-            created_at: self.now,
-            policy_json: None,
-            revoked_at: None,
-        };
+        let principal_arn = self.config.root_principal_arn();
+        let row = key.row(self.master_key, principal_arn, None, self.now)?;
         Ok(self.db.create_access_key(&row).await?)
     }
 
@@ -203,6 +196,7 @@ mod tests {
     use vigie_store::OsDisk;
 
     use super::*;
+    use crate::auth::seal_purpose;
     use crate::db::{AccessKeys, SqliteMetadataDb};
 
     /// A folder whose process ends now and then: the database is opened anew each time.

@@ -41,12 +41,14 @@ mod http;
 mod hubs;
 mod images;
 pub mod ingest;
+mod instance;
 mod media;
 mod metrics;
 mod playback;
 pub mod private_file;
 mod process;
 mod reading;
+mod runtime;
 mod server;
 mod start_error;
 mod time_text;
@@ -56,15 +58,22 @@ pub use access_keys::{
     AccessKeyError, AccessKeyInfo, NewPermissions, create_access_key, list_access_keys,
     revoke_access_key,
 };
+#[cfg(any(test, feature = "testing"))]
+pub use audit::MemoryAuditLog;
+pub use audit::{AuditCursor, AuditLine, AuditLog, AuditPage, PageError};
 pub use audit::{CommandNote, FolderCommand, LocalAuditError, note_command};
 pub use backup::{BackupError, Manifest, restore_backup, take_backup};
 pub use clip::ClipLimits;
 pub use config::ServerConfig;
 pub use data_dir::{MasterKeySource, MetadataLoss, accept_metadata_loss, metadata_loss};
+pub use engines::Engines;
 pub use guard::RateLimits;
+pub use http::body::{BodyError, RequestBody, ResponseBody};
 pub use images::ImageDecoders;
+pub use instance::{Instance, Seams};
 pub use playback::SessionUrl;
 pub use reading::ReaderLimits;
+pub use runtime::{Runtime, Task, TokioRuntime};
 pub use server::Server;
 pub use start_error::ServerError;
 pub use tls::{TlsError, TlsFiles};

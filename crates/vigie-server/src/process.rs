@@ -1,22 +1,27 @@
-//! What of the process every room may ask for: the time, chance, tasks that outlive a call, and the stop.
+//! What of the process every room may ask for: the time, waiting, chance, tasks that outlive a call, and the stop.
 //!
 //! Decides nothing. Holds no state of the service.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_kvs::version::version_token;
+
+use crate::runtime::{Runtime, Task};
 
 /// See the module's documentation.
 pub(crate) struct Process {
     clock: Arc<dyn Clock>,
     chance: Mutex<Box<dyn Chance>>,
+    runtime: Arc<dyn Runtime>,
     stopping: watch::Sender<bool>,
     /// Held by every background task; taken when the server stops, see [`Process::tasks_ended`].
     alive: Mutex<Option<mpsc::Sender<Infallible>>>,
@@ -25,11 +30,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(clock: Arc<dyn Clock>, chance: Box<dyn Chance>) -> Self {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        chance: Box<dyn Chance>,
+        runtime: Arc<dyn Runtime>,
+    ) -> Self {
         let (alive, ended) = mpsc::channel(1);
         Self {
             clock,
             chance: Mutex::new(chance),
+            runtime,
             stopping: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),
             ended: AsyncMutex::new(ended),
@@ -70,17 +80,44 @@ impl Process {
         self.stopping.send_replace(true);
     }
 
-    /// Runs a task that outlives the call it belongs to; the server's end waits for it.
-    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    /// Resolves when so much time has passed.
+    pub(crate) fn sleep(&self, time: Duration) -> Task {
+        self.runtime.sleep(time)
+    }
+
+    /// What `future` gives, unless that takes longer. One that is ready at once costs no timer.
+    pub(crate) async fn timeout<F: Future>(
+        &self,
+        time: Duration,
+        future: F,
+    ) -> Result<F::Output, TimedOut> {
+        let mut future = pin!(future);
+        let mut time_passed = None;
+        poll_fn(|context| {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
+            }
+            let time_passed = time_passed.get_or_insert_with(|| self.sleep(time));
+            time_passed.as_mut().poll(context).map(|()| Err(TimedOut))
+        })
+        .await
+    }
+
+    /// Runs a task that outlives the call it belongs to; the server's end waits for it. Who wants to know receives what comes
+    /// of it, or that it was cut off.
+    pub(crate) fn spawn<F>(&self, task: F) -> oneshot::Receiver<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tokio::spawn(async move {
+        let (sender, receiver) = oneshot::channel();
+        self.runtime.spawn(Box::pin(async move {
             let output = task.await;
             drop(alive);
-            output
-        })
+            // Most who began a task do not wait for it.
+            drop(sender.send(output));
+        }));
+        receiver
     }
 
     /// Resolves when all tasks of [`Process::spawn`] have ended. Stop first.
@@ -104,6 +141,10 @@ fn request_id([high, low]: [u64; 2]) -> String {
     let drawn = u128::from(high) << 64 | u128::from(low);
     uuid::Builder::from_random_bytes(drawn.to_be_bytes()).into_uuid().to_string()
 }
+
+/// It took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimedOut;
 
 /// The stop of the server, which comes once.
 pub(crate) struct Stopping(watch::Receiver<bool>);

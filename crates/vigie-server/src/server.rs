@@ -17,7 +17,6 @@ use vigie_kvs::Sensitive;
 use vigie_store::disk::{Disk, create_dir_durably};
 use vigie_store::{SpaceReserve, describe};
 
-use crate::age_hold::ServerAgeHold;
 use crate::app::App;
 use crate::archive::ArchiveError;
 use crate::audit::{self, Audit, AuditLine, ServerAction};
@@ -30,7 +29,9 @@ use crate::engines::{
 use crate::first_start::FirstStart;
 use crate::health::Health;
 use crate::http;
+use crate::instance::{Instance, Seams};
 use crate::process::Process;
+use crate::runtime::{Runtime, TokioRuntime};
 use crate::start_error::ServerError;
 use crate::time_text::rfc3339;
 use crate::tls::Tls;
@@ -40,7 +41,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// An opened server.
 pub struct Server {
-    app: Arc<App>,
+    instance: Instance,
     media: OpenMedia,
     tls: Option<Tls>,
     space_reserve: SpaceReserve,
@@ -83,7 +84,8 @@ impl Server {
         let master_key = data_dir::check(&config, master_key.into(), disk.as_ref())?;
         let db = open_metadata(&config)?;
         // Before any key is made: who holds the folder's lock makes them alone.
-        let media = OpenMedia::open(&config, &disk, &clock)?;
+        let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime);
+        let media = OpenMedia::open(&config, &disk, &clock, &runtime)?;
         // After the database: a key without one is what a lost one leaves.
         let master_key = match master_key {
             Some(key) => key,
@@ -102,10 +104,9 @@ impl Server {
         let audit = open_audit_log(&config)
             .map_err(|source| ServerError::AuditLog { path: config.audit_log_path(), source })?;
         audit::note_path(db.as_ref(), &config).await?;
-        let age_hold = ServerAgeHold::open(db.as_ref(), now).await?;
-        let audit = Audit::new(audit);
         if let Some(access_key_id) = made {
-            audit.write(&AuditLine {
+            let first = Audit::new(Arc::clone(&audit));
+            first.write(&AuditLine {
                 time: &rfc3339(now.wall),
                 principal_arn: FIRST_START,
                 action: ServerAction::CreateRootKey.action(),
@@ -113,21 +114,25 @@ impl Server {
                 status: 200,
                 ..AuditLine::default()
             });
-            audit.written().await;
+            first.written().await;
             first_start.note().await?;
         }
         // In a folder that is ours by now, and before there is media.
         say_no_space(space_reserve.keep());
         let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit, notices };
-        let process = Process::new(clock, chance);
-        let app = Arc::new(App::new(config, process, engines, master_key, age_hold));
-        Ok(Self { app, media, tls, space_reserve })
+        let seams = Seams { clock, chance, runtime };
+        let instance = Instance::open(config, engines, seams, master_key).await?;
+        Ok(Self { instance, media, tls, space_reserve })
+    }
+
+    fn app(&self) -> &Arc<App> {
+        self.instance.app()
     }
 
     /// Gives a sign of life as long as metadata and media answer.
     pub fn give_pulse(&self, mut pulse: Pulse) {
-        let app = Arc::clone(&self.app);
-        self.app.process.spawn(async move {
+        let app = Arc::clone(self.app());
+        self.app().process.spawn(async move {
             let mut stopping = app.process.stopping();
             loop {
                 // They answer, if only with what is wrong: what passes is not put right by a new start.
@@ -154,8 +159,8 @@ impl Server {
     /// A code that signs in to the console once, with the rights of the root key, for an hour at most. The link is
     /// `/console/#/welcome/CODE`. For demonstrations: whoever has the link first is root.
     pub fn offer_console_sign_in(&self) -> Result<Sensitive, ServerError> {
-        let now = self.app.process.now().wall;
-        self.app.access.one_time_code.offer(now).map_err(ServerError::Seal)
+        let now = self.app().process.now().wall;
+        self.app().access.one_time_code.offer(now).map_err(ServerError::Seal)
     }
 
     /// Serves until `shutdown` resolves; then ends connections, finishes what was acknowledged and closes the store.
@@ -164,7 +169,8 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let Self { app, media, tls, space_reserve } = self;
+        let Self { instance, media, tls, space_reserve } = self;
+        let app = Arc::clone(instance.app());
         let io = |action| move |source| ServerError::Io { action, source };
         let address = listener.local_addr().map_err(io("read the listener's address"))?;
         app.process.set_listen_port(address.port());
@@ -173,7 +179,7 @@ impl Server {
         if let Some(tls) = tls {
             app.process.spawn(tls.follow(Arc::clone(&app.process), Arc::clone(&app.metrics)));
         }
-        app.background.start();
+        instance.start_background();
         let (process, health) = (Arc::clone(&app.process), app.health.clone());
         let failed = app.process.spawn(stop_on_failure(process, health));
         app.process.spawn(keep_space(space_reserve, Arc::clone(&app.process)));
@@ -202,7 +208,7 @@ impl Server {
         }
         closed?;
         // The last one, unless a task was left: closes the metadata.
-        drop(app);
+        drop((app, instance));
         tracing::info!("stopped");
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! What must hold in every world, whatever happened in it. A checker panics with what it found.
 
 pub mod camera_media;
+pub mod fleet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use vigie_agent::ledger::{EntryQuery, LedgerDb};
+use vigie_archive::StoredFragment;
 use vigie_kvs::shapes::media_ledger::{LedgerEntry, LedgerKind, MediaGapReason};
 use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits, fragment_frames};
-use vigie_store::{Disagreement, Fragment, StoreReader, check};
+use vigie_store::{Disagreement, Fragment, check};
 
 use crate::camera::frame_number;
+use crate::executor::at_once;
 use crate::world::{STREAM_ARN, World};
 
 /// All that holds at any moment, in the midst of anything.
@@ -26,9 +30,9 @@ pub fn all_is_well(world: &World) {
 pub fn no_persisted_fragment_lost(world: &World) {
     let stored: BTreeMap<u64, _> = server_fragments(world)
         .into_iter()
-        .map(|fragment| (fragment.entry.sequence, fragment.entry.producer_timestamp))
+        .map(|fragment| (fragment.sequence, fragment.producer_timestamp))
         .collect();
-    for (sequence, timestamp) in &world.server.called_persisted {
+    for (sequence, timestamp) in &world.server.called_persisted(STREAM_ARN) {
         assert_eq!(stored.get(sequence), Some(timestamp), "fragment {sequence} was persisted");
     }
 }
@@ -36,8 +40,7 @@ pub fn no_persisted_fragment_lost(world: &World) {
 /// No fragment of the hub is at the server twice.
 pub fn nothing_uploaded_twice(world: &World) {
     let mut seen = BTreeMap::new();
-    for fragment in server_fragments(world) {
-        let entry = fragment.entry;
+    for entry in server_fragments(world) {
         let before = seen.insert(entry.producer_timestamp, entry.sequence);
         assert_eq!(
             before,
@@ -54,7 +57,7 @@ pub fn nothing_marked_uploaded_that_is_not(world: &World) {
     let stored = server_fragments(world);
     for fragment in hub_fragments(world).iter().filter(|fragment| fragment.entry.uploaded) {
         let timestamp = fragment.entry.producer_timestamp;
-        let found = stored.iter().any(|stored| stored.entry.producer_timestamp == timestamp);
+        let found = stored.iter().any(|stored| stored.producer_timestamp == timestamp);
         assert!(
             found,
             "the hub's fragment of {timestamp} is marked uploaded and is not at the server"
@@ -115,10 +118,16 @@ pub fn unexplained(world: &World, gaps: &[LedgerEntry]) -> Vec<(Timestamp, Times
 pub fn the_server_knows_the_ledger(world: &World) {
     // Of what a step of the hub's clock made void, entries of nothing are left.
     let is_something = |entry: &&LedgerEntry| entry.start_timestamp < entry.end_timestamp;
-    let told: Vec<&LedgerEntry> = world.server.ledger.0.values().filter(is_something).collect();
+    let told = world.server.ledger_entries(STREAM_ARN);
+    let told: Vec<&LedgerEntry> = told.iter().filter(is_something).collect();
     let mut kept = ledger_entries(world, LedgerKind::Gap);
     kept.extend(ledger_entries(world, LedgerKind::Loss));
     kept.sort_by_key(|entry| entry.id);
+    let changed = kept.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+    let told_until = world.server.ledger_sequence(STREAM_ARN);
+    assert!(told_until >= changed, "told until change {told_until} of {changed}");
+    // Of a single entry the server keeps no more than what it says.
+    kept.iter_mut().for_each(|entry| entry.sequence = 0);
     assert_eq!(told, kept.iter().collect::<Vec<_>>());
 }
 
@@ -137,7 +146,7 @@ impl Held {
             self.hub.insert(fragment.entry.sequence, fragment);
         }
         let at_the_server = server_fragments(world);
-        self.server.extend(at_the_server.iter().map(|stored| stored.entry.producer_timestamp));
+        self.server.extend(at_the_server.iter().map(|stored| stored.producer_timestamp));
     }
 
     /// What is gone from the hub was deleted for a reason that the ledger tells; what the server does not have of it
@@ -152,6 +161,7 @@ impl Held {
             hub_fragments(world).iter().map(|fragment| fragment.entry.sequence).collect();
         let gaps = ledger_entries(world, LedgerKind::Gap);
         let at_the_server = server_fragments(world);
+        let called_persisted = world.server.called_persisted(STREAM_ARN);
         let is_deletion = |entry: &&LedgerEntry| {
             matches!(
                 entry.reason,
@@ -181,8 +191,8 @@ impl Held {
             // The server may have deleted it by age since, also what it kept through a kill without having said so.
             let is_safe = at_the_server
                 .iter()
-                .map(|stored| &stored.entry.producer_timestamp)
-                .chain(world.server.called_persisted.values())
+                .map(|stored| &stored.producer_timestamp)
+                .chain(called_persisted.values())
                 .chain(&self.server)
                 .any(|stored| *stored == entry.producer_timestamp);
             let is_lost = losses.iter().any(covers);
@@ -207,14 +217,26 @@ pub fn ledger_entries(world: &World, kind: LedgerKind) -> Vec<LedgerEntry> {
 /// is there twice or out of order.
 pub fn frames_at_the_server(world: &World) -> Vec<u64> {
     let mut fragments = server_fragments(world);
-    fragments.sort_by_key(|fragment| fragment.entry.producer_timestamp);
-    let reader = world.server.reader();
-    numbers(reader.as_ref(), &fragments)
+    fragments.sort_by_key(|fragment| fragment.producer_timestamp);
+    let Some(view) = world.server.view() else { return Vec::new() };
+    let read = |fragment: &StoredFragment| {
+        let header = at_once(view.read_header(fragment));
+        let bytes = at_once(view.read(fragment));
+        let failed = |error| -> Bytes { panic!("fragment {}: {error}", fragment.sequence) };
+        (header.unwrap_or_else(failed), bytes.unwrap_or_else(failed))
+    };
+    numbers(fragments.iter().map(read))
 }
 
 /// The same for what the hub holds.
 pub fn frames_at_the_hub(world: &World) -> Vec<u64> {
-    numbers(world.hub.reader().as_ref(), &hub_fragments(world))
+    let Some(reader) = world.hub.reader() else { return Vec::new() };
+    let read = |fragment: &Fragment| {
+        let header = reader.read_document_header(&fragment.media_file);
+        let failed = |error| -> Bytes { panic!("fragment {}: {error}", fragment.entry.sequence) };
+        (header.unwrap_or_else(failed), reader.read(fragment).unwrap_or_else(failed))
+    };
+    numbers(hub_fragments(world).iter().map(read))
 }
 
 /// The runs of frame numbers that are missing between the first and the last.
@@ -223,29 +245,23 @@ pub fn gaps(numbers: &[u64]) -> Vec<(u64, u64)> {
     numbers.windows(2).filter_map(missing).collect()
 }
 
-fn numbers(reader: Option<&StoreReader>, fragments: &[Fragment]) -> Vec<u64> {
+/// The frames of fragments, each with the header of its document.
+fn numbers(fragments: impl Iterator<Item = (Bytes, Bytes)>) -> Vec<u64> {
     let mut numbers: Vec<u64> = Vec::new();
-    for fragment in fragments {
-        let Some(reader) = reader else { continue };
-        for number in frames(reader, fragment) {
-            assert!(
-                numbers.last().is_none_or(|last| *last < number),
-                "frame {number} after {:?}",
-                numbers.last()
-            );
+    for (header, bytes) in fragments {
+        for number in frame_numbers(&header, bytes) {
+            let last = numbers.last();
+            assert!(last.is_none_or(|last| *last < number), "frame {number} after {last:?}");
             numbers.push(number);
         }
     }
     numbers
 }
 
-fn frames(reader: &StoreReader, fragment: &Fragment) -> Vec<u64> {
-    let header = reader
-        .read_document_header(&fragment.media_file)
+/// The numbers of the frames of a fragment, which are whole and unaltered.
+pub fn frame_numbers(header: &Bytes, bytes: Bytes) -> Vec<u64> {
+    let header = DocumentHeader::parse(header, Limits::KVS)
         .unwrap_or_else(|error| panic!("document header: {error}"));
-    let header = DocumentHeader::parse(&header, Limits::KVS)
-        .unwrap_or_else(|error| panic!("document header: {error}"));
-    let bytes = reader.read(fragment).unwrap_or_else(|error| panic!("fragment: {error}"));
     fragment_frames(&header, bytes)
         .map(|frame| {
             let frame = frame.unwrap_or_else(|error| panic!("frame: {error}"));
@@ -254,8 +270,8 @@ fn frames(reader: &StoreReader, fragment: &Fragment) -> Vec<u64> {
         .collect()
 }
 
-fn server_fragments(world: &World) -> Vec<Fragment> {
-    world.server.fragments(STREAM_ARN).unwrap_or_else(|error| panic!("list: {error}"))
+fn server_fragments(world: &World) -> Vec<StoredFragment> {
+    world.server.fragments(STREAM_ARN)
 }
 
 fn hub_fragments(world: &World) -> Vec<Fragment> {

@@ -1,17 +1,20 @@
-//! A world to test Vigie in: simulated clock, chance, disk, link and camera around the product's own decisions.
+//! A world to test Vigie in: simulated clock, chance, executor, disk, link and camera around the product's own agent core and
+//! instances of its server.
 //!
 //! Everything here is deterministic: one seed reproduces a run to the last byte. Nothing here is part of the product,
 //! and a simulation that cannot go on panics: that is how a test fails.
 
+pub mod archive_log;
 pub mod camera;
 pub mod chance;
 pub mod checkers;
 pub mod clock;
 pub mod disk;
+pub mod executor;
+pub mod fleet;
 pub mod hub;
 pub mod index;
 pub mod ledger;
-mod retention;
 pub mod rtsp_camera;
 pub mod seeds;
 pub mod server;

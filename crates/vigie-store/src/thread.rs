@@ -127,30 +127,7 @@ impl StoreThread {
         settings: ThreadSettings,
         monotonic: Monotonic,
     ) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(settings.requests_max);
-        let synced = sender.clone();
-        let state = Arc::<Mutex<State>>::default();
-        let handle = StoreHandle { sender, reader: store.reader(), state: Arc::clone(&state) };
-        // Nothing is open yet that could be idle.
-        let idle_at = monotonic() + store.idle_after();
-        let body = Body {
-            store,
-            settings,
-            monotonic,
-            waiting: BTreeMap::new(),
-            bytes: 0,
-            due: None,
-            committed_at: None,
-            synced,
-            syncing: None,
-            deferred: VecDeque::new(),
-            deletions: VecDeque::new(),
-            reclaim_later: false,
-            state,
-            search_at: Duration::ZERO,
-            idle: VecDeque::new(),
-            idle_at,
-        };
+        let (body, receiver, handle) = Body::new(store, settings, monotonic);
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(|| body.run(receiver))?;
         Ok(Self { handle, thread: Some(thread) })
@@ -180,6 +157,44 @@ impl Drop for StoreThread {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
             tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+}
+
+/// The same without a thread, for who has time of his own: it goes on when it is told to, and stops when it is dropped, as a
+/// process that is killed.
+pub struct StoreStepper {
+    body: Body,
+    receiver: Receiver<Request>,
+}
+
+impl StoreStepper {
+    /// Takes the store over.
+    pub fn new(
+        store: Store,
+        settings: ThreadSettings,
+        monotonic: Monotonic,
+    ) -> (Self, StoreHandle) {
+        let (body, receiver, handle) = Body::new(store, settings, monotonic);
+        (Self { body, receiver }, handle)
+    }
+
+    /// Goes a step: takes a request, begins or ends a commit, or does some of what nobody waits for. Whether there was
+    /// something to do.
+    pub fn step(&mut self) -> Result<bool, StoreError> {
+        let (wait, request) = (self.body.wait(), self.receiver.try_recv().ok());
+        let is_synced = self.body.syncing.as_ref().is_some_and(SyncHandle::is_done);
+        let has_something = request.is_some() || wait == Wait::Not || is_synced;
+        self.body.step(wait, request)?;
+        Ok(has_something)
+    }
+
+    /// When there will be something to do without a request, by its clock.
+    pub fn wake_at(&self) -> Option<Duration> {
+        match self.body.wait() {
+            Wait::Not => Some((self.body.monotonic)()),
+            Wait::Until(at) => Some(at),
+            Wait::ForRequest => None,
         }
     }
 }
@@ -303,7 +318,47 @@ struct Deletion {
     reply: Reply<Deleted>,
 }
 
+/// How long a step of the thread may wait for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Not,
+    Until(Duration),
+    ForRequest,
+}
+
 impl Body {
+    fn new(
+        store: Store,
+        settings: ThreadSettings,
+        monotonic: Monotonic,
+    ) -> (Self, Receiver<Request>, StoreHandle) {
+        let (sender, receiver) = sync_channel(settings.requests_max);
+        let synced = sender.clone();
+        let state = Arc::<Mutex<State>>::default();
+        let handle = StoreHandle { sender, reader: store.reader(), state: Arc::clone(&state) };
+        // Nothing is open yet that could be idle.
+        let idle_at = monotonic() + store.idle_after();
+        let body = Self {
+            store,
+            settings,
+            monotonic,
+            waiting: BTreeMap::new(),
+            bytes: 0,
+            due: None,
+            committed_at: None,
+            synced,
+            syncing: None,
+            deferred: VecDeque::new(),
+            deletions: VecDeque::new(),
+            reclaim_later: false,
+            state,
+            search_at: Duration::ZERO,
+            idle: VecDeque::new(),
+            idle_at,
+        };
+        (body, receiver, handle)
+    }
+
     fn run(mut self, receiver: Receiver<Request>) -> Result<(), StoreError> {
         let outcome = self.serve(&receiver);
         let outcome = outcome.and_then(|()| self.end());
@@ -362,50 +417,71 @@ impl Body {
 
     fn serve(&mut self, receiver: &Receiver<Request>) -> Result<(), StoreError> {
         loop {
-            let has_work = self.has_work();
-            let is_due =
-                self.syncing.is_none() && self.due.is_some_and(|due| (self.monotonic)() >= due);
-            let search_at = self.store.is_searching_orphans().then_some(self.search_at);
-            let wake_at = self.due.into_iter().chain(search_at).chain([self.idle_at]).min();
-            let received = match wake_at {
-                _ if has_work || is_due => receiver.try_recv().map_err(|error| match error {
+            let wait = self.wait();
+            let received = match wait {
+                Wait::Not => receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
-                Some(at) if self.syncing.is_none() => {
-                    receiver.recv_timeout(at.saturating_sub((self.monotonic)()))
-                }
-                _ => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Wait::Until(at) => receiver.recv_timeout(at.saturating_sub((self.monotonic)())),
+                Wait::ForRequest => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match received {
                 Ok(Request::Shutdown) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Ok(request) => self.handle(request),
-                // What has come by now goes into the same commit.
-                Err(RecvTimeoutError::Timeout) if is_due => self.begin_commit()?,
-                Err(RecvTimeoutError::Timeout) if has_work => self.work(),
-                Err(RecvTimeoutError::Timeout) => {}
+                received => self.step(wait, received.ok())?,
             }
-            // The outcome overtakes the requests that wait. Where none waits this thread sleeps and is woken.
-            if let Some(syncing) = self.syncing.take_if(|syncing| syncing.is_done()) {
-                self.finish_commit(syncing.wait())?;
-                for request in std::mem::take(&mut self.deferred) {
-                    self.handle(request);
-                }
-                // However many requests come, what is deleted goes at last.
-                self.reclaim_later = false;
-                if self.has_work() {
-                    self.work();
-                }
-            }
-            if self.syncing.is_none() && self.bytes >= self.settings.commit_bytes {
-                self.begin_commit()?;
-            }
-            self.store.check_failed()?;
-            if self.store.index_refusal().is_some() && self.syncing.is_none() {
-                self.due.get_or_insert((self.monotonic)() + RETRY_INTERVAL);
-            }
-            self.tell(false);
         }
+    }
+
+    /// How long may be waited for a request before the next step.
+    fn wait(&self) -> Wait {
+        if self.has_work() || self.is_due() {
+            return Wait::Not;
+        }
+        if self.syncing.is_some() {
+            return Wait::ForRequest;
+        }
+        let search_at = self.store.is_searching_orphans().then_some(self.search_at);
+        let wake_at = self.due.into_iter().chain(search_at).chain([self.idle_at]).min();
+        wake_at.map_or(Wait::ForRequest, Wait::Until)
+    }
+
+    /// Whether a commit is to begin now.
+    fn is_due(&self) -> bool {
+        self.syncing.is_none() && self.due.is_some_and(|due| (self.monotonic)() >= due)
+    }
+
+    /// What comes of a request, or of none.
+    fn step(&mut self, waited: Wait, request: Option<Request>) -> Result<(), StoreError> {
+        match request {
+            Some(request) => self.handle(request),
+            // What comes while a commit is waited for goes into it.
+            None if waited != Wait::Not => {}
+            None if self.is_due() => self.begin_commit()?,
+            None if self.has_work() => self.work(),
+            None => {}
+        }
+        // The outcome overtakes the requests that wait. Where none waits this thread sleeps and is woken.
+        if let Some(syncing) = self.syncing.take_if(|syncing| syncing.is_done()) {
+            self.finish_commit(syncing.wait())?;
+            for request in std::mem::take(&mut self.deferred) {
+                self.handle(request);
+            }
+            // However many requests come, what is deleted goes at last.
+            self.reclaim_later = false;
+            if self.has_work() {
+                self.work();
+            }
+        }
+        if self.syncing.is_none() && self.bytes >= self.settings.commit_bytes {
+            self.begin_commit()?;
+        }
+        self.store.check_failed()?;
+        if self.store.index_refusal().is_some() && self.syncing.is_none() {
+            self.due.get_or_insert((self.monotonic)() + RETRY_INTERVAL);
+        }
+        self.tell(false);
+        Ok(())
     }
 
     /// Whether something is to be done that nobody waits for.

@@ -62,7 +62,7 @@ pub(crate) async fn sync_edge_agent(
             None => match take_report(hubs, call, &mut waiter, &input).await? {
                 Reply::Now(output) => return Ok(with(output, receipts, requests)),
                 Reply::Hold { wait, cursor } => {
-                    give_up.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+                    give_up.get_or_insert_with(|| hubs.process.sleep(wait));
                     cursor
                 }
             },
@@ -71,14 +71,15 @@ pub(crate) async fn sync_edge_agent(
         let goes_on = match give_up.as_mut().filter(|_| may_wait) {
             None => false,
             Some(give_up) => tokio::select! {
+                biased;
                 () = waiter.changed() => true,
+                () = stopping.wait() => false,
+                () = give_up => false,
                 // What the hub is asked is for soon: a lost notice may not keep it. The rest it hears by its next call.
-                () = tokio::time::sleep(ASKED_LOOK) => {
+                () = hubs.process.sleep(ASKED_LOOK) => {
                     held = Some(cursor.clone());
                     true
                 }
-                () = give_up => false,
-                () = stopping.wait() => false,
             },
         };
         if !goes_on {

@@ -16,6 +16,7 @@ use super::{
     Archive, ArchiveError, Blocks, Erased, Findings, FragmentOrder, FragmentQuery, StoredFragment,
     StreamTotals, StreamWriter,
 };
+use crate::runtime::{Runtime, blocking};
 
 /// Media files that one request of the retention deletes.
 const FILES_PER_DELETION: usize = 1000;
@@ -28,14 +29,16 @@ pub struct EmbeddedArchive {
     streams: Arc<Mutex<Streams>>,
     /// Free space below which nothing is appended.
     free_bytes_reserve: u64,
+    /// Who reads: a cold disk must not hold up the connections.
+    runtime: Arc<dyn Runtime>,
 }
 
 impl EmbeddedArchive {
     /// Over a store thread of those settings, which the caller shuts down in the end.
-    pub fn new(handle: StoreHandle, settings: StoreSettings) -> Self {
+    pub fn new(handle: StoreHandle, settings: StoreSettings, runtime: Arc<dyn Runtime>) -> Self {
         let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES_MAX as usize));
         let free_bytes_reserve = settings.free_bytes_reserve;
-        Self { handle, room, streams: Arc::default(), free_bytes_reserve }
+        Self { handle, room, streams: Arc::default(), free_bytes_reserve, runtime }
     }
 
     fn streams(&self) -> std::sync::MutexGuard<'_, Streams> {
@@ -58,13 +61,13 @@ impl EmbeddedArchive {
         Ok(())
     }
 
-    /// Reads on a thread that may block: a cold disk must not hold up the connections.
+    /// Reads where it may block.
     async fn reading<T: Send + 'static>(
         &self,
         read: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ArchiveError> {
         let reader = self.handle.reader().clone();
-        let outcome = tokio::task::spawn_blocking(move || read(&reader)).await;
+        let outcome = blocking(self.runtime.as_ref(), move || read(&reader)).await;
         outcome.map_err(|_| ArchiveError::Cancelled)?.map_err(of_store)
     }
 }
@@ -74,6 +77,7 @@ impl EmbeddedArchive {
 const BLOCK_BYTES: usize = 256 << 10;
 
 struct EmbeddedBlocks {
+    runtime: Arc<dyn Runtime>,
     reader: StoreReader,
     fragment: StoredFragment,
     open: Option<FragmentBlocks>,
@@ -87,7 +91,7 @@ impl Blocks for EmbeddedBlocks {
         }
         let (reader, fragment, open) =
             (self.reader.clone(), self.fragment.clone(), self.open.take());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = blocking(self.runtime.as_ref(), move || {
             let open = open.map_or_else(|| reader.blocks(&found(&fragment)?), Ok);
             let mut open = open?;
             let block = open.next_block(BLOCK_BYTES)?;
@@ -150,8 +154,8 @@ impl Archive for EmbeddedArchive {
     }
 
     fn blocks(&self, fragment: &StoredFragment) -> Box<dyn Blocks> {
-        let reader = self.handle.reader().clone();
-        Box::new(EmbeddedBlocks { reader, fragment: fragment.clone(), open: None })
+        let (runtime, reader) = (Arc::clone(&self.runtime), self.handle.reader().clone());
+        Box::new(EmbeddedBlocks { runtime, reader, fragment: fragment.clone(), open: None })
     }
 
     async fn read(&self, fragment: &StoredFragment) -> Result<Bytes, ArchiveError> {

@@ -8,6 +8,7 @@ use vigie_store::thread::{StoreThread, ThreadSettings};
 use vigie_store::{OsDisk, Store, StoreSettings};
 
 use super::{Archive, EmbeddedArchive};
+use crate::runtime::TokioRuntime;
 
 #[tokio::test]
 async fn it_holds_to_the_contract() {
@@ -23,7 +24,8 @@ async fn it_holds_to_the_contract() {
         let monotonic =
             Box::new(move || Duration::from_millis(passed_ms.fetch_add(10, Ordering::Relaxed)));
         let thread = StoreThread::spawn(store, ThreadSettings::default(), monotonic).unwrap();
-        let archive = EmbeddedArchive::new(thread.handle(), StoreSettings::SERVER);
+        let archive =
+            EmbeddedArchive::new(thread.handle(), StoreSettings::SERVER, Arc::new(TokioRuntime));
         ((thread, folder), Arc::new(archive) as Arc<dyn Archive>)
     })
     .await;

@@ -10,15 +10,16 @@ use vigie_media::Timestamp;
 
 /// One call. What of a call may be in the log is decided by what is here: no input but the resource's ARN.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct AuditLine<'a> {
+pub struct AuditLine<'a> {
     /// When the call was answered, RFC 3339, UTC.
     pub time: &'a str,
     /// The `x-amzn-RequestId` of the answer; null for a command at the machine, which makes no request.
     pub request_id: Option<&'a str>,
     /// Null for a command at the machine.
     pub access_key_id: Option<&'a str>,
+    /// Who.
     pub principal_arn: &'a str,
-    /// Such as `kinesisvideo:CreateStream`; where it is no call, see [`super::ServerAction`] and [`super::FolderCommand`].
+    /// Such as `kinesisvideo:CreateStream`; where it is no call, the name of what the server or a command did.
     pub action: &'a str,
     /// The ARN that the call named, or stood for by a name; null where it named none that could be read.
     pub resource: Option<&'a str>,

@@ -13,7 +13,7 @@ use super::AuditLine;
 
 /// See the module's documentation.
 #[async_trait]
-pub(crate) trait AuditLog: Send + Sync {
+pub trait AuditLog: Send + Sync {
     /// Takes a line. Never waits: one that cannot be kept is said and counted.
     fn write(&self, line: &AuditLine<'_>);
 
@@ -34,11 +34,12 @@ pub(crate) trait AuditLog: Send + Sync {
 
 /// Where a page ended, in an engine's own words: nobody else reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AuditCursor(pub String);
+pub struct AuditCursor(pub String);
 
 /// A part of the log.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct AuditPage {
+pub struct AuditPage {
+    /// Newest first.
     pub events: Vec<AuditEvent>,
     /// Where the next one begins; `None` when nothing is left.
     pub next: Option<AuditCursor>,
@@ -46,13 +47,17 @@ pub(crate) struct AuditPage {
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PageError {
+pub enum PageError {
+    /// The disk said no.
     #[error("read the audit log: {0}")]
     Io(#[from] io::Error),
+    /// A terminal, a pipe.
     #[error("the audit log is no file that can be read again")]
     NotAFile,
+    /// Another one's words.
     #[error("NextToken did not come from an earlier page; begin without NextToken")]
     NotACursor,
+    /// What it pointed to has gone.
     #[error("the page before has been removed from the audit log; begin without NextToken")]
     Gone,
 }

@@ -11,6 +11,8 @@ mod file_log;
 mod line;
 mod local;
 mod log;
+#[cfg(any(test, feature = "testing"))]
+mod memory_log;
 mod page;
 mod refusals;
 #[cfg(test)]
@@ -23,10 +25,12 @@ use prometheus_client::metrics::counter::Counter;
 pub(crate) use action::ServerAction;
 pub use command::{CommandNote, FolderCommand, note_command};
 pub(crate) use file_log::FileAuditLog;
-pub(crate) use line::AuditLine;
+pub use line::AuditLine;
 pub use local::LocalAuditError;
 pub(crate) use local::{LocalAuditLog, note_path};
-pub(crate) use log::{AuditCursor, AuditLog, AuditPage, PageError};
+pub use log::{AuditCursor, AuditLog, AuditPage, PageError};
+#[cfg(any(test, feature = "testing"))]
+pub use memory_log::MemoryAuditLog;
 use refusals::RefusalSampler;
 pub(crate) use refusals::UnprovenCall;
 

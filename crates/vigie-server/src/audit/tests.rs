@@ -1,10 +1,6 @@
 //! What every engine of the audit log holds to.
 
-mod memory_log;
-
 use std::net::SocketAddr;
-
-use memory_log::MemoryAuditLog;
 
 use super::*;
 use crate::config::ServerConfig;

@@ -6,7 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::master_key::{SealError, fill_random};
+use vigie_media::Timestamp;
+
+use super::master_key::{MasterKey, SealError, fill_random};
+use crate::db::AccessKey;
 
 /// Letters of an access key id after its prefix: base 32, as AWS's are.
 const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -46,6 +49,25 @@ impl NewAccessKey {
         Ok(Self {
             access_key_id: format!("{prefix}{id}"),
             secret_access_key: SecretString::from(STANDARD.encode(secret.as_ref())),
+        })
+    }
+
+    /// The row that is kept of the key. Its holder may do what the policy says; everything where there is none.
+    pub fn row(
+        &self,
+        master_key: &MasterKey,
+        principal_arn: String,
+        policy_json: Option<String>,
+        created_at: Timestamp,
+    ) -> Result<AccessKey, SealError> {
+        let secret = self.secret_access_key.expose_secret().as_bytes();
+        Ok(AccessKey {
+            access_key_id: self.access_key_id.clone(),
+            sealed_secret: master_key.seal(&seal_purpose(&self.access_key_id), secret)?,
+            principal_arn,
+            created_at,
+            policy_json,
+            revoked_at: None,
         })
     }
 

@@ -12,6 +12,7 @@ mod sealed_value;
 mod session_token;
 
 pub(crate) use access::Access;
+#[cfg(test)]
 pub(crate) use access_key::seal_purpose;
 pub(crate) use authenticate::authenticate;
 pub(crate) use authorize::authorize;

@@ -74,9 +74,10 @@ impl Background {
             }
             let wait = due_at.saturating_sub(self.process.now().mono);
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = early.heard() => {}
+                biased;
                 () = stopping.wait() => break,
+                () = early.heard() => {}
+                () = self.process.sleep(wait) => {}
             }
         }
         // To a disk that failed nothing more is written: it may say that it kept what it will not have, and then the

@@ -7,7 +7,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use crate::audit::{Audit, AuditLine, ServerAction};
 use crate::auth::{Access, TemporaryCredentials};
 use crate::failure::{Answer, Failure};
 use crate::guard::BodyShare;
-use crate::http::body::ResponseBody;
+use crate::http::body::{RequestBody, ResponseBody};
 use crate::http::request_body::{self, Bounds};
 use crate::time_text::rfc3339;
 
@@ -52,7 +51,7 @@ pub(crate) async fn answer(
     (access, audit): (&Access, &Audit),
     share: BodyShare,
     remote: SocketAddr,
-    body: Incoming,
+    body: RequestBody,
     request_id: &str,
 ) -> Response<ResponseBody> {
     let exchanged = exchange((access, audit), share, remote, body, request_id).await;
@@ -77,7 +76,7 @@ async fn exchange(
     (access, audit): (&Access, &Audit),
     mut share: BodyShare,
     remote: SocketAddr,
-    body: Incoming,
+    body: RequestBody,
     request_id: &str,
 ) -> Answer<Vec<u8>> {
     let unreadable =
@@ -87,7 +86,7 @@ async fn exchange(
         too_large: unreadable(),
         unreadable: ErrorKind::InvalidArgument,
     };
-    let body = request_body::read(bounds, &mut share, body).await?;
+    let body = request_body::read(&access.process, bounds, &mut share, body).await?;
     let input: Input = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     let now = access.process.now().wall;
     let root = access.db.root_key().await?;

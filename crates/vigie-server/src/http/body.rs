@@ -1,4 +1,5 @@
-//! The forms of an answer's body: whole, in parts that are there already, or in pieces while it is made. Without a
+//! The body of a request, whatever brings it, and the forms of an answer's body: whole, in parts that are there already, or
+//! in pieces while it is made. Without a
 //! length, each piece leaves as one HTTP chunk.
 
 use std::collections::VecDeque;
@@ -7,12 +8,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::mpsc;
+
+/// Why a body did not come to its end.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request body.
+pub type RequestBody = BoxBody<Bytes, BodyError>;
+
+/// The body that comes on a connection.
+pub(super) fn of_connection(body: Incoming) -> RequestBody {
+    RequestBody::new(body.map_err(Into::into))
+}
 
 /// A response body.
 #[derive(Debug)]
-pub(crate) enum ResponseBody {
+pub enum ResponseBody {
     /// Known in full.
     Whole(Option<Bytes>),
     /// Known in full, in parts that are sent one after the other without being put together.

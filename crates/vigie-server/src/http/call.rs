@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::request::Parts;
 use serde::Serialize;
@@ -19,7 +18,7 @@ use vigie_kvs::operation::{BodyKind, Operation, ResourceKind, parse};
 use vigie_kvs::sigv4::{Payload, RequestHead};
 use vigie_kvs::sts::StsForm;
 
-use super::body::ResponseBody;
+use super::body::{RequestBody, ResponseBody};
 use super::request_body::{self, Bounds};
 use super::response;
 use crate::api::Call;
@@ -35,7 +34,7 @@ pub(super) struct UnverifiedCall<'a> {
     pub request_id: &'a str,
     pub record: &'a mut CallRecord,
     pub head: Parts,
-    pub body: Incoming,
+    pub body: RequestBody,
 }
 
 /// A call whose signature holds, and that is within its quotas.
@@ -51,7 +50,7 @@ pub(super) struct SignedCall<'a> {
 enum ReadBody {
     Whole(Bytes),
     /// Nothing of it has been read.
-    Media(Incoming),
+    Media(RequestBody),
 }
 
 /// The body of a call whose signature holds.
@@ -59,7 +58,7 @@ enum SignedBody {
     /// JSON, as far as is known.
     Json(Bytes),
     Form(StsForm),
-    Media(Incoming),
+    Media(RequestBody),
 }
 
 impl<'a> UnverifiedCall<'a> {
@@ -68,7 +67,10 @@ impl<'a> UnverifiedCall<'a> {
         let Self { app, remote, request_id, record, head, body } = self;
         let mut share = app.guards.body_budget.share(remote);
         let body = match Bounds::of(record.asked) {
-            Some(bounds) => ReadBody::Whole(request_body::read(bounds, &mut share, body).await?),
+            Some(bounds) => {
+                let read = request_body::read(&app.process, bounds, &mut share, body).await;
+                ReadBody::Whole(read?)
+            }
             None => ReadBody::Media(body),
         };
         let limits = &app.guards.limits;
@@ -148,7 +150,7 @@ impl SignedCall<'_> {
     }
 
     /// The call, with the head and the body that comes.
-    pub(super) fn into_media(self) -> Answer<(Call, Parts, Incoming)> {
+    pub(super) fn into_media(self) -> Answer<(Call, Parts, RequestBody)> {
         match self.body {
             SignedBody::Media(body) => Ok((self.call, self.head, body)),
             SignedBody::Json(_) | SignedBody::Form(_) => Err(wrong_body()),

@@ -3,11 +3,9 @@
 //!
 //! Decides the order of these and nothing else. Which handler an operation has stands in [`super::carry_out`].
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
@@ -15,7 +13,7 @@ use vigie_kvs::operation::{by_path, by_target, signaling};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, KvsError, Protocol, sts};
 
-use super::body::ResponseBody;
+use super::body::{RequestBody, ResponseBody};
 use super::call::UnverifiedCall;
 use super::carry_out::carry_out;
 use super::content::Content;
@@ -29,27 +27,27 @@ use crate::{console, playback};
 pub(super) async fn dispatch(
     app: Arc<App>,
     remote: SocketAddr,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+    request: Request<RequestBody>,
+) -> Response<ResponseBody> {
     let request_id = app.process.new_request_id();
     if request.method() == Method::GET
         && let Some(response) = probes::probe(&app, request.uri().path()).await
     {
-        return Ok(response);
+        return response;
     }
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
         let rooms = (&app.access, app.audit.as_ref());
         let share = app.guards.body_budget.share(remote.ip());
         let body = request.into_body();
-        return Ok(console::sign_in::answer(rooms, share, remote, body, &request_id).await);
+        return console::sign_in::answer(rooms, share, remote, body, &request_id).await;
     }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
-        return Ok(response);
+        return response;
     }
     let (head, body) = request.into_parts();
     if let Some(response) = cors::preflight(&head) {
-        return Ok(response);
+        return response;
     }
     let asked_by_script = cors::is_asked(&head.headers);
     let (operation, mut response) = match find_asked(&head) {
@@ -68,7 +66,7 @@ pub(super) async fn dispatch(
     if asked_by_script {
         cors::allow(response.headers_mut());
     }
-    Ok(response)
+    response
 }
 
 /// Answers a signed call; says which operation it was.
@@ -77,7 +75,7 @@ async fn answer(
     asked: Asked,
     remote: SocketAddr,
     head: Parts,
-    body: Incoming,
+    body: RequestBody,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
     let mut record = CallRecord::new(asked);
@@ -107,8 +105,9 @@ async fn hold_back(app: &App, record: &CallRecord, answered: Answered<'_>) {
     app.metrics.held_back_answers.inc();
     let mut stopped = app.process.stopping();
     tokio::select! {
-        () = tokio::time::sleep(held.delay) => {}
+        biased;
         () = stopped.wait() => {}
+        () = app.process.sleep(held.delay) => {}
     }
 }
 

@@ -15,16 +15,17 @@ pub(crate) mod response;
 mod stall;
 mod target;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +35,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::guard::{Stranger, Strangers};
+use body::{RequestBody, ResponseBody};
 use crowd::Crowd;
 
 /// A caller that does not send the head of its next request within this time is cut off; also how long a connection
@@ -117,6 +119,18 @@ pub(crate) async fn serve(
     Ok(())
 }
 
+/// Answers a request, whatever brought it.
+pub(crate) async fn answer(
+    app: Arc<App>,
+    remote: SocketAddr,
+    request: Request<RequestBody>,
+) -> Response<ResponseBody> {
+    match target::is_target(request.method(), request.uri()) {
+        true => dispatch::dispatch(app, remote, request).await,
+        false => response::bad_target(),
+    }
+}
+
 async fn serve_stream(
     app: Arc<App>,
     stream: TcpStream,
@@ -152,15 +166,10 @@ where
 {
     let mut stopped = app.process.stopping();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let is_target = target::is_target(request.method(), request.uri());
         request.extensions_mut().insert(Arc::clone(&stranger));
-        let app = Arc::clone(&app);
-        async move {
-            match is_target {
-                true => dispatch::dispatch(app, remote, request).await,
-                false => Ok(response::bad_target()),
-            }
-        }
+        let request = request.map(body::of_connection);
+        let answered = answer(Arc::clone(&app), remote, request);
+        async { Ok::<_, Infallible>(answered.await) }
     });
     let mut builder = http1::Builder::new();
     builder

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use vigie_kvs::sts;
 use vigie_kvs::{ErrorKind, KvsError, Operation};
 
+use super::body::RequestBody;
 use crate::failure::Answer;
 use crate::guard::BodyShare;
+use crate::process::Process;
 
 /// A caller that does not send its body within this time is cut off.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,9 +48,10 @@ impl Bounds {
 
 /// The whole body, or a refusal.
 pub(crate) async fn read(
+    process: &Process,
     bounds: Bounds,
     share: &mut BodyShare,
-    mut body: Incoming,
+    mut body: RequestBody,
 ) -> Answer<Bytes> {
     let Bounds { size_bytes_max, too_large, unreadable } = bounds;
     let refused = |message: &str| KvsError::new(unreadable, message);
@@ -75,13 +77,13 @@ pub(crate) async fn read(
         }
         Ok(whole.freeze())
     };
-    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+    match process.timeout(BODY_TIMEOUT, reading).await {
         Ok(read) => Ok(read?),
         Err(_) => Err(refused("the request body did not come in time").into()),
     }
 }
 
-async fn drop_rest(body: &mut Incoming) {
+async fn drop_rest(body: &mut RequestBody) {
     let mut dropped_bytes = 0;
     while dropped_bytes < DROPPED_BYTES_MAX {
         match body.frame().await {

@@ -82,7 +82,7 @@ pub(crate) async fn ask(
         tokio::select! {
             biased;
             outcome = &mut outcome => return outcome_of(outcome),
-            () = tokio::time::sleep(wait) => hubs.requests.tick(hubs.process.now().mono),
+            () = hubs.process.sleep(wait) => hubs.requests.tick(hubs.process.now().mono),
             () = stopping.wait() => {
                 let message = "the server is stopping; try again";
                 return Err(KvsError::new(ErrorKind::ServiceUnavailable, message).into());

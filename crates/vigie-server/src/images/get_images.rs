@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use vigie_images::decode::{Codec, CodedFrame, CodedVideo};
 use vigie_images::encode::{Form, Format};
 use vigie_images::protocol::{ImageError, Reply, Request};
@@ -78,7 +78,7 @@ pub(crate) async fn get_images(
     let times = instants.page(results_max);
     let busy = || refused(ErrorKind::ClientLimitExceeded, "too many images are being made");
     let _waiting = images.waiting.try_acquire().map_err(|_| busy())?;
-    let turn = timeout(TURN_MAX, images.calls.acquire()).await;
+    let turn = images.media.process.timeout(TURN_MAX, images.calls.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(busy()) };
     let clock = input.image_selector_type;
     let fragments = fragments(&images.media, &stream, clock, &times).await?;

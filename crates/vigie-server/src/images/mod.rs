@@ -68,8 +68,9 @@ impl Images {
         self.media.process.spawn(async move {
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(images.decoders.idle_time()) => {}
+                    biased;
                     () = stopping.wait() => return,
+                    () = images.media.process.sleep(images.decoders.idle_time()) => {}
                 }
                 if images.decoders.end_idle() {
                     continue;

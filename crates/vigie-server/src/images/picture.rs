@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::timeout;
 use vigie_images::decode::{CodedFrame, CodedVideo};
 use vigie_images::encode::{Form, Format};
 use vigie_images::protocol::Request;
@@ -52,7 +51,7 @@ pub(crate) async fn picture(
 async fn made(images: &Images, request: Request) -> Result<Bytes, &'static str> {
     let busy = "too many images are being made; try again";
     let _waiting = images.waiting.try_acquire().map_err(|_| busy)?;
-    let turn = timeout(TURN_MAX, images.calls.acquire()).await;
+    let turn = images.media.process.timeout(TURN_MAX, images.calls.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(busy) };
     let replies = images.decoders.images(request).await.map_err(|error| {
         tracing::error!(%error, "a decoder cannot be started");

@@ -79,8 +79,9 @@ impl Connections {
         let next = Arc::clone(&slot.turn).lock_owned();
         let mut turn = self.waiting(stream, slot);
         let guard = tokio::select! {
-            guard = next => guard,
+            biased;
             _ = turn.ended() => return None,
+            guard = next => guard,
         };
         turn.guard = Some(guard);
         Some(turn)

@@ -4,14 +4,13 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use vigie_engine::clock::Now;
 use vigie_kvs::FragmentNumber;
@@ -30,6 +29,7 @@ use crate::api::Call;
 use crate::archive::{ArchiveError, FragmentMeta, Persisting, StreamWriter, WholeFragment};
 use crate::db::Notice;
 use crate::failure::Answer;
+use crate::http::body::{BodyError, RequestBody};
 
 /// Sequence numbers that a connection takes at a time.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
@@ -51,7 +51,7 @@ pub(crate) async fn put_media(
     ingest: &Arc<Ingest>,
     call: &Call,
     input: PutMediaInput,
-    mut body: Incoming,
+    mut body: RequestBody,
     expects_continue: bool,
 ) -> Answer<mpsc::Receiver<Bytes>> {
     let key =
@@ -82,7 +82,7 @@ pub(crate) async fn put_media(
         rules: ingest.media.config.ingest_rules,
     };
     let first = match expects_continue {
-        true => tokio::time::timeout(CONTINUE_TIMEOUT, body.frame()).await.ok(),
+        true => ingest.media.process.timeout(CONTINUE_TIMEOUT, body.frame()).await.ok(),
         false => None,
     };
     let (answer, pieces) = mpsc::channel(ACKNOWLEDGEMENTS_WAITING_MAX);
@@ -109,7 +109,7 @@ pub(crate) async fn put_media(
     Ok(pieces)
 }
 
-type BodyFrame = Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>;
+type BodyFrame = Option<Result<hyper::body::Frame<Bytes>, BodyError>>;
 
 /// A fragment that waits for its group commit.
 struct Pending {
@@ -157,12 +157,12 @@ enum Flow {
 impl Connection {
     /// Runs the connection to its end; returns the bytes of its body. The turn is given back when every pending append
     /// has finished, and before the grace for what comes after an error: its producer may be back by then.
-    async fn run(mut self, mut turn: Turn, mut body: Incoming, first: Option<BodyFrame>) -> u64 {
+    async fn run(mut self, mut turn: Turn, mut body: RequestBody, first: Option<BodyFrame>) -> u64 {
         let mut received_bytes = 0;
         let mut next = first.map(Next::Body);
         let mut stopping = self.ingest.media.process.stopping();
         // Bytes move the deadline; the timer is set anew only when it fires, not for every piece of a body.
-        let mut timer = pin!(tokio::time::sleep(self.until_deadline()));
+        let mut timer = self.ingest.media.process.sleep(self.until_deadline());
         loop {
             let event = match next.take() {
                 Some(event) => event,
@@ -195,7 +195,7 @@ impl Connection {
                 Next::NoMemory => self.session.service_failed(),
                 Next::Deadline => {
                     self.session.tick(now);
-                    timer.set(tokio::time::sleep(self.until_deadline()));
+                    timer = self.ingest.media.process.sleep(self.until_deadline());
                 }
             }
             if self.take_outputs(now).await == Flow::Close {
@@ -208,7 +208,7 @@ impl Connection {
         drop(turn);
         if self.failed {
             let discard = async { while let Some(Ok(_)) = body.frame().await {} };
-            if tokio::time::timeout(ERROR_GRACE, discard).await.is_err() {
+            if self.ingest.media.process.timeout(ERROR_GRACE, discard).await.is_err() {
                 tracing::debug!(stream = self.key, "a producer kept sending after its error");
             }
         }
@@ -334,9 +334,10 @@ impl Connection {
             tracing::warn!(stream = self.key, id, code, "PutMedia error acknowledged");
         }
         let line = Bytes::from(acknowledgement.to_line());
-        match self.answer.send_timeout(line, ACKNOWLEDGEMENT_TIMEOUT).await {
-            Ok(()) => Flow::GoOn,
-            Err(_) => Flow::Close,
+        let sending = self.answer.send(line);
+        match self.ingest.media.process.timeout(ACKNOWLEDGEMENT_TIMEOUT, sending).await {
+            Ok(Ok(())) => Flow::GoOn,
+            Ok(Err(_)) | Err(_) => Flow::Close,
         }
     }
 

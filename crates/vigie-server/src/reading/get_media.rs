@@ -150,11 +150,13 @@ impl Reading {
 
     /// Waits for a commit, for a while.
     async fn wait(&mut self, stopping: &mut Stopping) -> Waited {
+        let process = Arc::clone(&self.consumers.media.process);
         tokio::select! {
+            biased;
             () = self.changes.heard() => Waited::ForMore,
-            () = tokio::time::sleep(NOTHING_TO_SEND) => Waited::Quiet(NOTHING_TO_SEND),
             () = self.sender.consumer_gone() => Waited::InVain,
             () = stopping.wait() => Waited::InVain,
+            () = process.sleep(NOTHING_TO_SEND) => Waited::Quiet(NOTHING_TO_SEND),
         }
     }
 

@@ -73,8 +73,9 @@ impl World {
         });
         let outstanding = self.outstanding.clone();
         for session in uploads(&outstanding) {
-            self.cut_at_server(&session);
+            self.server.cut(&session);
         }
+        self.server.hang_up();
         for call in outstanding {
             self.fail(call, CallFailure::Disconnected, CUT_NOTICED_AFTER);
         }

@@ -8,22 +8,23 @@ mod link;
 mod rtsp_source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use vigie_agent::core::{
     Effect, Event, MediaSource, Session, SourceEvent, TestOutcome, UploadEvent,
 };
+use vigie_archive::Archive;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_engine::recorder;
-use vigie_engine::sync::EdgeSync;
-use vigie_kvs::Sensitive;
 use vigie_kvs::shapes::edge::{
     DeletionConfig, EdgeConfig, MediaSourceConfig, MediaUriType, RecorderConfig, ScheduleConfig,
     SyncStatus, UploaderConfig,
 };
 use vigie_media::Timestamp;
 use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
+use vigie_metadata::{MetadataDb, Notices};
 use vigie_store::{Fragment, IndexError};
 
 use crate::camera::{FRAME_INTERVAL, FRAMES_PER_BATCH, SimCamera};
@@ -32,26 +33,22 @@ use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::hub::{Crash, HUB_DEVICE_ARN, SimHub};
 use crate::index::SimIndex;
-use crate::server::{SECRET_ARN, Said, SimServer};
+use crate::server::{SECRET_ARN, SimServer};
 use camera_link::{CameraDelivery, CameraSide};
 use link::{Message, Outstanding, uploads};
 use rtsp_source::Sources;
 
 /// The stream of every world.
 pub const STREAM_ARN: &str =
-    "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
+    "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1772442000000";
 
 /// 2026-03-02T09:00:00Z, a Monday.
 const START: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const DISK_BYTES: u64 = 1 << 30;
 /// The camera's chance is its own.
 const CAMERA_SEED: u64 = 0xCA3E_4A00;
-/// The server's group commit.
-const SERVER_TICK: Duration = Duration::from_millis(20);
 /// How long a camera takes to answer.
 const CAMERA_ANSWERS_AFTER: Duration = Duration::from_millis(50);
-/// How often the server looks at its deadlines while nobody uploads, so that weeks can be simulated.
-const SERVER_TICK_AT_REST: Duration = Duration::from_secs(1);
 
 /// Something that arrives.
 enum Delivery {
@@ -74,7 +71,6 @@ enum Delivery {
     /// Something between hub and camera.
     Camera(CameraDelivery),
     HubTick,
-    ServerTick,
 }
 
 /// See the module's documentation.
@@ -118,18 +114,36 @@ impl World {
     }
 
     fn with_indexes(seed: u64, index: fn(SimDisk) -> Result<SimIndex, IndexError>) -> Self {
+        Self::beside(seed, index, |clock, mut chance| {
+            let disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
+            let index = index(disk.clone()).unwrap_or_else(|error| panic!("an index: {error}"));
+            SimServer::on_disk(disk, index, clock, chance)
+        })
+    }
+
+    /// A world whose server is of several instances that share these engines, an engine as each of them sees it.
+    pub fn of_instances(
+        seed: u64,
+        archives: Vec<Arc<dyn Archive>>,
+        metadata: Vec<Arc<dyn MetadataDb>>,
+        notices: Arc<dyn Notices>,
+    ) -> Self {
+        Self::beside(seed, SimIndex::new, |clock, chance| {
+            SimServer::fleet(archives, metadata, notices, clock, chance)
+        })
+    }
+
+    fn beside(
+        seed: u64,
+        index: fn(SimDisk) -> Result<SimIndex, IndexError>,
+        server: impl FnOnce(SimClock, SimChance) -> SimServer,
+    ) -> Self {
         let mut chance = SimChance::new(seed);
         let clock = SimClock::new(START);
         let hub_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
-        let server_disk = SimDisk::new(chance.next_u64(), DISK_BYTES);
-        let index = |disk: &SimDisk| {
-            index(disk.clone()).unwrap_or_else(|error| panic!("an index: {error}"))
-        };
-        let (hub_index, server_index) = (index(&hub_disk), index(&server_disk));
+        let hub_index = index(hub_disk.clone()).unwrap_or_else(|error| panic!("an index: {error}"));
         let hub = SimHub::new(hub_disk, hub_index, SimChance::new(chance.next_u64()));
-        let server_chance = SimChance::new(chance.next_u64());
-        let server = SimServer::new(server_disk, server_index, server_chance, clock.now())
-            .unwrap_or_else(|error| panic!("the server: {error}"));
+        let server = server(clock.clone(), SimChance::new(chance.next_u64()));
         let mut world = Self {
             clock,
             chance,
@@ -150,7 +164,6 @@ impl World {
             last_to_hub: Duration::ZERO,
         };
         world.start_hub();
-        world.deliver_after(SERVER_TICK, Delivery::ServerTick);
         world
     }
 
@@ -164,7 +177,7 @@ impl World {
         let mut world = Self::new(seed);
         world.configure(Self::edge_config());
         world.run_for(Duration::from_secs(10));
-        let sync = world.server.sync(STREAM_ARN).map(EdgeSync::status);
+        let sync = world.server.sync(STREAM_ARN).map(|sync| sync.status());
         assert_eq!(sync, Some(SyncStatus::InSync));
         world
     }
@@ -208,25 +221,28 @@ impl World {
 
     /// StartEdgeConfigurationUpdate at the server.
     pub fn configure(&mut self, edge_config: EdgeConfig) {
-        let now = self.now();
-        self.server
-            .start_update(STREAM_ARN, edge_config, now)
-            .unwrap_or_else(|refusal| panic!("the update was refused: {refusal}"));
+        let started = self.server.start_update(STREAM_ARN, &edge_config);
+        started.unwrap_or_else(|failure| panic!("the update was refused: {failure}"));
     }
 
     /// Lets time pass.
     pub fn run_for(&mut self, time: Duration) {
         let until = self.now().mono + time;
-        while let Some((&(at, number), _)) = self.deliveries.first_key_value() {
-            if at > until {
-                break;
-            }
+        self.let_server_run();
+        loop {
+            let next = self.deliveries.first_key_value().map(|(&key, _)| key);
+            let at = next.map(|(at, _)| at).into_iter().chain(self.server.wake_at()).min();
+            let Some(at) = at.filter(|at| *at <= until) else { break };
             self.advance_to(at);
-            if let Some(delivery) = self.deliveries.remove(&(at, number)) {
+            if let Some(key) = next.filter(|(due, _)| *due == at)
+                && let Some(delivery) = self.deliveries.remove(&key)
+            {
                 self.deliver(delivery);
             }
+            self.let_server_run();
         }
         self.advance_to(until);
+        self.let_server_run();
     }
 
     /// Cuts the link: what is under way on it is lost.
@@ -253,8 +269,9 @@ impl World {
         // Its peers notice as they notice a cut.
         let outstanding = std::mem::take(&mut self.outstanding);
         for session in uploads(&outstanding) {
-            self.cut_at_server(&session);
+            self.server.cut(&session);
         }
+        self.server.hang_up();
         self.sources.clear();
         self.rtsp_sources.clear();
         self.rtsp.connections.clear();
@@ -270,15 +287,13 @@ impl World {
     /// The same, and something happens to its index meanwhile.
     pub fn crash_server_and(&mut self, crash: Crash, off: Duration, harm: impl FnOnce(&SimIndex)) {
         self.server.stop();
-        match crash {
-            Crash::Kill => self.server.disk.kill_process(),
-            Crash::PowerLoss => self.server.disk.lose_power(),
+        self.server.crash_disk(crash);
+        if let Some(index) = self.server.index() {
+            harm(index);
         }
-        harm(&self.server.index);
         self.lose_what_is_under_way();
         self.run_for(off);
-        let started = self.server.start(self.clock.now());
-        assert!(started.is_ok(), "the server does not start: {started:?}");
+        self.server.start();
     }
 
     /// Whether everything that the hub holds is marked uploaded.
@@ -316,7 +331,6 @@ impl World {
             Delivery::CameraBatch { life, session } => self.camera_batch(life, session),
             Delivery::Camera(delivery) => self.camera_delivery(delivery),
             Delivery::HubTick => self.hub_tick(),
-            Delivery::ServerTick => self.server_tick(),
         }
     }
 
@@ -419,7 +433,7 @@ impl World {
             Effect::FinishUpload { session } => self.send_to_server(Message::EndOfBody { session }),
             Effect::CloseUpload { session } => {
                 if self.outstanding.remove(&Outstanding::Upload(session.clone())) {
-                    self.cut_at_server(&session);
+                    self.server.cut(&session);
                 }
             }
         }
@@ -494,82 +508,26 @@ impl World {
         if !self.server.is_up() || life != self.hub.life {
             return;
         }
-        let now = self.now();
         match message {
-            Message::Sync { request, input } => {
-                if let Some((request, output)) = self.server.sync_edge_agent(request, *input, now) {
-                    self.send_to_hub(Event::SyncAnswered { request, output });
-                }
-            }
-            Message::GetSecret { session } => {
-                let secret_string = Some(Sensitive::new(self.server.secret_string()));
-                self.send_to_hub(Event::SecretResolved { session, secret_string });
-            }
-            Message::GetTestSecret { request } => {
-                let secret_string = Ok(Some(Sensitive::new(self.server.secret_string())));
-                self.send_to_hub(Event::TestSecretRead { request, secret_string });
-            }
+            Message::Sync { request, input } => self.server.sync_edge_agent(request, *input),
+            Message::GetSecret { session } => self.server.get_secret(session),
+            Message::GetTestSecret { request } => self.server.get_test_secret(request),
             Message::OpenUpload { session, header } => {
-                let opened = self.server.open_connection(session.clone(), now);
-                self.say(opened);
-                self.send_to_hub(Event::Upload {
-                    session: session.clone(),
-                    event: UploadEvent::Connected,
-                });
-                let received = self.server.receive(&session, &header, now);
-                self.say(received);
+                self.server.open_upload(session.clone());
+                self.server.receive(&session, &header);
             }
-            Message::Body { session, bytes } => {
-                let received = self.server.receive(&session, &bytes, now);
-                self.say(received);
-            }
-            Message::EndOfBody { session } => {
-                let ended = self.server.end_of_body(&session, now);
-                self.say(ended);
-            }
-            Message::List { session, from, until } => {
-                let fragments = self.server.list(STREAM_ARN, from, until);
-                let fragments = fragments.unwrap_or_else(|error| panic!("list: {error}"));
-                let event = UploadEvent::Listed(fragments);
-                self.send_to_hub(Event::Upload { session, event });
-            }
+            Message::Body { session, bytes } => self.server.receive(&session, &bytes),
+            Message::EndOfBody { session } => self.server.end_of_body(&session),
+            Message::List { session, from, until } => self.server.list(session, from, until),
         }
     }
 
-    fn server_tick(&mut self) {
-        let next = if self.server.is_ingesting() { SERVER_TICK } else { SERVER_TICK_AT_REST };
-        self.deliver_after(next, Delivery::ServerTick);
-        if !self.server.is_up() {
-            return;
+    /// Until it waits for time to pass; what it says goes out.
+    fn let_server_run(&mut self) {
+        self.server.run();
+        for event in self.server.take_heard() {
+            self.send_to_hub(event);
         }
-        let now = self.now();
-        match self.server.tick(now) {
-            Ok((answered, said)) => {
-                if let Some((request, output)) = answered {
-                    self.send_to_hub(Event::SyncAnswered { request, output });
-                }
-                self.say(Ok(said));
-            }
-            Err(error) => panic!("the server's store: {error}"),
-        }
-    }
-
-    fn say(&mut self, said: Result<Vec<Said>, vigie_store::StoreError>) {
-        for said in said.unwrap_or_else(|error| panic!("the server's store: {error}")) {
-            let (session, event) = match said {
-                Said::Acknowledged(session, acknowledgement) => {
-                    (session, UploadEvent::Acknowledged(acknowledgement))
-                }
-                Said::Closed(session) => (session, UploadEvent::Closed { failure: None }),
-            };
-            self.send_to_hub(Event::Upload { session, event });
-        }
-    }
-
-    fn cut_at_server(&mut self, session: &Session) {
-        let now = self.now();
-        let said = self.server.cut(session, now);
-        assert!(said.is_ok(), "the server's store: {said:?}");
     }
 }
 

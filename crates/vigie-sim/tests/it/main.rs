@@ -5,6 +5,7 @@
 mod camera_streams;
 mod clocks;
 mod damage;
+mod fleet;
 mod full_disk;
 mod ledgers;
 mod older_folders;

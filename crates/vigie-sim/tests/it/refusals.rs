@@ -25,6 +25,12 @@ fn come_to_rest(world: &mut World) {
     world.run_for(2 * MINUTE);
 }
 
+/// The server starts anew, and takes no fragment any more on a connection that is so old.
+fn restart_with_connections_of(world: &mut World, duration_max: Duration) {
+    world.server.config.ingest_rules.connection_duration_max = Some(duration_max);
+    world.crash_server(Crash::Kill, Duration::ZERO);
+}
+
 /// The timecodes of the hub's fragments that are not uploaded.
 fn left_on_the_hub(world: &World) -> Vec<i64> {
     let fragments = world.hub.fragments().unwrap_or_else(|error| panic!("list: {error}"));
@@ -35,7 +41,7 @@ fn left_on_the_hub(world: &World) -> Vec<i64> {
 #[test]
 fn connections_that_end_after_45_minutes_in_mid_upload_lose_and_double_nothing() {
     let mut world = World::new(40);
-    world.server.rules.connection_duration_max = Some(45 * MINUTE);
+    restart_with_connections_of(&mut world, 45 * MINUTE);
     world.configure(World::edge_config());
     world.run_for(100 * MINUTE);
     let ended: Vec<ErrorId> = world.server.errors_said.iter().map(|(_, error, _)| *error).collect();
@@ -114,7 +120,7 @@ fn whatever_errors_come_nothing_is_lost_doubled_or_set_aside_without_cause() {
     for seed in 0..10 {
         let mut chance = SimChance::new(seed ^ 0xE2202);
         let mut world = World::recording(seed);
-        world.server.rules.connection_duration_max = Some(70 * SECOND);
+        restart_with_connections_of(&mut world, 70 * SECOND);
         let mut errors = SimChance::new(seed);
         world.server.refuse = Box::new(move |timecode_ms| {
             // Some fragments are refused for ever, and now and then the service fails.

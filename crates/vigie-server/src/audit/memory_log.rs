@@ -1,4 +1,4 @@
-//! The audit log in memory, for tests: a table of lines, as a database would hold it.
+//! The audit log in memory, for tests and the simulator: a table of lines, as a database would hold it.
 //!
 //! Decides nothing that [`AuditLog`] leaves open but its cursors, which are numbers of lines.
 
@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use prometheus_client::metrics::counter::Counter;
 use vigie_kvs::shapes::administration::AuditEvent;
 
-use crate::audit::line::read_line;
-use crate::audit::{AuditCursor, AuditLine, AuditLog, AuditPage, PageError};
+use super::line::read_line;
+use super::{AuditCursor, AuditLine, AuditLog, AuditPage, PageError};
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(crate) struct MemoryAuditLog {
+pub struct MemoryAuditLog {
     events: Mutex<Vec<AuditEvent>>,
     failures: Counter,
 }
