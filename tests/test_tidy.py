@@ -82,7 +82,6 @@ MEETS_THE_WORLD = {
 WAITS_BY_TOKIO = {
     "audit/file_log.rs",
     "http/mod.rs",
-    "http/stall.rs",
     "images/get_images.rs",
     "runtime.rs",
     "server.rs",

@@ -70,6 +70,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             streams: streams.clone(),
             fragments: Arc::clone(&fragments),
+            age_hold: Arc::clone(&age_hold),
             notices: Arc::clone(&notices),
         });
         let deletion = Arc::new(MediaDeletion {

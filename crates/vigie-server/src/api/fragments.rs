@@ -10,7 +10,7 @@ use vigie_kvs::shapes::archived_media::{
 use super::{Call, page_token};
 use crate::archive::{FragmentOrder, FragmentPosition, FragmentQuery, StoredFragment};
 use crate::failure::Answer;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 /// The reference gives no default that holds everywhere; the AWS CLI's page is 100.
 const PAGE_DEFAULT: usize = 100;
@@ -51,7 +51,7 @@ pub(crate) async fn list_fragments(
         false => None,
     };
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = expired_before(&stream, media.process.now().wall);
+    let expired_before = media.expired_before(&stream);
     let fragments = fragments
         .iter()
         .filter(|fragment| fragment.server_timestamp >= expired_before)

@@ -19,7 +19,7 @@ use vigie_media::Timestamp;
 use super::{Call, page_token};
 use crate::archive::{FragmentOrder, FragmentPosition, FragmentQuery, StoredFragment};
 use crate::failure::Answer;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 const FIRES_DEFAULT: i32 = 5;
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -106,7 +106,7 @@ pub(crate) async fn list_media_ranges(
     input.check()?;
     let stream = media.streams.active(call, &input.stream()?).await?;
     let key = media.config.media_key(&stream);
-    let expired_before = expired_before(&stream, media.process.now().wall);
+    let expired_before = media.expired_before(&stream);
     let limit = input.max_results.and_then(|results| usize::try_from(results).ok());
     let limit = limit.unwrap_or(RANGES_DEFAULT).clamp(1, RANGES_MAX);
     let (from, until) = (input.start_timestamp.as_millis(), input.end_timestamp.as_millis());

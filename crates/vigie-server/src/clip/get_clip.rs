@@ -45,7 +45,7 @@ pub(crate) async fn get_clip(media: &Arc<Media>, call: &Call, input: GetClipInpu
     if selector.fragment_selector_type == FragmentSelectorType::ServerTimestamp {
         let TimestampRange { start_timestamp, end_timestamp } = selector.timestamp_range;
         check_server_range(
-            &stream,
+            media.head(&stream),
             start_timestamp,
             Some(end_timestamp),
             media.process.now().wall,

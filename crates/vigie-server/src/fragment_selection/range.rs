@@ -8,7 +8,7 @@ use super::repetitions::without_repetitions;
 use crate::archive::{FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::Answer;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 1000;
@@ -41,7 +41,7 @@ pub(crate) async fn list_range(
         }
     }
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = expired_before(stream, media.process.now().wall);
+    let expired_before = media.expired_before(stream);
     fragments.retain(|fragment| fragment.server_timestamp >= expired_before);
     Ok(match selector {
         FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),
@@ -49,14 +49,13 @@ pub(crate) async fn list_range(
     })
 }
 
-/// The rules of a range by the server's clock, at its time `now` (KVS API_HLSTimestampRange, API_ClipTimestampRange).
+/// The rules of a range by the server's clock, at its time `now`, of a stream that begins at `head` (KVS API_HLSTimestampRange, API_ClipTimestampRange).
 pub(crate) fn check_server_range(
-    stream: &Stream,
+    head: Timestamp,
     start: Timestamp,
     end: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), KvsError> {
-    let head = expired_before(stream, now).max(stream.created_at);
     if start <= head {
         return Err(KvsError::invalid_argument(format!(
             "StartTimestamp must be later than the stream's head, which is at {} ms",

@@ -23,7 +23,7 @@ use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::check_server_range;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 const EXPIRES_SECONDS_DEFAULT: i64 = 300;
 /// Of live sessions, and of replays.
@@ -130,7 +130,7 @@ impl Asked {
         if self.stream.retention_hours == 0 {
             return Err(keeps_nothing().into());
         }
-        self.check_range(now)?;
+        self.check_range(&playback.media, now)?;
         let expires_ms = self.expires.unwrap_or(EXPIRES_SECONDS_DEFAULT).saturating_mul(1000);
         let fragments_default = match self.range {
             SessionRange::OnDemand { .. } => FRAGMENTS_DEFAULT_ON_DEMAND,
@@ -154,7 +154,7 @@ impl Asked {
         let first = match self.range {
             SessionRange::Live => self.begin_live(&playback.media, &mut session, now).await?,
             SessionRange::LiveReplay { .. } | SessionRange::OnDemand { .. } => {
-                self.first_in_range(&playback.media, now).await?
+                self.first_in_range(&playback.media).await?
             }
         };
         let Some(first) = first else {
@@ -172,7 +172,7 @@ impl Asked {
     }
 
     /// The rules of a range that depend on the time (KVS API_HLSTimestampRange).
-    fn check_range(&self, now: Timestamp) -> Result<(), KvsError> {
+    fn check_range(&self, media: &Media, now: Timestamp) -> Result<(), KvsError> {
         let (start, end) = match self.range {
             SessionRange::Live => return Ok(()),
             SessionRange::LiveReplay { start, end } => (start, end),
@@ -180,7 +180,7 @@ impl Asked {
         };
         match self.selector {
             FragmentSelectorType::ServerTimestamp => {
-                check_server_range(&self.stream, start, end, now)
+                check_server_range(media.head(&self.stream), start, end, now)
             }
             FragmentSelectorType::ProducerTimestamp => Ok(()),
         }
@@ -242,11 +242,7 @@ impl Asked {
         Ok(Some(newest))
     }
 
-    async fn first_in_range(
-        &self,
-        media: &Media,
-        now: Timestamp,
-    ) -> Answer<Option<StoredFragment>> {
+    async fn first_in_range(&self, media: &Media) -> Answer<Option<StoredFragment>> {
         let (start, end) = match self.range {
             SessionRange::OnDemand { start, end } => (start, end),
             SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
@@ -257,7 +253,7 @@ impl Asked {
             FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
         };
         let key = media.config.media_key(&self.stream);
-        let expired_before = expired_before(&self.stream, now);
+        let expired_before = media.expired_before(&self.stream);
         let mut query = query(start, end, 64);
         // Expired media waits for the rest of its media file to expire; it is not seen any more.
         loop {
@@ -280,7 +276,7 @@ impl Asked {
         session: &mut Session,
         now: Timestamp,
     ) -> Answer<()> {
-        let mut candidates = Candidates::new(&playback.media, &self.stream, session, None, now);
+        let mut candidates = Candidates::new(&playback.media, &self.stream, session, None);
         let mut walk = Walk::new(session, Progress::default(), now.as_millis());
         let mut next = candidates.next(&playback.library).await?;
         let mut count = 0;

@@ -22,7 +22,7 @@ use super::tracks::{PlayedTracks, unreadable};
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, DocumentId, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 /// Bytes of stored fragments that are kept in memory for the next viewer; one that takes more than half of them is not.
 const FRAGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -162,7 +162,7 @@ impl Library {
         let all = FragmentQuery::all(FragmentOrder::Sequence, 1);
         let query = FragmentQuery { from: sequence, until: sequence, ..all };
         let found = media.fragments.list(&media.config.media_key(stream), query).await?;
-        let expired_before = expired_before(stream, media.process.now().wall);
+        let expired_before = media.expired_before(stream);
         Ok(found.into_iter().next().filter(|fragment| {
             fragment_number(fragment) == number
                 && fragment.server_timestamp >= expired_before
@@ -180,7 +180,7 @@ impl Library {
     ) -> Result<Option<StoredFragment>, ArchiveError> {
         let query = FragmentQuery::producer_range(at, at, REPETITIONS_MAX);
         let mut found = media.fragments.list(&media.config.media_key(stream), query).await?;
-        let expired_before = expired_before(stream, media.process.now().wall);
+        let expired_before = media.expired_before(stream);
         found.retain(|fragment| {
             fragment.server_timestamp >= expired_before && is_in_range(session, fragment)
         });
@@ -207,7 +207,7 @@ impl Library {
     ) -> Result<Arc<Progress>, ArchiveError> {
         let known = self.progress.get(&session.id).unwrap_or_default();
         let now = media.process.now().wall;
-        let mut candidates = Candidates::new(media, stream, session, known.position, now);
+        let mut candidates = Candidates::new(media, stream, session, known.position);
         let mut next = candidates.next(self).await?;
         if next.is_none() {
             return Ok(known);
@@ -263,7 +263,6 @@ impl<'a> Candidates<'a> {
         stream: &Stream,
         session: &'a Session,
         after: Option<crate::archive::FragmentPosition>,
-        now: Timestamp,
     ) -> Self {
         let all = query(session);
         Self {
@@ -271,7 +270,7 @@ impl<'a> Candidates<'a> {
             session,
             key: media.config.media_key(stream),
             query: after.map_or(all, |position| all.after(position)),
-            expired_before: expired_before(stream, now),
+            expired_before: media.expired_before(stream),
             page: VecDeque::new(),
             ended: false,
             document: None,

@@ -30,7 +30,6 @@ use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
 use crate::guard;
 use crate::http::content::{Content, Keep};
-use crate::media::expired_before;
 
 const DASH_MANIFEST: &str = "application/dash+xml";
 const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -106,7 +105,7 @@ impl Playing<'_> {
 
     /// What of a session's window is still there.
     fn alive<'p>(&self, progress: &'p Progress) -> Vec<&'p Entry> {
-        let expired_before = expired_before(&self.stream, self.now).as_millis();
+        let expired_before = self.playback.media.expired_before(&self.stream).as_millis();
         progress.window.iter().filter(|e| e.fragment.server_ms >= expired_before).collect()
     }
 

@@ -22,7 +22,6 @@ use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::{Notice, Stream, StreamKey, StreamStatus, Subscription};
 use crate::failure::Answer;
-use crate::media::expired_before;
 use crate::process::Stopping;
 
 /// Index entries that are read at a time.
@@ -188,8 +187,7 @@ impl Reading {
 
     /// Sends a fragment, unless it has expired.
     async fn send_fragment(&mut self, fragment: &StoredFragment) -> Result<(), NotSent> {
-        let now = self.consumers.media.process.now().wall;
-        if fragment.server_timestamp < expired_before(&self.stream, now) {
+        if fragment.server_timestamp < self.consumers.media.expired_before(&self.stream) {
             return Ok(());
         }
         let number = fragment_number(fragment);
@@ -203,7 +201,7 @@ impl Reading {
         let ended_at = fragment.server_timestamp.plus_millis(fragment.duration_ms.into());
         let millis_behind_now = match fragment.sequence >= self.newest {
             true => 0,
-            false => now.millis_since(ended_at).max(0),
+            false => self.consumers.media.process.now().wall.millis_since(ended_at).max(0),
         };
         self.sender.send(chunk::trailing(number, millis_behind_now)).await
     }

@@ -18,7 +18,7 @@ use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
 use crate::db::Stream;
 use crate::failure::Answer;
-use crate::media::{Media, expired_before};
+use crate::media::Media;
 
 /// Index entries that are read at a time: callers mostly ask for fragments that follow each other.
 const ENTRIES_PER_READ: usize = 64;
@@ -98,7 +98,7 @@ impl Reading {
             self.found =
                 self.media.fragments.list(&self.key, FragmentQuery { from, ..all }).await?;
         }
-        let expired_before = expired_before(&self.stream, self.media.process.now().wall);
+        let expired_before = self.media.expired_before(&self.stream);
         let kept = |fragment: &&StoredFragment| fragment.server_timestamp >= expired_before;
         Ok(self.found.iter().find(is_it).filter(kept).cloned())
     }

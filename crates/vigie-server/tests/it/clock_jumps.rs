@@ -42,6 +42,8 @@ async fn a_clock_a_day_ahead_for_a_moment_costs_no_media() {
     server.upload("gate", &[fragment(T, 1)]).await;
     assert_eq!(media_files(&server), 1);
     server.clock.step(DAY_MS);
+    // A hub that is told less uploads again.
+    assert_eq!(server.list_fragments("gate").await.len(), 1);
     look_for_old_media(&server).await;
     assert_eq!(media_files(&server), 1);
     assert!((3_500..=3_600).contains(&hold_seconds_left(&server).await));
