@@ -54,16 +54,6 @@ class Media:
     def duration_ms(self):
         return self.fragments[-1].end_ms
 
-    def with_holes(self, hole_ms):
-        """The same, but every fragment lacks what would be shown in its last milliseconds."""
-        fragments = [
-            dataclasses.replace(
-                one, frames=tuple(frame for frame in one.frames if frame.timestamp_ms < one.end_ms - hole_ms)
-            )
-            for one in self.fragments
-        ]
-        return dataclasses.replace(self, fragments=fragments)
-
     def document(self, start_ms, fragments=None):
         """A body of PutMedia: these fragments (all by default), the media's time 0 at `start_ms`."""
         return self.header() + b"".join(self.cluster(start_ms, one) for one in fragments or self.fragments)
