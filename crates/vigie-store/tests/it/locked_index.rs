@@ -28,8 +28,8 @@ fn fragments_wait_for_the_lock_and_the_thread_says_so_meanwhile() {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let (persisted, answers) = channel();
     for fragment in &fragments[1..] {
-        let persisted = persisted.clone();
-        let reply = Box::new(move |outcome| persisted.send(outcome).unwrap());
+        let (persisted, asking) = (persisted.clone(), handle.clone());
+        let reply = Box::new(move |outcome| persisted.send((outcome, asking.check())).unwrap());
         handle.append_fragment(Arc::from("gate"), header("camera"), fragment.clone(), reply);
     }
     while handle.check().is_ok() {
@@ -39,21 +39,22 @@ fn fragments_wait_for_the_lock_and_the_thread_says_so_meanwhile() {
     assert!(handle.check().unwrap_err().is_index_locked());
     // Others are told at once.
     let (told, reserved) = channel();
-    handle.reserve_sequences(
-        "yard".into(),
-        1,
-        Box::new(move |outcome| told.send(outcome).unwrap()),
-    );
-    let refused = reserved.recv_timeout(Duration::from_secs(10)).unwrap().unwrap_err();
+    let asking = handle.clone();
+    let reply = Box::new(move |outcome| told.send((outcome, asking.check())).unwrap());
+    handle.reserve_sequences("yard".into(), 1, reply);
+    let (refused, state) = reserved.recv_timeout(Duration::from_secs(10)).unwrap();
+    let refused = refused.unwrap_err();
     assert!(refused.is_index_locked() && refused.is_passing() && !refused.is_fatal(), "{refused}");
+    assert!(state.unwrap_err().is_index_locked());
     let query = FragmentQuery::all(FragmentOrder::Sequence, 10);
     assert_eq!(handle.reader().fragments("gate", &query).unwrap().len(), 1);
 
     other.execute_batch("ROLLBACK").unwrap();
     for _ in &fragments[1..] {
-        answers.recv_timeout(Duration::from_secs(10)).unwrap().unwrap();
+        let (outcome, state) = answers.recv_timeout(Duration::from_secs(10)).unwrap();
+        outcome.unwrap();
+        state.expect("who has an answer finds the state that it speaks of");
     }
-    assert!(handle.check().is_ok());
     assert_eq!(handle.reader().fragments("gate", &query).unwrap().len(), 3);
     thread.shutdown().unwrap();
 }

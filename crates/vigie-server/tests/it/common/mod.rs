@@ -6,8 +6,8 @@ pub(crate) mod media;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,12 +39,14 @@ pub(crate) struct TestClock {
     started: tokio::time::Instant,
     wall_at_start_ms: AtomicI64,
     passed_ms: AtomicI64,
+    held: Mutex<Option<Duration>>,
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Now {
         let passed_ms = self.passed_ms.load(Ordering::SeqCst);
-        let mono = self.started.elapsed() + Duration::from_millis(passed_ms as u64);
+        let ran = self.held.lock().unwrap().unwrap_or_else(|| self.started.elapsed());
+        let mono = ran + Duration::from_millis(passed_ms as u64);
         let wall = Timestamp::from_millis(self.wall_at_start_ms.load(Ordering::SeqCst)) + mono;
         Now { wall, mono }
     }
@@ -56,7 +58,13 @@ impl TestClock {
             started: tokio::time::Instant::now(),
             wall_at_start_ms: AtomicI64::new(1_795_000_000_000),
             passed_ms: AtomicI64::new(0),
+            held: Mutex::new(None),
         })
+    }
+
+    /// Stands still from now on, but for what the test adds: what happens in a second does not depend on the machine.
+    pub(crate) fn hold(&self) {
+        *self.held.lock().unwrap() = Some(self.started.elapsed());
     }
 
     /// Time passes, by both clocks.
