@@ -17,7 +17,7 @@ pub const JUMP_MIN: Duration = Duration::from_secs(5 * 60);
 pub const HOLD: Duration = Duration::from_secs(3600);
 /// A clock that is slewed, or an oscillator that is off, moves by less than this part of the time that passes: no jump
 /// comes of it, however long it goes on. Steps that are small each add up to one.
-const SLEW_PARTS: u128 = 1000;
+const SLEW_PARTS: u64 = 1000;
 
 /// What an earlier process on the same folder wrote down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub struct Jump {
 pub struct AgeHold {
     /// Wall minus monotonic time, as it was after the last jump and has been slewed since.
     offset_ms: i64,
-    sampled_at: Duration,
+    /// The time for which a slew was allowed.
+    slewed_until: Duration,
     held_until: Duration,
 }
 
@@ -50,7 +51,7 @@ impl AgeHold {
     /// `None`: nothing was written down, because the folder is new or was an older version's.
     pub fn start(last_run: Option<LastRun>, now: Now) -> (Self, Option<Jump>) {
         let mut hold =
-            Self { offset_ms: offset_ms(now), sampled_at: now.mono, held_until: now.mono };
+            Self { offset_ms: offset_ms(now), slewed_until: now.mono, held_until: now.mono };
         let Some(LastRun { seen_at, hold_left }) = last_run else { return (hold, None) };
         hold.held_until = now.mono + hold_left.min(HOLD);
         let jump = jump(now.wall.millis_since(seen_at));
@@ -60,18 +61,21 @@ impl AgeHold {
         (hold, jump)
     }
 
-    /// Takes a sample of both clocks; the jump that it shows. To be called before anything is deleted by age.
+    /// Takes a sample of both clocks; the jump that it shows. To be called before anything is deleted by age, and whenever
+    /// something gets a time by which its age will be told: a clock that is wrong for a moment leaves media of that moment,
+    /// which looks old when the clock is right again.
     pub fn sample(&mut self, now: Now) -> Option<Jump> {
-        let elapsed = now.mono.saturating_sub(self.sampled_at);
-        self.sampled_at = self.sampled_at.max(now.mono);
         let moved_ms = offset_ms(now).saturating_sub(self.offset_ms);
         if let Some(jump) = jump(moved_ms) {
             self.offset_ms = offset_ms(now);
             self.held_until = now.mono + HOLD;
             return Some(jump);
         }
-        let slew_ms_max =
-            i64::try_from(elapsed.as_millis().div_ceil(SLEW_PARTS)).unwrap_or(i64::MAX);
+        // A millisecond for each whole second, however often is sampled meanwhile.
+        let elapsed = now.mono.saturating_sub(self.slewed_until);
+        let slew_ms_max = elapsed.as_millis() as u64 / SLEW_PARTS;
+        self.slewed_until += Duration::from_millis(slew_ms_max * SLEW_PARTS);
+        let slew_ms_max = i64::try_from(slew_ms_max).unwrap_or(i64::MAX);
         let slew_ms = moved_ms.clamp(-slew_ms_max, slew_ms_max);
         self.offset_ms = self.offset_ms.saturating_add(slew_ms);
         None
@@ -170,6 +174,29 @@ mod tests {
             let wall_ms = START_MS + (minute * 60_000 + minute * 30) as i64;
             assert_eq!(slewed.sample(at(wall_ms, minute * 60)), None, "{minute}");
         }
+    }
+
+    #[test]
+    fn small_steps_add_up_however_often_is_sampled() {
+        let mut hold = running();
+        // A minute of it, a thousand times a second and more.
+        for ms in (0..60_000).flat_map(|ms| [ms, ms]) {
+            let now = Now {
+                wall: Timestamp::from_millis(START_MS + ms + 4 * MINUTE_MS),
+                mono: Duration::from_millis(ms as u64),
+            };
+            assert_eq!(hold.sample(now), None);
+        }
+        assert!(hold.sample(at(START_MS + 60_000 + 6 * MINUTE_MS, 60)).is_some());
+        let mut slewed = running();
+        // An hour that runs too fast by 500 parts in a million.
+        for tenth in 0..36_000u64 {
+            let mono = Duration::from_millis(tenth * 100);
+            let wall_ms = START_MS + (tenth * 100 + tenth / 20) as i64;
+            let now = Now { wall: Timestamp::from_millis(wall_ms), mono };
+            assert_eq!(slewed.sample(now), None);
+        }
+        assert!(slewed.offset_ms - START_MS > 1_790, "{}", slewed.offset_ms - START_MS);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The server's clock and its jumps: samples it, remembers over restarts what it said, and says when it is not believed.
+//! The server's clock and its jumps: samples it whenever it is read, remembers over restarts what it said, and says when it is
+//! not believed.
 //!
 //! What a jump is and how long it counts is decided in [`vigie_engine::age_hold`].
 
@@ -6,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use vigie_engine::age_hold::{AgeHold, Jump, LastRun};
 use vigie_engine::clock::Now;
 use vigie_media::Timestamp;
@@ -23,7 +25,10 @@ struct StoredLastRun {
 }
 
 /// See the module's documentation.
-pub(crate) struct ServerAgeHold(Mutex<AgeHold>);
+pub(crate) struct ServerAgeHold {
+    hold: Mutex<AgeHold>,
+    jumps: Notify,
+}
 
 impl ServerAgeHold {
     /// Goes on where an earlier process on the same metadata ended.
@@ -43,7 +48,7 @@ impl ServerAgeHold {
                  set: nothing is deleted by age for an hour; limits of size stay in force"
             );
         }
-        Ok(Self(Mutex::new(hold)))
+        Ok(Self { hold: Mutex::new(hold), jumps: Notify::new() })
     }
 
     /// How long nothing is deleted by age yet.
@@ -51,15 +56,23 @@ impl ServerAgeHold {
         self.hold().left(now)
     }
 
-    /// Samples the clock; whether it has jumped.
-    pub(crate) fn sample(&self, now: Now) -> bool {
+    /// Samples the clock.
+    pub(crate) fn sample(&self, now: Now) {
         let jump = self.hold().sample(now);
-        jump.inspect(say).is_some()
+        if let Some(jump) = jump {
+            say(&jump);
+            self.jumps.notify_one();
+        }
+    }
+
+    /// Resolves when a sample has shown a jump since this last did, which is to be written down at once. Safe to drop and call
+    /// again.
+    pub(crate) async fn jumped(&self) {
+        self.jumps.notified().await;
     }
 
     /// The time by which age is told; while the clock is not believed, one at which nothing is old.
     pub(crate) fn age_clock(&self, now: Now) -> Timestamp {
-        self.sample(now);
         self.hold().age_clock(now)
     }
 
@@ -84,7 +97,7 @@ impl ServerAgeHold {
     }
 
     fn hold(&self) -> MutexGuard<'_, AgeHold> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use crate::age_hold::ServerAgeHold;
 use crate::api::{Control, Secrets, Streams};
 use crate::audit::Audit;
 use crate::auth::{Access, MasterKey};
@@ -47,13 +46,11 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// `age_hold` goes on with what an earlier process saw of the clock.
     pub(crate) fn new(
         config: ServerConfig,
         process: Process,
         engines: Engines,
         master_key: MasterKey,
-        age_hold: ServerAgeHold,
     ) -> Self {
         let Engines { db, fragments, audit, notices } = engines;
         let (config, process) = (Arc::new(config), Arc::new(process));
@@ -62,7 +59,6 @@ impl App {
         let metrics = Arc::new(Metrics::new(audit.failures(), guards.body_budget.refusals()));
         let health = Health { db: Arc::clone(&db), fragments: Arc::clone(&fragments) };
         let connections = Arc::<Connections>::default();
-        let age_hold = Arc::new(age_hold);
         let streams = Streams { db: Arc::clone(&db), config: Arc::clone(&config) };
         let media = Arc::new(Media {
             process: Arc::clone(&process),
@@ -70,7 +66,6 @@ impl App {
             metrics: Arc::clone(&metrics),
             streams: streams.clone(),
             fragments: Arc::clone(&fragments),
-            age_hold: Arc::clone(&age_hold),
             notices: Arc::clone(&notices),
         });
         let deletion = Arc::new(MediaDeletion {
@@ -81,14 +76,12 @@ impl App {
             notices: Arc::clone(&notices),
             connections: Arc::clone(&connections),
             audit: Arc::clone(&audit),
-            age_hold: Arc::clone(&age_hold),
         });
         let background = Arc::new(Background {
             process: Arc::clone(&process),
             metrics: Arc::clone(&metrics),
             health: health.clone(),
             notices: Arc::clone(&notices),
-            age_hold,
             deletion: Arc::clone(&deletion),
         });
         let images = config.image_decoders.clone();

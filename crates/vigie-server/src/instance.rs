@@ -46,8 +46,8 @@ impl Instance {
     ) -> Result<Self, DbError> {
         let Seams { clock, chance, runtime } = seams;
         let age_hold = ServerAgeHold::open(engines.db.as_ref(), clock.now()).await?;
-        let process = Process::new(clock, chance, runtime);
-        Ok(Self { app: Arc::new(App::new(config, process, engines, master_key, age_hold)) })
+        let process = Process::new(clock, age_hold, chance, runtime);
+        Ok(Self { app: Arc::new(App::new(config, process, engines, master_key)) })
     }
 
     /// Begins what no call waits for: deadlines, retention, unfinished deletions.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use vigie_media::Timestamp;
 
-use crate::age_hold::ServerAgeHold;
 use crate::api::Streams;
 use crate::archive::Archive;
 use crate::config::ServerConfig;
@@ -23,8 +22,6 @@ pub(crate) struct Media {
     pub metrics: Arc<Metrics>,
     pub streams: Streams,
     pub fragments: Arc<dyn Archive>,
-    /// Whether the clock is believed.
-    pub age_hold: Arc<ServerAgeHold>,
     /// Of what is new of a stream.
     pub notices: Arc<dyn Notices>,
 }
@@ -33,7 +30,7 @@ impl Media {
     /// The instant before which received media of a stream is not shown any more: that of its deletion by age. While the clock
     /// is not believed nothing goes, and all that is there is shown: a hub that asks what it has uploaded is not told less.
     pub(crate) fn expired_before(&self, stream: &Stream) -> Timestamp {
-        expired_before(stream, self.age_hold.age_clock(self.process.now()))
+        expired_before(stream, self.process.age_hold.age_clock(self.process.now()))
     }
 
     /// Where what is shown of a stream may begin: with its creation, or with what has not expired.

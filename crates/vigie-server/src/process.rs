@@ -15,11 +15,14 @@ use vigie_engine::chance::Chance;
 use vigie_engine::clock::{Clock, Now};
 use vigie_kvs::version::version_token;
 
+use crate::age_hold::ServerAgeHold;
 use crate::runtime::{Runtime, Task};
 
 /// See the module's documentation.
 pub(crate) struct Process {
     clock: Arc<dyn Clock>,
+    /// Whether the clock is believed when it says that something is old.
+    pub age_hold: ServerAgeHold,
     chance: Mutex<Box<dyn Chance>>,
     runtime: Arc<dyn Runtime>,
     stopping: watch::Sender<bool>,
@@ -32,12 +35,14 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
+        age_hold: ServerAgeHold,
         chance: Box<dyn Chance>,
         runtime: Arc<dyn Runtime>,
     ) -> Self {
         let (alive, ended) = mpsc::channel(1);
         Self {
             clock,
+            age_hold,
             chance: Mutex::new(chance),
             runtime,
             stopping: watch::Sender::new(false),
@@ -47,8 +52,11 @@ impl Process {
         }
     }
 
+    /// The time. Whatever is written with it: that the clock was wrong is known by then.
     pub(crate) fn now(&self) -> Now {
-        self.clock.now()
+        let now = self.clock.now();
+        self.age_hold.sample(now);
+        now
     }
 
     /// The source of chance; hold it only for a draw.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::age_hold::ServerAgeHold;
 use crate::archive::{Archive, ArchiveError, Erased};
 use crate::audit::{Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
@@ -28,15 +27,13 @@ pub(crate) struct MediaDeletion {
     /// A stream's connections end before it goes.
     pub connections: Arc<Connections>,
     pub audit: Arc<Audit>,
-    /// Whether the clock is believed when it says that something is old.
-    pub age_hold: Arc<ServerAgeHold>,
 }
 
 impl MediaDeletion {
     /// Deletes what has expired by a clock that is believed, see [`crate::age_hold`]. Media files go as a whole; readers
     /// never see an expired fragment in one that stays.
     pub(crate) async fn delete_expired(&self, stream: &Stream) -> Result<(), ArchiveError> {
-        let before = expired_before(stream, self.age_hold.age_clock(self.process.now()));
+        let before = expired_before(stream, self.process.age_hold.age_clock(self.process.now()));
         let key = self.config.media_key(stream);
         self.fragments.delete_older_than(&key, before).await?;
         if stream.retention_hours == 0 {

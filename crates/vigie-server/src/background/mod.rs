@@ -11,9 +11,6 @@ mod sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vigie_engine::clock::Now;
-
-use crate::age_hold::ServerAgeHold;
 use crate::db::{Notice, Notices};
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -33,8 +30,6 @@ pub(crate) struct Background {
     pub health: Health,
     /// A deadline that was set is one of them.
     pub notices: Arc<dyn Notices>,
-    /// Whether the clock is believed when it says that something is old.
-    pub age_hold: Arc<ServerAgeHold>,
     pub deletion: Arc<MediaDeletion>,
 }
 
@@ -68,7 +63,8 @@ impl Background {
         let mut due_at = Duration::ZERO;
         loop {
             let now = self.process.now();
-            if now.mono >= due_at || self.is_due_before_its_time(work, now) {
+            // Which deadline is next may have changed.
+            if now.mono >= due_at || matches!(work, Work::Deadlines) {
                 let due_in = self.do_what_is_due(work).await;
                 due_at = self.process.now().mono + due_in;
             }
@@ -77,23 +73,17 @@ impl Background {
                 biased;
                 () = stopping.wait() => break,
                 () = early.heard() => {}
+                // A jump is written down at once.
+                () = self.process.age_hold.jumped(), if matches!(work, Work::Clock) => {
+                    due_at = Duration::ZERO;
+                }
                 () = self.process.sleep(wait) => {}
             }
         }
         // To a disk that failed nothing more is written: it may say that it kept what it will not have, and then the
         // metadata is older than is known of it.
         if matches!(work, Work::Clock) && !self.health.has_failed() {
-            self.age_hold.write_down(self.health.db.as_ref(), self.process.now()).await;
-        }
-    }
-
-    fn is_due_before_its_time(&self, work: Work, now: Now) -> bool {
-        match work {
-            // Which deadline is next may have changed.
-            Work::Deadlines => true,
-            // A jump is written down at once.
-            Work::Clock => self.age_hold.sample(now),
-            Work::Media | Work::Secrets | Work::Figures => false,
+            self.process.age_hold.write_down(self.health.db.as_ref(), self.process.now()).await;
         }
     }
 
@@ -103,7 +93,7 @@ impl Background {
         match work {
             Work::Deadlines => deadlines::meet(db, &self.process).await,
             Work::Clock => {
-                self.age_hold.write_down(db, self.process.now()).await;
+                self.process.age_hold.write_down(db, self.process.now()).await;
                 PERIOD
             }
             Work::Media => {
@@ -111,7 +101,7 @@ impl Background {
                 PERIOD
             }
             Work::Secrets => {
-                let now = self.age_hold.age_clock(self.process.now());
+                let now = self.process.age_hold.age_clock(self.process.now());
                 if let Err(error) = sweep::secrets(db, self.notices.as_ref(), now).await {
                     tracing::error!(%error, "secrets were not deleted");
                 }

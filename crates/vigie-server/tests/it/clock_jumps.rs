@@ -56,6 +56,24 @@ async fn a_clock_a_day_ahead_for_a_moment_costs_no_media() {
     assert_eq!((media_files(&server), hold_seconds_left(&server).await), (0, 0));
 }
 
+/// Long before anything looks for what is old.
+#[tokio::test]
+async fn a_clock_that_was_behind_only_while_media_came_costs_none_of_it() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 2).await;
+    server.clock.step(-DAY_MS);
+    server.upload("gate", &[fragment(T, 1)]).await;
+    server.clock.step(DAY_MS);
+    // What it was is known to the next process as well.
+    let server = server.restart().await;
+    assert!((3_500..=3_600).contains(&hold_seconds_left(&server).await));
+    look_for_old_media(&server).await;
+    assert_eq!((media_files(&server), server.list_fragments("gate").await.len()), (1, 1));
+    server.clock.advance(3 * HOUR);
+    look_for_old_media(&server).await;
+    assert_eq!(media_files(&server), 0);
+}
+
 #[tokio::test]
 async fn a_boot_with_a_wrong_clock_is_noticed_and_a_restart_does_not_end_the_hour() {
     for wrong_ms in [30 * DAY_MS, 5_000 - T] {

@@ -177,6 +177,12 @@ fn nothing_goes_before_its_time_or_untold_and_nothing_that_went_comes_back() {
     in_parallel(seeds("VIGIE_SIM_SEEDS", 24), live);
 }
 
+#[test]
+fn worlds_that_failed_once_hold() {
+    // A clock was behind for a moment between two looks, and what was received meanwhile looked old.
+    live(744);
+}
+
 /// One seed again.
 #[test]
 fn replay() {
