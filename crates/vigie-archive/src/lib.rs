@@ -42,8 +42,10 @@ pub trait Blocks: Send {
 /// The fragments of all streams. A stream's key is the caller's; it comes into being with its first fragment.
 #[async_trait]
 pub trait Archive: Send + Sync {
-    /// The one who writes to a stream from now on; of the one before nothing more is taken.
-    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError>;
+    /// The one who writes to a stream from now on, by a lease of that epoch; of those before nothing more is taken. Fenced
+    /// where one of that epoch or a later one was there, unless the stream was erased since.
+    async fn writer(&self, stream: &str, epoch: u64)
+    -> Result<Box<dyn StreamWriter>, ArchiveError>;
 
     /// Persisted fragments that match.
     async fn list(

@@ -27,7 +27,8 @@ struct Streams {
 
 #[derive(Default)]
 struct Stream {
-    epoch: u64,
+    /// Of who writes; of nobody, once it was erased.
+    epoch: Option<u64>,
     next_sequence: u64,
     /// By sequence.
     fragments: BTreeMap<u64, (StoredFragment, Bytes)>,
@@ -73,7 +74,7 @@ impl MemoryWriter {
     ) -> Result<T, ArchiveError> {
         let Streams { streams, documents, next_location } = &mut *self.archive.streams();
         match streams.get_mut(&self.stream) {
-            Some(stream) if stream.epoch == self.epoch => {
+            Some(stream) if stream.epoch == Some(self.epoch) => {
                 Ok(write(stream, documents, next_location))
             }
             Some(_) => Err(ArchiveError::Fenced),
@@ -137,12 +138,18 @@ impl Blocks for MemoryBlocks {
 
 #[async_trait]
 impl Archive for MemoryArchive {
-    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError> {
+    async fn writer(
+        &self,
+        stream: &str,
+        epoch: u64,
+    ) -> Result<Box<dyn StreamWriter>, ArchiveError> {
         let mut streams = self.streams();
         let state = streams.streams.entry(stream.to_owned()).or_default();
-        state.epoch += 1;
-        let (archive, epoch) = (self.clone(), state.epoch);
-        Ok(Box::new(MemoryWriter { archive, stream: stream.to_owned(), epoch }))
+        if state.epoch >= Some(epoch) {
+            return Err(ArchiveError::Fenced);
+        }
+        state.epoch = Some(epoch);
+        Ok(Box::new(MemoryWriter { archive: self.clone(), stream: stream.to_owned(), epoch }))
     }
 
     async fn list(
@@ -219,8 +226,8 @@ impl Archive for MemoryArchive {
     async fn delete_stream(&self, stream: &str) -> Result<Erased, ArchiveError> {
         let mut streams = self.streams();
         let Some(state) = streams.streams.get_mut(stream) else { return Ok(Erased::default()) };
-        // Its epoch stays, so that whoever wrote to it is fenced, also where it is written to again.
-        state.epoch += 1;
+        // It stays, so that whoever wrote to it is fenced, also where it is written to again.
+        state.epoch = None;
         let fragments = std::mem::take(&mut state.fragments);
         Ok(Erased {
             fragment_count: fragments.len() as u64,

@@ -15,7 +15,7 @@ pub type Persisting = Pin<Box<dyn Future<Output = Result<(), ArchiveError>> + Se
 /// Owns a stream's sequences, until another writer of the stream comes or the stream is erased: then it is fenced.
 #[async_trait]
 pub trait StreamWriter: Send {
-    /// Its turn among the writers of the stream; each has a larger one than those before.
+    /// Of its lease; each has a larger one than those before.
     fn epoch(&self) -> u64;
     /// Sequence numbers of the stream, handed out once for ever and larger than all before.
     async fn reserve_sequences(&mut self, count: u64) -> Result<Range<u64>, ArchiveError>;

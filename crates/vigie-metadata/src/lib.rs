@@ -8,7 +8,8 @@
 //! A method that changes something is one transaction, durable when it returns. Those that return `bool` do nothing and
 //! say `false` when the state they were decided on is no longer there. What may be long is read in pages.
 //!
-//! Beside it stand [`Notices`]: hints to whoever waits for a change.
+//! Beside it stand [`Leases`]: who of several instances may do what one at a time may do; and [`Notices`]: hints to whoever
+//! waits for a change.
 
 mod access_keys;
 #[cfg(any(test, feature = "testing"))]
@@ -16,6 +17,7 @@ pub mod contract;
 mod edge_configurations;
 mod error;
 mod hubs;
+mod leases;
 mod media_ledgers;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
@@ -30,6 +32,7 @@ pub use access_keys::{AccessKey, AccessKeys};
 pub use edge_configurations::{EdgeChange, EdgeConfiguration, EdgeConfigurations};
 pub use error::DbError;
 pub use hubs::{Hub, HubRow, Hubs};
+pub use leases::{EndReason, InProcessLeases, LEASE_TTL, Lease, Leases, Standing, Takeover};
 pub use media_ledgers::{
     LEDGER_ENTRIES_MAX, LEDGERS_MAX, LedgerPosition, MediaLedger, MediaLedgerQuery, MediaLedgers,
     StoredLedgerEntry,

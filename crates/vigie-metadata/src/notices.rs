@@ -33,6 +33,11 @@ pub enum Notice {
         /// Its key in the archive.
         stream: String,
     },
+    /// A lease was claimed, revoked or given back.
+    LeaseChanged {
+        /// Of what.
+        name: String,
+    },
     /// A deadline was set or went: the next one may be earlier than it was.
     DeadlineSet,
 }

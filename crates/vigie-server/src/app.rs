@@ -14,7 +14,7 @@ use crate::guard::Guards;
 use crate::health::Health;
 use crate::hubs::Hubs;
 use crate::images::Images;
-use crate::ingest::{Connections, Ingest};
+use crate::ingest::{Ingest, Turns};
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::playback::Playback;
@@ -52,13 +52,13 @@ impl App {
         engines: Engines,
         master_key: MasterKey,
     ) -> Self {
-        let Engines { db, fragments, audit, notices } = engines;
+        let Engines { db, fragments, audit, leases, notices } = engines;
         let (config, process) = (Arc::new(config), Arc::new(process));
         let audit = Arc::new(Audit::new(audit));
         let guards = Guards::new(config.rate_limits, config.connections_per_address_max);
         let metrics = Arc::new(Metrics::new(audit.failures(), guards.body_budget.refusals()));
         let health = Health { db: Arc::clone(&db), fragments: Arc::clone(&fragments) };
-        let connections = Arc::<Connections>::default();
+        let turns = Arc::new(Turns::new(Arc::clone(&process), leases, Arc::clone(&notices)));
         let streams = Streams { db: Arc::clone(&db), config: Arc::clone(&config) };
         let media = Arc::new(Media {
             process: Arc::clone(&process),
@@ -74,7 +74,7 @@ impl App {
             db: Arc::clone(&db),
             fragments: Arc::clone(&fragments),
             notices: Arc::clone(&notices),
-            connections: Arc::clone(&connections),
+            turns: Arc::clone(&turns),
             audit: Arc::clone(&audit),
         });
         let background = Arc::new(Background {
@@ -105,7 +105,7 @@ impl App {
             config: Arc::clone(&config),
             db: Arc::clone(&db),
             streams,
-            connections: Arc::clone(&connections),
+            turns: Arc::clone(&turns),
             notices,
             deletion,
         };
@@ -116,8 +116,8 @@ impl App {
                 Arc::clone(&db),
                 master_key.clone(),
             ),
-            ingest: Arc::new(Ingest::new(Arc::clone(&media), Arc::clone(&connections))),
-            consumers: Arc::new(Consumers::new(Arc::clone(&media), connections)),
+            ingest: Arc::new(Ingest::new(Arc::clone(&media), Arc::clone(&turns))),
+            consumers: Arc::new(Consumers::new(Arc::clone(&media), turns)),
             playback: Playback::new(Arc::clone(&media), db, Arc::clone(&guards.limits), master_key),
             process,
             config,

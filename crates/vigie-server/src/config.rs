@@ -9,8 +9,8 @@ use crate::clip::ClipLimits;
 use crate::db::Stream;
 use crate::guard::RateLimits;
 use crate::images::decoders::ImageDecoders;
-use crate::ingest::connections::ProducerPolicy;
 use crate::ingest::rules::IngestRules;
+use crate::ingest::turns::ProducerPolicy;
 use crate::reading::readers::ReaderLimits;
 use crate::tls::TlsFiles;
 

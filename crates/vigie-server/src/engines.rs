@@ -13,7 +13,9 @@ use vigie_store::{Store, StoreError, StoreSettings};
 use crate::archive::{Archive, EmbeddedArchive};
 use crate::audit::{AuditLog, FileAuditLog};
 use crate::config::ServerConfig;
-use crate::db::{DbError, InProcessNotices, MetadataDb, Notices, SqliteMetadataDb};
+use crate::db::{
+    DbError, InProcessLeases, InProcessNotices, Leases, MetadataDb, Notices, SqliteMetadataDb,
+};
 use crate::runtime::Runtime;
 use crate::start_error::ServerError;
 
@@ -26,12 +28,19 @@ pub struct Engines {
     pub fragments: Arc<dyn Archive>,
     /// Who did what.
     pub audit: Arc<dyn AuditLog>,
+    /// Who of several instances writes to a stream.
+    pub leases: Arc<dyn Leases>,
     /// Hints of what has changed: any of them may get lost.
     pub notices: Arc<dyn Notices>,
 }
 
 /// How much of the disk is left to others.
 pub(crate) const FREE_BYTES_RESERVE: u64 = StoreSettings::SERVER.free_bytes_reserve;
+
+/// The leases of a server that is alone.
+pub(crate) fn own_leases(clock: Arc<dyn Clock>) -> Arc<dyn Leases> {
+    Arc::new(InProcessLeases::new(clock))
+}
 
 /// The notices of a server that is alone.
 pub(crate) fn own_notices() -> Arc<dyn Notices> {

@@ -24,7 +24,7 @@ use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource};
 use crate::db::{DbError, MetadataDb, Notices, PAGE};
 use crate::engines::{
-    Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata, own_notices,
+    Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata, own_leases, own_notices,
 };
 use crate::first_start::FirstStart;
 use crate::health::Health;
@@ -119,7 +119,9 @@ impl Server {
         }
         // In a folder that is ours by now, and before there is media.
         say_no_space(space_reserve.keep());
-        let engines = Engines { db, fragments: Arc::clone(&media.fragments), audit, notices };
+        let fragments = Arc::clone(&media.fragments);
+        let leases = own_leases(Arc::clone(&clock));
+        let engines = Engines { db, fragments, audit, leases, notices };
         let seams = Seams { clock, chance, runtime };
         let instance = Instance::open(config, engines, seams, master_key).await?;
         Ok(Self { instance, media, tls, space_reserve })

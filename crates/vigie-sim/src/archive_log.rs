@@ -38,6 +38,15 @@ pub enum Done {
         /// Its time.
         producer_timestamp: Timestamp,
     },
+    /// A fragment was handed over by one who is not to write any more, and not taken.
+    Fenced {
+        /// The stream's key.
+        stream: String,
+        /// The turn of its writer.
+        epoch: u64,
+        /// The stream had been erased since its writer was begun.
+        is_after_erasure: bool,
+    },
     /// A stream was erased.
     Erased {
         /// The stream's key.
@@ -93,7 +102,7 @@ impl ArchiveLog {
             Done::Erased { stream } => {
                 noted.streams.entry(stream.clone()).or_default().erasures += 1
             }
-            Done::Taken { .. } => {}
+            Done::Taken { .. } | Done::Fenced { .. } => {}
         }
         noted.done.push(done);
     }
@@ -142,7 +151,12 @@ impl StreamWriter for LoggedWriter {
         let is_after_erasure = erasures > self.erasures;
         let persisting = self.inner.append(header, fragment).await;
         Box::pin(async move {
-            persisting.await?;
+            let outcome = persisting.await;
+            if outcome == Err(ArchiveError::Fenced) {
+                log.note(Done::Fenced { stream, epoch, is_after_erasure });
+                return outcome;
+            }
+            outcome?;
             log.note(Done::Taken {
                 stream,
                 epoch,
@@ -158,8 +172,12 @@ impl StreamWriter for LoggedWriter {
 
 #[async_trait]
 impl Archive for LoggedArchive {
-    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError> {
-        let inner = self.inner.writer(stream).await?;
+    async fn writer(
+        &self,
+        stream: &str,
+        epoch: u64,
+    ) -> Result<Box<dyn StreamWriter>, ArchiveError> {
+        let inner = self.inner.writer(stream, epoch).await?;
         self.log.note(Done::Begun { stream: stream.to_owned(), epoch: inner.epoch() });
         let (log, erasures) = (self.log.clone(), self.log.marks(stream).erasures);
         Ok(Box::new(LoggedWriter { inner, stream: stream.to_owned(), log, erasures }))

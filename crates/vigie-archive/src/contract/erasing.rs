@@ -8,7 +8,7 @@ use super::{HEADER, at, fragment, sequences, write};
 use crate::{Archive, ArchiveError, FragmentOrder, FragmentQuery};
 
 pub(super) async fn what_is_erased_is_gone_and_its_writer_is_fenced(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let written = write(&mut *writer, &[0, 2]).await;
     let late = writer.reserve_sequences(2).await.unwrap();
     let query = FragmentQuery::all(FragmentOrder::Sequence, 10);
@@ -35,7 +35,7 @@ pub(super) async fn what_is_erased_is_gone_and_its_writer_is_fenced(archive: Arc
     assert!(writer.reserve_sequences(1).await.is_err());
     assert!(archive.list("gate", query).await.unwrap().is_empty());
     // A stream of the same key is written to by who comes afterwards, and not by who was there before.
-    let mut next = archive.writer("gate").await.unwrap();
+    let mut next = archive.writer("gate", 2).await.unwrap();
     let refused = writer.append(&header, fragment(late.start + 1, 6)).await.await;
     assert!(
         matches!(refused, Err(ArchiveError::Fenced | ArchiveError::StreamDeleted)),
@@ -47,9 +47,9 @@ pub(super) async fn what_is_erased_is_gone_and_its_writer_is_fenced(archive: Arc
 }
 
 pub(super) async fn what_is_older_goes_and_nothing_that_is_younger(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let written = write(&mut *writer, &[0, 2, 4, 6]).await;
-    let mut other = archive.writer("yard").await.unwrap();
+    let mut other = archive.writer("yard", 2).await.unwrap();
     write(&mut *other, &[0]).await;
     // Received at the seconds 2, 4, 6 and 8.
     archive.delete_older_than("gate", at(6)).await.unwrap();
@@ -64,7 +64,7 @@ pub(super) async fn what_is_older_goes_and_nothing_that_is_younger(archive: Arc<
 }
 
 pub(super) async fn the_newest_is_kept_for_want_of_space(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let written = write(&mut *writer, &[0, 2, 4, 6]).await;
     let kept_bytes_min = (fragment(3, 4).bytes.len() + fragment(4, 6).bytes.len()) as u64;
     archive.delete_but_newest("gate", kept_bytes_min).await.unwrap();

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) async fn what_was_acknowledged_is_read_as_it_was(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let first = write(&mut *writer, &[0, 2]).await;
     let other_header = Bytes::from_static(b"the header of another document");
     let reserved = writer.reserve_sequences(1).await.unwrap().start;
@@ -56,7 +56,7 @@ pub(super) async fn what_was_acknowledged_is_read_as_it_was(archive: Arc<dyn Arc
 }
 
 pub(super) async fn fragments_are_listed_in_each_order_and_in_pages(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     // A producer whose clock was set back: its second three comes again.
     let written = write(&mut *writer, &[5, 7, 3, 9, 3, 1]).await;
     let second = |stored: &StoredFragment| (stored.timecode_ms / 1000, stored.sequence);
@@ -92,7 +92,7 @@ pub(super) async fn fragments_are_listed_in_each_order_and_in_pages(archive: Arc
 }
 
 pub(super) async fn the_last_one_before_is_found(archive: Arc<dyn Archive>) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let written = write(&mut *writer, &[5, 3, 3, 9]).await;
     let found = async |order, value| {
         let found = archive.last_at_or_before("gate", order, value).await.unwrap();
@@ -110,7 +110,7 @@ pub(super) async fn the_last_one_before_is_found(archive: Arc<dyn Archive>) {
 
 pub(super) async fn a_stream_that_never_had_a_fragment_holds_nothing(archive: Arc<dyn Archive>) {
     let query = FragmentQuery::all(FragmentOrder::Sequence, 10);
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     writer.reserve_sequences(1).await.unwrap();
     for stream in ["gate", "nobody"] {
         assert!(archive.list(stream, query).await.unwrap().is_empty());

@@ -9,11 +9,9 @@ use crate::{Archive, ArchiveError};
 
 pub(super) async fn sequences_are_handed_out_once_and_rise(archive: Arc<dyn Archive>) {
     let mut last = 0;
-    let mut epoch = 0;
-    for _ in 0..3 {
-        let mut writer = archive.writer("gate").await.unwrap();
-        assert!(writer.epoch() > epoch);
-        epoch = writer.epoch();
+    for epoch in [1, 2, 7] {
+        let mut writer = archive.writer("gate", epoch).await.unwrap();
+        assert_eq!(writer.epoch(), epoch);
         for count in [1, 5] {
             let reserved = writer.reserve_sequences(count).await.unwrap();
             assert!(reserved.start > last && reserved.end - reserved.start == count);
@@ -23,11 +21,14 @@ pub(super) async fn sequences_are_handed_out_once_and_rise(archive: Arc<dyn Arch
 }
 
 pub(super) async fn a_new_writer_fences_the_one_before(archive: Arc<dyn Archive>) {
-    let mut old = archive.writer("gate").await.unwrap();
-    let mut other = archive.writer("yard").await.unwrap();
+    let mut old = archive.writer("gate", 4).await.unwrap();
+    let mut other = archive.writer("yard", 3).await.unwrap();
     let kept = write(&mut *old, &[0, 2]).await;
     let late = old.reserve_sequences(2).await.unwrap();
-    let mut new = archive.writer("gate").await.unwrap();
+    let mut new = archive.writer("gate", 6).await.unwrap();
+    for late in [3, 4, 5, 6] {
+        assert!(matches!(archive.writer("gate", late).await, Err(ArchiveError::Fenced)), "{late}");
+    }
     // A sequence from before the new writer's would be passed over by whoever reads what is new.
     let header = Bytes::from_static(HEADER);
     let refused = old.append(&header, fragment(late.start, 4)).await.await;
@@ -44,7 +45,7 @@ pub(super) async fn a_new_writer_fences_the_one_before(archive: Arc<dyn Archive>
 pub(super) async fn fragments_are_persisted_in_the_order_in_which_they_were_taken(
     archive: Arc<dyn Archive>,
 ) {
-    let mut writer = archive.writer("gate").await.unwrap();
+    let mut writer = archive.writer("gate", 1).await.unwrap();
     let reserved = writer.reserve_sequences(40).await.unwrap();
     let (mut persisting, header) = (Vec::new(), Bytes::from_static(HEADER));
     for (sequence, second) in reserved.clone().zip(0..) {

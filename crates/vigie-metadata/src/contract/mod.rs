@@ -6,6 +6,7 @@
 mod access_keys;
 mod edge_configurations;
 mod hubs;
+mod leases;
 mod media_ledgers;
 mod notices;
 mod secrets;
@@ -18,7 +19,7 @@ use futures_util::future::join_all;
 use vigie_engine::sync::{EdgeSync, SyncState};
 use vigie_media::Timestamp;
 
-use crate::{EdgeChange, EdgeConfiguration, MetadataDb, Notices, Stream, StreamStatus};
+use crate::{EdgeChange, EdgeConfiguration, Leases, MetadataDb, Notices, Stream, StreamStatus};
 
 /// Callers that do the same at once, where it is to be seen that one of them wins.
 const CALLERS: usize = 50;
@@ -57,6 +58,13 @@ pub async fn hold_notices(open: impl Fn() -> Arc<dyn Notices>) {
     notices::what_is_published_while_nobody_waits_is_heard_at_once(open()).await;
     notices::who_waits_is_woken(open()).await;
     notices::what_came_before_or_is_another_s_is_not_heard(open()).await;
+}
+
+/// The same for leases.
+pub async fn hold_leases(open: impl Fn() -> Arc<dyn Leases>) {
+    leases::the_newest_holds_when_the_one_before_has_given_back(open()).await;
+    leases::the_first_stays_where_it_wins(open()).await;
+    leases::a_revocation_ends_what_was_claimed_before_it_and_says_why(open()).await;
 }
 
 fn at(millis: i64) -> Timestamp {

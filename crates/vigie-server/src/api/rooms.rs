@@ -7,7 +7,7 @@ use crate::auth::MasterKey;
 use crate::background::MediaDeletion;
 use crate::config::ServerConfig;
 use crate::db::{MetadataDb, Notices};
-use crate::ingest::Connections;
+use crate::ingest::Turns;
 use crate::process::Process;
 
 /// Streams and their configurations.
@@ -17,7 +17,7 @@ pub(crate) struct Control {
     pub db: Arc<dyn MetadataDb>,
     pub streams: Streams,
     /// A stream's connections end when it goes or changes.
-    pub connections: Arc<Connections>,
+    pub turns: Arc<Turns>,
     /// To hubs that are to hear of a change, and of deadlines that were set.
     pub notices: Arc<dyn Notices>,
     pub deletion: Arc<MediaDeletion>,

@@ -17,10 +17,9 @@ use super::page_token::page_size;
 use super::tag::TAGS_MAX;
 use super::{Call, Control, page_token};
 use crate::config::ServerConfig;
-use crate::db::{Stream, StreamStatus};
+use crate::db::{EndReason, Stream, StreamStatus};
 use crate::failure::Answer;
 use crate::hubs::tell_hub;
-use crate::ingest::EndReason;
 
 /// Ten years (KVS API_CreateStream).
 const RETENTION_HOURS_MAX: u32 = 87_600;
@@ -180,9 +179,12 @@ pub(crate) async fn update_data_retention(
     tracing::info!(stream = stream.name, before_hours, retention_hours, "data retention changed");
     if (before_hours == 0) != (retention_hours == 0) {
         // Whether PERSISTED is acknowledged is settled when a connection begins; its producer comes back at once.
-        let (connections, key) =
-            (Arc::clone(&control.connections), control.config.media_key(&stream));
-        control.process.spawn(async move { connections.end(&key, EndReason::StreamChanged).await });
+        let (turns, key) = (Arc::clone(&control.turns), control.config.media_key(&stream));
+        control.process.spawn(async move {
+            if let Err(error) = turns.end(&key, EndReason::StreamChanged).await {
+                tracing::error!(stream = key, %error, "a connection goes on as before the change");
+            }
+        });
     }
     if retention_hours < before_hours {
         // What is too old goes at once (KVS API_UpdateDataRetention).

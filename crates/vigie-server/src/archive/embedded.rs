@@ -117,10 +117,14 @@ fn beyond<T>(newest_first: impl Iterator<Item = (T, u64)>, kept_bytes_min: u64) 
 
 #[async_trait]
 impl Archive for EmbeddedArchive {
-    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError> {
+    async fn writer(
+        &self,
+        stream: &str,
+        epoch: u64,
+    ) -> Result<Box<dyn StreamWriter>, ArchiveError> {
         let (handle, room) = (self.handle.clone(), Arc::clone(&self.room));
         let streams = Arc::clone(&self.streams);
-        Ok(Box::new(EmbeddedWriter::begin(handle, room, streams, stream)))
+        Ok(Box::new(EmbeddedWriter::begin(handle, room, streams, stream, epoch)?))
     }
 
     async fn list(

@@ -1,6 +1,6 @@
 //! Who writes to a stream.
 //!
-//! Decides whose turn it is: a writer that is begun fences the one before, and an erasure fences both. Whether it is still
+//! Decides whose turn it is: a writer of a later lease fences the one before, and an erasure fences both. Whether it is still
 //! one's turn and the handing over to the store's thread are one step, so that nothing of a fenced writer comes behind.
 
 use std::collections::HashMap;
@@ -20,9 +20,7 @@ use super::{ArchiveError, Persisting, StreamWriter, WholeFragment};
 /// What is known of streams while the process lives.
 #[derive(Default)]
 pub(super) struct Streams {
-    /// The turn of the last writer of all streams.
-    last_epoch: u64,
-    /// The writers whose turn it is.
+    /// The writers whose turn it is, by the epochs of their leases.
     writers: HashMap<String, u64>,
 }
 
@@ -49,15 +47,16 @@ impl EmbeddedWriter {
         room: Arc<Semaphore>,
         streams: Arc<Mutex<Streams>>,
         stream: &str,
-    ) -> Self {
-        let epoch = {
+        epoch: u64,
+    ) -> Result<Self, ArchiveError> {
+        {
             let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
-            streams.last_epoch += 1;
-            let epoch = streams.last_epoch;
+            if streams.writers.get(stream).is_some_and(|last| *last >= epoch) {
+                return Err(ArchiveError::Fenced);
+            }
             streams.writers.insert(stream.to_owned(), epoch);
-            epoch
-        };
-        Self { handle, room, streams, stream: stream.to_owned(), epoch }
+        }
+        Ok(Self { handle, room, streams, stream: stream.to_owned(), epoch })
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::archive::{Archive, ArchiveError, Erased};
 use crate::audit::{Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
-use crate::db::{DbError, MetadataDb, Notice, Notices, Stream};
-use crate::ingest::{Connections, EndReason};
+use crate::db::{DbError, EndReason, MetadataDb, Notice, Notices, Stream};
+use crate::ingest::Turns;
 use crate::media::expired_before;
 use crate::process::Process;
 use crate::time_text::rfc3339;
@@ -25,7 +25,7 @@ pub(crate) struct MediaDeletion {
     /// To those who read a stream that is erased.
     pub notices: Arc<dyn Notices>,
     /// A stream's connections end before it goes.
-    pub connections: Arc<Connections>,
+    pub turns: Arc<Turns>,
     pub audit: Arc<Audit>,
 }
 
@@ -62,7 +62,8 @@ impl MediaDeletion {
 
     async fn erase(&self, stream: &Stream) -> Result<(), String> {
         let key = self.config.media_key(stream);
-        self.connections.end(&key, EndReason::StreamDeleted).await;
+        let ended = self.turns.end(&key, EndReason::StreamDeleted).await;
+        ended.map_err(|error| error.to_string())?;
         let erased = self.fragments.delete_stream(&key).await;
         self.note_erasure(stream, erased.map_err(|error| error.to_string())?);
         self.notices.publish(&Notice::MediaChanged { stream: key });

@@ -20,14 +20,14 @@ use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::media::{FragmentTimecodeType, PutMediaInput};
 
 use super::Ingest;
-use super::connections::{EndReason, ProducerPolicy, Turn};
 use super::memory::Share;
 use super::session::{
     AppendFailure, IngestSession, IngestedFragment, Output, SessionSettings, TimecodeBase,
 };
+use super::turns::Turn;
 use crate::api::Call;
 use crate::archive::{ArchiveError, FragmentMeta, Persisting, StreamWriter, WholeFragment};
-use crate::db::Notice;
+use crate::db::{EndReason, Notice};
 use crate::failure::Answer;
 use crate::http::body::{BodyError, RequestBody};
 
@@ -56,15 +56,12 @@ pub(crate) async fn put_media(
 ) -> Answer<mpsc::Receiver<Bytes>> {
     let key =
         ingest.media.config.media_key(&ingest.media.streams.active(call, &input.stream).await?);
-    let turn = match ingest.media.config.producer_policy {
-        ProducerPolicy::NewestWins => ingest.connections.take_over(&key).await,
-        ProducerPolicy::FirstWins => ingest.connections.enter(&key),
-    };
+    let turn = ingest.turns.take(&key, ingest.media.config.producer_policy).await?;
     let turn = turn.ok_or_else(|| {
         let message = "the stream has another PutMedia connection";
         KvsError::new(ErrorKind::ConnectionLimitExceeded, message)
     })?;
-    let writer = ingest.media.fragments.writer(&key).await?;
+    let writer = ingest.media.fragments.writer(&key, turn.epoch()).await?;
     // Read again: while this connection waited for its turn the stream may have changed or gone. When it goes from now on,
     // its erasure ends the writer.
     let stream = ingest.media.streams.active(call, &input.stream).await?;
@@ -205,7 +202,7 @@ impl Connection {
         }
         self.memory.hold(0);
         self.finish_pending().await;
-        drop(turn);
+        turn.give_back().await;
         if self.failed {
             let discard = async { while let Some(Ok(_)) = body.frame().await {} };
             if self.ingest.media.process.timeout(ERROR_GRACE, discard).await.is_err() {
@@ -369,7 +366,7 @@ async fn first_persisted(pending: &mut VecDeque<Pending>) -> Result<(), AppendFa
     match result {
         Ok(_) => Ok(()),
         Err(ArchiveError::StreamDeleted) => Err(AppendFailure::StreamDeleted),
-        // Or fenced, which the turn of a connection keeps from happening.
+        // Or fenced: another one has the stream, and this one did not end in time.
         Err(error) => {
             tracing::error!(%error, "a fragment was not stored");
             Err(AppendFailure::Store)

@@ -124,7 +124,7 @@ impl Reading {
                 if has_waited && self.is_stream_gone().await {
                     return Err(NotSent::FragmentGone);
                 }
-                if quiet >= self.patience() {
+                if quiet >= self.patience().await {
                     return Ok(());
                 }
                 match self.wait(&mut stopping).await {
@@ -160,10 +160,14 @@ impl Reading {
     }
 
     /// How long it is worth to wait: producers come and go.
-    fn patience(&self) -> Duration {
-        match self.consumers.connections.has_connection(&self.key) {
-            true => NOTHING_TO_SEND_LIVE,
-            false => NOTHING_TO_SEND,
+    async fn patience(&self) -> Duration {
+        match self.consumers.turns.is_taken(&self.key).await {
+            Ok(false) => NOTHING_TO_SEND,
+            Ok(true) => NOTHING_TO_SEND_LIVE,
+            Err(error) => {
+                tracing::warn!(stream = self.stream.name, %error, "a lease could not be read");
+                NOTHING_TO_SEND_LIVE
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod start;
 
 use std::sync::Arc;
 
-use crate::ingest::Connections;
+use crate::ingest::Turns;
 use crate::media::Media;
 use readers::Readers;
 
@@ -25,13 +25,13 @@ pub use readers::ReaderLimits;
 pub(crate) struct Consumers {
     pub media: Arc<Media>,
     /// Whether a stream has a producer.
-    pub connections: Arc<Connections>,
+    pub turns: Arc<Turns>,
     pub readers: Readers,
 }
 
 impl Consumers {
-    pub(crate) fn new(media: Arc<Media>, connections: Arc<Connections>) -> Self {
+    pub(crate) fn new(media: Arc<Media>, turns: Arc<Turns>) -> Self {
         let readers = Readers::new(media.config.reader_limits);
-        Self { media, connections, readers }
+        Self { media, turns, readers }
     }
 }

@@ -9,6 +9,7 @@ use crate::fleet::Fleet;
 pub fn all_is_well(fleet: &Fleet) {
     a_stream_has_one_writer(fleet);
     an_erasure_ends_the_writer(fleet);
+    who_gives_way_has_finished(fleet);
     sequences_rise(fleet);
     what_is_acknowledged_is_there(fleet);
     what_was_deleted_is_gone(fleet);
@@ -35,6 +36,14 @@ pub fn an_erasure_ends_the_writer(fleet: &Fleet) {
     }
 }
 
+/// Who has to end has handed over what he had taken before the next one begins, wherever that is.
+pub fn who_gives_way_has_finished(fleet: &Fleet) {
+    for done in fleet.world.server.log.done() {
+        let Done::Fenced { stream, epoch, is_after_erasure } = done else { continue };
+        assert!(is_after_erasure, "the next one did not wait: fenced in {stream}, turn {epoch}");
+    }
+}
+
 /// What is persisted of a stream later has a higher sequence.
 pub fn sequences_rise(fleet: &Fleet) {
     let mut last = BTreeMap::new();
@@ -50,7 +59,7 @@ pub fn what_is_acknowledged_is_there(fleet: &Fleet) {
     let seen = fleet.seen();
     assert!(seen.without_row.is_empty(), "acknowledged and not there: {:?}", seen.without_row);
     for (key, acknowledged) in &seen.acknowledged {
-        if seen.deleted.contains_key(key) {
+        if seen.deletion_asked.contains(key) {
             continue;
         }
         let stored: Vec<u64> = fleet.stored(key).iter().map(|one| one.sequence).collect();
@@ -74,7 +83,7 @@ pub fn what_was_deleted_is_gone(fleet: &Fleet) {
 /// Who follows a stream has all of it in the end, in order and once, whether he was woken or looked again.
 pub fn readers_have_everything(fleet: &Fleet) {
     let seen = fleet.seen();
-    for key in fleet.keys().iter().filter(|key| !seen.deleted.contains_key(*key)) {
+    for key in fleet.keys().iter().filter(|key| !seen.deletion_asked.contains(*key)) {
         let stored: Vec<u64> = fleet.stored(key).iter().map(|one| one.sequence).collect();
         let read = seen.read.get(key).cloned().unwrap_or_default();
         assert!(read == stored, "a reader of {key} missed something: {read:?} of {stored:?}");

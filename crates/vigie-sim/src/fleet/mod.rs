@@ -48,12 +48,18 @@ pub struct Disturbance {
     pub loses_notices: bool,
     /// Who waits for time waits for ever.
     pub forgets_to_wake: bool,
+    /// Nobody who writes is waited for.
+    pub everybody_holds: bool,
 }
 
 impl Disturbance {
     /// Nothing is.
-    pub const NONE: Self =
-        Self { media: |archive, _| archive, loses_notices: false, forgets_to_wake: false };
+    pub const NONE: Self = Self {
+        media: |archive, _| archive,
+        loses_notices: false,
+        forgets_to_wake: false,
+        everybody_holds: false,
+    };
 }
 
 /// What happened, as those saw it who call.
@@ -63,6 +69,8 @@ pub struct Seen {
     pub acknowledged: BTreeMap<String, BTreeSet<u64>>,
     /// What was acknowledged, and was not there at that moment.
     pub without_row: Vec<(String, u64)>,
+    /// Keys of streams that DeleteStream was called for: of those anything may be gone.
+    pub deletion_asked: BTreeSet<String>,
     /// By key: a stream that DeleteStream was answered for, with the fragments that it had before.
     pub deleted: BTreeMap<String, Vec<StoredFragment>>,
     /// By key: the sequences that were read, in order.
@@ -136,7 +144,7 @@ impl Fleet {
 
     /// The same, with something wrong.
     pub fn disturbed(seed: u64, disturbance: Disturbance) -> Self {
-        let Disturbance { media, loses_notices, forgets_to_wake } = disturbance;
+        let Disturbance { media, loses_notices, forgets_to_wake, everybody_holds } = disturbance;
         let archive: Arc<dyn Archive> = Arc::new(MemoryArchive::default());
         let metadata: Arc<dyn MetadataDb> = Arc::new(MemoryMetadataDb::default());
         let seen_by = |number| media(Arc::clone(&archive), number);
@@ -147,8 +155,11 @@ impl Fleet {
             true => Arc::new(SilentNotices),
         };
         let mut world = World::of_instances(seed, archives, metadata, notices);
-        if forgets_to_wake {
-            world.server.forgets_to_wake = true;
+        if everybody_holds {
+            world.server.leases = mutants::everybody_holds(Arc::clone(&world.server.leases));
+        }
+        world.server.forgets_to_wake = forgets_to_wake;
+        if forgets_to_wake || everybody_holds {
             world.crash_server(Crash::Kill, Duration::ZERO);
         }
         let shared = Shared {
@@ -263,15 +274,22 @@ impl Fleet {
     fn delete_stream(&mut self) {
         let stream = self.streams[self.chance.below(STREAMS as u64) as usize].clone();
         let (shared, key) = (self.shared.clone(), media_key(&stream));
-        let Some(client) = shared.client() else { return };
         self.world.server.spawn(async move {
             let before = shared.stored(&key);
+            shared.seen().deletion_asked.insert(key.clone());
             let input = serde_json::json!({ "StreamARN": stream });
-            let answer: Result<Empty, CallFailure> =
-                client.call(&operation::DELETE_STREAM, &input).await;
-            if answer.is_ok() {
-                shared.seen().deleted.insert(key, before);
+            // Where the call is cut off it is made again, as SDKs do. That the stream is gone is an answer by then.
+            loop {
+                let answer: Result<Empty, CallFailure> = match shared.client() {
+                    Some(client) => client.call(&operation::DELETE_STREAM, &input).await,
+                    None => Err(CallFailure::Unreachable),
+                };
+                if let Ok(_) | Err(CallFailure::Refused { .. }) = answer {
+                    break;
+                }
+                shared.pause(SECOND).await;
             }
+            shared.seen().deleted.insert(key, before);
         });
         self.world.run_for(Duration::from_millis(self.chance.below(3_000)));
     }

@@ -11,6 +11,7 @@ use vigie_archive::{
     Persisting, StoredFragment, StreamTotals, StreamWriter, WholeFragment,
 };
 use vigie_media::Timestamp;
+use vigie_metadata::{DbError, EndReason, Lease, Leases, Standing, Takeover};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +133,16 @@ impl StreamWriter for DisturbedWriter {
         if !goes_on || !matches!(outcome, Err(ArchiveError::Fenced | ArchiveError::StreamDeleted)) {
             return Box::pin(std::future::ready(outcome));
         }
-        match self.archive.writer(&self.stream).await {
-            Ok(writer) => self.inner = writer,
-            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        // By a lease that nobody gave it.
+        for epoch in self.epoch + 1.. {
+            match self.archive.writer(&self.stream, epoch).await {
+                Ok(writer) => {
+                    self.inner = writer;
+                    break;
+                }
+                Err(ArchiveError::Fenced) => {}
+                Err(error) => return Box::pin(std::future::ready(Err(error))),
+            }
         }
         self.inner.append(header, fragment).await
     }
@@ -142,8 +150,12 @@ impl StreamWriter for DisturbedWriter {
 
 #[async_trait]
 impl Archive for Disturbed {
-    async fn writer(&self, stream: &str) -> Result<Box<dyn StreamWriter>, ArchiveError> {
-        let inner = self.inner.writer(stream).await?;
+    async fn writer(
+        &self,
+        stream: &str,
+        epoch: u64,
+    ) -> Result<Box<dyn StreamWriter>, ArchiveError> {
+        let inner = self.inner.writer(stream, epoch).await?;
         Ok(Box::new(DisturbedWriter {
             archive: Arc::clone(&self.inner),
             epoch: inner.epoch(),
@@ -239,5 +251,42 @@ impl Archive for Disturbed {
 
     fn has_ended(&self) -> bool {
         self.inner.has_ended()
+    }
+}
+
+/// Leases that wait for nobody who is there.
+pub fn everybody_holds(inner: Arc<dyn Leases>) -> Arc<dyn Leases> {
+    Arc::new(EverybodyHolds(inner))
+}
+
+struct EverybodyHolds(Arc<dyn Leases>);
+
+#[async_trait]
+impl Leases for EverybodyHolds {
+    async fn claim(
+        &self,
+        name: &str,
+        owner: &str,
+        takeover: Takeover,
+    ) -> Result<Option<(Lease, Standing)>, DbError> {
+        let claimed = self.0.claim(name, owner, takeover).await?;
+        Ok(claimed.map(|(lease, _)| (lease, Standing::Held)))
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, DbError> {
+        self.0.renew(leases).await?;
+        Ok(vec![Standing::Held; leases.len()])
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), DbError> {
+        self.0.release(lease).await
+    }
+
+    async fn revoke(&self, name: &str, reason: EndReason) -> Result<u64, DbError> {
+        self.0.revoke(name, reason).await
+    }
+
+    async fn holder(&self, _: &str) -> Result<Option<(String, u64)>, DbError> {
+        Ok(None)
     }
 }

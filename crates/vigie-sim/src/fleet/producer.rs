@@ -89,7 +89,7 @@ async fn listen(shared: Shared, key: String, mut answer: vigie_server::ResponseB
             let is_there = shared.stored(&key).iter().any(|stored| stored.sequence == sequence);
             let mut seen = shared.seen();
             // With its stream it may have gone since.
-            let is_deleted = !is_there && seen.deleted.contains_key(&key);
+            let is_deleted = !is_there && seen.deletion_asked.contains(&key);
             if !is_there && !is_deleted {
                 seen.without_row.push((key.clone(), sequence));
             }

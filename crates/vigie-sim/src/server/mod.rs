@@ -32,7 +32,9 @@ use vigie_kvs::shapes::hub_request::TestCameraOutput;
 use vigie_kvs::shapes::stream::{CreateStreamOutput, DescribeStreamOutput};
 use vigie_kvs::shapes::sync_edge_agent::ErasedMedia;
 use vigie_kvs::sigv4::Credentials;
-use vigie_metadata::{InProcessNotices, MemoryMetadataDb, MetadataDb, Notices};
+use vigie_metadata::{
+    InProcessLeases, InProcessNotices, Leases, MemoryMetadataDb, MetadataDb, Notices,
+};
 use vigie_server::archive::EmbeddedArchive;
 use vigie_server::auth::{MasterKey, NewAccessKey};
 use vigie_server::{Engines, Instance, MemoryAuditLog, Seams, ServerConfig};
@@ -114,6 +116,9 @@ pub struct SimServer {
     pub config: ServerConfig,
     /// What was done with the media.
     pub log: ArchiveLog,
+    /// The leases of instances that share their engines and start from now on. One that is alone has its own, which go with
+    /// it.
+    pub leases: Arc<dyn Leases>,
     clock: SimClock,
     chance: SimChance,
     executor: Executor,
@@ -174,6 +179,7 @@ impl SimServer {
             media,
             config: ServerConfig::new("/server"),
             log: ArchiveLog::default(),
+            leases: Arc::new(InProcessLeases::new(Arc::new(clock.clone()))),
             clock,
             chance,
             executor,
@@ -258,10 +264,15 @@ impl SimServer {
                 (Arc::clone(&archive), archive, None)
             }
         };
+        let leases = match &self.media {
+            Media::OnDisk { .. } => Arc::new(InProcessLeases::new(Arc::new(self.clock.clone()))),
+            Media::Shared(_) => Arc::clone(&self.leases),
+        };
         let engines = Engines {
             db: Arc::clone(&self.metadata[number]),
             fragments: Arc::new(LoggedArchive::new(archive, self.log.clone())),
             audit: self.audit.clone(),
+            leases,
             notices: Arc::clone(&self.notices),
         };
         let chance = Box::new(SimChance::new(self.chance.next_u64()));
