@@ -8,7 +8,8 @@ use vigie_engine::clock::{Clock, Now};
 use vigie_media::Timestamp;
 
 use super::*;
-use crate::db::{InProcessLeases, InProcessNotices, SilentNotices};
+use crate::age_hold::ServerAgeHold;
+use crate::db::{InProcessLeases, InProcessNotices, MemoryMetadataDb, SilentNotices};
 use crate::runtime::TokioRuntime;
 
 struct RuntimeClock(Instant);
@@ -42,9 +43,11 @@ impl Instances {
         Self { clock, leases, notices }
     }
 
-    fn open(&self) -> Arc<Turns> {
+    async fn open(&self) -> Arc<Turns> {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let process = Process::new(clock, Box::new(Counting(0)), Arc::new(TokioRuntime));
+        let metadata = MemoryMetadataDb::default();
+        let age_hold = ServerAgeHold::open(&metadata, clock.now()).await.unwrap();
+        let process = Process::new(clock, age_hold, Box::new(Counting(0)), Arc::new(TokioRuntime));
         let leases = Arc::clone(&self.leases) as Arc<dyn Leases>;
         Arc::new(Turns::new(Arc::new(process), leases, Arc::clone(&self.notices)))
     }
@@ -80,8 +83,8 @@ async fn has_to_end(turn: &mut Turn, within: Duration) -> Option<EndReason> {
 #[tokio::test(start_paused = true)]
 async fn the_newest_gets_its_turn_when_the_older_has_finished_wherever_it_is() {
     let instances = with_notices();
-    for turns in [instances.open(), instances.open()] {
-        let one = instances.open();
+    for turns in [instances.open().await, instances.open().await] {
+        let one = instances.open().await;
         let mut old = newest(&one, "gate").await.unwrap();
         let newer = waiting(&turns, "gate").await;
         assert_eq!(has_to_end(&mut old, Duration::ZERO).await, Some(EndReason::Superseded));
@@ -100,7 +103,7 @@ async fn the_newest_gets_its_turn_when_the_older_has_finished_wherever_it_is() {
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_end_is_not_waited_for_for_ever() {
     let instances = with_notices();
-    let (one, other) = (instances.open(), instances.open());
+    let (one, other) = (instances.open().await, instances.open().await);
     let _stuck = newest(&one, "gate").await.unwrap();
     let began = Instant::now();
     newest(&other, "gate").await.unwrap();
@@ -110,7 +113,7 @@ async fn one_that_does_not_end_is_not_waited_for_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn what_an_instance_held_that_fell_silent_is_another_s_after_a_while() {
     let instances = with_notices();
-    let (dead, other) = (instances.open(), instances.open());
+    let (dead, other) = (instances.open().await, instances.open().await);
     let turn = newest(&dead, "gate").await.unwrap();
     // Renewed for longer than a claim stands by itself.
     tokio::time::sleep(3 * LEASE_TTL).await;
@@ -128,7 +131,7 @@ async fn what_an_instance_held_that_fell_silent_is_another_s_after_a_while() {
 #[tokio::test(start_paused = true)]
 async fn without_any_notice_it_takes_a_while_longer() {
     let instances = Instances::new(Arc::new(SilentNotices));
-    let (one, other) = (instances.open(), instances.open());
+    let (one, other) = (instances.open().await, instances.open().await);
     let mut old = newest(&one, "gate").await.unwrap();
     let newer = waiting(&other, "gate").await;
     let within = RENEW_INTERVAL + LOOK_INTERVAL;
@@ -149,7 +152,7 @@ async fn without_any_notice_it_takes_a_while_longer() {
 #[tokio::test(start_paused = true)]
 async fn the_first_keeps_its_turn_when_it_wins_and_gives_it_back_at_once() {
     let instances = with_notices();
-    let (one, other) = (instances.open(), instances.open());
+    let (one, other) = (instances.open().await, instances.open().await);
     let mut turn = first(&one, "gate").await.unwrap();
     assert!(first(&one, "gate").await.is_none());
     assert!(first(&other, "gate").await.is_none());
@@ -166,7 +169,7 @@ async fn the_first_keeps_its_turn_when_it_wins_and_gives_it_back_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_connection_gives_way_to_a_newer_one() {
     let instances = with_notices();
-    let (one, other) = (instances.open(), instances.open());
+    let (one, other) = (instances.open().await, instances.open().await);
     let mut oldest = newest(&one, "gate").await.unwrap();
     let second = waiting(&one, "gate").await;
     assert_eq!(has_to_end(&mut oldest, Duration::ZERO).await, Some(EndReason::Superseded));
@@ -179,7 +182,7 @@ async fn a_waiting_connection_gives_way_to_a_newer_one() {
 #[tokio::test(start_paused = true)]
 async fn deleting_a_stream_ends_its_connection_and_no_other() {
     let instances = with_notices();
-    let (one, other) = (instances.open(), instances.open());
+    let (one, other) = (instances.open().await, instances.open().await);
     let mut gate = newest(&one, "gate").await.unwrap();
     let mut yard = newest(&one, "yard").await.unwrap();
     let ending = tokio::spawn({
@@ -203,7 +206,7 @@ async fn deleting_a_stream_ends_its_connection_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn an_order_to_end_that_came_while_nobody_waited_is_not_lost() {
     let instances = with_notices();
-    let turns = instances.open();
+    let turns = instances.open().await;
     let mut turn = newest(&turns, "gate").await.unwrap();
     // Polled once and dropped, as a connection does whose bytes come first.
     assert_eq!(has_to_end(&mut turn, Duration::ZERO).await, None);
