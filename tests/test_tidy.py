@@ -97,7 +97,6 @@ CIRCLES = {
     "vigie-agent": [
         "shell/{file_source,file_source/delivery}.rs",
     ],
-    "vigie-media": ["matroska/reader/{block,elements,encoding,fragment,frames,header,mod,tags}.rs"],
     "vigie-sim": ["{disk,disk/work}.rs"],
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",
