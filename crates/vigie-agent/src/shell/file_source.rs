@@ -15,88 +15,28 @@
 
 mod chosen;
 mod delivery;
+mod end;
 mod folder;
 mod mkv;
 mod mp4;
+mod one_file;
+mod settings;
 mod zeros;
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 
 use url::Url;
-use vigie_engine::clock::Clock;
-use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder::{Failure, UriFault};
-use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
-use vigie_store::source::{FileStat, Source, SourceBounds, SourceError, SourceFile};
+use vigie_store::source::Source;
 
-use self::chosen::Chosen;
-use self::delivery::{Delivered, Delivery, Place};
-use crate::core::{Imports, NewestFragment, Refused, Session, SourceEvent};
+use self::delivery::Place;
+use self::end::End;
+use self::one_file::version;
+pub(crate) use self::settings::FileSource;
+use crate::core::{Refused, SourceEvent};
 use crate::shell::core_thread::CoreHandle;
-use crate::shell::frame_batch::{CoreGone, FrameBatch};
-
-/// A file or folder to record and where its media goes in time.
-pub(crate) struct FileSource {
-    pub(crate) session: Session,
-    /// The secret's `MediaURI`: `file:///path`, or the path alone.
-    pub(crate) uri: String,
-    pub(crate) bounds: Arc<SourceBounds>,
-    pub(crate) ends_at: Timestamp,
-    pub(crate) not_before: Timestamp,
-    pub(crate) imports: Imports,
-    pub(crate) newest: Option<NewestFragment>,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Set when the session is closed.
-    pub(crate) stopped: Arc<AtomicBool>,
-}
-
-/// Why delivering ended before the end of the file.
-enum End {
-    Failed(Failure),
-    /// The file is what it is: reading it again would end the same way.
-    Refused(Box<Refused>),
-    Stopped,
-    /// What the stream holds of the file is not in it: it cannot be gone on with.
-    NotThere,
-}
-
-/// Whether all that a file was to hold is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wholeness {
-    Whole,
-    BrokenOff,
-}
-
-impl From<SourceError> for End {
-    fn from(error: SourceError) -> Self {
-        match error {
-            SourceError::OutsideRoots => Self::Failed(Failure::FileOutsideRoots),
-            SourceError::NotRegular => Self::Failed(Failure::FileNotRegular),
-            SourceError::Io(error) => error.into(),
-        }
-    }
-}
-
-impl From<CoreGone> for End {
-    fn from(_: CoreGone) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        tracing::debug!(%error, "a source file cannot be read");
-        Self::Failed(match error.kind() {
-            // The container's own lengths lead past the end of the file.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Failure::FileNotMedia,
-            _ => Failure::FileNotReadable,
-        })
-    }
-}
+use crate::shell::frame_batch::FrameBatch;
 
 impl FileSource {
     /// Delivers the file, or the folder until it is told to stop; blocks while it does.
@@ -141,46 +81,6 @@ impl FileSource {
             }
         }
     }
-
-    /// Delivers one file; where its media ends.
-    fn deliver_file(
-        &self,
-        version: &FileVersion,
-        file: &dyn SourceFile,
-        place: Place,
-        batch: &mut FrameBatch,
-    ) -> Result<Delivered, End> {
-        let is_matroska = is_matroska(file)?;
-        let deliver = |delivery: &mut Delivery<'_>| {
-            if is_matroska { mkv::deliver(file, delivery) } else { mp4::deliver(file, delivery) }
-        };
-        let broken_off = self.imports.current.as_ref();
-        let broken_off = broken_off.filter(|import| import.file == *version).zip(self.newest);
-        if let Some((import, newest)) = broken_off {
-            let mut delivery = Delivery::going_on(self, batch, import.clone(), newest);
-            match deliver(&mut delivery).and_then(|wholeness| delivery.end(wholeness)) {
-                Err(End::NotThere) => {}
-                ended => return ended,
-            }
-        }
-        let mut delivery = Delivery::from_the_start(self, batch, version.clone(), place);
-        let wholeness = deliver(&mut delivery)?;
-        delivery.end(wholeness)
-    }
-
-    /// Fails when the source is told to stop.
-    fn go_on(&self) -> Result<(), End> {
-        if self.is_stopped() { Err(End::Stopped) } else { Ok(()) }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-}
-
-fn version(path: &Path, stat: FileStat) -> FileVersion {
-    let path = path.to_string_lossy().into_owned();
-    FileVersion { modified_ms: stat.modified.as_millis(), path, size_bytes: stat.length_bytes }
 }
 
 /// `file:///path` with percent-encoding, or an absolute path as it is.
@@ -189,8 +89,4 @@ fn file_path(uri: &str) -> Option<PathBuf> {
         return Some(PathBuf::from(uri));
     }
     Url::parse(uri).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()
-}
-
-fn is_matroska(file: &dyn SourceFile) -> io::Result<bool> {
-    Ok(file.read_exact_at(0, 4)?.as_ref() == [0x1A, 0x45, 0xDF, 0xA3])
 }
