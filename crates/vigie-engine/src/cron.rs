@@ -12,12 +12,12 @@
 //! **Years** end with 2126. Quartz ends a hundred years after its wall clock's year; a fixed last year keeps the answer
 //! a matter of the arguments alone. Years outside 1970 to 2126 may be written, as with Quartz, and never fire.
 
+mod describe;
 mod field;
 mod next;
 mod parse;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::fmt;
 

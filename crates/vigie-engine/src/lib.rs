@@ -23,7 +23,7 @@ pub mod media_clock;
 pub mod pulse;
 pub mod rate_limit;
 pub mod recorder;
-pub mod refusal_delay;
 pub mod schedule;
 pub mod sync;
+pub mod tarpit;
 pub mod uploader;

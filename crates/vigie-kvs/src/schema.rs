@@ -5,14 +5,15 @@
 
 pub(crate) mod administration;
 pub(crate) mod archived_media;
+pub(crate) mod describe_schedule;
 pub(crate) mod edge;
 pub(crate) mod hub;
 pub(crate) mod hub_request;
 pub(crate) mod kinesisvideo;
 pub(crate) mod media;
 pub(crate) mod media_ledger;
-pub(crate) mod overview;
 pub(crate) mod secretsmanager;
+pub(crate) mod stream_media;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 mod validate;

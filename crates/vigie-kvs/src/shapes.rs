@@ -6,15 +6,16 @@
 pub mod administration;
 pub mod archived_media;
 pub mod delivery;
+pub mod describe_schedule;
 pub mod edge;
 pub mod hub;
 pub mod hub_request;
 pub mod images;
 pub mod media;
 pub mod media_ledger;
-pub mod overview;
 pub mod secrets;
 pub mod stream;
+pub mod stream_media;
 pub mod streaming_session;
 pub mod sync_edge_agent;
 pub mod tag;

@@ -11,6 +11,7 @@ use crate::auth::{Access, MasterKey};
 use crate::background::{Background, MediaDeletion};
 use crate::config::ServerConfig;
 use crate::engines::Engines;
+use crate::get_media::Consumers;
 use crate::guard::Guards;
 use crate::health::Health;
 use crate::hubs::Hubs;
@@ -20,7 +21,6 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::playback::Playback;
 use crate::process::Process;
-use crate::reading::Consumers;
 
 /// See the module's documentation.
 pub(crate) struct App {

@@ -3,8 +3,8 @@
 //!
 //! One queue for all that follows from an event, drained in order: see [`super::outcome`].
 
+mod deletion;
 mod said;
-mod space;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use vigie_media::sample::{TrackSamples, fragment_samples};
 
 use super::Playback;
 use super::codecs::Codecs;
-use super::library::Candidates;
+use super::fragment_cache::Candidates;
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, Protocol, Session};
 use super::tracks::PlayedTracks;
@@ -160,11 +160,11 @@ impl Asked {
         let Some(first) = first else {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         };
-        let document = playback.library.document(&playback.media, &first, self.protocol).await?;
+        let document = playback.fragments.document(&playback.media, &first, self.protocol).await?;
         let tracks = document.as_ref().as_ref().map_err(Clone::clone)?;
         session.codecs = tracks.codecs;
         if let Protocol::Dash { .. } = self.protocol {
-            let bytes = playback.library.bytes(&playback.media, &first).await?;
+            let bytes = playback.fragments.bytes(&playback.media, &first).await?;
             session.bits_a_second = bits_a_second(tracks, bytes, first.duration_ms);
         }
         self.note_what_is_shown(playback, &mut session, now).await?;
@@ -278,10 +278,10 @@ impl Asked {
     ) -> Answer<()> {
         let mut candidates = Candidates::new(&playback.media, &self.stream, session, None);
         let mut walk = Walk::new(session, Progress::default(), now.as_millis());
-        let mut next = candidates.next(&playback.library).await?;
+        let mut next = candidates.next(&playback.fragments).await?;
         let mut count = 0;
         while let Some(fragment) = next.filter(|_| count < session.fragments_max) {
-            next = candidates.next(&playback.library).await?;
+            next = candidates.next(&playback.fragments).await?;
             walk.push(fragment, next.as_ref());
             count = u16::try_from(walk.shown()).unwrap_or(u16::MAX);
         }

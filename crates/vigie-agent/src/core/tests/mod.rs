@@ -1,6 +1,7 @@
 //! The core, driven by hand: events in, effects out, on a real disk and a clock that moves when the test says so.
 
 mod configurations;
+mod deletion;
 mod erasing;
 mod files;
 mod followups;
@@ -12,7 +13,6 @@ mod polling;
 mod recording;
 mod requests;
 mod secrets;
-mod space;
 mod uploading;
 
 use std::cell::Cell;

@@ -1,12 +1,12 @@
-//! Reading media: stored fragments as a stream of Matroska documents.
+//! GetMedia and GetMediaForFragmentList: stored fragments as a stream of Matroska documents.
 //!
 //! [`chunk`] decides the form of what is sent, [`start`] where GetMedia begins, [`readers`] how many may read;
-//! [`sender`] moves the bytes, [`get_media`] in order of ingestion and then live, [`get_media_for_fragment_list`] as the
-//! caller lists them.
+//! [`sender`] moves the bytes, [`ingestion_order`] in that order and then live, [`fragment_list`] as the caller
+//! lists them.
 
 mod chunk;
-mod get_media;
-mod get_media_for_fragment_list;
+mod fragment_list;
+mod ingestion_order;
 pub(crate) mod readers;
 mod sender;
 mod start;
@@ -17,8 +17,8 @@ use crate::ingest::Connections;
 use crate::media::Media;
 use readers::Readers;
 
-pub(crate) use get_media::get_media;
-pub(crate) use get_media_for_fragment_list::get_media_for_fragment_list;
+pub(crate) use fragment_list::get_media_for_fragment_list;
+pub(crate) use ingestion_order::get_media;
 pub use readers::ReaderLimits;
 
 /// The room of those who read media as it comes.

@@ -1,4 +1,5 @@
-//! How long the answer to a refused call is held back: ever longer while one caller keeps asking for the same thing.
+//! A tarpit: how long the answer to a refused call is held back, ever longer while one caller keeps asking for the same
+//! thing.
 //!
 //! Amazon's C producers repeat a refused PutMedia at once, about 65 times a second, for ever (seen from producer
 //! 1.6.4). They wait for each answer, so an answer that comes late is the one way to slow them down. Decides the delay;
@@ -26,17 +27,17 @@ struct Refusals {
 
 /// The refusals in a row of each caller and what it asked for.
 #[derive(Clone, Debug)]
-pub struct RefusalDelays<K> {
+pub struct Tarpit<K> {
     refusals: BTreeMap<K, Refusals>,
 }
 
-impl<K: Ord> Default for RefusalDelays<K> {
+impl<K: Ord> Default for Tarpit<K> {
     fn default() -> Self {
         Self { refusals: BTreeMap::new() }
     }
 }
 
-impl<K: Ord + Clone> RefusalDelays<K> {
+impl<K: Ord + Clone> Tarpit<K> {
     /// Notes a refusal at `now` (monotonic); returns how long its answer is to be held back.
     pub fn refused(&mut self, key: K, now: Duration) -> Duration {
         let is_recent = |it: &Refusals| now.saturating_sub(it.last_at) < FORGET_AFTER;
@@ -87,40 +88,40 @@ mod tests {
 
     #[test]
     fn delays_double_after_the_free_ones_up_to_two_seconds() {
-        let mut delays = RefusalDelays::default();
-        let got: Vec<u128> = (0..12).map(|n| delays.refused("a", ms(n)).as_millis()).collect();
+        let mut tarpit = Tarpit::default();
+        let got: Vec<u128> = (0..12).map(|n| tarpit.refused("a", ms(n)).as_millis()).collect();
         assert_eq!(got, [0, 0, 0, 0, 50, 100, 200, 400, 800, 1600, 2000, 2000]);
     }
 
     /// It asks again 15 ms after each answer: 65 requests/s as long as answers come at once.
     #[test]
     fn a_producer_that_retries_65_times_a_second_is_slowed_to_one_request_in_two_seconds() {
-        let mut delays = RefusalDelays::default();
+        let mut tarpit = Tarpit::default();
         let mut now = Duration::ZERO;
         let mut requests_in = [0_u32; 10];
         while now < Duration::from_secs(600) {
             requests_in[(now.as_secs() / 60) as usize] += 1;
-            now += delays.refused(("AKIA", "gate"), now) + ms(15);
+            now += tarpit.refused(("AKIA", "gate"), now) + ms(15);
         }
         assert!(requests_in[0] <= 40, "{requests_in:?}");
         assert!(requests_in[1..].iter().all(|&requests| requests <= 30), "{requests_in:?}");
-        assert_eq!(delays.remembered(), 1);
+        assert_eq!(tarpit.remembered(), 1);
     }
 
     #[test]
     fn a_success_or_a_pause_is_a_new_beginning() {
-        let mut delays = RefusalDelays::default();
+        let mut tarpit = Tarpit::default();
         for n in 0..20 {
-            delays.refused("a", ms(n));
+            tarpit.refused("a", ms(n));
         }
-        assert_eq!(delays.refused("b", ms(20)), Duration::ZERO, "another one is not slowed");
-        delays.granted(&"a");
-        assert_eq!(delays.refused("a", ms(21)), Duration::ZERO);
+        assert_eq!(tarpit.refused("b", ms(20)), Duration::ZERO, "another one is not slowed");
+        tarpit.granted(&"a");
+        assert_eq!(tarpit.refused("a", ms(21)), Duration::ZERO);
         for n in 22..40 {
-            delays.refused("a", ms(n));
+            tarpit.refused("a", ms(n));
         }
-        assert!(delays.refused("a", ms(40) + FORGET_AFTER / 2) > Duration::ZERO);
-        assert_eq!(delays.refused("a", ms(40) + FORGET_AFTER * 2), Duration::ZERO);
+        assert!(tarpit.refused("a", ms(40) + FORGET_AFTER / 2) > Duration::ZERO);
+        assert_eq!(tarpit.refused("a", ms(40) + FORGET_AFTER * 2), Duration::ZERO);
     }
 
     proptest! {
@@ -128,12 +129,12 @@ mod tests {
         fn what_is_remembered_is_bounded_and_no_delay_is_longer_than_the_longest(
             keys in prop::collection::vec((0_u32..20_000, 0_u64..5), 1..12_000),
         ) {
-            let mut delays = RefusalDelays::default();
+            let mut tarpit = Tarpit::default();
             let mut now = Duration::ZERO;
             for (key, pause_ms) in keys {
                 now += ms(pause_ms);
-                prop_assert!(delays.refused(key, now) <= LONGEST_DELAY);
-                prop_assert!(delays.remembered() <= REMEMBERED_MAX);
+                prop_assert!(tarpit.refused(key, now) <= LONGEST_DELAY);
+                prop_assert!(tarpit.remembered() <= REMEMBERED_MAX);
             }
         }
     }

@@ -46,7 +46,7 @@ const REPETITIONS_MAX: usize = 64;
 const ENTRIES_PER_READ: usize = 1000;
 
 /// See the module's documentation.
-pub(crate) struct Library {
+pub(crate) struct FragmentCache {
     documents: Cache<(DocumentId, Form), Arc<Document>>,
     fragments: Cache<u128, Bytes, Weight>,
     progress: Cache<u64, Arc<Progress>, Weight>,
@@ -68,7 +68,7 @@ impl Weighter<u64, Arc<Progress>> for Weight {
     }
 }
 
-impl Default for Library {
+impl Default for FragmentCache {
     fn default() -> Self {
         Self {
             documents: Cache::new(DOCUMENTS_MAX),
@@ -120,7 +120,7 @@ impl Form {
     }
 }
 
-impl Library {
+impl FragmentCache {
     /// What a session of this protocol can play of the document that a fragment belongs to.
     pub(crate) async fn document(
         &self,
@@ -279,14 +279,14 @@ impl<'a> Candidates<'a> {
 
     pub(super) async fn next(
         &mut self,
-        library: &Library,
+        cache: &FragmentCache,
     ) -> Result<Option<Candidate>, ArchiveError> {
         loop {
             while let Some(fragment) = self.page.pop_front() {
                 if fragment.server_timestamp < self.expired_before {
                     continue;
                 }
-                if let Some(parameters_id) = self.parameters_id(library, &fragment).await? {
+                if let Some(parameters_id) = self.parameters_id(cache, &fragment).await? {
                     return Ok(Some(self.candidate(&fragment, parameters_id)));
                 }
             }
@@ -305,14 +305,14 @@ impl<'a> Candidates<'a> {
     /// `None` when the fragment's document is of other codecs than the session: players could not go on with it.
     async fn parameters_id(
         &mut self,
-        library: &Library,
+        cache: &FragmentCache,
         fragment: &StoredFragment,
     ) -> Result<Option<u64>, ArchiveError> {
         let id = fragment.document;
         if let Some((_, known)) = self.document.filter(|(of, _)| *of == id) {
             return Ok(known);
         }
-        let document = match library.document(self.media, fragment, self.session.protocol).await {
+        let document = match cache.document(self.media, fragment, self.session.protocol).await {
             Ok(document) => document,
             // Deleted since it was listed.
             Err(ArchiveError::FragmentGone) => return Ok(None),

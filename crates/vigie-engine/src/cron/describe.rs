@@ -33,10 +33,10 @@ impl CronExpression {
     /// use vigie_engine::cron::CronExpression;
     ///
     /// let office_hours = CronExpression::parse("0 0 9-16 ? * MON-FRI")?;
-    /// assert_eq!(office_hours.words(), "Every hour from 09:00 to 16:00, Monday to Friday");
+    /// assert_eq!(office_hours.describe(), "Every hour from 09:00 to 16:00, Monday to Friday");
     /// # Ok::<(), vigie_engine::cron::CronError>(())
     /// ```
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut sentence = self.time_words();
         for part in [Some(day_words(&self.days)), month_words(self.months), year_words(&self.years)]
             .into_iter()
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn check(expression: &str, expect: &str) {
-        let words = CronExpression::parse(expression).unwrap().words();
+        let words = CronExpression::parse(expression).unwrap().describe();
         assert_eq!(words, expect, "{expression}");
     }
 

@@ -1,4 +1,4 @@
-//! Space: limits that are kept, and what is deleted for them.
+//! Deletion: limits that are kept, and what is deleted for them.
 
 use vigie_kvs::shapes::edge::{DeletionConfig, LocalSizeConfig, StrategyOnFullSize};
 

@@ -1,4 +1,4 @@
-//! Space: the stream's deletion plan, executed, and whether there is room for what comes next.
+//! Deletion: the stream's plan, executed, and whether there is room for what comes next.
 //!
 //! Room is counted down with every write and planned anew before it is used up, so that a stream's limit is not
 //! exceeded for a moment. What a plan deletes that exists nowhere else is counted and said.
