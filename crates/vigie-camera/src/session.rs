@@ -74,14 +74,14 @@ struct Resource {
 
 /// The state of one connection's dialogue.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct RtspSession {
     offer: Arc<Offer>,
     nonce: String,
     id: u64,
     set_up: Option<SetUp>,
 }
 
-impl Session {
+impl RtspSession {
     /// `nonce` and `id` come from chance; a new session on the same connection takes the next id.
     pub(crate) fn new(offer: Arc<Offer>, nonce: String, id: u64) -> Self {
         Self { offer, nonce, id, set_up: None }

@@ -12,7 +12,7 @@
 //!
 //! Nothing here is durable. A hub that restarts is told again and begins again, so what is asked for must do no harm
 //! when it is done twice. Changes that must not be lost (a configuration, a new value of a secret) are no requests:
-//! they are part of what the hub is owed, see [`crate::hub_link`].
+//! they are part of what the hub is owed, see [`crate::hub_sync`].
 //!
 //! Time is monotonic; each side counts on its own clock. Ids come from chance, so that none is used twice over a
 //! restart.

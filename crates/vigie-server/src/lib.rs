@@ -1,4 +1,4 @@
-//! The service: the HTTP API of Kinesis Video Streams, Secrets Manager and STS, metadata, hub link, ingest and reading.
+//! The service: the HTTP API of Kinesis Video Streams, Secrets Manager and STS, metadata, hub sync, ingest and reading.
 //!
 //! Decides how calls are answered and in which order things become durable. What is legal for an edge configuration
 //! is `vigie-engine`'s to say, what a request or an answer looks like `vigie-kvs`'s, where media lies `vigie-store`'s.

@@ -119,7 +119,7 @@ pub enum StoreError {
         key: String,
     },
     /// Keys are 1 to 1024 bytes long.
-    #[error("stream key of {length_bytes} bytes: must be 1 to 1024")]
+    #[error("media key of {length_bytes} bytes: must be 1 to 1024")]
     InvalidKey {
         /// Length of the key given.
         length_bytes: usize,

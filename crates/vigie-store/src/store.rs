@@ -32,7 +32,7 @@ use crate::writer::MediaFileWriter;
 /// that were not used.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
 
-/// Longest stream key.
+/// Longest media key.
 const KEY_BYTES_MAX: usize = 1024;
 
 /// A fragment that a commit made durable.

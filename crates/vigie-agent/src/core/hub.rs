@@ -25,10 +25,10 @@ use super::effect::Effect;
 use super::erase_queue::EraseQueue;
 use super::event::Event;
 use super::hub_media::{HubMedia, Waker};
+use super::hub_sync::{Contact, HubSync};
 use super::instance::Instance;
 use super::job::{Committed, Job, JobEvent};
 use super::ledgers::Ledgers;
-use super::link::{Contact, HubLink};
 use super::outcome::{Notice, Outcomes};
 use super::plan_queue::PlanQueue;
 use super::polling;
@@ -69,7 +69,7 @@ pub struct Hub {
     saved: SavedConfigurations,
     streams: SavedStreams,
     jobs: BTreeMap<Arc<str>, Job>,
-    link: HubLink,
+    sync: HubSync,
     instance: Instance,
     requests: Requests,
     shared: Shared,
@@ -127,7 +127,7 @@ impl Hub {
             saved,
             streams,
             jobs: BTreeMap::new(),
-            link: HubLink::default(),
+            sync: HubSync::default(),
             instance,
             requests: Requests::default(),
             shared,
@@ -167,12 +167,12 @@ impl Hub {
             Event::Tick => self.tick(now),
             Event::SyncAnswered { request, output } => self.sync_answered(request, output, now),
             Event::ConfigurationsListed { request, configurations } => {
-                let output = polling::answer(configurations, self.link.cursor());
+                let output = polling::answer(configurations, self.sync.cursor());
                 self.sync_answered(request, output, now);
             }
             Event::SyncFailed { request, failure } => {
-                self.link.failed(request, failure, self.shared.chance.as_mut(), now);
-                if self.link.contact() == Contact::AnotherAgent {
+                self.sync.failed(request, failure, self.shared.chance.as_mut(), now);
+                if self.sync.contact() == Contact::AnotherAgent {
                     self.instance.refused();
                 }
             }
@@ -202,13 +202,13 @@ impl Hub {
     }
 
     fn sync_answered(&mut self, request: u64, output: SyncEdgeAgentOutput, now: Now) {
-        if !self.link.answered(request, output.cursor, output.clock, now) {
+        if !self.sync.answered(request, output.cursor, output.clock, now) {
             return;
         }
         self.instance.accepted();
         self.take_receipts(&output.ledgers);
         if self.take_requests(output.requests.as_deref(), now) {
-            self.link.go_on(now);
+            self.sync.go_on(now);
         }
         if let Some(configurations) = output.configurations {
             self.take(configurations, now);
@@ -232,7 +232,7 @@ impl Hub {
             save,
             ledgers,
             self.shared.media.deadline(),
-            self.link.deadline(self.has_news),
+            self.sync.deadline(self.has_news),
             self.requests.deadline(),
         ];
         jobs.chain(own).min().unwrap_or(Duration::ZERO)
@@ -254,9 +254,9 @@ impl Hub {
         let streams = self.jobs.values().map(|job| job.snapshot(disk, &self.shared, now)).collect();
         let findings = self.shared.media.reader.findings();
         HubSnapshot {
-            in_contact: self.link.in_contact(),
+            in_contact: self.sync.in_contact(),
             age_hold_left: self.shared.age_hold.left(now),
-            clock_skew_ms: self.link.clock_skew_ms(),
+            clock_skew_ms: self.sync.clock_skew_ms(),
             troubles: self.troubles(),
             findings,
             streams,
@@ -292,7 +292,7 @@ impl Hub {
     /// Lets a stream's job act, if there is one.
     fn with_job(&mut self, stream: &Arc<str>, now: Now, act: impl FnOnce(&mut Job, &mut Turn<'_>)) {
         if let Some(job) = self.jobs.get_mut(stream) {
-            let contact = self.link.contact();
+            let contact = self.sync.contact();
             let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
             act(job, turn);
             job.settled(turn);
@@ -302,7 +302,7 @@ impl Hub {
 
     /// Lets every job act that wants to.
     fn each_job(&mut self, now: Now, mut act: impl FnMut(&mut Job, &mut Turn<'_>) -> bool) {
-        let contact = self.link.contact();
+        let contact = self.sync.contact();
         let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
         for job in self.jobs.values_mut() {
             if act(job, turn) {
@@ -386,16 +386,16 @@ impl Hub {
         }
         let is_fresh = has_committed || !self.shared.media.is_uncommitted();
         if is_fresh && now.mono >= self.shared.ledgers.deadline() {
-            self.write_ledgers(Some(self.link.in_contact()), now);
+            self.write_ledgers(Some(self.sync.in_contact()), now);
         }
-        if !self.is_stopped && now.mono >= self.link.deadline(self.has_news) {
+        if !self.is_stopped && now.mono >= self.sync.deadline(self.has_news) {
             let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
             self.has_news = false;
             let requests = self.requests.reports();
             let instance = self.instance.said();
             let held = self.shared.age_hold.left(now);
             let hub = &self.hub_device_arn;
-            let effect = self.link.request(hub, instance, streams, requests, held, now);
+            let effect = self.sync.request(hub, instance, streams, requests, held, now);
             self.out.effect(effect);
         }
     }

@@ -244,7 +244,7 @@ operations! {
         LIST_MEDIA_RANGES = ListMediaRanges "/listMediaRanges" Read Stream stream_media::LIST_MEDIA_RANGES [
             AccessDenied InvalidArgument ResourceNotFound
         ];
-        /// The hub link: a hub says what it has, and hears what it is owed.
+        /// The hub sync: a hub says what it has, and hears what it is owed.
         SYNC_EDGE_AGENT = SyncEdgeAgent "/syncEdgeAgent" Read Hub sync_edge_agent::SYNC_EDGE_AGENT [
             AccessDenied InvalidArgument
         ];

@@ -40,7 +40,7 @@ pub enum TooLong {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
-    /// [`super::Session::close`] was called.
+    /// [`super::RtspSession::close`] was called.
     #[error("the session was closed")]
     Closed,
     /// The camera is described, which was all that was wanted.

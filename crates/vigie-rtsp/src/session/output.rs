@@ -50,7 +50,7 @@ pub struct PlayingMedium {
 /// What whoever moves the bytes is to do.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Close the control connection, if there is one, and open one; then call [`super::Session::connected`]. When none can
+    /// Close the control connection, if there is one, and open one; then call [`super::RtspSession::connected`]. When none can
     /// be opened the session is over, and is to be dropped.
     Connect {
         /// A name, or an IP address without brackets.
@@ -64,8 +64,8 @@ pub enum Action {
     },
     /// Write this to the control connection.
     Send(Bytes),
-    /// Open two UDP sockets for a medium, on an even port and the next, and call [`super::Session::udp_opened`] or
-    /// [`super::Session::udp_failed`].
+    /// Open two UDP sockets for a medium, on an even port and the next, and call [`super::RtspSession::udp_opened`] or
+    /// [`super::RtspSession::udp_failed`].
     OpenUdp {
         /// The medium's place in the session description.
         medium: usize,

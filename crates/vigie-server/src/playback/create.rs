@@ -16,7 +16,7 @@ use super::Playback;
 use super::codecs::Codecs;
 use super::fragment_cache::Candidates;
 use super::selection::{Progress, Walk};
-use super::session::{DateTimes, Mode, Protocol, Session};
+use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
 use crate::api::Call;
 use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
@@ -137,7 +137,7 @@ impl Asked {
             SessionRange::Live | SessionRange::LiveReplay { .. } => FRAGMENTS_DEFAULT_LIVE,
         };
         let fragments_max = self.fragments_max.and_then(|count| u16::try_from(count).ok());
-        let mut session = Session {
+        let mut session = PlaybackSession {
             id: playback.media.process.chance().next_u64(),
             stream_name: self.stream.name.clone(),
             stream_created_ms: self.stream.created_at.as_millis(),
@@ -206,7 +206,7 @@ impl Asked {
     async fn begin_live(
         &self,
         media: &Media,
-        session: &mut Session,
+        session: &mut PlaybackSession,
         now: Timestamp,
     ) -> Answer<Option<StoredFragment>> {
         let key = media.config.media_key(&self.stream);
@@ -273,7 +273,7 @@ impl Asked {
     async fn note_what_is_shown(
         &self,
         playback: &Playback,
-        session: &mut Session,
+        session: &mut PlaybackSession,
         now: Timestamp,
     ) -> Answer<()> {
         let mut candidates = Candidates::new(&playback.media, &self.stream, session, None);

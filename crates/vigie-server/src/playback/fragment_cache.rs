@@ -17,7 +17,7 @@ use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits};
 
 use super::selection::{Candidate, Progress, Walk};
-use super::session::{Mode, Protocol, Session};
+use super::session::{Mode, PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, unreadable};
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, DocumentId, FragmentOrder, FragmentQuery, StoredFragment};
@@ -155,7 +155,7 @@ impl FragmentCache {
         &self,
         media: &Media,
         stream: &Stream,
-        session: &Session,
+        session: &PlaybackSession,
         number: vigie_kvs::FragmentNumber,
     ) -> Result<Option<StoredFragment>, ArchiveError> {
         let Ok(sequence) = i64::try_from(number.sequence()) else { return Ok(None) };
@@ -175,7 +175,7 @@ impl FragmentCache {
         &self,
         media: &Media,
         stream: &Stream,
-        session: &Session,
+        session: &PlaybackSession,
         at: Timestamp,
     ) -> Result<Option<StoredFragment>, ArchiveError> {
         let query = FragmentQuery::producer_range(at, at, REPETITIONS_MAX);
@@ -203,7 +203,7 @@ impl FragmentCache {
         &self,
         media: &Media,
         stream: &Stream,
-        session: &Session,
+        session: &PlaybackSession,
     ) -> Result<Arc<Progress>, ArchiveError> {
         let known = self.progress.get(&session.id).unwrap_or_default();
         let now = media.process.now().wall;
@@ -229,7 +229,7 @@ impl FragmentCache {
 }
 
 /// A session's token opens the fragments that it can show and no others of its stream.
-fn is_in_range(session: &Session, fragment: &StoredFragment) -> bool {
+fn is_in_range(session: &PlaybackSession, fragment: &StoredFragment) -> bool {
     let at = match session.selector {
         FragmentSelectorType::ProducerTimestamp => fragment.producer_timestamp,
         FragmentSelectorType::ServerTimestamp => fragment.server_timestamp,
@@ -247,7 +247,7 @@ fn is_in_range(session: &Session, fragment: &StoredFragment) -> bool {
 /// The stored fragments that a session could show, in the order of its walk.
 pub(super) struct Candidates<'a> {
     media: &'a Media,
-    session: &'a Session,
+    session: &'a PlaybackSession,
     key: String,
     query: FragmentQuery,
     expired_before: Timestamp,
@@ -261,7 +261,7 @@ impl<'a> Candidates<'a> {
     pub(super) fn new(
         media: &'a Media,
         stream: &Stream,
-        session: &'a Session,
+        session: &'a PlaybackSession,
         after: Option<crate::archive::FragmentPosition>,
     ) -> Self {
         let all = query(session);
@@ -338,7 +338,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-fn query(session: &Session) -> FragmentQuery {
+fn query(session: &PlaybackSession) -> FragmentQuery {
     let range = |start_ms, end_ms| {
         let (start, end) = (Timestamp::from_millis(start_ms), Timestamp::from_millis(end_ms));
         match session.selector {

@@ -16,7 +16,7 @@ use vigie_kvs::FragmentNumber;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
 
-use super::session::{Mode, Protocol, Session};
+use super::session::{Mode, PlaybackSession, Protocol};
 use crate::archive::FragmentPosition;
 use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
@@ -115,7 +115,7 @@ impl Progress {
 /// A walk under way.
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
-    session: &'a Session,
+    session: &'a PlaybackSession,
     now_ms: i64,
     state: Progress,
     ended: bool,
@@ -123,7 +123,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// From `from` on: the beginning, or where an earlier walk of the same session ended.
-    pub(crate) fn new(session: &'a Session, from: Progress, now_ms: i64) -> Self {
+    pub(crate) fn new(session: &'a PlaybackSession, from: Progress, now_ms: i64) -> Self {
         Self { session, now_ms, state: from, ended: false }
     }
 
@@ -267,7 +267,7 @@ fn is_discontinuity(protocol: Protocol, gap_ms: i64, new_parameters: bool) -> bo
 
 /// Where a new period begins: behind the one before it, and in a live session not before its media came, so that the
 /// edge of the timeline stays at the present.
-fn period_start(session: &Session, ends_at: i64, first: &Candidate) -> i64 {
+fn period_start(session: &PlaybackSession, ends_at: i64, first: &Candidate) -> i64 {
     match session.mode {
         Mode::Live { .. } => {
             let origin = timeline_origin_ms(session);
@@ -279,7 +279,7 @@ fn period_start(session: &Session, ends_at: i64, first: &Candidate) -> i64 {
 
 /// The wall-clock time of the zero of a growing session's timeline: what the session showed when it was made ended at
 /// that moment.
-pub(crate) fn timeline_origin_ms(session: &Session) -> i64 {
+pub(crate) fn timeline_origin_ms(session: &PlaybackSession) -> i64 {
     match session.mode {
         Mode::Live { initial_ms, .. } | Mode::LiveReplay { initial_ms, .. } => {
             session.created_ms.saturating_sub(initial_ms)

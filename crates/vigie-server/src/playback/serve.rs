@@ -22,7 +22,7 @@ use super::hls::date_time::date_times;
 use super::hls::playlist::{self, MediaPlaylist, Variant};
 use super::request::{Asked, Parameters, open};
 use super::selection::{Entry, Progress, timeline_origin_ms};
-use super::session::{Protocol, Session};
+use super::session::{PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, StoredFragment};
@@ -77,7 +77,7 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
 }
 
 /// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
-async fn check_access_key(playback: &Playback, session: &Session) -> Answer<()> {
+async fn check_access_key(playback: &Playback, session: &PlaybackSession) -> Answer<()> {
     let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
     let key = playback.db.access_key(access_key_id).await?;
     if key.is_some_and(|key| key.revoked_at.is_none()) {
@@ -91,7 +91,7 @@ async fn check_access_key(playback: &Playback, session: &Session) -> Answer<()> 
 struct Playing<'a> {
     playback: &'a Playback,
     stream: Stream,
-    session: Session,
+    session: PlaybackSession,
     parameters: Parameters,
     now: Timestamp,
 }

@@ -72,7 +72,7 @@ fn a_camera_without_deviations_is_played_kept_alive_and_closed() {
 
 #[test]
 fn packets_are_slices_of_what_was_received() {
-    let mut session = Session::new(settings(TransportChoice::Tcp), Duration::ZERO);
+    let mut session = RtspSession::new(settings(TransportChoice::Tcp), Duration::ZERO);
     session.connected(PEER.parse().unwrap(), Duration::ZERO);
     let mut nth = 0;
     loop {

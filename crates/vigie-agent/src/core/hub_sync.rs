@@ -47,9 +47,9 @@ pub(super) enum Contact {
     AnotherAgent,
 }
 
-/// The link.
+/// See the module's documentation.
 #[derive(Default)]
-pub(super) struct HubLink {
+pub(super) struct HubSync {
     cursor: Option<String>,
     last_request: u64,
     /// When the request that is under way was sent.
@@ -72,7 +72,7 @@ pub(super) struct HubLink {
     failure_said: Option<CallFailure>,
 }
 
-impl HubLink {
+impl HubSync {
     /// Whether the last request was answered.
     pub(super) fn in_contact(&self) -> bool {
         self.in_contact
