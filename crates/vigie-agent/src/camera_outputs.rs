@@ -67,7 +67,6 @@ pub enum Taken {
     Frame {
         /// See [`SourceEvent::PacketsLost`].
         lost: Option<SourceEvent>,
-        /// The frame.
         frame: SourceFrame,
     },
     /// The session is over; nothing comes behind it.
@@ -80,7 +79,6 @@ pub enum Taken {
     Nothing,
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct CameraOutputs {
     /// Not told yet.

@@ -111,9 +111,7 @@ fn closed<I: Copy>(
 /// The part of a media file that exists nowhere else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotUploaded {
-    /// Fragments.
     pub fragment_count: u64,
-    /// Their bytes.
     pub size_bytes: u64,
 }
 
@@ -151,7 +149,6 @@ impl Reason {
 /// Media that is not uploaded and goes nevertheless: one entry per file of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss<I> {
-    /// The file.
     pub id: I,
     /// Why it goes.
     pub reason: Reason,

@@ -28,7 +28,6 @@ pub const BYTES_PER_MB: u64 = 1_000_000;
 /// What a hub does for one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgePlan {
-    /// The hub it is for.
     pub hub_device_arn: String,
     /// Where the secret with the camera's URI is.
     pub media_uri_secret_arn: Sensitive,

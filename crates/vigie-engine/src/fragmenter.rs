@@ -34,7 +34,6 @@ pub enum Command {
     },
     /// A SimpleBlock in the open Cluster.
     Append {
-        /// The frame.
         frame: Frame,
         /// Its timecode relative to the Cluster's. Negative for a picture shown before the key frame that it comes
         /// after, and for audio that comes late.

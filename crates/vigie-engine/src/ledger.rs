@@ -32,7 +32,6 @@ pub struct Gap {
     pub from: Timestamp,
     /// End.
     pub until: Timestamp,
-    /// Why.
     pub reason: MediaGapReason,
 }
 
@@ -48,9 +47,7 @@ pub struct TimelineState {
 /// A gap that lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenGap {
-    /// Since when.
     pub since: Timestamp,
-    /// Why.
     pub reason: MediaGapReason,
 }
 
@@ -213,7 +210,6 @@ pub struct DeletedFragment {
     pub from: Timestamp,
     /// End.
     pub until: Timestamp,
-    /// Its bytes.
     pub size_bytes: u64,
     /// The service has it.
     pub uploaded: bool,
@@ -233,9 +229,7 @@ pub struct Deleted {
 /// How much was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Fragments.
     pub fragment_count: u64,
-    /// Their bytes.
     pub size_bytes: u64,
 }
 

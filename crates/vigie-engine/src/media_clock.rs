@@ -92,7 +92,6 @@ pub enum TimeStep {
 /// A frame as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct CameraFrame {
-    /// Its track.
     pub track: u64,
     /// Microseconds on the track's own clock, from anywhere.
     pub media_us: i64,

@@ -196,7 +196,6 @@ impl ScheduleTracker {
         Self { schedule, zone, known: None }
     }
 
-    /// The schedule.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }

@@ -12,7 +12,6 @@ use std::time::Duration;
 const FREE_REFUSALS: u32 = 4;
 /// The first delay; each further one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-/// The longest delay.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// Refusals are forgotten after so long without another one.
 const FORGET_AFTER: Duration = Duration::from_secs(30);

@@ -31,13 +31,10 @@ pub enum AccessLevel {
 /// What IAM is asked about, by its ARN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResourceKind {
-    /// A stream.
     Stream,
-    /// A secret.
     Secret,
     /// A hub, an IoT thing.
     Hub,
-    /// An access key.
     AccessKey,
     /// Nothing that has an ARN: `*`.
     Account,
@@ -57,7 +54,6 @@ pub enum BodyKind {
 /// One operation: a row of the table.
 #[derive(Debug)]
 pub struct Operation {
-    /// Which it is.
     pub id: OperationId,
     /// Whose it is.
     pub service: Service,
@@ -70,7 +66,6 @@ pub struct Operation {
     pub access: AccessLevel,
     /// What it is done to.
     pub resource: ResourceKind,
-    /// Its input.
     pub input: &'static Shape,
     /// The exceptions that it declares, beside those of authentication and of any service.
     pub errors: &'static [ErrorKind],

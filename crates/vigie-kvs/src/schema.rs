@@ -23,7 +23,6 @@ pub(crate) use validate::{Patterns, Violation, validate};
 /// The shape of a value and its constraints, in the terms of the AWS service models.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// Text.
     String(Text),
     /// A whole number of 32 bits.
     Integer(Range),

@@ -43,7 +43,6 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// The one algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The last part of every credential scope.
 const TERMINATOR: &str = "aws4_request";

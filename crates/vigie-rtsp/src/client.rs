@@ -39,11 +39,9 @@ pub enum ClientOutput {
     Act(Action),
     /// A medium is not recorded.
     LeftOut {
-        /// Which.
         medium: MediumName,
         /// Its codec as the camera names it; empty when it does not.
         codec: String,
-        /// Why.
         why: LeftOut,
     },
     /// What the camera offers is known.
@@ -61,7 +59,6 @@ pub enum ClientOutput {
     Metadata(Metadata),
     /// Something is not as it should be, and is lived with.
     Deviation {
-        /// What.
         kind: Deviation,
         /// How often since the last time.
         count: u32,

@@ -22,7 +22,6 @@ struct StoredLastRun {
     hold_left_ms: u64,
 }
 
-/// See the module's documentation.
 pub(crate) struct ServerAgeHold(Mutex<AgeHold>);
 
 impl ServerAgeHold {

@@ -22,7 +22,6 @@ use crate::metrics::Metrics;
 use crate::playback::Playback;
 use crate::process::Process;
 
-/// See the module's documentation.
 pub(crate) struct App {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

@@ -17,7 +17,6 @@ use vigie_kvs::version::version_token;
 
 use crate::runtime::{Runtime, Task};
 
-/// See the module's documentation.
 pub(crate) struct Process {
     clock: Arc<dyn Clock>,
     chance: Mutex<Box<dyn Chance>>,

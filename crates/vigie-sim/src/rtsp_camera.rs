@@ -11,7 +11,6 @@ use vigie_engine::chance::Chance;
 
 use crate::chance::SimChance;
 
-/// Where it is.
 pub const PEER: &str = "10.0.0.7:554";
 /// Where its RTP comes from, over UDP.
 pub const PEER_RTP: &str = "10.0.0.7:6970";
@@ -59,7 +58,6 @@ struct Viewer {
     ssrc: u32,
 }
 
-/// The camera.
 #[derive(Debug)]
 pub struct RtspCamera {
     chance: SimChance,
@@ -121,7 +119,6 @@ impl RtspCamera {
         }
     }
 
-    /// What it answers.
     pub fn answer(&mut self, connection: u64, request: &Request) -> Vec<u8> {
         let Some(viewer) = self.viewers.get_mut(&connection) else { return Vec::new() };
         let session = format!("Session: {:08X};timeout={TIMEOUT_SECONDS}\r\n", viewer.ssrc);

@@ -35,7 +35,6 @@ pub(crate) fn read_whole(file: &dyn DiskFile) -> io::Result<Option<Bytes>> {
     file.read_exact_at(0, length_bytes).map(Some)
 }
 
-/// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) mark: FileMark,

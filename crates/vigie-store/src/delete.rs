@@ -28,7 +28,6 @@ pub struct Deleted {
     pub fragment_count: u64,
     /// Of these, not marked uploaded: they existed nowhere else.
     pub not_uploaded_count: u64,
-    /// Bytes of those.
     pub not_uploaded_size_bytes: u64,
     /// Fragments that waited for a commit when their stream was deleted.
     pub failed: Vec<FailedFragment>,

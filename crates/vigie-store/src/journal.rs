@@ -91,7 +91,6 @@ struct Deleted {
     ids: BTreeSet<u64>,
 }
 
-/// See the module's documentation.
 pub(crate) struct Journal {
     root: PathBuf,
     /// `None` when it has to be written anew.
@@ -116,7 +115,6 @@ pub(crate) struct Journal {
 /// What reading a journal found.
 pub(crate) struct Opened {
     pub(crate) journal: Journal,
-    /// There was one.
     pub(crate) is_there: bool,
     /// Bytes between its records that are none.
     pub(crate) damaged_bytes: u64,

@@ -38,20 +38,16 @@ const KEY_BYTES_MAX: usize = 1024;
 /// A fragment that a commit made durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersistedFragment {
-    /// The stream.
     pub key: Arc<str>,
-    /// The fragment.
     pub entry: FragmentEntry,
 }
 
 /// A fragment that will not become durable and must be sent or recorded again.
 #[derive(Clone, Debug)]
 pub struct FailedFragment {
-    /// The stream.
     pub key: Arc<str>,
     /// The fragment's sequence.
     pub sequence: u64,
-    /// Why.
     pub error: StoreError,
 }
 

@@ -60,7 +60,6 @@ pub(crate) struct MediaFileWriter {
     pub(crate) sync_error: Option<Arc<io::Error>>,
     /// No space was left for what waited: the file ends with what is whole in it, by the commit that met it …
     pub(crate) no_space: Option<Arc<io::Error>>,
-    /// … and these are lost.
     pub(crate) lost: Vec<u64>,
     /// Whole fragments that no commit has made durable.
     pub(crate) uncommitted: Vec<FragmentEntry>,

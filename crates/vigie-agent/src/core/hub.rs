@@ -47,7 +47,6 @@ const BUSY_WAIT: Duration = Duration::from_millis(20);
 /// What an operator says about a hub.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
-    /// This hub.
     pub hub_device_arn: String,
     /// The zone of the schedules.
     pub time_zone: TimeZone,

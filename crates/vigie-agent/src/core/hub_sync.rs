@@ -39,7 +39,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// What the last request to the service came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contact {
-    /// It was answered.
     Answered,
     /// It was not.
     Lost,
@@ -47,7 +46,6 @@ pub(super) enum Contact {
     AnotherAgent,
 }
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(super) struct HubSync {
     cursor: Option<String>,

@@ -27,7 +27,6 @@ pub struct HubSnapshot {
 /// One stream of a [`HubSnapshot`]. Counters start at zero with the process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamSnapshot {
-    /// The stream's name.
     pub stream_name: String,
     /// Hours until the policy's size or the disk's reserve is reached, at the present bit rate; `None` while nothing is
     /// recorded.

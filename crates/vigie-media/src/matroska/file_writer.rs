@@ -16,7 +16,6 @@ const YEAR_2001: Timestamp = Timestamp::from_millis(978_307_200_000);
 /// From the date's eight bytes to the duration's: those eight, and an element head of three.
 const DATE_BEFORE_DURATION: u64 = 11;
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct FileWriter {
     tracks: Vec<Track>,
@@ -164,7 +163,6 @@ impl FileWriter {
         Ok(out)
     }
 
-    /// The end of the file.
     pub fn finish(self) -> FileEnd {
         let mut tail = Vec::new();
         let mut patches = Vec::new();

@@ -37,7 +37,6 @@ impl fmt::Debug for Password {
 pub struct Login {
     /// The user's name, decoded.
     pub user: String,
-    /// The password.
     pub password: Password,
 }
 

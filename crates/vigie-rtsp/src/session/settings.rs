@@ -24,7 +24,6 @@ pub enum Wanted {
     Describe,
     /// Media: the video, and with it what is said here.
     Record {
-        /// The sound.
         sound: bool,
         /// `m=application`.
         metadata: bool,
@@ -37,7 +36,6 @@ pub struct RtspSessionSettings {
     /// The camera's address, `rtsp` or `rtsps` (the control connection is to be TLS). User information in it is not used
     /// and never sent.
     pub uri: Url,
-    /// Who to be there.
     pub login: Option<Login>,
     /// How media is asked for.
     pub transport: TransportChoice,

@@ -26,7 +26,6 @@ const PREFIXES_MAX: usize = 4096;
 /// Who it is stands in the line of no call that is not proven to be his.
 const UNPROVEN: &str = "unproven";
 
-/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalSampler(Mutex<Sampled>);
 

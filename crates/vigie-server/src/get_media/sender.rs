@@ -35,7 +35,6 @@ impl From<ArchiveError> for NotSent {
     }
 }
 
-/// See the module's documentation.
 pub(super) struct ChunkSender {
     media: Arc<Media>,
     pieces: mpsc::Sender<Bytes>,

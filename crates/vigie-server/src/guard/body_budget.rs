@@ -23,7 +23,6 @@ struct Used {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct BodyBudget {
     used: Mutex<Used>,

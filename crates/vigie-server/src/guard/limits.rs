@@ -83,7 +83,6 @@ impl Repeated {
     }
 }
 
-/// See the module's documentation.
 pub(crate) struct Limits {
     rate_limits: RateLimits,
     buckets: Mutex<RateLimiter<BucketKey>>,

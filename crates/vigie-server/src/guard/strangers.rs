@@ -14,7 +14,6 @@ use tokio::sync::Notify;
 
 use super::client_prefix::client_prefix;
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Strangers {
     max: usize,

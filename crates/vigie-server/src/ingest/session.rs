@@ -44,7 +44,6 @@ pub struct SessionSettings {
 /// A whole fragment that has to be stored.
 #[derive(Clone, Debug)]
 pub struct IngestedFragment {
-    /// Its number.
     pub number: FragmentNumber,
     /// The 28 random bits of the number.
     pub number_tail: u32,
@@ -93,7 +92,6 @@ struct OpenFragment {
     key: Option<bool>,
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct IngestSession {
     settings: SessionSettings,

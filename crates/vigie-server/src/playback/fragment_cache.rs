@@ -45,7 +45,6 @@ const REPETITIONS_MAX: usize = 64;
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 1000;
 
-/// See the module's documentation.
 pub(crate) struct FragmentCache {
     documents: Cache<(DocumentId, Form), Arc<Document>>,
     fragments: Cache<u128, Bytes, Weight>,

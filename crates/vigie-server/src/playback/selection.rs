@@ -60,7 +60,6 @@ impl Candidate {
 /// A fragment that a session shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Which one.
     pub fragment: Candidate,
     /// Its media sequence number; 1 is the session's first.
     pub sequence_number: u64,

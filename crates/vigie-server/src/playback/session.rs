@@ -22,7 +22,6 @@ pub(crate) struct PlaybackSession {
     /// Tells sessions apart where the server remembers something of them.
     #[serde(rename = "i")]
     pub id: u64,
-    /// The stream's name.
     #[serde(rename = "n")]
     pub stream_name: String,
     /// When the stream was created, in milliseconds: with the name, the ARN.
@@ -156,7 +155,6 @@ impl PlaybackSession {
         serde_json::from_slice(&content).ok()
     }
 
-    /// The ARN of its stream.
     pub(crate) fn stream_arn(&self, place: Place) -> StreamArn {
         StreamArn {
             place,

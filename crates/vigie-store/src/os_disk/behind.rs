@@ -33,7 +33,6 @@ use crate::disk::BLOCK_BYTES;
 /// Less is cheaper through the page cache, until a file has gone past it once.
 const DIRECT_BYTES_MIN: usize = 32 << 10;
 
-/// See the module's documentation.
 pub(super) struct Behind {
     path: PathBuf,
     queue: Mutex<Queue>,

@@ -58,7 +58,6 @@ pub use self::tags::{END_OF_FRAGMENT, Tag};
 use super::ebml::{EbmlError, ElementHead};
 use super::ids;
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct FragmentReader {
     limits: Limits,
@@ -80,7 +79,6 @@ pub struct FragmentReader {
 enum State {
     /// Before the EBML header.
     Start,
-    /// Before the Segment.
     BeforeSegment,
     /// Between the Segment's children.
     Segment,

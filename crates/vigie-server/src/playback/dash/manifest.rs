@@ -38,7 +38,6 @@ pub(crate) enum RepresentationKind {
     Audio {
         /// Samples a second.
         sampling_frequency_hz: u32,
-        /// Channels.
         channels: u32,
     },
 }
@@ -91,7 +90,6 @@ const UPDATE: &str = "PT1S";
 /// A source that is later than this with its next fragment pauses.
 const LATE_MS: i64 = 3000;
 
-/// The manifest.
 pub(crate) fn manifest(manifest: &Manifest<'_>) -> String {
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

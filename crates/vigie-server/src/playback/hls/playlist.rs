@@ -77,7 +77,6 @@ pub(crate) fn master(token: &str, variant: &Variant) -> String {
     text
 }
 
-/// A media playlist.
 pub(crate) fn media(playlist: &MediaPlaylist<'_>) -> String {
     let &MediaPlaylist { token, track_number, container, on_demand, entries, .. } = playlist;
     let is_mp4 = container == ContainerFormat::FragmentedMp4;
