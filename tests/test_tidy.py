@@ -39,8 +39,8 @@ MEETS_THE_WORLD = {
     ("disk", "vigie-store/src/index/sqlite.rs"),
     ("disk", "vigie-store/src/index/sqlite_read.rs"),
     ("disk", "vigie-store/src/index/wal.rs"),
-    ("disk", "vigie-store/src/os_disk.rs"),
-    ("disk", "vigie-store/src/os_disk/behind.rs"),
+    ("disk", "vigie-store/src/os_disk/mod.rs"),
+    ("disk", "vigie-store/src/os_disk/behind/mod.rs"),
     ("disk", "vigie-store/src/os_disk/parts.rs"),
     ("disk", "vigie-store/src/os_disk/source.rs"),
     ("disk", "vigie-store/src/private_sqlite.rs"),
@@ -63,7 +63,7 @@ MEETS_THE_WORLD = {
     ("network", "vigie-camera/src/camera.rs"),
     ("network", "vigie-camera/src/client.rs"),
     ("network", "vigie-camera/src/connection.rs"),
-    ("network", "vigie-camera/src/outgoing.rs"),
+    ("network", "vigie-camera/src/outgoing/mod.rs"),
     ("network", "vigie-server/src/http/mod.rs"),
     ("network", "vigie-server/src/server.rs"),
     # The decoders' processes.
@@ -76,7 +76,7 @@ MEETS_THE_WORLD = {
     ("thread", "vigie-server/src/audit/file_log.rs"),
     ("thread", "vigie-server/src/db/sqlite/writer.rs"),
     ("thread", "vigie-store/src/os_disk/workers.rs"),
-    ("thread", "vigie-store/src/thread.rs"),
+    ("thread", "vigie-store/src/thread/mod.rs"),
 }
 # What of the server tokio alone runs: beneath and around an instance, where no simulation comes.
 WAITS_BY_TOKIO = {
@@ -96,7 +96,7 @@ IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "ge
 CIRCLES = {
     "vigie-store": [
         "index/{sound,sqlite,sqlite_files,sqlite_read}.rs",
-        "{commit,delete,orphans,recovery,store,write_out,writer}.rs",
+        "{commit,delete,orphans,recovery/mod,store,write_out,writer}.rs",
     ],
 }
 
@@ -129,6 +129,13 @@ def test_every_file_says_first_what_it_is_for():
     begins = re.compile(r"\s*(?:#!\[[^\]]*\]\s*)?//!")
     silent = [str(path.relative_to(ROOT)) for path in files if not begins.match(path.read_text())]
     assert silent == [], "begin with //! and say what it decides, and what it never does"
+
+
+def test_a_module_with_files_below_it_is_their_mod_rs():
+    files = [path for folder in [*CRATE_FOLDERS, ROOT / "fuzz"] for path in folder.rglob("*.rs")]
+    folders = {folder for path in files for folder in path.parents}
+    beside = [str(path.relative_to(ROOT)) for path in files if path.with_suffix("") in folders]
+    assert beside == [], "move it into its folder, as mod.rs"
 
 
 def test_the_table_of_crates_is_the_tree_and_dependencies_point_upwards():

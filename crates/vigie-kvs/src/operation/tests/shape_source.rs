@@ -11,7 +11,7 @@ use syn::{Attribute, Expr, Field, GenericArgument, Ident, Item, ItemStruct, Lit,
 use syn::{PathArguments, Token, Type, braced};
 
 const SOURCES: [&str; 9] = [
-    include_str!("../../shapes.rs"),
+    include_str!("../../shapes/mod.rs"),
     include_str!("../../shapes/administration.rs"),
     include_str!("../../shapes/edge.rs"),
     include_str!("../../shapes/hub.rs"),
