@@ -9,8 +9,10 @@ mod runs;
 mod schema;
 mod sound;
 mod sqlite;
+mod sqlite_connection;
 mod sqlite_files;
 mod sqlite_read;
+mod sqlite_rows;
 mod varint;
 mod wal;
 
