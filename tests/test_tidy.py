@@ -92,19 +92,6 @@ FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path
 # What does I/O, waits or draws: no dependency of a pure crate.
 IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "getrandom", "rand", "mio", "socket2", "tracing"}
 
-# Files that use each other in a circle, by crate. None may come to this list; one that is cut leaves it.
-CIRCLES = {
-    "vigie-store": [
-        "{commit,delete,orphans,recovery/mod,store,write_out,writer}.rs",
-    ],
-}
-
-
-def unbraced(pattern):
-    """`a/{b,c}.rs` as the set of a/b.rs and a/c.rs."""
-    before, inside, after = re.fullmatch(r"([^{]*)\{([^}]*)\}(.*)", pattern).groups()
-    return frozenset(f"{before}{part}{after}" for part in inside.split(","))
-
 
 def architecture():
     return (ROOT / "ARCHITECTURE.md").read_text()
@@ -184,15 +171,13 @@ def test_what_simulations_run_of_the_server_waits_by_its_seam_and_draws_nothing_
 
 
 @pytest.mark.parametrize("crate", CRATE_FOLDERS, ids=lambda crate: crate.name)
-def test_no_new_circle_of_files(crate):
+def test_no_files_use_each_other_in_a_circle(crate):
     modules = rust_files.Modules(crate)
     unknown = set(rust_files.product_files(crate)) - set(modules.files.values()) - set(crate.glob("src/bin/*.rs"))
     assert unknown == set(), "a file that no module names"
     found = rust_files.circles(modules.uses())
-    found = {frozenset(str(path.relative_to(crate / "src")) for path in circle) for circle in found}
-    known = {unbraced(pattern) for pattern in CIRCLES.get(crate.name, [])}
-    assert found - known == set(), "a circle: what both need belongs into a file below them"
-    assert known - found == set(), "cut: take it off the list"
+    found = [sorted(str(path.relative_to(crate / "src")) for path in circle) for circle in found]
+    assert found == [], "a circle: what both need belongs into a file below them"
 
 
 def test_the_server_s_map_of_rooms_is_its_tree():

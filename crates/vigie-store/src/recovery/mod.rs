@@ -4,7 +4,6 @@ mod catch_up;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,45 +21,11 @@ use crate::journal::{Deletion, Journal};
 use crate::layout::key_of_directory;
 use crate::mark::{FRAGMENT_MARK_BYTES, end_mark, marked_end, parse_end_mark};
 use crate::names::sync_directory_if_there;
+use crate::report::RecoveryReport;
 use crate::settings::StoreSettings;
 use crate::store::Store;
+use crate::trust::Trust;
 use crate::unclaimed::set_part_aside;
-
-/// What opening a store found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// Media files that were open and are sealed now.
-    pub sealed_media_file_count: u64,
-    /// Fragments that no commit of the index knew and that were kept, the last of a file cut to its whole frames.
-    pub recovered_fragment_count: u64,
-    /// Bytes behind them that were cut off.
-    pub cut_bytes: u64,
-    /// Files of deleted entries that were still there, removed. See [`Store::search_orphans`] for the others.
-    pub reclaimed_file_count: u64,
-    /// Unsealed media files of the index that are not on the disk. Nothing the store does makes one; their entries
-    /// stay.
-    pub missing: Vec<PathBuf>,
-    /// Where the old index lies: it was damaged, and a new one was begun.
-    pub old_index: Option<PathBuf>,
-}
-
-impl fmt::Display for RecoveryReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::default() {
-            return f.write_str("nothing to recover");
-        }
-        write!(
-            f,
-            "{} media files were open and are sealed, {} fragments of them taken in, {} bytes cut off, {} files of deleted \
-             media removed, {} files missing",
-            self.sealed_media_file_count,
-            self.recovered_fragment_count,
-            self.cut_bytes,
-            self.reclaimed_file_count,
-            self.missing.len()
-        )
-    }
-}
 
 impl Store {
     /// Opens the store in `root`, its media directory, and recovers what a crash left. `index` holds its entries.
@@ -85,15 +50,6 @@ impl Store {
         finish_removals(disk.as_ref(), &root, index.as_mut(), &mut journal, &mut report)?;
         Ok((Self::new(disk, root, index, journal, settings, trust)?, report))
     }
-}
-
-/// What is believed of the media and of its index.
-#[derive(Clone, Copy)]
-pub(crate) struct Trust {
-    /// Media files whose bytes are as they were written.
-    pub(crate) of_this_boot: FilesOfThisBoot,
-    /// The index is older than its media: of what it says of deletions and of files that were given up nothing is sure.
-    pub(crate) is_older: bool,
 }
 
 /// An index that never had a stream does not belong to media files: reclaiming would erase all.
