@@ -33,7 +33,7 @@ def policy(*statements):
 
 
 def edge_agent_policy(agent, stream, secret):
-    """The role policy of AWS's guide for the edge agent, and what Vigie's hub link needs."""
+    """The role policy of AWS's guide for the edge agent, and what Vigie's hub sync needs."""
     return policy(
         allow(["cloudwatch:PutMetricData"], "*"),
         allow(["kinesisvideo:ListStreams"], "*"),
@@ -116,7 +116,7 @@ def test_a_hub_s_key_runs_an_agent_on_its_own_stream_and_is_refused_elsewhere(ow
     with refused("NotAuthorizedException", 403):
         kinesisvideo.delete_stream(StreamARN=f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/yard/1")
 
-    # The hub's key does not open another hub's link.
+    # The hub's key does not open another hub's sync.
     stranger = own_site.agent("hub-2")
     stranger.start(credentials_path=credentials)
     create_stream(server, "shed")

@@ -13,7 +13,7 @@ use vigie_kvs::shapes::hub_request::CameraTestStep;
 use vigie_rtsp::client::{LeftOut as CameraLeftOut, VIDEO_TRACK};
 use vigie_rtsp::media::{LeftOut as MediaLeftOut, Limits};
 use vigie_rtsp::session::{
-    Action, LeftOut as SessionLeftOut, Login, MediumName, Password, SessionSettings,
+    Action, LeftOut as SessionLeftOut, Login, MediumName, Password, RtspSessionSettings,
     TransportChoice, Wanted,
 };
 use vigie_rtsp::{AccessUnit, Client, ClientOutput, MediaKind};
@@ -30,7 +30,7 @@ const DEVIATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// Packets of the sound that were lost, as it stands in metrics.
 const SOUND_LOST: &str = "sound_packets_lost";
 
-/// A session that records the camera with this address. `seed`: see [`SessionSettings::seed`].
+/// A session that records the camera with this address. `seed`: see [`RtspSessionSettings::seed`].
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn client(uri: &MediaUri, seed: [u8; 16], now: Duration) -> Result<Client, U
 }
 
 pub(crate) fn client_of(camera: CameraUri, seed: [u8; 16], now: Duration) -> Client {
-    let settings = SessionSettings {
+    let settings = RtspSessionSettings {
         transport: match camera.wire {
             Wire::Tcp => TransportChoice::TcpThenUdp,
             Wire::Tls => TransportChoice::Tcp,
@@ -67,7 +67,6 @@ pub enum Taken {
     Frame {
         /// See [`SourceEvent::PacketsLost`].
         lost: Option<SourceEvent>,
-        /// The frame.
         frame: SourceFrame,
     },
     /// The session is over; nothing comes behind it.
@@ -80,7 +79,6 @@ pub enum Taken {
     Nothing,
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct CameraOutputs {
     /// Not told yet.

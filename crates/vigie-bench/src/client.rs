@@ -20,7 +20,6 @@ use crate::Outcome;
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const SERVICE: &str = "kinesisvideo";
 
-/// See the module's documentation.
 pub(crate) struct Caller {
     sender: SendRequest<Full<Bytes>>,
     host: String,

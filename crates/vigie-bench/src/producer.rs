@@ -77,7 +77,6 @@ fn framed(fragment: &[u8], chunk_bytes: usize) -> (Vec<u8>, usize) {
     (framed, first + writer::CLUSTER_START_BYTES - 8)
 }
 
-/// See the module's documentation.
 pub(crate) struct Producer {
     read: BufReader<OwnedReadHalf>,
     write: OwnedWriteHalf,

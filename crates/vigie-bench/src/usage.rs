@@ -7,7 +7,6 @@ use tokio::task::JoinSet;
 
 use crate::{Outcome, machine};
 
-/// See the module's documentation.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) bytes_per_second: f64,

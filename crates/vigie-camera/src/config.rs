@@ -10,7 +10,6 @@ use crate::Media;
 pub struct Credentials {
     /// User name.
     pub user: String,
-    /// Password.
     pub password: String,
 }
 

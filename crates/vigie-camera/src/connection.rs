@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::framing::{Framer, Malformed};
 use crate::outgoing::{Outgoing, Route, Sender};
 use crate::response::Response;
-use crate::session::{Delivery, SESSION_TIMEOUT_SECONDS, Session, Start};
+use crate::session::{Delivery, RtspSession, SESSION_TIMEOUT_SECONDS, Start};
 use crate::shared::{Orders, Shared, lock};
 use crate::transport::TransportOffer;
 
@@ -64,7 +64,7 @@ impl Drop for Gone<'_> {
 
 async fn converse(shared: &Arc<Shared>, client: &Arc<Client>) -> io::Result<()> {
     let nonce = format!("{:016x}{:016x}", chance::random_u64()?, chance::random_u64()?);
-    let mut session = Session::new(shared.offer.clone(), nonce, chance::random_u64()?);
+    let mut session = RtspSession::new(shared.offer.clone(), nonce, chance::random_u64()?);
     let mut framer = Framer::default();
     let mut input = BytesMut::new();
     let silence_max = Duration::from_secs(SESSION_TIMEOUT_SECONDS) + TIMEOUT_GRACE;

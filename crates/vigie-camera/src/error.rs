@@ -47,18 +47,12 @@ pub enum MediaError {
 pub enum CameraError {
     /// The media file could not be read from disk.
     #[error("cannot read media file {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// The media file is larger than the camera will hold in memory.
     #[error(
         "media file {path} is larger than {size_bytes_max} bytes; use a shorter one, it is looped"
     )]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// The bound.
         size_bytes_max: u64,
@@ -71,7 +65,6 @@ pub enum CameraError {
     Listen {
         /// The address asked for.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
     /// A configuration that cannot work.

@@ -16,7 +16,6 @@ const G711_PACKETS_PER_SECOND: u32 = 50;
 /// Container times this close to the sample count are the sample count, rounded (Matroska: to the millisecond).
 const ROUNDINGS_PER_SECOND: u32 = 500;
 
-/// A frame and its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TimedFrame {
     pub(crate) send_at_90k: i64,

@@ -128,12 +128,10 @@ impl Timeline {
         (number / count, (number % count) as usize)
     }
 
-    /// The frame of this number.
     pub(crate) fn frame(&self, number: u64) -> &Frame {
         &self.frames[self.split(number).1]
     }
 
-    /// The packets of a frame.
     pub(crate) fn packets(&self, frame: &Frame) -> &[Packet] {
         &self.packets[frame.packets.start as usize..frame.packets.end as usize]
     }

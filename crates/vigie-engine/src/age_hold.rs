@@ -35,7 +35,6 @@ pub struct Jump {
     pub by_ms: i64,
 }
 
-/// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct AgeHold {
     /// Wall minus monotonic time, as it was after the last jump and has been slewed since.

@@ -23,7 +23,6 @@ impl Rate {
         Self { calls_per_second: if calls == 0 { 1 } else { calls } }
     }
 
-    /// Calls a second.
     pub const fn calls_per_second(self) -> u32 {
         self.calls_per_second
     }

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, edge, hub, hub_request, images, media, media_ledger,
-    overview, secrets, stream, streaming_session, sync_edge_agent, tag,
+    administration, archived_media, delivery, describe_schedule, edge, hub, hub_request, images,
+    media, media_ledger, secrets, stream, stream_media, streaming_session, sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Protocol};
 
@@ -85,9 +85,9 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::ListAuditEvents => read::<administration::ListAuditEventsInput>,
         Id::RevokeAccessKey => read::<administration::RevokeAccessKeyInput>,
         Id::ListMediaGaps | Id::ListMediaLosses => read::<media_ledger::ListMediaLedgerInput>,
-        Id::DescribeSchedule => read::<overview::DescribeScheduleInput>,
-        Id::DescribeStreamMedia => read::<overview::DescribeStreamMediaInput>,
-        Id::ListMediaRanges => read::<overview::ListMediaRangesInput>,
+        Id::DescribeSchedule => read::<describe_schedule::DescribeScheduleInput>,
+        Id::DescribeStreamMedia => read::<stream_media::DescribeStreamMediaInput>,
+        Id::ListMediaRanges => read::<stream_media::ListMediaRangesInput>,
         Id::ListHubs => read::<hub::ListHubsInput>,
         Id::DescribeHub => read::<hub::DescribeHubInput>,
         Id::TestCamera => read::<hub_request::TestCameraInput>,

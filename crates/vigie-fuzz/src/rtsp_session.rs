@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vigie_rtsp::session::{
-    Action, Login, Output, Password, Session, SessionSettings, TransportChoice, Wanted,
+    Action, Login, Output, Password, RtspSession, RtspSessionSettings, TransportChoice, Wanted,
 };
 
 /// What comes of one call is no more than this beside packets: a camera cannot make the agent write without end.
@@ -37,7 +37,7 @@ fn play(camera: &[u8], piece_bytes: usize) -> Vec<Output> {
     let mut now = Duration::ZERO;
     let Ok(uri) = "rtsp://camera/live".parse() else { return Vec::new() };
     let password = Password::new("secret");
-    let settings = SessionSettings {
+    let settings = RtspSessionSettings {
         uri,
         login: Some(Login { user: "viewer".to_owned(), password }),
         transport: TransportChoice::TcpThenUdp,
@@ -45,7 +45,7 @@ fn play(camera: &[u8], piece_bytes: usize) -> Vec<Output> {
         seed: [7; 16],
         wanted: Wanted::Record { sound: true, metadata: true },
     };
-    let mut session = Session::new(settings, now);
+    let mut session = RtspSession::new(settings, now);
     let mut outputs = Vec::new();
     take(&mut session, now, &mut outputs);
     for part in parts(camera) {
@@ -74,7 +74,7 @@ fn play(camera: &[u8], piece_bytes: usize) -> Vec<Output> {
 }
 
 /// Whether there is another connection.
-fn take(session: &mut Session, now: Duration, outputs: &mut Vec<Output>) -> bool {
+fn take(session: &mut RtspSession, now: Duration, outputs: &mut Vec<Output>) -> bool {
     let mut requests = 0;
     let mut has_connected = false;
     while let Some(output) = session.poll() {

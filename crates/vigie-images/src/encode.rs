@@ -27,7 +27,6 @@ pub enum Format {
         /// More is better and larger.
         quality: u8,
     },
-    /// PNG.
     Png,
 }
 

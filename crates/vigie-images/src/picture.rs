@@ -8,7 +8,6 @@
 
 use vigie_media::codec::Colour;
 
-/// A picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Picture {
     /// As decoders make it.
@@ -52,7 +51,6 @@ pub enum Planes {
     Eight([Vec<u8>; 3]),
     /// Of 9 to 16 bits.
     Deep {
-        /// The samples.
         samples: [Vec<u16>; 3],
         /// Bits of each.
         bits: u32,

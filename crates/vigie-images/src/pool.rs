@@ -27,7 +27,6 @@ pub const IMAGES_BYTES_MAX: usize = 8 << 20;
 pub struct PoolSettings {
     /// The program that runs [`crate::child::run`].
     pub program: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
     /// Processes at once.
     pub processes_max: usize,
@@ -37,7 +36,6 @@ pub struct PoolSettings {
     pub idle: Duration,
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct DecoderPool {
     settings: PoolSettings,

@@ -81,7 +81,6 @@ fn is_name(text: &str) -> bool {
 pub struct StreamArn {
     /// Partition, region and account.
     pub place: Place,
-    /// The stream's name.
     pub stream_name: String,
     /// When the stream was created.
     pub creation_time: Timestamp,
@@ -120,7 +119,6 @@ impl FromStr for StreamArn {
 pub struct ThingArn {
     /// Partition, region and account.
     pub place: Place,
-    /// The thing's name.
     pub thing_name: String,
 }
 
@@ -149,7 +147,6 @@ impl FromStr for ThingArn {
 pub struct TopicArn {
     /// Partition, region and account.
     pub place: Place,
-    /// The topic's name.
     pub topic_name: String,
 }
 

@@ -21,7 +21,6 @@ impl fmt::Debug for MediaUri {
 /// Why a secret holds no media URI. The texts tell the user what to store and never what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MediaUriError {
-    /// The secret is binary.
     #[error(
         "the camera secret is binary; store it as a SecretString of the form {{\"MediaURI\":\"rtsp://…\"}}"
     )]
@@ -36,12 +35,10 @@ pub enum MediaUriError {
         "the camera secret must be a JSON object with exactly one key, MediaURI (case matters), such as {{\"MediaURI\":\"rtsp://…\"}}"
     )]
     NotExactlyMediaUri,
-    /// The value is not text.
     #[error(
         "the value of MediaURI in the camera secret is not text; it must be a URI such as rtsp://…"
     )]
     NotText,
-    /// The value is empty.
     #[error(
         "the value of MediaURI in the camera secret is empty; it must be a URI such as rtsp://…"
     )]

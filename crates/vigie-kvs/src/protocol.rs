@@ -33,7 +33,6 @@ pub enum Service {
     KinesisVideoArchivedMedia,
     /// KVS media.
     KinesisVideoMedia,
-    /// Secrets Manager.
     SecretsManager,
     /// Security Token Service.
     Sts,

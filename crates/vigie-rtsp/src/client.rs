@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::media::{self, Receiver, Transport};
 use crate::session::{
     Action, End, LeftOut as SessionLeftOut, Medium, MediumName, Output, PacketKind, PlayingMedium,
-    Session, SessionSettings,
+    RtspSession, RtspSessionSettings,
 };
 use crate::{AccessUnit, Deviation, MediaEvent, MediaKind, Metadata};
 use vigie_media::Track;
@@ -39,11 +39,9 @@ pub enum ClientOutput {
     Act(Action),
     /// A medium is not recorded.
     LeftOut {
-        /// Which.
         medium: MediumName,
         /// Its codec as the camera names it; empty when it does not.
         codec: String,
-        /// Why.
         why: LeftOut,
     },
     /// What the camera offers is known.
@@ -61,7 +59,6 @@ pub enum ClientOutput {
     Metadata(Metadata),
     /// Something is not as it should be, and is lived with.
     Deviation {
-        /// What.
         kind: Deviation,
         /// How often since the last time.
         count: u32,
@@ -74,7 +71,7 @@ pub enum ClientOutput {
 /// [`Client::next_deadline`].
 #[derive(Debug)]
 pub struct Client {
-    session: Session,
+    session: RtspSession,
     receiver: Receiver,
     /// Said by the session, behind what the receiver still has to say.
     end: Option<End>,
@@ -86,9 +83,9 @@ pub struct Client {
 
 impl Client {
     /// A client that asks for its connection at once.
-    pub fn new(settings: SessionSettings, limits: media::Limits, now: Duration) -> Self {
+    pub fn new(settings: RtspSessionSettings, limits: media::Limits, now: Duration) -> Self {
         Self {
-            session: Session::new(settings, now),
+            session: RtspSession::new(settings, now),
             receiver: Receiver::new(limits),
             end: None,
             has_ended: false,
@@ -97,17 +94,17 @@ impl Client {
         }
     }
 
-    /// See [`Session::connected`].
+    /// See [`RtspSession::connected`].
     pub fn connected(&mut self, peer: SocketAddr, now: Duration) {
         self.session.connected(peer, now);
     }
 
-    /// See [`Session::received`].
+    /// See [`RtspSession::received`].
     pub fn received(&mut self, bytes: Bytes, now: Duration) {
         self.session.received(bytes, now);
     }
 
-    /// See [`Session::datagram`].
+    /// See [`RtspSession::datagram`].
     pub fn datagram(
         &mut self,
         medium: usize,
@@ -119,17 +116,17 @@ impl Client {
         self.session.datagram(medium, kind, from, bytes, now);
     }
 
-    /// See [`Session::udp_opened`].
+    /// See [`RtspSession::udp_opened`].
     pub fn udp_opened(&mut self, medium: usize, rtp_port: u16, rtcp_port: u16, now: Duration) {
         self.session.udp_opened(medium, rtp_port, rtcp_port, now);
     }
 
-    /// See [`Session::udp_failed`].
+    /// See [`RtspSession::udp_failed`].
     pub fn udp_failed(&mut self, medium: usize, now: Duration) {
         self.session.udp_failed(medium, now);
     }
 
-    /// See [`Session::disconnected`].
+    /// See [`RtspSession::disconnected`].
     pub fn disconnected(&mut self, now: Duration) {
         self.session.disconnected(now);
     }

@@ -16,4 +16,4 @@ pub use client::{Client, ClientOutput};
 pub use deviation::Deviation;
 pub use format::{MediaFormat, MediaKind};
 pub use output::{AccessUnit, MediaEvent, Metadata};
-pub use session::{End, Output, Session, SessionSettings};
+pub use session::{End, Output, RtspSession, RtspSessionSettings};

@@ -24,7 +24,6 @@ struct StoredLastRun {
     hold_left_ms: u64,
 }
 
-/// See the module's documentation.
 pub(crate) struct ServerAgeHold {
     hold: Mutex<AgeHold>,
     jumps: Notify,

@@ -10,6 +10,7 @@ use crate::auth::{Access, MasterKey};
 use crate::background::{Background, MediaDeletion};
 use crate::config::ServerConfig;
 use crate::engines::Engines;
+use crate::get_media::Consumers;
 use crate::guard::Guards;
 use crate::health::Health;
 use crate::hubs::Hubs;
@@ -19,9 +20,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::playback::Playback;
 use crate::process::Process;
-use crate::reading::Consumers;
 
-/// See the module's documentation.
 pub(crate) struct App {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

@@ -7,11 +7,11 @@ use vigie_kvs::arn::Place;
 
 use crate::clip::ClipLimits;
 use crate::db::Stream;
+use crate::get_media::readers::ReaderLimits;
 use crate::guard::RateLimits;
 use crate::images::decoders::ImageDecoders;
 use crate::ingest::rules::IngestRules;
 use crate::ingest::turns::ProducerPolicy;
-use crate::reading::readers::ReaderLimits;
 use crate::tls::TlsFiles;
 
 /// AWS's five minutes.

@@ -9,7 +9,6 @@ use crate::db::DbError;
 /// The result of a handler.
 pub(crate) type Answer<T> = Result<T, Failure>;
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The caller's to solve.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::archive::Archive;
 use crate::db::MetadataDb;
 
-/// See the module's documentation.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub db: Arc<dyn MetadataDb>,

@@ -31,7 +31,6 @@ pub struct Seams {
     pub runtime: Arc<dyn Runtime>,
 }
 
-/// See the module's documentation.
 pub struct Instance {
     app: Arc<App>,
 }

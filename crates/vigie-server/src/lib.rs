@@ -1,4 +1,4 @@
-//! The service: the HTTP API of Kinesis Video Streams, Secrets Manager and STS, metadata, hub link, ingest and reading.
+//! The service: the HTTP API of Kinesis Video Streams, Secrets Manager and STS, metadata, hub sync, ingest and reading.
 //!
 //! Decides how calls are answered and in which order things become durable. What is legal for an edge configuration
 //! is `vigie-engine`'s to say, what a request or an answer looks like `vigie-kvs`'s, where media lies `vigie-store`'s.
@@ -6,14 +6,14 @@
 //! them.
 //!
 //! ```text
-//! http/      listener and dispatch        auth/            signatures, sealing, access keys
-//! api/       one handler per operation    db/              the metadata seam's embedded engine
-//! ingest/    PutMedia                     archive/         the media seam's embedded engine
-//! console/   the web console's files          backup/          copies of all but media
-//! clip/      GetClip                      images/          GetImages
-//! reading/   GetMedia                     background/      deadlines, retention, unfinished deletions
-//! playback/  HLS and DASH sessions        fragment_selection/  which fragments a range stands for
-//! audit/     who did what                 guard/           limits, budgets, what is known of a call
+//! http/       listener and dispatch        auth/                signatures, sealing, access keys
+//! api/        one handler per operation    db/                  the metadata seam's embedded engine
+//! ingest/     PutMedia                     archive/             the media seam's embedded engine
+//! console/    the web console's files      backup/              copies of all but media
+//! clip/       GetClip                      images/              GetImages
+//! get_media/  GetMedia, of a list too      background/          deadlines, retention, unfinished deletions
+//! playback/   HLS and DASH sessions        fragment_selection/  which fragments a range stands for
+//! audit/      who did what                 guard/               limits, budgets, what is known of a call
 //! hubs/      what hubs say and are asked
 //! ```
 
@@ -35,6 +35,7 @@ mod engines;
 mod failure;
 mod first_start;
 mod fragment_selection;
+mod get_media;
 mod guard;
 mod health;
 mod http;
@@ -47,7 +48,6 @@ mod metrics;
 mod playback;
 pub mod private_file;
 mod process;
-mod reading;
 mod runtime;
 mod server;
 mod start_error;
@@ -67,12 +67,12 @@ pub use clip::ClipLimits;
 pub use config::ServerConfig;
 pub use data_dir::{MasterKeySource, MetadataLoss, accept_metadata_loss, metadata_loss};
 pub use engines::Engines;
+pub use get_media::ReaderLimits;
 pub use guard::RateLimits;
 pub use http::body::{BodyError, RequestBody, ResponseBody};
 pub use images::ImageDecoders;
 pub use instance::{Instance, Seams};
 pub use playback::SessionUrl;
-pub use reading::ReaderLimits;
 pub use runtime::{Runtime, Task, TokioRuntime};
 pub use server::Server;
 pub use start_error::ServerError;

@@ -15,7 +15,6 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 /// Without retention, consumers still read from a buffer of minutes (KVS API_CreateStream: 5 minutes).
 const BUFFER_MS: i64 = 5 * 60 * 1000;
 
-/// See the module's documentation.
 pub(crate) struct Media {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

@@ -22,7 +22,6 @@ pub enum PrivateFileError {
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the file system said.
         source: io::Error,
@@ -34,7 +33,6 @@ pub enum PrivateFileError {
         path.display()
     )]
     Exposed {
-        /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
@@ -42,7 +40,6 @@ pub enum PrivateFileError {
     /// The content is not a master key, or none could be made.
     #[error("{}: {source}", path.display())]
     Key {
-        /// The file.
         path: PathBuf,
         /// What is wrong.
         source: SealError,

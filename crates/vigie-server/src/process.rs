@@ -18,7 +18,6 @@ use vigie_kvs::version::version_token;
 use crate::age_hold::ServerAgeHold;
 use crate::runtime::{Runtime, Task};
 
-/// See the module's documentation.
 pub(crate) struct Process {
     clock: Arc<dyn Clock>,
     /// Whether the clock is believed when it says that something is old.

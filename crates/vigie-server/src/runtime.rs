@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 /// A task, or what a task waits for.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// See the module's documentation.
 pub trait Runtime: Send + Sync {
     /// Runs a task to its end, beside the others.
     fn spawn(&self, task: Task);

@@ -18,7 +18,6 @@ pub enum ServerError {
     DataDir {
         /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -27,11 +26,7 @@ pub enum ServerError {
     Db(#[from] DbError),
     /// The media cannot be opened or closed.
     #[error("media store")]
-    Store(
-        /// Why.
-        #[from]
-        StoreError,
-    ),
+    Store(#[from] StoreError),
     /// The credentials cannot be written.
     #[error(transparent)]
     PrivateFile(#[from] PrivateFileError),
@@ -40,17 +35,11 @@ pub enum ServerError {
     Seal(#[from] SealError),
     /// The certificate cannot be served.
     #[error("TLS")]
-    Tls(
-        /// Why.
-        #[from]
-        TlsError,
-    ),
+    Tls(#[from] TlsError),
     /// The audit log cannot be opened.
     #[error("open the audit log {}", path.display())]
     AuditLog {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -100,7 +89,6 @@ pub enum ServerError {
     Io {
         /// What was tried.
         action: &'static str,
-        /// Why.
         #[source]
         source: io::Error,
     },

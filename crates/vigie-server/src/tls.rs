@@ -46,28 +46,19 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("read {}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// The certificate file holds none.
     #[error("{} holds no certificate in PEM", .0.display())]
-    NoCertificate(
-        /// The file.
-        PathBuf,
-    ),
+    NoCertificate(PathBuf),
     /// The key file holds none. The parser's words are left out: they may quote the file.
     #[error("{} holds no private key in PEM", .0.display())]
-    NoKey(
-        /// The file.
-        PathBuf,
-    ),
+    NoKey(PathBuf),
     /// They do not belong together, or are of a kind that cannot be used.
     #[error("certificate {} and key {} cannot be used together", files.certificate.display(), files.key.display())]
     Pair {
-        /// The files.
         files: TlsFiles,
         /// What rustls says.
         #[source]

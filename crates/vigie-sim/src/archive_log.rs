@@ -33,7 +33,6 @@ pub enum Done {
         last_epoch: u64,
         /// The stream had been erased since its writer was begun.
         is_after_erasure: bool,
-        /// Its sequence.
         sequence: u64,
         /// Its time.
         producer_timestamp: Timestamp,
@@ -76,7 +75,6 @@ impl ArchiveLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that was done.
     pub fn done(&self) -> Vec<Done> {
         self.noted().done.clone()
     }

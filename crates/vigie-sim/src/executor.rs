@@ -20,11 +20,9 @@ use crate::clock::SimClock;
 /// Who dies at once.
 pub type Owner = u64;
 
-/// A task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
-/// See the module's documentation.
 pub struct Executor {
     shared: Arc<Shared>,
     chance: SimChance,

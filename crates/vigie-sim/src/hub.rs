@@ -37,7 +37,6 @@ pub struct NotStarted(pub String);
 
 /// The machine.
 pub struct SimHub {
-    /// Its disk.
     pub disk: SimDisk,
     /// The index of its store.
     pub index: SimIndex,

@@ -18,7 +18,6 @@ pub(crate) struct Boot {
     pub(crate) first: MediaFileId,
 }
 
-/// See the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FilesOfThisBoot {
     From(MediaFileId),

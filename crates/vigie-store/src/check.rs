@@ -23,23 +23,13 @@ use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
     /// The index has a media file that is not there.
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// A media file that the index does not have. The next start takes it in, or sets it aside.
-    Orphan {
-        /// The file.
-        path: PathBuf,
-    },
+    Orphan { path: PathBuf },
     /// A file that lies aside: no entry refers to it, and a start could not take it in.
-    Unclaimed {
-        /// The file.
-        file: UnclaimedFile,
-    },
+    Unclaimed { file: UnclaimedFile },
     /// A sealed media file is not as long as the index says.
     Length {
-        /// The file.
         path: PathBuf,
         /// By the index.
         expected: u64,
@@ -48,44 +38,36 @@ pub enum Disagreement {
     },
     /// A fragment's bytes, or with sequence 0 the document header's, are not those that were written.
     Damaged {
-        /// The file.
         path: PathBuf,
         /// The fragment.
         sequence: u64,
     },
     /// A fragment lies behind the end of its file.
     Beyond {
-        /// The file.
         path: PathBuf,
         /// The fragment.
         sequence: u64,
     },
     /// Two fragments of a file overlap, or two fragments of a stream have the same sequence.
     Overlap {
-        /// The file.
         path: PathBuf,
         /// The later fragment.
         sequence: u64,
     },
     /// What the file itself says of a fragment, or with sequence 0 of the file, is not what the index says.
     Mark {
-        /// The file.
         path: PathBuf,
         /// The fragment.
         sequence: u64,
     },
     /// A whole fragment of a sealed media file that the index does not have.
     Unknown {
-        /// The file.
         path: PathBuf,
         /// The fragment, by its own mark.
         sequence: u64,
     },
     /// A media file's row does not agree with its fragments.
-    Row {
-        /// The file.
-        id: MediaFileId,
-    },
+    Row { id: MediaFileId },
     /// The index is not sound in itself.
     Index {
         /// In which way.

@@ -14,7 +14,8 @@ use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace};
 use crate::index::{Change, FragmentOrder, FragmentQuery, StreamId};
 use crate::layout::stream_directory;
 use crate::names::remove;
-use crate::store::{Store, StreamState};
+use crate::store::Store;
+use crate::stream_state::StreamState;
 use crate::unclaimed::{UnclaimedFile, set_aside};
 
 impl Contents {

@@ -17,20 +17,11 @@ use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, MediaFileState};
 use crate::index::Change;
 use crate::mark::marked_end;
+use crate::report::{CommitReport, FailedFragment, PersistedFragment};
 use crate::side_by_side::side_by_side;
-use crate::store::{CommitReport, FailedFragment, PersistedFragment, Store, StreamState};
-use crate::writer::{MediaFileWriter, OpenFragment};
-
-/// What a commit will tell the index of one file: what was appended when it began.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Planned {
-    /// So many of the file's uncommitted fragments.
-    entries: usize,
-    /// Its open fragment, so far.
-    open: Option<FragmentEntry>,
-    /// No more will come.
-    closing: bool,
-}
+use crate::store::Store;
+use crate::stream_state::StreamState;
+use crate::writer::{MediaFileWriter, OpenFragment, Planned};
 
 /// The syncs of a commit that was begun ([`Store::begin_commit`]). They take long and need no store: the disk's workers
 /// do them, and the outcome is for [`Store::finish_commit`].

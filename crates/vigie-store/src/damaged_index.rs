@@ -16,7 +16,7 @@ use crate::index::{Change, Index, IndexLock, SqliteIndex, StreamId};
 use crate::journal::Journal;
 use crate::names::{exists, remove, rename, sync_directory, with_extension};
 use crate::os_disk::OsDisk;
-use crate::recovery::RecoveryReport;
+use crate::report::RecoveryReport;
 use crate::settings::StoreSettings;
 use crate::store::Store;
 

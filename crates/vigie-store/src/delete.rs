@@ -1,6 +1,6 @@
 //! Deletion: the index entries go first, durably, then the files. What a crash leaves between is reclaimed at start.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,62 +8,16 @@ use std::sync::Arc;
 use vigie_media::Timestamp;
 
 use crate::discarded::DiscardedMedia;
+use crate::erased::ErasedStream;
 use crate::error::StoreError;
 use crate::fragment::{MediaFile, MediaFileId};
 use crate::index::{Change, StreamId};
 use crate::journal::Deletion;
 use crate::layout::{UNCLAIMED_DIRECTORY, media_file_number, stream_directory};
 use crate::names::{remove, sync_directory_if_there};
-use crate::store::{FailedFragment, Store};
+use crate::report::{Deleted, FailedFragment};
+use crate::store::Store;
 use crate::unclaimed::{Discarded, UnclaimedFile, discard};
-
-/// What a deletion removed.
-#[derive(Clone, Debug, Default)]
-pub struct Deleted {
-    /// Media files.
-    pub media_file_count: u64,
-    /// Their bytes on disk.
-    pub size_bytes: u64,
-    /// Persisted fragments.
-    pub fragment_count: u64,
-    /// Of these, not marked uploaded: they existed nowhere else.
-    pub not_uploaded_count: u64,
-    /// Bytes of those.
-    pub not_uploaded_size_bytes: u64,
-    /// Fragments that waited for a commit when their stream was deleted.
-    pub failed: Vec<FailedFragment>,
-}
-
-impl Deleted {
-    pub(crate) fn add(&mut self, more: Self) {
-        self.media_file_count += more.media_file_count;
-        self.size_bytes += more.size_bytes;
-        self.fragment_count += more.fragment_count;
-        self.not_uploaded_count += more.not_uploaded_count;
-        self.not_uploaded_size_bytes += more.not_uploaded_size_bytes;
-        self.failed.extend(more.failed);
-    }
-}
-
-/// A stream whose entries are gone and whose files are to go.
-#[derive(Debug)]
-pub(crate) struct ErasedStream {
-    pub(crate) key: Arc<str>,
-    /// With their bytes, which still count.
-    files: VecDeque<(PathBuf, u64)>,
-    /// Those that are gone, though their names' absence is not durable yet.
-    removed: Vec<MediaFileId>,
-}
-
-impl ErasedStream {
-    pub(crate) fn has_file(&self, path: &Path) -> bool {
-        self.files.iter().any(|(file, _)| file == path)
-    }
-
-    pub(crate) fn size_bytes(&self) -> u64 {
-        self.files.iter().map(|(_, size_bytes)| size_bytes).sum()
-    }
-}
 
 impl Store {
     /// Deletes whole media files. Those that are gone already are passed over; one that is open is refused, and

@@ -5,7 +5,6 @@ use vigie_media::Timestamp;
 /// What is known of the media of a file that lay aside and was removed, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscardedMedia {
-    /// The stream.
     pub key: String,
     /// The file's bytes.
     pub size_bytes: u64,

@@ -26,7 +26,6 @@ pub enum StoreError {
     Io {
         /// What was tried, as a verb: "write", "read", "create" …
         action: &'static str,
-        /// On which file.
         path: PathBuf,
         /// Why it failed.
         #[source]
@@ -35,7 +34,6 @@ pub enum StoreError {
     /// A sync failed, so the media file was abandoned: the fragment was not persisted and must be sent again.
     #[error("sync {} failed; the media file was abandoned", path.display())]
     MediaFileAbandoned {
-        /// The file.
         path: PathBuf,
         /// Why the sync failed.
         #[source]
@@ -45,7 +43,6 @@ pub enum StoreError {
     /// not persisted. The whole fragments before it were. Free space and send it again.
     #[error("no space was left to write to {}; the media file ends before the fragment", path.display())]
     NoSpaceLeft {
-        /// The file.
         path: PathBuf,
         /// What the disk said.
         #[source]
@@ -56,17 +53,12 @@ pub enum StoreError {
     DirectorySyncFailed {
         /// The directory.
         path: PathBuf,
-        /// Why.
         #[source]
         source: Arc<io::Error>,
     },
     /// The index refused or lost a transaction. See [`StoreError::is_fatal`].
     #[error("index")]
-    Index(
-        /// Why.
-        #[source]
-        Arc<IndexError>,
-    ),
+    Index(#[source] Arc<IndexError>),
     /// There are media files but the index knows nothing: it was lost, or belongs elsewhere.
     #[error(
         "the index is empty but {} holds media files; restore the index or run `vigie store repair`",
@@ -79,7 +71,6 @@ pub enum StoreError {
     /// The bytes read are not the bytes written.
     #[error("fragment {sequence} in {} is damaged: checksum {found:08x}, expected {expected:08x}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// The fragment; 0 for the document header.
         sequence: u64,
@@ -90,36 +81,21 @@ pub enum StoreError {
     },
     /// The media file was deleted after the fragment was listed.
     #[error("media file {} is gone", path.display())]
-    MediaFileGone {
-        /// The file.
-        path: PathBuf,
-    },
+    MediaFileGone { path: PathBuf },
     /// The media file is being written; seal the stream and commit first.
     #[error("media file {} is open; seal the stream first", id.0)]
-    MediaFileOpen {
-        /// The file.
-        id: MediaFileId,
-    },
+    MediaFileOpen { id: MediaFileId },
     /// No fragment was begun on this stream, or it ended with its abandoned file.
     #[error("stream {key} has no open fragment")]
-    NoOpenFragment {
-        /// The stream.
-        key: String,
-    },
+    NoOpenFragment { key: String },
     /// A fragment was begun while another is open.
     #[error("stream {key} already has an open fragment")]
-    FragmentOpen {
-        /// The stream.
-        key: String,
-    },
+    FragmentOpen { key: String },
     /// The stream was deleted while the fragment waited for its commit.
     #[error("stream {key} was deleted")]
-    StreamDeleted {
-        /// The stream.
-        key: String,
-    },
+    StreamDeleted { key: String },
     /// Keys are 1 to 1024 bytes long.
-    #[error("stream key of {length_bytes} bytes: must be 1 to 1024")]
+    #[error("media key of {length_bytes} bytes: must be 1 to 1024")]
     InvalidKey {
         /// Length of the key given.
         length_bytes: usize,
@@ -127,7 +103,6 @@ pub enum StoreError {
     /// A sequence that was not reserved.
     #[error("sequence {sequence} of stream {key} was not reserved")]
     SequenceNotReserved {
-        /// The stream.
         key: String,
         /// The sequence given.
         sequence: u64,
@@ -216,10 +191,7 @@ pub enum IndexError {
     Unmade,
     /// A row cannot be what the store wrote.
     #[error("index row of {what} is damaged; run `vigie store check`")]
-    Damaged {
-        /// Of what.
-        what: &'static str,
-    },
+    Damaged { what: &'static str },
     /// Something in the index is not as the store writes it.
     #[error("the index is damaged ({what}); run `vigie store repair`")]
     Unsound {
@@ -231,17 +203,12 @@ pub enum IndexError {
     Lock {
         /// The lock file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// SQLite failed. After a failed write it is not known what is on disk.
     #[error("sqlite")]
-    Sqlite(
-        /// Why.
-        #[source]
-        rusqlite::Error,
-    ),
+    Sqlite(#[source] rusqlite::Error),
     /// The simulator cut the power.
     #[error("the power was cut")]
     PowerCut,

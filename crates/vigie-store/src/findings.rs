@@ -15,7 +15,6 @@ pub struct Findings {
     pub claimed_size_bytes: u64,
     /// Files that lie aside, because nothing can be read back from them or another is there in their place.
     pub unclaimed_file_count: u64,
-    /// Their bytes.
     pub unclaimed_size_bytes: u64,
     /// Media files of the index that are not on the disk.
     pub missing_media_file_count: u64,

@@ -30,7 +30,6 @@ pub struct FragmentMeta {
 /// A whole fragment as a producer sent it.
 #[derive(Clone, Debug)]
 pub struct WholeFragment {
-    /// What it is.
     pub meta: FragmentMeta,
     /// Media time that it covers.
     pub duration_ms: u32,
@@ -143,9 +142,7 @@ pub enum MediaFileState {
 /// A media file as the index knows it. The ranges are over its persisted fragments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFile {
-    /// Its number.
     pub id: MediaFileId,
-    /// Where it is.
     pub place: Arc<MediaFilePlace>,
     /// Whether more fragments can come.
     pub state: MediaFileState,
@@ -155,7 +152,6 @@ pub struct MediaFile {
     pub fragment_count: u64,
     /// Fragments not yet marked uploaded.
     pub not_uploaded_count: u64,
-    /// Their bytes.
     pub not_uploaded_size_bytes: u64,
     /// The ranges of its fragments; `None` while it has none.
     pub span: Option<MediaFileSpan>,
@@ -176,7 +172,6 @@ impl MediaFile {
 /// Where a media file is and how it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFilePlace {
-    /// Its number.
     pub id: MediaFileId,
     /// Relative to the store's media directory.
     pub path: PathBuf,
@@ -235,9 +230,7 @@ impl MediaFileSpan {
 /// A fragment that can be read: its entry and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// What it is.
     pub entry: FragmentEntry,
-    /// Where its file is.
     pub media_file: Arc<MediaFilePlace>,
 }
 
@@ -248,11 +241,9 @@ pub struct StreamTotals {
     pub media_file_count: u64,
     /// Bytes of its media files, headers and marks included, up to the last persisted fragment.
     pub size_bytes: u64,
-    /// Fragments.
     pub fragment_count: u64,
     /// Fragments not marked uploaded.
     pub not_uploaded_count: u64,
-    /// Their bytes.
     pub not_uploaded_size_bytes: u64,
     /// Begin of the earliest media by the producer's clock.
     pub oldest_producer_timestamp: Option<Timestamp>,

@@ -1,6 +1,6 @@
 //! Names on disk: one directory for each stream, one file name for each media file.
 //!
-//! Stream keys come from users, so they are encoded. A directory's name is for people who look at the disk; which
+//! Media keys come from users, so they are encoded. A directory's name is for people who look at the disk; which
 //! file belongs to which stream is said by the index and by the mark at the start of the file.
 
 use std::path::{Path, PathBuf};

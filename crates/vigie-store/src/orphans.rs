@@ -5,20 +5,21 @@
 //! It goes in steps, and whatever has to be read is read by the disk's workers. Decides which file is looked at when;
 //! what becomes of one that no entry refers to is [`crate::claim`]'s.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::check::{list_directory, list_stream_directories};
 use crate::disk::OnTheSpot;
-use crate::error::{IndexError, StoreError, describe};
-use crate::examine::{Examined, WholeMedia, examine};
+use crate::error::{StoreError, describe};
+use crate::examine::examine;
 use crate::fragment::{MediaFileId, MediaFileState};
-use crate::index::{Change, IndexRead, UnsealedMediaFile};
+use crate::index::{Change, UnsealedMediaFile};
 use crate::layout::media_file_number;
 use crate::names::sync_directory_if_there;
-use crate::recovery::{RecoveryReport, Trust, seal_file};
+use crate::orphan_search::{Found, OrphanSearch, Slot};
+use crate::recovery::seal_file;
+use crate::report::RecoveryReport;
 use crate::store::Store;
 use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 
@@ -26,68 +27,6 @@ use crate::unclaimed::{UnclaimedFile, list_unclaimed};
 const START_STEPS_MAX: usize = 128;
 const START_FILES_PER_STEP: usize = 64;
 const START_BYTES_MAX: u64 = 64 << 20;
-
-/// Where the search stands.
-pub(crate) struct OrphanSearch {
-    reader: Arc<dyn IndexRead>,
-    /// The index was examined, or is.
-    is_examined: bool,
-    trust: Trust,
-    /// Files with more behind their last commit than a start reads; `None` before the first step.
-    unsealed: Option<VecDeque<UnsealedMediaFile>>,
-    /// Still to be listed; `None` before that step.
-    directories: Option<VecDeque<PathBuf>>,
-    /// Listed and not compared yet.
-    files: VecDeque<PathBuf>,
-    /// Numbers that are on the disk and in the index, 64 of them in each word.
-    seen: HashMap<u64, u64>,
-    /// Rows up to this number were looked for on the disk; `None` behind the last.
-    compared: Option<MediaFileId>,
-    /// What lies aside and is not counted yet; `None` before it is listed.
-    aside: Option<VecDeque<PathBuf>>,
-    /// What a worker is at.
-    work: Option<Slot>,
-}
-
-/// Where a worker puts what it found.
-type Slot = Arc<Mutex<Option<Found>>>;
-
-enum Found {
-    Index(Result<(), IndexError>),
-    Examined(PathBuf, Result<Examined<WholeMedia>, StoreError>),
-    Sealed(Box<UnsealedMediaFile>, RecoveryReport, Result<Vec<Change>, StoreError>),
-    Aside(PathBuf, io::Result<UnclaimedFile>),
-}
-
-impl OrphanSearch {
-    pub(crate) fn new(reader: Arc<dyn IndexRead>, is_examined: bool, trust: Trust) -> Self {
-        Self {
-            reader,
-            is_examined,
-            trust,
-            unsealed: None,
-            directories: None,
-            files: VecDeque::new(),
-            seen: HashMap::new(),
-            compared: Some(MediaFileId(0)),
-            aside: None,
-            work: None,
-        }
-    }
-
-    fn see(&mut self, id: MediaFileId) {
-        *self.seen.entry(id.0 / 64).or_default() |= 1 << (id.0 % 64);
-    }
-
-    fn has_seen(&self, id: MediaFileId) -> bool {
-        self.seen.get(&(id.0 / 64)).is_some_and(|word| word & (1 << (id.0 % 64)) != 0)
-    }
-
-    fn is_waiting(&self) -> bool {
-        let is_empty = |slot: &Slot| slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();
-        self.work.as_ref().is_some_and(is_empty)
-    }
-}
 
 impl Store {
     /// Whether [`Store::search_orphans`] has something left to do.

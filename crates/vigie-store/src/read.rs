@@ -95,7 +95,6 @@ impl StoreReader {
         Ok(self.fragments(key, &FragmentQuery::all(order, 1))?.into_iter().next())
     }
 
-    /// The fragment with this sequence.
     pub fn fragment(&self, key: &str, sequence: u64) -> Result<Option<Fragment>, StoreError> {
         let Ok(value) = i64::try_from(sequence) else { return Ok(None) };
         let query = FragmentQuery {

@@ -33,9 +33,7 @@ pub struct RepairReport {
     pub stream_count: u64,
     /// Media files that the new index has.
     pub media_file_count: u64,
-    /// Their fragments.
     pub fragment_count: u64,
-    /// The bytes of those.
     pub size_bytes: u64,
     /// Fragments that are marked uploaded because the old index had them so.
     pub uploaded_count: u64,

@@ -32,7 +32,6 @@ pub trait SourceFile: Send + Sync {
 /// Of a file, as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStat {
-    /// Its length.
     pub length_bytes: u64,
     /// When its content last changed.
     pub modified: Timestamp,

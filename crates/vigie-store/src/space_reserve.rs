@@ -19,7 +19,6 @@ const SIZE_BYTES: u64 = 8 << 20;
 const GIVE_UP_BELOW_BYTES: u64 = 4 << 20;
 static CHUNK: [u8; 64 << 10] = [0; 64 << 10];
 
-/// See the module's documentation.
 pub struct SpaceReserve {
     disk: Arc<dyn Disk>,
     folder: PathBuf,

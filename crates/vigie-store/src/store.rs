@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
-use crate::delete::ErasedStream;
 use crate::disk::{Disk, Workers};
+use crate::erased::ErasedStream;
 use crate::error::{IndexError, StoreError, describe};
 use crate::findings::SharedFindings;
 use crate::fragment::{FragmentEntry, FragmentMeta, MediaFileId, MediaFilePlace, WholeFragment};
@@ -20,50 +20,22 @@ use crate::index::{Change, Index, StreamId};
 use crate::journal::{Journal, MEDIA_FILES_PER_RESERVATION};
 use crate::layout::media_file_path;
 use crate::mark::file_mark;
-use crate::orphans::OrphanSearch;
+use crate::orphan_search::OrphanSearch;
+use crate::out_file::OutFile;
 use crate::read::StoreReader;
-use crate::recovery::Trust;
+use crate::report::CommitReport;
 use crate::settings::StoreSettings;
+use crate::stream_state::StreamState;
+use crate::trust::Trust;
 use crate::unclaimed::UnclaimedFile;
-use crate::write_out::OutFile;
 use crate::writer::MediaFileWriter;
 
 /// Sequences that are made durable at a time, so that handing one out costs no transaction; a crash skips those
 /// that were not used.
 const SEQUENCES_PER_RESERVATION: u64 = 1000;
 
-/// Longest stream key.
+/// Longest media key.
 const KEY_BYTES_MAX: usize = 1024;
-
-/// A fragment that a commit made durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PersistedFragment {
-    /// The stream.
-    pub key: Arc<str>,
-    /// The fragment.
-    pub entry: FragmentEntry,
-}
-
-/// A fragment that will not become durable and must be sent or recorded again.
-#[derive(Clone, Debug)]
-pub struct FailedFragment {
-    /// The stream.
-    pub key: Arc<str>,
-    /// The fragment's sequence.
-    pub sequence: u64,
-    /// Why.
-    pub error: StoreError,
-}
-
-/// What a commit did.
-#[derive(Clone, Debug, Default)]
-pub struct CommitReport {
-    /// Fragments that are durable from now on. A failed open fragment whose earlier commits hold a part of it is
-    /// here as well, cut to that part.
-    pub persisted: Vec<PersistedFragment>,
-    /// Fragments that were given up with their media file.
-    pub failed: Vec<FailedFragment>,
-}
 
 /// Why the index takes no transactions for now. What waits for one goes on waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,58 +52,6 @@ impl IndexRefusal {
         match self {
             Self::Locked => IndexError::Locked.into(),
             Self::Full => IndexError::Full.into(),
-        }
-    }
-}
-
-/// One stream in memory.
-pub(crate) struct StreamState {
-    pub(crate) id: StreamId,
-    pub(crate) key: Arc<str>,
-    pub(crate) next_sequence: u64,
-    /// Durably reserved below this.
-    pub(crate) reserved_sequence: u64,
-    /// Bytes of its media files on disk, in-progress ones included.
-    pub(crate) size_bytes: u64,
-    /// Bytes of it that lie aside.
-    pub(crate) unclaimed_size_bytes: u64,
-    /// See [`StoreSettings::media_file_size_bytes_for`].
-    pub(crate) media_file_size_bytes_max: u64,
-    pub(crate) writer: Option<MediaFileWriter>,
-    /// Complete files that wait for the commit that seals them.
-    pub(crate) closing: Vec<MediaFileWriter>,
-    /// To be marked by the next commit.
-    pub(crate) uploaded: Vec<u64>,
-    /// So many of these are in the commit that was begun.
-    pub(crate) uploaded_planned: usize,
-    /// Files without an entry that could not be removed yet, and their bytes, which still count.
-    pub(crate) leftovers: Vec<(PathBuf, u64)>,
-    /// Its directory's own name was made durable in this run.
-    pub(crate) directory_synced: bool,
-    /// Appended since the last commit of it began, to be written by the next at the latest.
-    pub(crate) behind_bytes: u64,
-    /// See [`Store::set_read_at_once`].
-    is_read_at_once: bool,
-}
-
-impl StreamState {
-    pub(crate) fn new(id: StreamId, key: Arc<str>, settings: StoreSettings) -> Self {
-        Self {
-            id,
-            key,
-            next_sequence: 1,
-            reserved_sequence: 1,
-            size_bytes: 0,
-            unclaimed_size_bytes: 0,
-            media_file_size_bytes_max: settings.media_file_size_bytes_for(None),
-            writer: None,
-            closing: Vec::new(),
-            uploaded: Vec::new(),
-            uploaded_planned: 0,
-            leftovers: Vec::new(),
-            directory_synced: false,
-            behind_bytes: 0,
-            is_read_at_once: false,
         }
     }
 }

@@ -22,9 +22,7 @@ use crate::names::{remove, sync_directory_if_there};
 /// A file that lies aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnclaimedFile {
-    /// Where.
     pub path: PathBuf,
-    /// Its bytes.
     pub size_bytes: u64,
     /// The stream that its own mark names; `None` where that cannot be read.
     pub key: Option<String>,
@@ -166,7 +164,6 @@ fn copy_aside(
 pub struct Discarded {
     /// Files.
     pub file_count: u64,
-    /// Their bytes.
     pub size_bytes: u64,
     /// Fragments that their marks named.
     pub fragment_count: u64,

@@ -4,9 +4,9 @@
 //! writes itself, and so slows down to the disk's pace. What cannot be written is met by the next sync.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use crate::disk::DiskFile;
+use crate::out_file::OutFile;
 use crate::store::Store;
 
 /// One worker writes so many files, one after another: waking one costs as much as a small write.
@@ -14,33 +14,6 @@ const FILES_PER_WORK: usize = 8;
 
 /// More than this does not wait in memory.
 const WAITING_BYTES_MAX: usize = 16 << 20;
-
-/// A media file as far as it is to be written out.
-pub(crate) struct OutFile {
-    file: Arc<dyn DiskFile>,
-    /// A worker is about to write what waits.
-    is_queued: AtomicBool,
-    /// It is in [`Store::written_out`], once.
-    is_listed: AtomicBool,
-}
-
-impl OutFile {
-    pub(crate) fn new(file: Arc<dyn DiskFile>) -> Arc<Self> {
-        Arc::new(Self {
-            file,
-            is_queued: AtomicBool::new(false),
-            is_listed: AtomicBool::new(false),
-        })
-    }
-
-    fn write_out(&self) {
-        // Before the write: what comes meanwhile is asked for again.
-        self.is_queued.store(false, Ordering::SeqCst);
-        if let Err(error) = self.file.flush() {
-            tracing::debug!(%error, "write out; the next sync says so");
-        }
-    }
-}
 
 impl Store {
     /// Hands what was appended to growing fragments to the disk's workers. It should follow every batch of appends: what

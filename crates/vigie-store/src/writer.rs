@@ -9,12 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
-use crate::commit::Planned;
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::fragment::{Extent, FragmentEntry, FragmentMeta, MediaFilePlace, WholeFragment};
 use crate::mark::{FRAGMENT_MARK_BYTES, begin_mark, end_mark};
-use crate::write_out::OutFile;
+use crate::out_file::OutFile;
 
 /// A fragment that is written as it grows.
 #[derive(Debug)]
@@ -28,6 +27,17 @@ impl OpenFragment {
     pub(crate) fn entry(&self) -> FragmentEntry {
         FragmentEntry::new(&self.meta, self.extent)
     }
+}
+
+/// What a commit will tell the index of one file: what was appended when it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    /// So many of the file's uncommitted fragments.
+    pub(crate) entries: usize,
+    /// Its open fragment, so far.
+    pub(crate) open: Option<FragmentEntry>,
+    /// No more will come.
+    pub(crate) closing: bool,
 }
 
 /// A media file that takes fragments.
@@ -60,7 +70,6 @@ pub(crate) struct MediaFileWriter {
     pub(crate) sync_error: Option<Arc<io::Error>>,
     /// No space was left for what waited: the file ends with what is whole in it, by the commit that met it …
     pub(crate) no_space: Option<Arc<io::Error>>,
-    /// … and these are lost.
     pub(crate) lost: Vec<u64>,
     /// Whole fragments that no commit has made durable.
     pub(crate) uncommitted: Vec<FragmentEntry>,

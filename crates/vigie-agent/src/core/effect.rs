@@ -18,7 +18,6 @@ pub enum Effect {
     Sync {
         /// Comes back with the answer.
         request: u64,
-        /// The input.
         input: SyncEdgeAgentInput,
     },
     /// Call ListEdgeAgentConfigurations, all pages, of a service that knows no SyncEdgeAgent. Replaces what is under way as
@@ -26,7 +25,6 @@ pub enum Effect {
     ListConfigurations {
         /// Comes back with the answer.
         request: u64,
-        /// This hub.
         hub_device_arn: String,
     },
     /// Call GetSecretValue.
@@ -40,35 +38,26 @@ pub enum Effect {
     ReadTestSecret {
         /// Comes back with the answer.
         request: String,
-        /// Which secret.
         secret_arn: Sensitive,
     },
     /// Try a camera.
     TestCamera {
         /// Comes back with everything that is said of it.
         request: String,
-        /// Where it is.
         uri: MediaUri,
         /// See [`MediaSource::Rtsp`].
         seed: [u8; 16],
     },
     /// Break the test off, if it is still under way.
-    CancelCameraTest {
-        /// Which.
-        request: String,
-    },
+    CancelCameraTest { request: String },
     /// Open a source and deliver its frames.
     OpenSource {
         /// Comes back with everything that it says.
         session: Session,
-        /// Which.
         source: MediaSource,
     },
     /// End it, or the attempt to open it.
-    CloseSource {
-        /// Which.
-        session: Session,
-    },
+    CloseSource { session: Session },
     /// Open a PutMedia connection for the stream and send the document header.
     OpenUpload {
         /// Comes back with everything that it says.
@@ -91,7 +80,6 @@ pub enum Effect {
     SendFragment {
         /// Which connection.
         session: Session,
-        /// Which fragment.
         fragment: Fragment,
         /// None follows at once: say that it is whole, which otherwise the next one would.
         complete: bool,
@@ -108,19 +96,16 @@ pub enum Effect {
     },
 }
 
-/// A source of media.
 #[derive(Clone, Debug)]
 pub enum MediaSource {
     /// `RTSP_URI`: a camera.
     Rtsp {
-        /// Where it is.
         uri: MediaUri,
         /// Bytes by chance, for what the session must not repeat.
         seed: [u8; 16],
     },
     /// `FILE_URI`: a file on the hub, or a folder of files that is watched for new ones.
     File {
-        /// Where it is.
         uri: MediaUri,
         /// Its media ends at this moment, or begins at `not_before` if that is later: a recording has no times in the
         /// future unless the stream already holds the past.

@@ -37,25 +37,18 @@ pub enum Event {
     Tick,
     /// The service has answered [`super::Effect::Sync`].
     SyncAnswered {
-        /// Which one.
         request: u64,
         /// The answer.
         output: SyncEdgeAgentOutput,
     },
     /// The service has answered [`super::Effect::ListConfigurations`].
     ConfigurationsListed {
-        /// Which one.
         request: u64,
         /// All that it has for the hub.
         configurations: Vec<EdgeConfigurationOutput>,
     },
     /// Either has not been answered.
-    SyncFailed {
-        /// Which one.
-        request: u64,
-        /// Why.
-        failure: CallFailure,
-    },
+    SyncFailed { request: u64, failure: CallFailure },
     /// Secrets Manager has answered [`super::Effect::ResolveSecret`].
     SecretResolved {
         /// For which opening of a source.
@@ -67,26 +60,18 @@ pub enum Event {
     SecretFailed {
         /// For which opening of a source.
         session: Session,
-        /// Why.
         failure: CallFailure,
     },
     /// Secrets Manager has answered [`super::Effect::ReadTestSecret`], or not.
     TestSecretRead {
-        /// For which request.
         request: String,
         /// `SecretString`; `None` when the secret is binary.
         secret_string: Result<Option<Sensitive>, CallFailure>,
     },
     /// A step of [`super::Effect::TestCamera`] begins.
-    CameraTestStep {
-        /// For which request.
-        request: String,
-        /// Which.
-        step: CameraTestStep,
-    },
+    CameraTestStep { request: String, step: CameraTestStep },
     /// [`super::Effect::TestCamera`] has come to its end.
     CameraTested {
-        /// For which request.
         request: String,
         /// What came of it.
         outcome: Box<TestOutcome>,
@@ -95,14 +80,12 @@ pub enum Event {
     Source {
         /// Which opening.
         session: Session,
-        /// What.
         event: SourceEvent,
     },
     /// An upload connection has something to say.
     Upload {
         /// Which connection.
         session: Session,
-        /// What.
         event: UploadEvent,
     },
     /// The hub itself stood still: nothing could be heard meanwhile.
@@ -152,15 +135,9 @@ pub enum SourceEvent {
         after: Duration,
     },
     /// The single file cannot be recorded, or no further: it is what it is, and reading it again would end the same way.
-    FileRefused {
-        /// Which.
-        file: FileVersion,
-        /// Why.
-        failure: recorder::Failure,
-    },
+    FileRefused { file: FileVersion, failure: recorder::Failure },
     /// A file of a watched folder is over.
     FileEnded {
-        /// Which.
         file: FileVersion,
         /// Why it could not be recorded, or not to its end.
         failure: Option<recorder::Failure>,
@@ -216,18 +193,15 @@ pub enum UploadEvent {
     Listed(Vec<archived_media::Fragment>),
     /// The service could not say.
     ListFailed(CallFailure),
-    /// An acknowledgement.
     Acknowledged(Acknowledgement),
     /// Bytes went out since this was last said.
     Progress,
     /// A fragment could not be read from the hub's disk, or was deleted by policy, and was not sent.
     FragmentGone {
-        /// Which one.
         sequence: u64,
     },
     /// The connection has ended; `None` when it ended in order.
     Closed {
-        /// Why.
         failure: Option<CallFailure>,
     },
 }

@@ -29,7 +29,6 @@ pub struct Imports {
 pub struct Refused {
     /// Which, as it was.
     pub file: FileVersion,
-    /// Why.
     pub failure: Failure,
 }
 
@@ -53,7 +52,6 @@ impl Remarks {
 /// A file that is being recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
-    /// Which.
     pub file: FileVersion,
     /// What its own times become producer timestamps by: in milliseconds, added.
     pub base_ms: i64,

@@ -27,7 +27,6 @@ struct SavedInstance {
     takes_over: bool,
 }
 
-/// See the module's documentation.
 pub(super) struct Instance {
     disk: Arc<dyn Disk>,
     directory: PathBuf,

@@ -8,7 +8,6 @@ use vigie_kvs::Sensitive;
 
 use super::imports::Imports;
 
-/// See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// The `SecretString` behind `MediaUriSecretArn` when it was last resolved.

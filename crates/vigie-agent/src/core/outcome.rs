@@ -63,7 +63,6 @@ pub(super) enum Notice {
     MoreDue(Arc<str>),
 }
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Outcomes {
     followups: VecDeque<Followup>,

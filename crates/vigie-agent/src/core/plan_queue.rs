@@ -13,7 +13,6 @@ const PLAN_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two steps of a plan that deletes much: in between the hub records.
 const DUE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// See the module's documentation.
 pub(super) struct PlanQueue {
     all_at: Duration,
     /// When the next step of a plan that deletes much may be done.
@@ -48,7 +47,6 @@ impl PlanQueue {
         self.all_at = now.mono;
     }
 
-    /// The disk was full.
     pub(super) fn disk_full(&mut self) {
         self.wants_all = true;
     }

@@ -1,7 +1,7 @@
-//! The hub link with a service that knows no `SyncEdgeAgent`, such as AWS: what ListEdgeAgentConfigurations says, in the same
+//! The hub sync with a service that knows no `SyncEdgeAgent`, such as AWS: what ListEdgeAgentConfigurations says, in the same
 //! words.
 //!
-//! Translates; when it is asked is [`super::link`]'s to decide. What a configuration's revision is, is derived from its
+//! Translates; when it is asked is [`super::hub_sync`]'s to decide. What a configuration's revision is, is derived from its
 //! content, for the service gives none. A stream that is not in the list works on by what it had: only DELETING erases.
 
 use std::hash::Hasher;
@@ -28,7 +28,7 @@ pub(super) fn answer(
     }
 }
 
-/// In the words of the hub link; `None` when the service leaves out what is needed.
+/// In the words of the hub sync; `None` when the service leaves out what is needed.
 fn configuration(output: EdgeConfigurationOutput) -> Option<Configuration> {
     let action = match output.sync_status? {
         SyncStatus::Deleting | SyncStatus::DeletingAcknowledged | SyncStatus::DeleteFailed => {

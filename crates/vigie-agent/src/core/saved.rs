@@ -34,9 +34,7 @@ pub enum SavedError {
     Io {
         /// What was tried.
         action: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -45,10 +43,7 @@ pub enum SavedError {
         "{path} is not a configuration of this version of vigie; restore it, or remove it and the hub asks the \
          service for its configurations again"
     )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-    },
+    Unreadable { path: PathBuf },
 }
 
 /// One stream's configuration as the hub has it.

@@ -11,8 +11,8 @@ use vigie_engine::clock::Now;
 
 use super::event::Session;
 use super::hub_media::HubMedia;
+use super::hub_sync::Contact;
 use super::ledgers::Ledgers;
-use super::link::Contact;
 use super::outcome::Outcomes;
 
 /// Shared by all jobs.

@@ -10,7 +10,7 @@ use vigie_store::Findings;
 /// One reading of everything the hub counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HubSnapshot {
-    /// Whether the service has answered the last call of the hub link.
+    /// Whether the service has answered the last call of the hub sync.
     pub in_contact: bool,
     /// For how long nothing is deleted by age yet, because the hub's clock jumped.
     pub age_hold_left: Duration,
@@ -27,7 +27,6 @@ pub struct HubSnapshot {
 /// One stream of a [`HubSnapshot`]. Counters start at zero with the process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamSnapshot {
-    /// The stream's name.
     pub stream_name: String,
     /// Hours until the policy's size or the disk's reserve is reached, at the present bit rate; `None` while nothing is
     /// recorded.

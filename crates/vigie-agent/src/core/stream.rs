@@ -6,7 +6,6 @@ use vigie_engine::edge_config::EdgePlan;
 use vigie_engine::recorder::SourceKind;
 use vigie_kvs::arn::StreamArn;
 
-/// One stream.
 pub(super) struct Stream {
     pub(super) arn: Arc<str>,
     pub(super) name: String,

@@ -26,7 +26,6 @@ const NOT_UPLOADED_MAX: usize = 64;
 /// Entries of one stream in a request.
 pub(super) const REPORTED_MAX: usize = 200;
 
-/// The ledger of one stream.
 pub(super) struct StreamLedger {
     timeline: Timeline,
     ledger_id: String,

@@ -17,7 +17,7 @@ use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreRead
 
 use super::effect::Effect;
 use super::event::{CallFailure, Session, UploadEvent};
-use super::link::Contact;
+use super::hub_sync::Contact;
 use super::shared::Turn;
 use super::stream::Stream;
 use crate::ledger::Change;

@@ -45,9 +45,7 @@ pub enum LedgerError {
     /// Its file cannot be made.
     #[error("cannot create {path}")]
     Create {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -56,7 +54,6 @@ pub enum LedgerError {
     Lock {
         /// The lock's file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -78,7 +75,6 @@ pub struct Intent {
     pub stream: String,
     /// The store's name for the file.
     pub media_file_id: u64,
-    /// Why.
     pub reason: MediaGapReason,
     /// Its media.
     pub runs: Vec<Deleted>,
@@ -91,11 +87,9 @@ pub enum Change {
     Begin {
         /// The stream's ARN.
         stream: String,
-        /// Its name.
         stream_name: String,
         /// The ledger's, never used before.
         ledger_id: String,
-        /// When.
         now: Timestamp,
     },
     /// All that is known of a stream goes.
@@ -105,9 +99,7 @@ pub enum Change {
     },
     /// The agent runs, or ends in order.
     Heartbeat {
-        /// When.
         now: Timestamp,
-        /// The hub.
         hub_device_arn: String,
         /// Whether the service answers it; `None` with the end.
         running: Option<bool>,
@@ -118,7 +110,6 @@ pub enum Change {
     Standing {
         /// The stream's ARN.
         stream: String,
-        /// Its timeline.
         state: TimelineState,
         /// `StreamReport` as JSON.
         report_json: String,
@@ -127,7 +118,6 @@ pub enum Change {
     Enter {
         /// The stream's ARN.
         stream: String,
-        /// The gap.
         gap: Gap,
     },
     /// The hub's clock was far ahead and is set right: gaps beyond this end here. Deletions stay told.
@@ -143,16 +133,13 @@ pub enum Change {
     Settle {
         /// The stream's ARN.
         stream: String,
-        /// The file.
         media_file_id: u64,
-        /// It is gone.
         is_gone: bool,
     },
     /// Media that lay aside was removed; of no media is said why where nothing else is there of that time.
     Discard {
         /// The stream's ARN.
         stream: String,
-        /// Why.
         reason: MediaGapReason,
         /// What it held. Whether another place has it nobody knows, so all of it is lost.
         media: Deleted,

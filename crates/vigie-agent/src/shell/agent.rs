@@ -68,34 +68,24 @@ pub enum AgentError {
     HubDeviceArn,
     /// Not an `http://` or `https://` URL.
     #[error("{option} is not an http:// or https:// URL")]
-    EndpointUrl {
-        /// Which option.
-        option: &'static str,
-    },
+    EndpointUrl { option: &'static str },
     /// Plain http to another host, which was not said to be meant.
     #[error(
         "{option} is http:// and not on this machine: others on the way could read video, secrets and commands. Give an \
          https:// URL, or say --insecure-http if the network is trusted"
     )]
-    InsecureHttp {
-        /// Which option.
-        option: &'static str,
-    },
+    InsecureHttp { option: &'static str },
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {address}; choose another with --listen")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// The certificates for cameras cannot be used.
     #[error("cannot use the certificates of --camera-ca in {path}")]
     CameraCa {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: CameraTlsError,
     },
@@ -104,7 +94,6 @@ pub enum AgentError {
     FileRoot {
         /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -113,7 +102,6 @@ pub enum AgentError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -122,7 +110,6 @@ pub enum AgentError {
     Store {
         /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: StoreError,
     },

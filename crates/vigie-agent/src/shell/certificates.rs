@@ -64,7 +64,6 @@ pub(crate) fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|cause| cause.downcast_ref())
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 struct Verifier {
     /// `None` when there are none on this machine.

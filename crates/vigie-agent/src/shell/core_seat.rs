@@ -15,7 +15,6 @@ use crate::core::{Effect, Event, Hub};
 /// what may wait to be written. The end of a pass is a tick too.
 const REPORTS_PER_TICK: usize = 64;
 
-/// See the module's documentation.
 pub(crate) struct CoreSeat {
     pub(super) hub: Hub,
     clock: Arc<dyn Clock>,

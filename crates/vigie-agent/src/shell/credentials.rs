@@ -40,9 +40,7 @@ pub enum CredentialsError {
     /// The file cannot be read.
     #[error("cannot read the shared credentials file {path}")]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -52,7 +50,6 @@ pub enum CredentialsError {
          aws_secret_access_key"
     )]
     NoProfile {
-        /// The file.
         path: PathBuf,
         /// The profile looked for.
         profile: String,

@@ -24,7 +24,6 @@ const READ_BYTES_MIN: usize = 128 * 1024;
 /// Blocks that are remembered while slices of them are in use; beyond, they go back to the allocator.
 const BLOCKS_MAX: usize = 8;
 
-/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct ReadPool {
     blocks: Mutex<Blocks>,

@@ -77,7 +77,7 @@ pub(crate) struct Cameras {
 pub(crate) struct RtspSource {
     pub(crate) session: Session,
     pub(crate) uri: MediaUri,
-    /// See [`vigie_rtsp::SessionSettings::seed`].
+    /// See [`vigie_rtsp::RtspSessionSettings::seed`].
     pub(crate) seed: [u8; 16],
     pub(crate) cameras: Cameras,
 }

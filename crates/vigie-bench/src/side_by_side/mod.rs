@@ -69,7 +69,6 @@ pub(crate) struct Options {
     place: Place,
 }
 
-/// One of the builds.
 struct Build {
     name: String,
     program: PathBuf,

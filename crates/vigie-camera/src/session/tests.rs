@@ -51,7 +51,7 @@ fn offer(credentials: Option<Credentials>) -> Offer {
 }
 
 fn with_offer(offer: Offer, requests: &[&str]) -> String {
-    let mut session = Session::new(Arc::new(offer), "nonce".to_owned(), 0xabc);
+    let mut session = RtspSession::new(Arc::new(offer), "nonce".to_owned(), 0xabc);
     let mut told = Told::default();
     let mut text = String::new();
     for (request, cseq) in requests.iter().zip(1..) {
@@ -297,7 +297,7 @@ fn methods_versions_and_options_that_are_unknown_are_said_to_be() {
         let (Message::Request(request), _) = Message::<Vec<u8>>::parse(bytes).unwrap() else {
             panic!("not a request")
         };
-        let mut session = Session::new(Arc::new(offer(None)), String::new(), 1);
+        let mut session = RtspSession::new(Arc::new(offer(None)), String::new(), 1);
         let response = session.answer(&request, &mut Told::default());
         String::from_utf8(response).unwrap().lines().next().unwrap().to_owned()
     };

@@ -18,7 +18,6 @@ pub(super) const TOO_LATE: &str = "it took too long on the hub";
 /// What follows from what the server says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// To be begun.
     pub begun: Vec<HubRequest>,
     /// To be broken off: nobody waits for them any more.
     pub called_off: Vec<String>,

@@ -82,12 +82,7 @@ pub enum Failure {
         name: String,
     },
     /// No connection to the camera.
-    Unreachable {
-        /// Where.
-        host: CameraHost,
-        /// Why.
-        cause: ConnectCause,
-    },
+    Unreachable { host: CameraHost, cause: ConnectCause },
     /// The camera was connected to and did not get as far as playing in time.
     NotOpened,
     /// Pictures come, and nothing that says how to decode them.

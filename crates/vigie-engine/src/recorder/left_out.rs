@@ -14,11 +14,9 @@ const SAID_MAX: usize = 4;
 /// A track, or a part of one, that is not recorded though the source has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// What it is.
     pub medium: Medium,
     /// The codec's name as the source says it, or as people call it.
     pub codec: String,
-    /// Why.
     pub reason: LeftOutReason,
 }
 
@@ -27,7 +25,6 @@ pub struct LeftOut {
 pub enum Medium {
     /// Pictures.
     Video,
-    /// Sound.
     Sound,
     /// Anything else: subtitles, positions, time codes.
     Other,

@@ -50,7 +50,6 @@ pub enum Event {
     LeftOut {
         /// The attempt it was seen in.
         attempt: u64,
-        /// What.
         left_out: Vec<LeftOut>,
     },
     /// The file is not whole: what can be read of it ends before it was to end.
@@ -91,7 +90,6 @@ pub enum Event {
     StampsDeviate {
         /// The attempt it was seen in.
         attempt: u64,
-        /// How.
         deviation: StampDeviation,
     },
     /// The hub's clock was set right after it was far ahead: what is recorded lies before what was recorded then.
@@ -111,7 +109,6 @@ pub enum Event {
     Failed {
         /// The attempt that failed.
         attempt: u64,
-        /// How.
         failure: Failure,
     },
     /// Every file of the watched folder is recorded, as far as it could be.
@@ -179,7 +176,6 @@ pub enum State {
     },
     /// Waiting to try again.
     BackingOff {
-        /// When.
         until: Duration,
         /// What failed.
         reason: Failure,

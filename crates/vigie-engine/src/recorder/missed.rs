@@ -14,7 +14,6 @@ const WINDOW_MS_MIN: i64 = 60_000;
 /// How many windows are looked at after a step of the clock by years.
 const WINDOWS_MAX: usize = 10_000;
 
-/// What was missed.
 #[derive(Clone, Debug)]
 pub(super) struct MissedWindows {
     /// When the schedule was last looked at, by the wall clock.

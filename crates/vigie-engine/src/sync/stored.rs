@@ -11,7 +11,6 @@ use super::{EdgeSync, FailureCause, SyncState};
 /// An [`EdgeSync`] in columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSync {
-    /// The revision.
     pub revision: u64,
     /// KVS `SyncStatus`.
     pub status: SyncStatus,

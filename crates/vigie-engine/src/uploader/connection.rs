@@ -25,7 +25,6 @@ pub(super) struct Sent<I> {
     sequence: u64,
 }
 
-/// One connection.
 #[derive(Clone, Debug)]
 pub(super) struct Connection<I> {
     pub(super) document: u64,

@@ -17,7 +17,6 @@ pub struct Pending<I> {
     pub id: I,
     /// The fragment's timecode: its producer timestamp.
     pub timecode: Timestamp,
-    /// Its bytes.
     pub size_bytes: u64,
     /// Which document header it needs: one connection carries fragments of one header.
     pub document: u64,
@@ -94,7 +93,6 @@ pub enum Event<I> {
     Failed {
         /// The attempt that failed.
         attempt: u64,
-        /// How.
         failure: Failure,
     },
     /// The configuration is being deleted or the agent ends.
@@ -141,7 +139,6 @@ pub enum Action<I> {
     MarkRefused {
         /// The fragment.
         id: I,
-        /// Why.
         error: ErrorId,
     },
     /// End the body and go on reading acknowledgements; answer [`Event::Ended`].
@@ -179,7 +176,6 @@ pub enum State {
     Draining,
     /// Waiting to try again.
     BackingOff {
-        /// When.
         until: Duration,
         /// What failed.
         reason: Failure,

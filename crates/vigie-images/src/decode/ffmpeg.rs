@@ -16,10 +16,8 @@ const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The longest line of a picture's head.
 const LINE_BYTES_MAX: u64 = 32;
 
-/// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Ffmpeg {
-    /// The program.
     pub program: PathBuf,
 }
 

@@ -35,7 +35,6 @@ pub struct CodedVideo {
     pub frames: Vec<CodedFrame>,
 }
 
-/// One coded frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodedFrame {
     /// NAL units, each after its length.
@@ -57,7 +56,6 @@ pub enum DecodeError {
     Broken(String),
 }
 
-/// See the module's documentation.
 pub trait FrameDecoder {
     /// Gives the picture of each wanted frame to `take`, in decode order, as soon as there is one. Those that were given
     /// before an error stand.
@@ -68,7 +66,6 @@ pub trait FrameDecoder {
     ) -> Result<(), DecodeError>;
 }
 
-/// The decoders in Rust.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RustDecoders;
 

@@ -6,8 +6,8 @@
 use super::{AccessLevel, Operation, ResourceKind, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    administration, archived_media, edge, hub, hub_request, kinesisvideo, media, media_ledger,
-    overview, secretsmanager, sts, sync_edge_agent,
+    administration, archived_media, describe_schedule, edge, hub, hub_request, kinesisvideo, media,
+    media_ledger, secretsmanager, stream_media, sts, sync_edge_agent,
 };
 
 /// One row per operation: constant, id, address, access level, resource, input shape, errors. The name is the id's; the
@@ -233,18 +233,18 @@ operations! {
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// What a schedule means.
-        DESCRIBE_SCHEDULE = DescribeSchedule "/describeSchedule" Read Account overview::DESCRIBE_SCHEDULE [
+        DESCRIBE_SCHEDULE = DescribeSchedule "/describeSchedule" Read Account describe_schedule::DESCRIBE_SCHEDULE [
             AccessDenied InvalidArgument
         ];
         /// What the server holds of a stream.
-        DESCRIBE_STREAM_MEDIA = DescribeStreamMedia "/describeStreamMedia" Read Stream overview::DESCRIBE_STREAM_MEDIA [
+        DESCRIBE_STREAM_MEDIA = DescribeStreamMedia "/describeStreamMedia" Read Stream stream_media::DESCRIBE_STREAM_MEDIA [
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// Where media of a stream lies in time.
-        LIST_MEDIA_RANGES = ListMediaRanges "/listMediaRanges" Read Stream overview::LIST_MEDIA_RANGES [
+        LIST_MEDIA_RANGES = ListMediaRanges "/listMediaRanges" Read Stream stream_media::LIST_MEDIA_RANGES [
             AccessDenied InvalidArgument ResourceNotFound
         ];
-        /// The hub link: a hub says what it has, and hears what it is owed.
+        /// The hub sync: a hub says what it has, and hears what it is owed.
         SYNC_EDGE_AGENT = SyncEdgeAgent "/syncEdgeAgent" Read Hub sync_edge_agent::SYNC_EDGE_AGENT [
             AccessDenied InvalidArgument
         ];

@@ -20,7 +20,6 @@ const VIOLATIONS_MAX: usize = 10;
 pub(crate) enum Violation {
     /// A member, or all of it at the path "", is of another type. The check ends there.
     WrongType {
-        /// Where.
         path: String,
         /// What it should be, such as "a string".
         expected: &'static str,

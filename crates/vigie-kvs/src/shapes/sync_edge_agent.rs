@@ -1,4 +1,4 @@
-//! The hub link: the extension `SyncEdgeAgent`.
+//! The hub sync: the extension `SyncEdgeAgent`.
 //!
 //! It is level-triggered. The hub always sends all it has; the answer always holds all that the hub shall have, or
 //! nothing when that has not changed. Lost, repeated or reordered messages do no harm.

@@ -14,7 +14,6 @@ use crate::wire::header;
 pub struct Credentials {
     /// `AKIA…`.
     pub access_key_id: String,
-    /// The secret.
     pub secret_access_key: Sensitive,
     /// Of temporary credentials.
     pub session_token: Option<Sensitive>,

@@ -39,7 +39,6 @@ pub enum SigV4Error {
         "Signature expired: {signed} is now earlier than {earliest} ({now} - {window_seconds} s)"
     )]
     Expired {
-        /// When it was signed.
         signed: String,
         /// What would still have done.
         earliest: String,
@@ -53,7 +52,6 @@ pub enum SigV4Error {
         "Signature not yet current: {signed} is still later than {latest} ({now} + {window_seconds} s)"
     )]
     NotYetCurrent {
-        /// When it was signed.
         signed: String,
         /// What would have done.
         latest: String,
@@ -62,7 +60,6 @@ pub enum SigV4Error {
         /// How far clocks may differ.
         window_seconds: u64,
     },
-    /// The signature does not match.
     #[error(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
     )]

@@ -21,7 +21,6 @@ pub enum NalKind {
     Belongs,
 }
 
-/// Which parameter set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterSetKind {
     /// Video parameter set, of H.265 alone.

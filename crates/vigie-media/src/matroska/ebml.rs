@@ -22,7 +22,6 @@ pub enum EbmlError {
     UnknownSize,
 }
 
-/// The head of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ElementHead {
     /// Element id with its marker bits, see [`super::ids`].

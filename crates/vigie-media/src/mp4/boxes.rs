@@ -3,7 +3,6 @@
 /// A four-character code.
 pub(super) type FourCc = [u8; 4];
 
-/// The head of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BoxHead {
     pub(super) kind: FourCc,

@@ -37,7 +37,6 @@ impl Mp4Head {
     }
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct Mp4Writer<'a> {
     tables: Vec<SampleTable<'a>>,

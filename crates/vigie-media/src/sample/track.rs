@@ -30,7 +30,6 @@ pub enum CodecConfig {
     G711(WaveFormat),
 }
 
-/// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleTrack {
     number: u32,

@@ -15,7 +15,6 @@ enum Belief {
     Ignored,
 }
 
-/// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Markers {
     belief: Belief,

@@ -20,7 +20,6 @@ use crate::Deviation;
 
 /// Packets that wait for one before them.
 const WAITING_MAX: usize = 32;
-/// Their bytes.
 const WAITING_BYTES_MAX: usize = 256 * 1024;
 /// How long they wait.
 const WAIT_MAX: Duration = Duration::from_millis(40);

@@ -61,7 +61,6 @@ struct Sets {
     picture: Vec<Set>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct ParameterSets {
     codec: VideoCodec,

@@ -14,14 +14,14 @@ use super::limits::{
 };
 use super::message::{self, Head, Method, StartLine};
 use super::request::Pending;
-use super::{Action, ConnectReason, Session, Stage, uri};
+use super::{Action, ConnectReason, RtspSession, Stage, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
 /// What requests from here on the camera may send.
 const PUBLIC: &str = "OPTIONS, GET_PARAMETER, SET_PARAMETER, ANNOUNCE, REDIRECT, TEARDOWN";
 
-impl Session {
+impl RtspSession {
     pub(super) fn message(&mut self, head: &Head, body: &[u8], now: Duration) {
         match &head.start {
             StartLine::Request { method } => self.camera_asks(method, head, now),

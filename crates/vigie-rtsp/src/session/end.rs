@@ -11,7 +11,6 @@ use crate::format::MediaKind;
 pub struct MediumName {
     /// Its place in the description, from 0.
     pub index: usize,
-    /// What it is.
     pub kind: MediaKind,
 }
 
@@ -40,7 +39,7 @@ pub enum TooLong {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
-    /// [`super::Session::close`] was called.
+    /// [`super::RtspSession::close`] was called.
     #[error("the session was closed")]
     Closed,
     /// The camera is described, which was all that was wanted.
@@ -61,7 +60,6 @@ pub enum End {
     /// The connection ended before a request was answered.
     #[error("the camera closed the connection instead of answering {request}{}", Of(.medium))]
     ClosedByCamera {
-        /// The request.
         request: Method,
         /// The medium it was about.
         medium: Option<MediumName>,
@@ -75,7 +73,6 @@ pub enum End {
     /// A request was not answered in time.
     #[error("the camera did not answer {request}{} in time", Of(.medium))]
     NoAnswer {
-        /// The request.
         request: Method,
         /// The medium it was about.
         medium: Option<MediumName>,
@@ -83,7 +80,6 @@ pub enum End {
     /// An answer without a readable status.
     #[error("the camera's answer to {request}{} cannot be read", Of(.medium))]
     UnreadableAnswer {
-        /// The request.
         request: Method,
         /// The medium it was about.
         medium: Option<MediumName>,
@@ -106,7 +102,6 @@ pub enum End {
     /// 403.
     #[error("the camera forbids {request}{} with RTSP status 403", Of(.medium))]
     Forbidden {
-        /// The request.
         request: Method,
         /// The medium it was about.
         medium: Option<MediumName>,
@@ -114,11 +109,9 @@ pub enum End {
     /// Any other refusal.
     #[error("the camera refuses {request}{} with RTSP status {status}", Of(.medium))]
     Refused {
-        /// The request.
         request: Method,
         /// The medium it was about.
         medium: Option<MediumName>,
-        /// The status.
         status: u16,
     },
     /// More than three.
@@ -128,12 +121,7 @@ pub enum End {
     #[error(
         "the camera answers {request} with a redirection (RTSP status {status}) to no usable address"
     )]
-    UnreadableRedirect {
-        /// The request.
-        request: Method,
-        /// The status.
-        status: u16,
-    },
+    UnreadableRedirect { request: Method, status: u16 },
     /// The session description has no medium.
     #[error("the camera's session description (SDP) cannot be read")]
     UnreadableDescription,
@@ -157,16 +145,10 @@ pub enum End {
     },
     /// The answer to SETUP names a transport that was not asked for and cannot be used, such as multicast.
     #[error("the camera answers SETUP{} with a transport that cannot be used", Of(.medium))]
-    UnusableTransport {
-        /// The medium.
-        medium: Option<MediumName>,
-    },
+    UnusableTransport { medium: Option<MediumName> },
     /// Its control URI is too long to be sent.
     #[error("the address of {medium} in the camera's session description cannot be used")]
-    UnusableControl {
-        /// The medium.
-        medium: MediumName,
-    },
+    UnusableControl { medium: MediumName },
     /// This machine had no UDP ports for the media.
     #[error("this machine has no free UDP ports for the camera's media")]
     NoUdpPorts,
@@ -216,23 +198,16 @@ pub enum LeftOut {
     /// Refused with this status.
     #[error("the camera refuses {request} with RTSP status {status}")]
     Refused {
-        /// The request.
         request: Method,
         /// The status; 0 when it cannot be read.
         status: u16,
     },
     /// SETUP or PLAY of it was not answered.
     #[error("the camera does not answer {request}")]
-    NoAnswer {
-        /// The request.
-        request: Method,
-    },
+    NoAnswer { request: Method },
     /// The camera closed the connection when it was to be set up.
     #[error("the camera closes the connection on {request}")]
-    ClosedByCamera {
-        /// The request.
-        request: Method,
-    },
+    ClosedByCamera { request: Method },
     /// See [`End::UnusableTransport`].
     #[error("the camera answers SETUP with a transport that cannot be used")]
     UnusableTransport,

@@ -38,7 +38,6 @@ pub(crate) const RECONNECTS_MAX: u8 = 5;
 pub(crate) const CREDENTIALS_PER_REQUEST_MAX: u8 = 2;
 /// Challenges of one 401 that are looked at.
 pub(crate) const CHALLENGES_MAX: usize = 8;
-/// Parameters of one challenge.
 pub(crate) const CHALLENGE_PARAMETERS_MAX: usize = 32;
 /// 1xx answers to one request.
 pub(crate) const PROVISIONAL_ANSWERS_MAX: u8 = 8;

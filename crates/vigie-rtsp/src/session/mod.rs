@@ -1,6 +1,6 @@
 //! The conversation with the camera: requests, answers, transports, authentication, keep-alive.
 //!
-//! A [`Session`] is told what happens (bytes, datagrams, connections, time) and asked with [`Session::poll`] what is to be
+//! A [`RtspSession`] is told what happens (bytes, datagrams, connections, time) and asked with [`RtspSession::poll`] what is to be
 //! done. It opens nothing, and one connection at a time is all that it asks for. Packets are slices of the bytes that
 //! were handed in. It ends once, with an [`End`] that says why; whoever drives it then closes what it opened.
 
@@ -42,7 +42,7 @@ pub use message::Method;
 pub use output::{Action, ConnectReason, Output, PacketKind, PlayingMedium};
 pub use rtp_info::RtpInfo;
 pub use sdp::{Direction, Medium};
-pub use settings::{SessionSettings, TransportChoice, Wanted};
+pub use settings::{RtspSessionSettings, TransportChoice, Wanted};
 
 use crate::Deviation;
 use crate::format::MediaFormat;
@@ -55,10 +55,10 @@ use reader::{Expect, Item, ReadError, Reader};
 use request::{Pending, PlayWay};
 use tally::Tally;
 
-impl fmt::Debug for Session {
+impl fmt::Debug for RtspSession {
     /// Without addresses: those of cameras hold secrets in paths and queries.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("RtspSession").field("stage", &self.stage).finish_non_exhaustive()
     }
 }
 
@@ -90,10 +90,10 @@ impl FirstBytes {
 
 /// One camera's session, from its first connection to its end.
 ///
-/// After each call, [`Session::poll`] is to be called until it returns `None`, and then
-/// [`Session::next_deadline`]. Times are of one monotonic clock.
-pub struct Session {
-    settings: SessionSettings,
+/// After each call, [`RtspSession::poll`] is to be called until it returns `None`, and then
+/// [`RtspSession::next_deadline`]. Times are of one monotonic clock.
+pub struct RtspSession {
+    settings: RtspSessionSettings,
     supports: fn(&MediaFormat) -> bool,
     stage: Stage,
     /// Where the camera is, after redirections.
@@ -143,9 +143,9 @@ pub struct Session {
     early_bytes: usize,
 }
 
-impl Session {
+impl RtspSession {
     /// A session that asks for its connection at once.
-    pub fn new(settings: SessionSettings, now: Duration) -> Self {
+    pub fn new(settings: RtspSessionSettings, now: Duration) -> Self {
         let uri = uri::without_login(settings.uri.clone());
         let over_udp = settings.transport == TransportChoice::Udp;
         let mut session = Self {
@@ -199,7 +199,7 @@ impl Session {
         }
     }
 
-    /// Bytes came on the control connection. What [`Session::poll`] returns are slices of them.
+    /// Bytes came on the control connection. What [`RtspSession::poll`] returns are slices of them.
     pub fn received(&mut self, bytes: Bytes, now: Duration) {
         if matches!(self.stage, Stage::Opening | Stage::Playing) && !bytes.is_empty() {
             self.last_input = now;
@@ -256,7 +256,7 @@ impl Session {
         }
     }
 
-    /// The time is past [`Session::next_deadline`].
+    /// The time is past [`RtspSession::next_deadline`].
     pub fn timeout(&mut self, now: Duration) {
         if self.open_sdp_ends_at().is_some_and(|at| at <= now) {
             self.finish_sdp(now);
@@ -269,7 +269,7 @@ impl Session {
         }
     }
 
-    /// When [`Session::timeout`] is to be called; later calls move it. `None` while connecting and after the end.
+    /// When [`RtspSession::timeout`] is to be called; later calls move it. `None` while connecting and after the end.
     pub fn next_deadline(&self) -> Option<Duration> {
         match self.stage {
             Stage::Connecting | Stage::Ended => None,

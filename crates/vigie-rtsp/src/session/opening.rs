@@ -13,11 +13,11 @@ use super::message::{Head, Method};
 use super::sdp::Description;
 use super::settings::{TransportChoice, Wanted};
 use super::transport::{Route, Unusable, route};
-use super::{Action, Output, PacketKind, PlayingMedium, Session, Stage, rtp_info, uri};
+use super::{Action, Output, PacketKind, PlayingMedium, RtspSession, Stage, rtp_info, uri};
 use crate::Deviation;
 use crate::format::MediaKind;
 
-impl Session {
+impl RtspSession {
     pub(super) fn described(&mut self, request_uri: &str, head: &Head, body: &[u8], now: Duration) {
         let kind = head.header("content-type").unwrap_or_default().to_ascii_lowercase();
         if !kind.starts_with("application/sdp") {

@@ -12,7 +12,6 @@ use super::sdp::Medium;
 use crate::Deviation;
 use crate::format::MediaFormat;
 
-/// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketKind {
     /// Media.
@@ -37,7 +36,6 @@ pub enum ConnectReason {
 /// A medium that plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlayingMedium {
-    /// Which.
     pub name: MediumName,
     /// How it is coded.
     pub format: MediaFormat,
@@ -50,22 +48,19 @@ pub struct PlayingMedium {
 /// What whoever moves the bytes is to do.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Close the control connection, if there is one, and open one; then call [`super::Session::connected`]. When none can
+    /// Close the control connection, if there is one, and open one; then call [`super::RtspSession::connected`]. When none can
     /// be opened the session is over, and is to be dropped.
     Connect {
         /// A name, or an IP address without brackets.
         host: String,
-        /// The port.
         port: u16,
-        /// With TLS.
         tls: bool,
-        /// Why.
         reason: ConnectReason,
     },
     /// Write this to the control connection.
     Send(Bytes),
-    /// Open two UDP sockets for a medium, on an even port and the next, and call [`super::Session::udp_opened`] or
-    /// [`super::Session::udp_failed`].
+    /// Open two UDP sockets for a medium, on an even port and the next, and call [`super::RtspSession::udp_opened`] or
+    /// [`super::RtspSession::udp_failed`].
     OpenUdp {
         /// The medium's place in the session description.
         medium: usize,
@@ -83,7 +78,6 @@ pub enum Action {
         kind: PacketKind,
         /// Where to.
         to: SocketAddr,
-        /// What.
         bytes: Bytes,
     },
 }
@@ -99,12 +93,7 @@ pub enum Output {
         media: Vec<Medium>,
     },
     /// A medium of the description is not recorded.
-    LeftOut {
-        /// Which.
-        medium: MediumName,
-        /// Why.
-        why: LeftOut,
-    },
+    LeftOut { medium: MediumName, why: LeftOut },
     /// Media is to come, from now on and not before: of these media, video first.
     Playing {
         /// Those that are set up.
@@ -114,7 +103,6 @@ pub enum Output {
     Packet {
         /// The medium's place in the session description.
         medium: usize,
-        /// What it is.
         kind: PacketKind,
         /// A slice of what was received; at least 12 bytes of RTP, or 8 of RTCP.
         bytes: Bytes,
@@ -123,7 +111,6 @@ pub enum Output {
     },
     /// Something is not as it should be, and is lived with.
     Deviation {
-        /// What.
         kind: Deviation,
         /// How often since the last time.
         count: u32,

@@ -8,7 +8,7 @@ use super::limits::{ANSWER_WITHIN, DOUBTFUL_FOR, SPARE_ANSWER_WITHIN};
 use super::message::{self, Head, Method};
 use super::rtcp;
 use super::transport::Asked;
-use super::{Action, Output, PacketKind, Session, Stage};
+use super::{Action, Output, PacketKind, RtspSession, Stage};
 use crate::Deviation;
 
 /// A request that was sent and is not answered.
@@ -42,7 +42,7 @@ impl Default for PlayWay {
     }
 }
 
-impl Session {
+impl RtspSession {
     fn send(
         &mut self,
         method: Method,

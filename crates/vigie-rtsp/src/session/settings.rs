@@ -24,7 +24,6 @@ pub enum Wanted {
     Describe,
     /// Media: the video, and with it what is said here.
     Record {
-        /// The sound.
         sound: bool,
         /// `m=application`.
         metadata: bool,
@@ -33,11 +32,10 @@ pub enum Wanted {
 
 /// What a session needs to know.
 #[derive(Clone)]
-pub struct SessionSettings {
+pub struct RtspSessionSettings {
     /// The camera's address, `rtsp` or `rtsps` (the control connection is to be TLS). User information in it is not used
     /// and never sent.
     pub uri: Url,
-    /// Who to be there.
     pub login: Option<Login>,
     /// How media is asked for.
     pub transport: TransportChoice,
@@ -49,10 +47,10 @@ pub struct SessionSettings {
     pub wanted: Wanted,
 }
 
-impl fmt::Debug for SessionSettings {
+impl fmt::Debug for RtspSessionSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Addresses of cameras hold secrets in paths and queries as well.
-        f.debug_struct("SessionSettings")
+        f.debug_struct("RtspSessionSettings")
             .field("transport", &self.transport)
             .field("wanted", &self.wanted)
             .finish_non_exhaustive()

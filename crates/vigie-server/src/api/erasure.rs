@@ -4,7 +4,7 @@
 //! DeleteStream the stream and its data, so that nothing is left to upload to. What is counted here is the loss: in the
 //! audit log with the call that asks for it, and in log, audit log and ledger when the hub has erased.
 
-use vigie_engine::hub_link::Transition;
+use vigie_engine::hub_sync::Transition;
 use vigie_kvs::shapes::media_ledger::{
     LedgerEntry, LedgerKind, LedgerReport, LossTotals, MediaGapReason, MediaRange,
 };

@@ -23,7 +23,6 @@ pub(crate) struct Control {
     pub deletion: Arc<MediaDeletion>,
 }
 
-/// Secrets.
 pub(crate) struct Secrets {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

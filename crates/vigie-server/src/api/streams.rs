@@ -15,7 +15,6 @@ use crate::failure::Answer;
 /// The text of the service for a stream that is not there (seen from AWS by producers).
 const STREAM_NOT_FOUND: &str = "The requested stream is not found or not active.";
 
-/// See the module's documentation.
 #[derive(Clone)]
 pub(crate) struct Streams {
     pub db: Arc<dyn MetadataDb>,

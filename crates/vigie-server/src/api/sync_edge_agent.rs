@@ -1,6 +1,6 @@
-//! The hub link: takes a hub's report, answers at once when the hub is owed something, else waits for that.
+//! The hub sync: takes a hub's report, answers at once when the hub is owed something, else waits for that.
 //!
-//! What a report changes and what is owed is decided in [`vigie_engine::hub_link`]; any instance of the server can
+//! What a report changes and what is owed is decided in [`vigie_engine::hub_sync`]; any instance of the server can
 //! answer.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
-use vigie_engine::hub_link::{self, HubConfiguration, Reply, Transition};
 use vigie_engine::hub_request::TAKEN_WITHIN;
+use vigie_engine::hub_sync::{self, HubConfiguration, Reply, Transition};
 use vigie_kvs::shapes::edge::{JobStatus, LastRecorderStatus, LastUploaderStatus};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
 use vigie_kvs::shapes::sync_edge_agent::{
@@ -83,7 +83,7 @@ pub(crate) async fn sync_edge_agent(
             },
         };
         if !goes_on {
-            return Ok(with(hub_link::nothing_new(cursor), receipts, requests));
+            return Ok(with(hub_sync::nothing_new(cursor), receipts, requests));
         }
     }
 }
@@ -187,7 +187,7 @@ async fn take_report(
         let rows = all_edge_configurations_of_hub(hubs.db.as_ref(), &input.hub_device_arn).await?;
         let mut configurations = rows.iter().map(hub_configuration).collect::<Answer<Vec<_>>>()?;
         note_secrets(hubs, waiter, &mut configurations).await?;
-        let answer = hub_link::answer(&configurations, input, hubs.process.now().wall);
+        let answer = hub_sync::answer(&configurations, input, hubs.process.now().wall);
         let now = hubs.process.now().wall;
         let changes = changes(&rows, &answer.transitions, &answer.reports, now)?;
         if changes.is_empty() {

@@ -21,7 +21,6 @@ use crate::runtime::{Runtime, blocking};
 /// Media files that one request of the retention deletes.
 const FILES_PER_DELETION: usize = 1000;
 
-/// See the module's documentation.
 pub struct EmbeddedArchive {
     handle: StoreHandle,
     /// Kibibytes of fragments that may still be given to the store's thread.

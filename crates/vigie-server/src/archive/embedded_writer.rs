@@ -32,7 +32,6 @@ impl Streams {
     }
 }
 
-/// See the module's documentation.
 pub(super) struct EmbeddedWriter {
     handle: StoreHandle,
     room: Arc<Semaphore>,

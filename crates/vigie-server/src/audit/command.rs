@@ -48,7 +48,6 @@ impl FolderCommand {
 /// What a command did, or was to do.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandNote<'a> {
-    /// The command.
     pub command: FolderCommand,
     /// The folder or file that it was about.
     pub path: Option<&'a Path>,

@@ -27,7 +27,6 @@ impl FileId {
     }
 }
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct AuditFile {
     path: PathBuf,

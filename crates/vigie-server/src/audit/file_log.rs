@@ -27,7 +27,6 @@ enum Order {
     Answer(oneshot::Sender<()>),
 }
 
-/// See the module's documentation.
 pub(crate) struct FileAuditLog {
     path: PathBuf,
     /// Taken at the end, which ends the thread.

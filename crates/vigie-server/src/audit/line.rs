@@ -17,7 +17,6 @@ pub struct AuditLine<'a> {
     pub request_id: Option<&'a str>,
     /// Null for a command at the machine.
     pub access_key_id: Option<&'a str>,
-    /// Who.
     pub principal_arn: &'a str,
     /// Such as `kinesisvideo:CreateStream`; where it is no call, the name of what the server or a command did.
     pub action: &'a str,
@@ -39,7 +38,6 @@ pub struct AuditLine<'a> {
     /// Fragments that were erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fragment_count: Option<u64>,
-    /// Their bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
     /// The folder or file that a command at the machine was about.

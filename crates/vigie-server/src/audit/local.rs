@@ -15,7 +15,6 @@ use crate::config::ServerConfig;
 use crate::db::{DbError, MetadataDb};
 use crate::time_text::rfc3339;
 
-/// See the module's documentation.
 pub(crate) struct LocalAuditLog {
     file: AuditFile,
     principal: String,
@@ -82,9 +81,7 @@ pub enum LocalAuditError {
     /// The file cannot be opened.
     #[error("open the audit log {}; nothing has been changed", path.display())]
     Open {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },

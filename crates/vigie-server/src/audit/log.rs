@@ -11,7 +11,6 @@ use vigie_kvs::shapes::administration::AuditEvent;
 
 use super::AuditLine;
 
-/// See the module's documentation.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
     /// Takes a line. Never waits: one that cannot be kept is said and counted.

@@ -11,7 +11,6 @@ use vigie_kvs::shapes::administration::AuditEvent;
 use super::line::read_line;
 use super::{AuditCursor, AuditLine, AuditLog, AuditPage, PageError};
 
-/// See the module's documentation.
 #[derive(Default)]
 pub struct MemoryAuditLog {
     events: Mutex<Vec<AuditEvent>>,

@@ -13,7 +13,7 @@ use vigie_kvs::ErrorKind;
 
 use super::{Audit, AuditLine};
 use crate::db::MetadataDb;
-use crate::guard::site_of;
+use crate::guard::client_prefix;
 use crate::time_text::rfc3339;
 
 /// Between two lines of one address.
@@ -21,24 +21,23 @@ const LINE_INTERVAL: Duration = Duration::from_secs(60);
 /// Lines of all addresses in that time.
 const LINES_MAX: u32 = 60;
 /// Addresses that are remembered; beyond, all are forgotten.
-const SITES_MAX: usize = 4096;
+const PREFIXES_MAX: usize = 4096;
 
 /// Who it is stands in the line of no call that is not proven to be his.
 const UNPROVEN: &str = "unproven";
 
-/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalSampler(Mutex<Sampled>);
 
 #[derive(Debug, Default)]
 struct Sampled {
-    sites: BTreeMap<IpAddr, Site>,
+    prefixes: BTreeMap<IpAddr, Sample>,
     window_began: Duration,
     lines: u32,
 }
 
 #[derive(Debug, Default)]
-struct Site {
+struct Sample {
     said_at: Option<Duration>,
     untold: u64,
 }
@@ -52,17 +51,17 @@ impl RefusalSampler {
             sampled.lines = 0;
         }
         let may_say = sampled.lines < LINES_MAX;
-        if sampled.sites.len() >= SITES_MAX {
-            sampled.sites.clear();
+        if sampled.prefixes.len() >= PREFIXES_MAX {
+            sampled.prefixes.clear();
         }
-        let site = sampled.sites.entry(site_of(address)).or_default();
-        site.untold += 1;
-        let is_due = site.said_at.is_none_or(|at| now.saturating_sub(at) >= LINE_INTERVAL);
+        let sample = sampled.prefixes.entry(client_prefix(address)).or_default();
+        sample.untold += 1;
+        let is_due = sample.said_at.is_none_or(|at| now.saturating_sub(at) >= LINE_INTERVAL);
         if !(may_say && is_due) {
             return None;
         }
-        site.said_at = Some(now);
-        let told = std::mem::take(&mut site.untold);
+        sample.said_at = Some(now);
+        let told = std::mem::take(&mut sample.untold);
         sampled.lines += 1;
         Some(told)
     }
@@ -142,6 +141,6 @@ mod tests {
         assert_eq!(lines(100), LINES_MAX as usize);
         assert_eq!(lines(130), 0);
         assert!(lines(160) <= LINES_MAX as usize);
-        assert!(sampler.0.lock().unwrap().sites.len() <= SITES_MAX);
+        assert!(sampler.0.lock().unwrap().prefixes.len() <= PREFIXES_MAX);
     }
 }

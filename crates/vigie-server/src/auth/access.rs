@@ -7,7 +7,6 @@ use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::process::Process;
 
-/// See the module's documentation.
 pub(crate) struct Access {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

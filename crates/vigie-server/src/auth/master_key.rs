@@ -29,13 +29,11 @@ pub enum SealError {
     /// The cipher refused to seal.
     #[error("the value could not be encrypted")]
     NotSealed,
-    /// Another master key sealed it.
     #[error(
         "a stored value was sealed with another master key (id {sealed_with}) than this one (id {held}); start with \
          that one"
     )]
     OtherMasterKey {
-        /// The key that sealed it.
         sealed_with: MasterKeyId,
         /// The key that was to open it.
         held: MasterKeyId,

@@ -17,7 +17,6 @@ const ENTRY_BYTES: u64 = 1024;
 /// About so many keys call; only room is made by it.
 const KEYS_GUESS: usize = 4096;
 
-/// See the module's documentation.
 pub(crate) struct PolicyCache {
     /// By access key id.
     policies: Cache<String, Known, Weight>,

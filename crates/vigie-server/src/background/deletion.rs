@@ -16,7 +16,6 @@ const BUFFER_BYTES: u64 = 200 << 20;
 /// Who erases what callers have deleted.
 const SERVER: &str = "vigie:server";
 
-/// See the module's documentation.
 pub(crate) struct MediaDeletion {
     pub process: Arc<Process>,
     pub config: Arc<ServerConfig>,

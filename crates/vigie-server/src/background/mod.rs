@@ -23,7 +23,6 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// When the database fails, the time to the next try.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// See the module's documentation.
 pub(crate) struct Background {
     pub process: Arc<Process>,
     pub metrics: Arc<Metrics>,

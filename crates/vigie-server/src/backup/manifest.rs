@@ -13,7 +13,6 @@ const FORM: u32 = 1;
 const SIZE_BYTES_MAX: u64 = 64 << 10;
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Manifest {
@@ -25,7 +24,6 @@ pub struct Manifest {
     pub vigie_version: String,
     /// The generation of the metadata in it.
     pub generation: u64,
-    /// Its files.
     pub files: Vec<ListedFile>,
 }
 
@@ -33,9 +31,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListedFile {
-    /// Its name.
     pub name: String,
-    /// Its size in bytes.
     pub size_bytes: u64,
     /// Hexadecimal.
     pub sha256: String,

@@ -48,7 +48,6 @@ pub enum BackupError {
     /// The backup is not whole, or was changed.
     #[error("{}: {what}; take another backup", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong.
         what: String,
@@ -66,7 +65,6 @@ pub enum BackupError {
     Io {
         /// What was tried, as a verb.
         action: &'static str,
-        /// On which file.
         path: PathBuf,
         /// Why it failed.
         #[source]
@@ -77,7 +75,6 @@ pub enum BackupError {
     Copy {
         /// The database.
         path: PathBuf,
-        /// Why.
         #[source]
         source: rusqlite::Error,
     },

@@ -7,7 +7,6 @@ use crate::archive::StoredFragment;
 /// How much a clip may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipLimits {
-    /// Fragments.
     pub fragments_max: usize,
     /// Bytes of those fragments.
     pub size_bytes_max: u64,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::site::site_of;
+use super::client_prefix::client_prefix;
 
 /// Of each body, so much is not counted: the calls of ordinary size go on when the budget is used up. It is less than
 /// what a connection takes anyway.
@@ -23,7 +23,6 @@ struct Used {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct BodyBudget {
     used: Mutex<Used>,
@@ -33,7 +32,7 @@ pub(crate) struct BodyBudget {
 impl BodyBudget {
     /// What a body from that address holds: nothing yet.
     pub(crate) fn share(self: &Arc<Self>, address: IpAddr) -> BodyShare {
-        BodyShare { budget: Arc::clone(self), address: site_of(address), bytes: 0 }
+        BodyShare { budget: Arc::clone(self), address: client_prefix(address), bytes: 0 }
     }
 
     /// Counts the bodies for which there was no room.

@@ -1,7 +1,7 @@
 //! What keeps one caller from harming the others: connections by address, calls by key, answers to those who repeat
 //! what was refused.
 //!
-//! Holds the state of `vigie_engine::rate_limit` and `vigie_engine::refusal_delay`, and says what they decide.
+//! Holds the state of `vigie_engine::rate_limit` and `vigie_engine::tarpit`, and says what they decide.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use vigie_engine::rate_limit::{AWS_STS, Quotas, Rate, RateLimiter, aws_quotas};
-use vigie_engine::refusal_delay::RefusalDelays;
+use vigie_engine::tarpit::Tarpit;
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Service};
 
 use super::call_record::{Asked, CallRecord};
-use super::site::site_of;
+use super::client_prefix::client_prefix;
 use crate::auth::Identity;
 
 /// Answers that are held back at once; a refusal beyond is answered without delay, which costs less than its memory.
-const HELD_BACK_MAX: usize = 1024;
+const TARPIT_PLACES_MAX: usize = 1024;
 
 /// How many calls a second a key may make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,16 +79,15 @@ impl Repeated {
         }
         refused
             .is_none_or(ErrorKind::is_of_authentication)
-            .then(|| Self::Credentials { key: key(), address: site_of(remote) })
+            .then(|| Self::Credentials { key: key(), address: client_prefix(remote) })
     }
 }
 
-/// See the module's documentation.
 pub(crate) struct Limits {
     rate_limits: RateLimits,
     buckets: Mutex<RateLimiter<BucketKey>>,
-    delays: Mutex<RefusalDelays<Repeated>>,
-    held_back: Semaphore,
+    tarpit: Mutex<Tarpit<Repeated>>,
+    tarpit_places: Semaphore,
     pub(crate) addresses: Arc<Addresses>,
 }
 
@@ -97,8 +96,8 @@ impl Limits {
         Self {
             rate_limits,
             buckets: Mutex::default(),
-            delays: Mutex::default(),
-            held_back: Semaphore::new(HELD_BACK_MAX),
+            tarpit: Mutex::default(),
+            tarpit_places: Semaphore::new(TARPIT_PLACES_MAX),
             addresses: Arc::new(Addresses {
                 connections: Mutex::default(),
                 connections_max: connections_per_address_max,
@@ -126,7 +125,7 @@ impl Limits {
         now: Duration,
     ) -> Result<(), KvsError> {
         match record.asked.service() {
-            Service::Sts => self.take(STS, &site_of(remote).to_string(), None, now),
+            Service::Sts => self.take(STS, &client_prefix(remote).to_string(), None, now),
             _ => Ok(()),
         }
     }
@@ -181,23 +180,23 @@ impl Limits {
         repeated: Option<Repeated>,
         refused: bool,
         now: Duration,
-    ) -> Option<HeldBack<'_>> {
+    ) -> Option<Tarpitted<'_>> {
         let repeated = repeated?;
         if !refused {
-            lock(&self.delays).granted(&repeated);
+            lock(&self.tarpit).granted(&repeated);
             return None;
         }
-        let delay = lock(&self.delays).refused(repeated, now);
+        let delay = lock(&self.tarpit).refused(repeated, now);
         if delay.is_zero() {
             return None;
         }
-        let place = self.held_back.try_acquire().ok()?;
-        Some(HeldBack { delay, _place: place })
+        let place = self.tarpit_places.try_acquire().ok()?;
+        Some(Tarpitted { delay, _place: place })
     }
 }
 
 /// An answer that waits. Dropped when it has gone.
-pub(crate) struct HeldBack<'a> {
+pub(crate) struct Tarpitted<'a> {
     pub delay: Duration,
     _place: SemaphorePermit<'a>,
 }
@@ -219,7 +218,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// A place for one more connection; `None` when the address has all it may have.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<AddressSlot> {
-        let address = site_of(address);
+        let address = client_prefix(address);
         let mut connections = lock(&self.connections);
         let count = connections.entry(address).or_default();
         if *count >= self.connections_max {

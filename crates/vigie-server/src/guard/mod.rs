@@ -3,17 +3,17 @@
 
 mod body_budget;
 mod call_record;
+mod client_prefix;
 mod limits;
-mod site;
 mod strangers;
 
 use std::sync::Arc;
 
 pub(crate) use body_budget::{BodyBudget, BodyShare};
 pub(crate) use call_record::{Answered, Asked, CallRecord};
+pub(crate) use client_prefix::client_prefix;
 pub use limits::RateLimits;
 pub(crate) use limits::{Counted, Limits, Repeated};
-pub(crate) use site::site_of;
 pub(crate) use strangers::{Stranger, Strangers, verified};
 
 /// The guards that hold state for all connections.

@@ -2,7 +2,7 @@
 //!
 //! A connection is a stranger's until a call on it was verified, by its signature or by a playback session's token. Those
 //! who hold many connections open and say nothing must not keep out those who have something to say: strangers get half of
-//! the connections at most, and of the site that has most of them the oldest ends first. So a caller who signs within the
+//! the connections at most, and of the prefix that has most of them the oldest ends first. So a caller who signs within the
 //! time that others take to fill the room gets in, however many they are. Never counts what an address may have in all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,9 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::http::Extensions;
 use tokio::sync::Notify;
 
-use super::site::site_of;
+use super::client_prefix::client_prefix;
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Strangers {
     max: usize,
@@ -25,9 +24,9 @@ pub(crate) struct Strangers {
 struct Room {
     last_id: u64,
     count: usize,
-    /// By site, its connections in the order of their age.
-    sites: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
-    /// The same sites by how many they have.
+    /// By prefix, its connections in the order of their age.
+    prefixes: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
+    /// The same prefixes by how many they have.
     sizes: BTreeSet<(usize, IpAddr)>,
 }
 
@@ -35,7 +34,7 @@ struct Room {
 #[derive(Debug)]
 pub(crate) struct Stranger {
     strangers: Arc<Strangers>,
-    site: IpAddr,
+    prefix: IpAddr,
     id: u64,
     given_up: Arc<Notify>,
 }
@@ -48,7 +47,7 @@ impl Strangers {
 
     /// A connection begins; whether another one was given up for it.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> (Stranger, bool) {
-        let site = site_of(address);
+        let prefix = client_prefix(address);
         let given_up = Arc::new(Notify::new());
         let mut room = self.room();
         let must_end = room.count >= self.max;
@@ -57,11 +56,11 @@ impl Strangers {
         }
         room.last_id += 1;
         let id = room.last_id;
-        room.change(site, |connections| {
+        room.change(prefix, |connections| {
             connections.insert(id, Arc::clone(&given_up));
         });
         drop(room);
-        (Stranger { strangers: Arc::clone(self), site, id, given_up }, must_end)
+        (Stranger { strangers: Arc::clone(self), prefix, id, given_up }, must_end)
     }
 
     /// Room is needed: one of them ends, if there is any.
@@ -80,27 +79,27 @@ impl Strangers {
 }
 
 impl Room {
-    /// Ends the oldest connection of the site that has most.
+    /// Ends the oldest connection of the prefix that has most.
     fn give_up_one(&mut self) -> bool {
-        let Some(&(_, site)) = self.sizes.last() else { return false };
+        let Some(&(_, prefix)) = self.sizes.last() else { return false };
         let mut oldest = None;
-        self.change(site, |connections| oldest = connections.pop_first());
+        self.change(prefix, |connections| oldest = connections.pop_first());
         let Some((_, given_up)) = oldest else { return false };
         given_up.notify_one();
         true
     }
 
-    /// Changes the connections of a site and keeps all counts right.
-    fn change(&mut self, site: IpAddr, by: impl FnOnce(&mut BTreeMap<u64, Arc<Notify>>)) {
-        let connections = self.sites.entry(site).or_default();
+    /// Changes the connections of a prefix and keeps all counts right.
+    fn change(&mut self, prefix: IpAddr, by: impl FnOnce(&mut BTreeMap<u64, Arc<Notify>>)) {
+        let connections = self.prefixes.entry(prefix).or_default();
         let before = connections.len();
         by(connections);
         let after = connections.len();
-        self.sizes.remove(&(before, site));
+        self.sizes.remove(&(before, prefix));
         if after == 0 {
-            self.sites.remove(&site);
+            self.prefixes.remove(&prefix);
         } else {
-            self.sizes.insert((after, site));
+            self.sizes.insert((after, prefix));
         }
         self.count = self.count - before + after;
     }
@@ -109,7 +108,7 @@ impl Room {
 impl Stranger {
     /// A call on the connection was verified.
     pub(crate) fn is_known(&self) {
-        self.strangers.room().change(self.site, |connections| {
+        self.strangers.room().change(self.prefix, |connections| {
             connections.remove(&self.id);
         });
     }
@@ -202,14 +201,16 @@ mod tests {
                 }
                 let room = strangers.room();
                 prop_assert!(room.count <= 6 && room.count <= held.len());
-                prop_assert_eq!(room.count, room.sites.values().map(BTreeMap::len).sum::<usize>());
-                let sizes: BTreeSet<_> =
-                    room.sites.iter().map(|(site, connections)| (connections.len(), *site)).collect();
+                let counted = room.prefixes.values().map(BTreeMap::len).sum::<usize>();
+                prop_assert_eq!(room.count, counted);
+                let by_size = room.prefixes.iter();
+                let by_size = by_size.map(|(prefix, connections)| (connections.len(), *prefix));
+                let sizes: BTreeSet<_> = by_size.collect();
                 prop_assert_eq!(&room.sizes, &sizes);
             }
             drop(held);
             prop_assert_eq!(strangers.count(), 0);
-            prop_assert!(strangers.room().sites.is_empty());
+            prop_assert!(strangers.room().prefixes.is_empty());
         }
     }
 }

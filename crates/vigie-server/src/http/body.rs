@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 /// Why a body did not come to its end.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A request body.
 pub type RequestBody = BoxBody<Bytes, BodyError>;
 
 /// The body that comes on a connection.
@@ -24,7 +23,6 @@ pub(super) fn of_connection(body: Incoming) -> RequestBody {
     RequestBody::new(body.map_err(Into::into))
 }
 
-/// A response body.
 #[derive(Debug)]
 pub enum ResponseBody {
     /// Known in full.
@@ -38,7 +36,6 @@ pub enum ResponseBody {
     Sized {
         /// Bytes still to come.
         left_bytes: u64,
-        /// They.
         pieces: mpsc::Receiver<Bytes>,
     },
 }

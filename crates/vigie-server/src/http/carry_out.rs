@@ -15,13 +15,14 @@ use super::body::ResponseBody;
 use super::call::{SignedCall, text_header};
 use super::response;
 use crate::api::{
-    access_keys, audit_events, data_endpoint, delivery, edge_configuration, fragments, hub,
-    media_ledger, overview, secrets, stream, sts, sync_edge_agent, tag, test_camera,
+    access_keys, audit_events, data_endpoint, delivery, describe_schedule, edge_configuration,
+    fragments, hub, media_ledger, secrets, stream, stream_media, sts, sync_edge_agent, tag,
+    test_camera,
 };
 use crate::app::App;
 use crate::failure::Answer;
 use crate::ingest::Ingest;
-use crate::{clip, images, ingest, playback, reading};
+use crate::{clip, get_media, images, ingest, playback};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -74,12 +75,12 @@ pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Respons
 
         Id::PutMedia => put_media(&app.ingest, call).await,
         Id::GetMedia => {
-            let pieces = reading::get_media(&app.consumers, &call.call, call.input()?).await?;
+            let pieces = get_media::get_media(&app.consumers, &call.call, call.input()?).await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
         Id::GetMediaForFragmentList => {
             let pieces =
-                reading::get_media_for_fragment_list(&app.consumers, &call.call, call.input()?)
+                get_media::get_media_for_fragment_list(&app.consumers, &call.call, call.input()?)
                     .await?;
             Ok(response::pieces(MATROSKA, pieces))
         }
@@ -119,11 +120,13 @@ pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Respons
         Id::DescribeHub => call.json(&app.hubs, hub::describe_hub).await,
         Id::ListMediaGaps => call.json(&app.hubs, media_ledger::list_media_gaps).await,
         Id::ListMediaLosses => call.json(&app.hubs, media_ledger::list_media_losses).await,
-        Id::DescribeSchedule => call.json(app.media.as_ref(), overview::describe_schedule).await,
-        Id::DescribeStreamMedia => {
-            call.json(app.media.as_ref(), overview::describe_stream_media).await
+        Id::DescribeSchedule => {
+            call.json(app.media.as_ref(), describe_schedule::describe_schedule).await
         }
-        Id::ListMediaRanges => call.json(app.media.as_ref(), overview::list_media_ranges).await,
+        Id::DescribeStreamMedia => {
+            call.json(app.media.as_ref(), stream_media::describe_stream_media).await
+        }
+        Id::ListMediaRanges => call.json(app.media.as_ref(), stream_media::list_media_ranges).await,
         Id::CreateAccessKey => call.json(&app.access, access_keys::create_access_key).await,
         Id::ListAccessKeys => call.json(&app.access, access_keys::list_access_keys).await,
         Id::RevokeAccessKey => call.json(&app.access, access_keys::revoke_access_key).await,

@@ -14,7 +14,6 @@ use hyper::{Response, StatusCode};
 
 use super::body::ResponseBody;
 
-/// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     /// MIME type.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
-/// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Crowd {
     connections_max: usize,

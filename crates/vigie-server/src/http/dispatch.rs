@@ -93,12 +93,12 @@ async fn answer(
     let status = response.status().as_u16();
     let (answered, now) = (Answered { request_id, remote, status, refused }, app.process.now());
     record.audit(&app.audit, app.access.db.as_ref(), answered, now).await;
-    hold_back(app, &record, answered).await;
+    tarpit(app, &record, answered).await;
     (operation, response)
 }
 
 /// Waits as long as the answer is to be held back, or until the server stops.
-async fn hold_back(app: &App, record: &CallRecord, answered: Answered<'_>) {
+async fn tarpit(app: &App, record: &CallRecord, answered: Answered<'_>) {
     let Answered { remote, refused, .. } = answered;
     let (repeated, now) = (Repeated::of(record, remote.ip(), refused), app.process.now().mono);
     let Some(held) = app.guards.limits.answered(repeated, refused.is_some(), now) else { return };

@@ -15,7 +15,6 @@ use vigie_media::Timestamp;
 
 use crate::db::Hub;
 
-/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct HubHolders(Mutex<HashMap<String, Known>>);
 

@@ -26,7 +26,6 @@ pub(crate) use ask::ask;
 pub(crate) use holders::Judged;
 pub(crate) use waiter::{HubWaiter, tell_hub, tell_of_secret};
 
-/// See the module's documentation.
 pub(crate) struct Hubs {
     pub process: Arc<Process>,
     pub db: Arc<dyn MetadataDb>,

@@ -13,7 +13,6 @@ use vigie_engine::rate_limit::RateLimiter;
 use vigie_kvs::shapes::hub_request::HubRequest;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 
-/// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct HubRequests {
     state: Mutex<State>,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::db::{Notice, Notices, Subscription};
 
-/// See the module's documentation.
 pub(crate) struct HubWaiter {
     notices: Arc<dyn Notices>,
     hub_device_arn: String,

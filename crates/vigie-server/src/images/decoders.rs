@@ -11,7 +11,6 @@ use vigie_images::protocol::{ImageError, Reply, Request};
 /// The decoders of GetImages.
 #[derive(Clone, Debug)]
 pub struct ImageDecoders {
-    /// Those in Rust.
     pub rust: PoolSettings,
     /// ffmpeg, for what they do not support.
     pub ffmpeg: Option<PoolSettings>,

@@ -14,7 +14,6 @@ const BUFFER_BYTES_MIN: usize = 64 << 10;
 /// A buffer is not used for less than this part of it.
 const PART_MIN: usize = 4;
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Buffers {
     kept: Mutex<Kept>,

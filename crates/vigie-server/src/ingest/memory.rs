@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// See the module's documentation.
 pub(crate) struct OpenFragments {
     bytes_max: usize,
     held: Mutex<Held>,

@@ -14,9 +14,9 @@ use vigie_media::sample::{TrackSamples, fragment_samples};
 
 use super::Playback;
 use super::codecs::Codecs;
-use super::library::Candidates;
+use super::fragment_cache::Candidates;
 use super::selection::{Progress, Walk};
-use super::session::{DateTimes, Mode, Protocol, Session};
+use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
 use crate::api::Call;
 use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
@@ -137,7 +137,7 @@ impl Asked {
             SessionRange::Live | SessionRange::LiveReplay { .. } => FRAGMENTS_DEFAULT_LIVE,
         };
         let fragments_max = self.fragments_max.and_then(|count| u16::try_from(count).ok());
-        let mut session = Session {
+        let mut session = PlaybackSession {
             id: playback.media.process.chance().next_u64(),
             stream_name: self.stream.name.clone(),
             stream_created_ms: self.stream.created_at.as_millis(),
@@ -160,11 +160,11 @@ impl Asked {
         let Some(first) = first else {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         };
-        let document = playback.library.document(&playback.media, &first, self.protocol).await?;
+        let document = playback.fragments.document(&playback.media, &first, self.protocol).await?;
         let tracks = document.as_ref().as_ref().map_err(Clone::clone)?;
         session.codecs = tracks.codecs;
         if let Protocol::Dash { .. } = self.protocol {
-            let bytes = playback.library.bytes(&playback.media, &first).await?;
+            let bytes = playback.fragments.bytes(&playback.media, &first).await?;
             session.bits_a_second = bits_a_second(tracks, bytes, first.duration_ms);
         }
         self.note_what_is_shown(playback, &mut session, now).await?;
@@ -206,7 +206,7 @@ impl Asked {
     async fn begin_live(
         &self,
         media: &Media,
-        session: &mut Session,
+        session: &mut PlaybackSession,
         now: Timestamp,
     ) -> Answer<Option<StoredFragment>> {
         let key = media.config.media_key(&self.stream);
@@ -273,15 +273,15 @@ impl Asked {
     async fn note_what_is_shown(
         &self,
         playback: &Playback,
-        session: &mut Session,
+        session: &mut PlaybackSession,
         now: Timestamp,
     ) -> Answer<()> {
         let mut candidates = Candidates::new(&playback.media, &self.stream, session, None);
         let mut walk = Walk::new(session, Progress::default(), now.as_millis());
-        let mut next = candidates.next(&playback.library).await?;
+        let mut next = candidates.next(&playback.fragments).await?;
         let mut count = 0;
         while let Some(fragment) = next.filter(|_| count < session.fragments_max) {
-            next = candidates.next(&playback.library).await?;
+            next = candidates.next(&playback.fragments).await?;
             walk.push(fragment, next.as_ref());
             count = u16::try_from(walk.shown()).unwrap_or(u16::MAX);
         }

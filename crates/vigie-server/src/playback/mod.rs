@@ -1,10 +1,10 @@
 //! Playback: HLS and DASH sessions over the stored fragments.
 //!
 //! ```text
-//! create       the two operations that make sessions      serve      what a session's URLs answer
-//! session      what a session is, and its token           library    stored fragments, for both
-//! selection    which fragments it shows, how numbered     tracks     what of a document is played
-//! hls, dash    the texts of playlists and manifests        request    what a session's URL asks for
+//! create       the two operations that make sessions      serve            what a session's URLs answer
+//! session      what a session is, and its token           fragment_cache   stored fragments, for both
+//! selection    which fragments it shows, how numbered     tracks           what of a document is played
+//! hls, dash    the texts of playlists and manifests       request          what a session's URL asks for
 //! codecs       what fragments are coded in
 //! ```
 //!
@@ -14,8 +14,8 @@
 mod codecs;
 mod create;
 mod dash;
+mod fragment_cache;
 mod hls;
-mod library;
 mod request;
 mod selection;
 mod serve;
@@ -32,7 +32,7 @@ use crate::auth::MasterKey;
 use crate::db::MetadataDb;
 use crate::guard::Limits;
 use crate::media::Media;
-use library::Library;
+use fragment_cache::FragmentCache;
 
 pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
 pub use request::SessionUrl;
@@ -46,7 +46,7 @@ pub(crate) struct Playback {
     pub limits: Arc<Limits>,
     /// Seals tokens.
     pub master_key: MasterKey,
-    library: Library,
+    fragments: FragmentCache,
 }
 
 impl Playback {
@@ -56,7 +56,7 @@ impl Playback {
         limits: Arc<Limits>,
         master_key: MasterKey,
     ) -> Self {
-        Self { media, db, limits, master_key, library: Library::default() }
+        Self { media, db, limits, master_key, fragments: FragmentCache::default() }
     }
 
     /// Where the caller reaches this server.

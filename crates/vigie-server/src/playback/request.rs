@@ -8,7 +8,7 @@ use vigie_engine::rate_limit::{AWS_SESSION_FRAGMENTS, AWS_SESSION_PLAYLISTS};
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::Timestamp;
 
-use super::session::Session;
+use super::session::PlaybackSession;
 use crate::auth::MasterKey;
 use crate::guard::Counted;
 
@@ -18,7 +18,7 @@ const QUERY_BYTES_MAX: usize = 4096;
 /// The reader of a session's URL as the fuzzer calls it.
 #[derive(Debug)]
 pub struct SessionUrl {
-    session: Session,
+    session: PlaybackSession,
 }
 
 impl SessionUrl {
@@ -42,7 +42,7 @@ impl SessionUrl {
     /// A token with this content and the time at which it ends, in milliseconds since the epoch; `None` when the
     /// content is that of no session.
     pub fn token(content: &[u8], key: &MasterKey) -> Option<(String, i64)> {
-        let session: Session = serde_json::from_slice(content).ok()?;
+        let session: PlaybackSession = serde_json::from_slice(content).ok()?;
         Some((session.seal(key).ok()?, session.expires_ms))
     }
 }
@@ -153,8 +153,8 @@ pub(super) fn open(
     key: &MasterKey,
     parameters: &Parameters,
     now: Timestamp,
-) -> Result<Session, KvsError> {
-    let session = Session::open(key, &parameters.token).ok_or_else(|| {
+) -> Result<PlaybackSession, KvsError> {
+    let session = PlaybackSession::open(key, &parameters.token).ok_or_else(|| {
         let message = "the session token is not valid; ask for a new streaming session URL";
         KvsError::new(ErrorKind::UnrecognizedClient, message)
     })?;
@@ -195,7 +195,7 @@ mod tests {
         fn any_query_is_read_without_panic(query in "\\PC{0,80}|([A-Za-z]{0,16}=[0-9%A-F~-]{0,60}&?){0,4}") {
             if let Ok(found) = Parameters::of(&query) {
                 let key = crate::auth::MasterKey::from_bytes([7; 32]);
-                prop_assert!(Session::open(&key, &found.token).is_none(), "nothing is guessable");
+                prop_assert!(PlaybackSession::open(&key, &found.token).is_none(), "nothing is guessable");
             }
         }
     }

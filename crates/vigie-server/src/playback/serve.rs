@@ -22,7 +22,7 @@ use super::hls::date_time::date_times;
 use super::hls::playlist::{self, MediaPlaylist, Variant};
 use super::request::{Asked, Parameters, open};
 use super::selection::{Entry, Progress, timeline_origin_ms};
-use super::session::{Protocol, Session};
+use super::session::{PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, StoredFragment};
@@ -77,7 +77,7 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
 }
 
 /// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
-async fn check_access_key(playback: &Playback, session: &Session) -> Answer<()> {
+async fn check_access_key(playback: &Playback, session: &PlaybackSession) -> Answer<()> {
     let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
     let key = playback.db.access_key(access_key_id).await?;
     if key.is_some_and(|key| key.revoked_at.is_none()) {
@@ -91,15 +91,18 @@ async fn check_access_key(playback: &Playback, session: &Session) -> Answer<()> 
 struct Playing<'a> {
     playback: &'a Playback,
     stream: Stream,
-    session: Session,
+    session: PlaybackSession,
     parameters: Parameters,
     now: Timestamp,
 }
 
 impl Playing<'_> {
     async fn progress(&self) -> Answer<std::sync::Arc<Progress>> {
-        let progress =
-            self.playback.library.progress(&self.playback.media, &self.stream, &self.session).await;
+        let progress = self
+            .playback
+            .fragments
+            .progress(&self.playback.media, &self.stream, &self.session)
+            .await;
         Ok(progress?)
     }
 
@@ -144,7 +147,7 @@ impl Playing<'_> {
             return Ok(None);
         };
         let bytes =
-            self.playback.library.bytes(&self.playback.media, fragment).await.map_err(gone)?;
+            self.playback.fragments.bytes(&self.playback.media, fragment).await.map_err(gone)?;
         let found = fragment_samples(&tracks.tracks[video..=video], &tracks.header, bytes);
         let pictures = found.ok().and_then(|found| Some(found.first()?.samples.len()));
         let seconds = f64::from(fragment.duration_ms) / 1000.0;
@@ -203,7 +206,7 @@ impl Playing<'_> {
         let tracks = self.tracks(&fragment).await?;
         let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
         let bytes =
-            self.playback.library.bytes(&self.playback.media, &fragment).await.map_err(gone)?;
+            self.playback.fragments.bytes(&self.playback.media, &fragment).await.map_err(gone)?;
         let place = SegmentPlace {
             // Counts up with the stream; a u32 is all that mfhd has, and nobody minds a wrap.
             sequence_number: fragment.sequence as u32,
@@ -229,8 +232,8 @@ impl Playing<'_> {
         match (fragment_number, producer_timestamp) {
             (Some(number), _) => self.fragment(number).await,
             (None, Some(at)) => {
-                let library = &self.playback.library;
-                let found = library
+                let cache = &self.playback.fragments;
+                let found = cache
                     .fragment_at(&self.playback.media, &self.stream, &self.session, at)
                     .await?;
                 found.ok_or_else(fragment_gone)
@@ -306,9 +309,9 @@ impl Playing<'_> {
     }
 
     async fn fragment(&self, number: FragmentNumber) -> Answer<StoredFragment> {
-        let library = &self.playback.library;
+        let cache = &self.playback.fragments;
         let found =
-            library.fragment(&self.playback.media, &self.stream, &self.session, number).await?;
+            cache.fragment(&self.playback.media, &self.stream, &self.session, number).await?;
         found.ok_or_else(fragment_gone)
     }
 
@@ -316,8 +319,8 @@ impl Playing<'_> {
         &self,
         fragment: &StoredFragment,
     ) -> Answer<std::sync::Arc<Result<PlayedTracks, KvsError>>> {
-        let library = &self.playback.library;
-        library.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
+        let cache = &self.playback.fragments;
+        cache.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
     }
 
     /// A segment never changes, and nobody asks for it after the session.

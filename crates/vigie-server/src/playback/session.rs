@@ -18,11 +18,10 @@ use crate::auth::{MasterKey, SealError};
 
 /// What a session plays and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Session {
+pub(crate) struct PlaybackSession {
     /// Tells sessions apart where the server remembers something of them.
     #[serde(rename = "i")]
     pub id: u64,
-    /// The stream's name.
     #[serde(rename = "n")]
     pub stream_name: String,
     /// When the stream was created, in milliseconds: with the name, the ARN.
@@ -141,7 +140,7 @@ pub(crate) enum Mode {
     },
 }
 
-impl Session {
+impl PlaybackSession {
     /// The token, fit for a URL's query. Ends with `~`, as the service's tokens do.
     pub(crate) fn seal(&self, master_key: &MasterKey) -> Result<String, SealError> {
         let content = serde_json::to_vec(self).map_err(|_| SealError::NotSealed)?;
@@ -156,7 +155,6 @@ impl Session {
         serde_json::from_slice(&content).ok()
     }
 
-    /// The ARN of its stream.
     pub(crate) fn stream_arn(&self, place: Place) -> StreamArn {
         StreamArn {
             place,
@@ -186,8 +184,8 @@ impl Session {
 const PURPOSE: &str = "playback session 2";
 
 #[cfg(test)]
-pub(super) fn example() -> Session {
-    Session {
+pub(super) fn example() -> PlaybackSession {
+    PlaybackSession {
         id: 7,
         stream_name: "gate".into(),
         stream_created_ms: 1_795_000_000_000,
@@ -215,8 +213,8 @@ mod tests {
     fn a_token_opens_under_its_master_key_alone_and_not_changed() {
         let key = MasterKey::from_bytes([7; 32]);
         let token = example().seal(&key).unwrap();
-        assert_eq!(Session::open(&key, &token), Some(example()));
-        assert_eq!(Session::open(&MasterKey::from_bytes([8; 32]), &token), None);
+        assert_eq!(PlaybackSession::open(&key, &token), Some(example()));
+        assert_eq!(PlaybackSession::open(&MasterKey::from_bytes([8; 32]), &token), None);
         assert!(token.ends_with('~') && token.len() < 400, "{token}");
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
         assert!(token.bytes().all(fit), "{token}");
@@ -225,10 +223,10 @@ mod tests {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
             // The last character of base64 may hold bits that mean nothing; the decoder refuses those too.
-            assert_eq!(Session::open(&key, &changed), None, "changed at {at}");
+            assert_eq!(PlaybackSession::open(&key, &changed), None, "changed at {at}");
         }
         for wrong in ["", "~", "AAAA~", &token[..token.len() - 1], &token[4..], "é~"] {
-            assert_eq!(Session::open(&key, wrong), None, "{wrong}");
+            assert_eq!(PlaybackSession::open(&key, wrong), None, "{wrong}");
         }
     }
 
@@ -236,10 +234,10 @@ mod tests {
     fn a_token_of_a_server_that_did_not_note_the_key_still_opens() {
         let mut older = serde_json::to_value(example()).unwrap();
         older.as_object_mut().unwrap().remove("a").unwrap();
-        let older: Session = serde_json::from_value(older).unwrap();
-        assert_eq!(older, Session { access_key_id: None, ..example() });
+        let older: PlaybackSession = serde_json::from_value(older).unwrap();
+        assert_eq!(older, PlaybackSession { access_key_id: None, ..example() });
         let key = MasterKey::from_bytes([7; 32]);
-        assert_eq!(Session::open(&key, &older.seal(&key).unwrap()), Some(older));
+        assert_eq!(PlaybackSession::open(&key, &older.seal(&key).unwrap()), Some(older));
     }
 
     #[test]
@@ -248,7 +246,7 @@ mod tests {
         let content = serde_json::to_vec(&example()).unwrap();
         let sealed = key.seal(PURPOSE, &content).unwrap();
         let token = format!("{}~", URL_SAFE_NO_PAD.encode(sealed));
-        assert_eq!(Session::open(&key, &token), None);
+        assert_eq!(PlaybackSession::open(&key, &token), None);
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub(crate) struct PlayedTracks {
     pub header: DocumentHeader,
     /// The video track, then the audio track; at least one.
     pub tracks: Vec<SampleTrack>,
-    /// What they are.
     pub codecs: Codecs,
     /// Names the codec parameters: documents with equal ones share it.
     pub parameters_id: u64,

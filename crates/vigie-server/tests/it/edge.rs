@@ -1,4 +1,4 @@
-//! Edge configurations and the hub link: a hub that is played by the test.
+//! Edge configurations and the hub sync: a hub that is played by the test.
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ async fn shown(server: &TestServer) -> Value {
     described["Hub"]["RefusedAgent"].clone()
 }
 
-/// How often the audit log has calls of the link.
+/// How often the audit log has calls of the hub sync.
 async fn audited(server: &TestServer) -> usize {
     let events = server.call("/listAuditEvents", json!({})).await.ok();
     let events = events["Events"].as_array().unwrap();

@@ -28,7 +28,6 @@ const PICTURE_MS: i64 = 40;
 /// A picture as the hub holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPicture {
-    /// Its number.
     pub number: u64,
     /// Whether none of it is missing.
     pub is_whole: bool,

@@ -6,7 +6,6 @@ use std::io;
 
 use super::names::FileId;
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Behind {
     files: BTreeMap<FileId, Vec<(u64, Vec<u8>)>>,

@@ -6,24 +6,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vigie_engine::chance::Chance;
 use vigie_store::disk::{Work, Workers};
 
-use super::SimDisk;
+use super::inner::SharedInner;
 
 /// What lies.
 #[derive(Default)]
-pub(super) struct Pile {
+struct Pile {
     /// Whether work lies at all.
     lies: bool,
     work: Vec<Work>,
 }
 
-/// Kept apart from the disk's own lock: work takes that one.
-pub(super) type SharedPile = Arc<Mutex<Pile>>;
+#[derive(Clone)]
+pub(super) struct SimWorkers {
+    /// Whose chance says what is done next.
+    disk: SharedInner,
+    /// Kept apart from the disk's own lock: work takes that one.
+    pile: Arc<Mutex<Pile>>,
+}
 
-pub(super) struct SimWorkers(pub(super) SimDisk);
+impl SimWorkers {
+    pub(super) fn new(disk: SharedInner) -> Self {
+        Self { disk, pile: Arc::default() }
+    }
 
-impl SimDisk {
-    /// Whether work lies from now on until [`SimDisk::work`] does it.
-    pub fn let_work_lie(&self, lies: bool) {
+    /// Whether work lies from now on until [`SimWorkers::work`] does it.
+    pub(super) fn let_work_lie(&self, lies: bool) {
         self.pile(|pile| pile.lies = lies);
         if !lies {
             self.work_off();
@@ -31,13 +38,13 @@ impl SimDisk {
     }
 
     /// Does some of what lies; whether anything is left.
-    pub fn work(&self) -> bool {
+    pub(super) fn work(&self) -> bool {
         loop {
             let left = self.pile(|pile| pile.work.len());
             if left == 0 {
                 return false;
             }
-            let next = self.lock().chance.below(left as u64 + 1) as usize;
+            let next = self.disk.lock().chance.below(left as u64 + 1) as usize;
             if next == left {
                 return true;
             }
@@ -47,17 +54,17 @@ impl SimDisk {
     }
 
     /// Whether any lies.
-    pub fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.pile(|pile| !pile.work.is_empty())
     }
 
     /// Does all of what lies, also what comes of it.
-    pub fn work_off(&self) {
+    pub(super) fn work_off(&self) {
         while self.work() {}
     }
 
     /// The process is gone, and what it had asked for.
-    pub(super) fn forget_work(&self) {
+    pub(super) fn forget(&self) {
         let forgotten = self.pile(|pile| std::mem::take(&mut pile.work));
         drop(forgotten);
     }
@@ -69,7 +76,7 @@ impl SimDisk {
 
 impl Workers for SimWorkers {
     fn run(&self, work: Work) {
-        let work = self.0.pile(|pile| {
+        let work = self.pile(|pile| {
             if pile.lies {
                 pile.work.push(work);
                 return None;
@@ -82,6 +89,6 @@ impl Workers for SimWorkers {
     }
 
     fn catch_up(&self) {
-        self.0.work_off();
+        self.work_off();
     }
 }

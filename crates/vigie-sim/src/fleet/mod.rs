@@ -14,7 +14,7 @@ use std::time::Duration;
 use vigie_agent::core::CallFailure;
 use vigie_archive::{Archive, FragmentOrder, FragmentQuery, MemoryArchive, StoredFragment};
 use vigie_engine::chance::Chance;
-use vigie_engine::hub_link::WAIT_MAX;
+use vigie_engine::hub_sync::WAIT_MAX;
 use vigie_kvs::operation;
 use vigie_kvs::shapes::Empty;
 use vigie_kvs::shapes::edge::{EdgeConfig, ScheduleConfig, SyncStatus, UploaderConfig};

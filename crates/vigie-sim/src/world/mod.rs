@@ -73,16 +73,12 @@ enum Delivery {
     HubTick,
 }
 
-/// See the module's documentation.
 pub struct World {
     /// The hub's and the server's time.
     pub clock: SimClock,
     chance: SimChance,
-    /// The camera.
     pub camera: SimCamera,
-    /// The hub.
     pub hub: SimHub,
-    /// The server.
     pub server: SimServer,
     link_is_up: bool,
     deliveries: BTreeMap<(Duration, u64), Delivery>,

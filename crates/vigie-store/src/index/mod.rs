@@ -9,8 +9,10 @@ mod runs;
 mod schema;
 mod sound;
 mod sqlite;
+mod sqlite_connection;
 mod sqlite_files;
 mod sqlite_read;
+mod sqlite_rows;
 mod varint;
 mod wal;
 
@@ -39,43 +41,25 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A stream is used for the first time.
-    CreateStream {
-        /// Its number.
-        id: StreamId,
-        /// Its key.
-        key: String,
-    },
+    CreateStream { id: StreamId, key: String },
     /// Sequences below `next_sequence` may be handed out: after a crash the stream goes on from there.
     ReserveSequences {
-        /// The stream.
         id: StreamId,
         /// The first one that may not.
         next_sequence: u64,
     },
     /// A media file exists, durably, with its header.
-    CreateMediaFile {
-        /// Its stream.
-        stream: StreamId,
-        /// Where it is.
-        place: Arc<MediaFilePlace>,
-    },
+    CreateMediaFile { stream: StreamId, place: Arc<MediaFilePlace> },
     /// Fragments of an open media file are whole and durable. Ends its open fragment.
-    AppendFragments {
-        /// The file.
-        id: MediaFileId,
-        /// The fragments.
-        entries: Vec<FragmentEntry>,
-    },
+    AppendFragments { id: MediaFileId, entries: Vec<FragmentEntry> },
     /// The open fragment is durable so far.
     SetOpenFragment {
-        /// The file.
         id: MediaFileId,
         /// The fragment so far.
         entry: FragmentEntry,
     },
     /// No more fragments will come: they are packed.
     CloseMediaFile {
-        /// The file.
         id: MediaFileId,
         /// Sealed or abandoned.
         state: MediaFileState,
@@ -85,9 +69,7 @@ pub enum Change {
     /// A media file that is complete, with all that it holds: as if it had been created, filled, closed and its
     /// uploads marked, without a row for each fragment on the way.
     AddSealedMediaFile {
-        /// Its stream.
         stream: StreamId,
-        /// Where it is.
         place: Arc<MediaFilePlace>,
         /// Its fragments by offset, at least one; those marked uploaded count as uploaded.
         entries: Vec<FragmentEntry>,
@@ -96,7 +78,6 @@ pub enum Change {
     },
     /// Another place has these fragments. Those that are gone are passed over.
     MarkUploaded {
-        /// The stream.
         stream: StreamId,
         /// Its fragments.
         sequences: Vec<u64>,
@@ -107,15 +88,9 @@ pub enum Change {
         next_id: MediaFileId,
     },
     /// The file and its fragments are to go. That it may still be on the disk is noted.
-    DeleteMediaFile {
-        /// The file.
-        id: MediaFileId,
-    },
+    DeleteMediaFile { id: MediaFileId },
     /// The file's row and its fragments go, and nothing else: its file stays where it is.
-    ForgetMediaFile {
-        /// The file.
-        id: MediaFileId,
-    },
+    ForgetMediaFile { id: MediaFileId },
     /// Files of deleted entries are not on the disk any more.
     ForgetRemovals {
         /// Their numbers.
@@ -127,23 +102,15 @@ pub enum Change {
         generation: u64,
     },
     /// The stream and all that it has are to go, as with [`Change::DeleteMediaFile`].
-    DeleteStream {
-        /// The stream.
-        id: StreamId,
-    },
+    DeleteStream { id: StreamId },
     /// Deletions up to this number of the journal are in the index.
-    NoteDeletions {
-        /// The number.
-        number: u64,
-    },
+    NoteDeletions { number: u64 },
 }
 
 /// A stream of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamRow {
-    /// Its number.
     pub id: StreamId,
-    /// Its key.
     pub key: String,
     /// The first sequence that was never reserved.
     pub next_sequence: u64,
@@ -152,9 +119,7 @@ pub struct StreamRow {
 /// A media file that was not sealed when the store was last closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsealedMediaFile {
-    /// Its stream.
     pub stream: StreamId,
-    /// The file.
     pub media_file: MediaFile,
     /// Its fragments, by offset.
     pub entries: Vec<FragmentEntry>,
@@ -201,7 +166,6 @@ pub struct FragmentPosition {
 /// Which fragments of a stream, in which order, how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FragmentQuery {
-    /// By what they are ordered.
     pub order: FragmentOrder,
     /// The smallest [`FragmentOrder::value`] wanted.
     pub from: i64,
@@ -261,7 +225,6 @@ pub struct ClosedQuery {
 pub struct ClosedPosition {
     /// Its end; `None` for one without fragments, which stands behind all others.
     pub producer_until: Option<Timestamp>,
-    /// Its number.
     pub id: MediaFileId,
 }
 
@@ -306,7 +269,6 @@ pub trait Index: Send {
 pub trait IndexRead: Send + Sync {
     /// All streams, by number.
     fn streams(&self) -> Result<Vec<StreamRow>, IndexError>;
-    /// One stream.
     fn stream(&self, key: &str) -> Result<Option<StreamRow>, IndexError>;
     /// Fragments of a stream.
     fn fragments(

@@ -3,7 +3,8 @@
 
 use rusqlite::Connection;
 
-use super::sqlite_read::{MEDIA_FILE, in_memory, media_file, packed};
+use super::sqlite_connection::in_memory;
+use super::sqlite_rows::{MEDIA_FILE, media_file, packed};
 use crate::error::IndexError;
 
 /// Findings of SQLite that are told; one that is broken in one place is often so in many.

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::pack::pack;
 use super::runs::Runs;
-use super::sqlite_read::{self, FoundDamage, SqliteReader};
+use super::sqlite_connection::{in_memory, keep_statements};
+use super::sqlite_read::{FoundDamage, SqliteReader};
+use super::sqlite_rows::{self, entries_of};
 use super::wal::{self, Log};
 use super::{Change, Index, IndexRead, StreamId, schema, sound};
 use crate::damaged_index;
@@ -123,7 +124,7 @@ impl SqliteIndex {
 
     /// An index that lives as long as this value and its readers.
     pub fn in_memory() -> Result<Self, IndexError> {
-        Self::new(super::sqlite_read::in_memory()?, None, None)
+        Self::new(in_memory()?, None, None)
     }
 
     /// Opens the index in `path` for reading alone, also while another process writes it.
@@ -230,15 +231,6 @@ fn write_log_in(connection: &Connection) -> Result<(), IndexError> {
     Ok(())
 }
 
-/// Prepares each statement once: without QPSG, SQLite plans again whenever a bound value changes, to look it up in
-/// statistics that are never made here.
-pub(super) fn keep_statements(connection: &Connection) -> Result<(), IndexError> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // As many as there are statements, of the writer and the reader together.
-    connection.set_prepared_statement_cache_capacity(96);
-    Ok(())
-}
-
 impl IndexLock {
     /// The right to write the index in `path`: [`IndexError::InUse`] while another process has it. A second writer
     /// would append to the same files, so it is taken before anything is looked at.
@@ -288,7 +280,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), IndexErro
             put_entry(transaction, "OR REPLACE", "open_fragment", *id, entry)
         }
         Change::CloseMediaFile { id, state, size_bytes } => {
-            let entries = sqlite_read::entries_of(transaction, *id)?;
+            let entries = entries_of(transaction, *id)?;
             close_media_file(transaction, *id, *state, *size_bytes, &entries)
         }
         Change::AddSealedMediaFile { stream, place, entries, size_bytes } => {
@@ -446,7 +438,7 @@ fn close_media_file(
                WHERE id = ?1";
     transaction.prepare_cached(sql)?.execute(params![
         id.0,
-        sqlite_read::state_number(state),
+        sqlite_rows::state_number(state),
         size_bytes,
         entries.len() as u64,
         not_uploaded.clone().count() as u64,
@@ -476,7 +468,7 @@ fn mark_uploaded(
     let mut left: BTreeSet<u64> = sequences.iter().copied().collect();
     while let Some(sequence) = left.pop_first() {
         let Some(id) = media_file_with(transaction, stream, sequence)? else { continue };
-        let mut entries = sqlite_read::entries_of(transaction, id)?;
+        let mut entries = entries_of(transaction, id)?;
         let sql = "SELECT uploaded FROM media_file WHERE id = ?1";
         let mut runs = transaction
             .prepare_cached(sql)?
@@ -525,7 +517,7 @@ fn media_file_with(
     let mut rows = statement.query(params![stream.0, sequence])?;
     while let Some(row) = rows.next()? {
         let id = MediaFileId(row.get(0)?);
-        let entries = sqlite_read::entries_of(transaction, id)?;
+        let entries = entries_of(transaction, id)?;
         if entries.iter().any(|entry| entry.sequence == sequence) {
             return Ok(Some(id));
         }

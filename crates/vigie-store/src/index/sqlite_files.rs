@@ -7,7 +7,7 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, params};
 use vigie_media::Timestamp;
 
-use super::sqlite_read::{MEDIA_FILE, complete, media_file, open_media_files};
+use super::sqlite_rows::{MEDIA_FILE, complete, media_file, open_media_files};
 use super::{ClosedQuery, StreamId};
 use crate::error::IndexError;
 use crate::fragment::{MediaFile, MediaFileId, StreamTotals};

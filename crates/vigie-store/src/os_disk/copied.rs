@@ -23,7 +23,6 @@ pub(super) struct Copied {
     memory: Vec<u8>,
     /// Where the bytes begin: less than a block.
     head: usize,
-    /// Where they end.
     end: usize,
 }
 

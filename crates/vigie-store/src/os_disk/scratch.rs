@@ -14,7 +14,6 @@ const SCRATCH_BYTES: usize = 2 << 20;
 /// Memory only: it carries nothing from one use to the next.
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// See the module's documentation.
 pub(super) struct Scratch {
     memory: Vec<u8>,
 }

@@ -1,6 +1,6 @@
 //! Opens source files of the operating system: step by step from a root, so that what was checked is what is read.
 //!
-//! Each folder on the way is opened by its name in the one before it, without following a link; a link is read and its
+//! Each folder on the way is opened by its name in the one before it, without following a symbolic link; such a link is read and its
 //! target walked in the same way. So nothing that is exchanged meanwhile leads anywhere else, and nothing outside the
 //! roots is touched. `openat2` with `RESOLVE_BENEATH` does as much in one call, but refuses links with full paths that stay
 //! under a root, is missing before Linux 5.6, and is refused by many containers.

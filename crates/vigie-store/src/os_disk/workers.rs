@@ -12,7 +12,6 @@ use crate::disk::{Work, Workers};
 /// Who waits for the disk at once.
 pub(super) const THREADS_MAX: usize = 16;
 
-/// See the module's documentation.
 #[derive(Default)]
 pub(super) struct DiskThreads {
     shared: Arc<Shared>,

@@ -18,10 +18,10 @@ use std::time::Duration;
 use super::handle::StoreHandle;
 use super::request::{Monotonic, Reply, Request, State, ThreadSettings};
 use crate::commit::{SyncHandle, SyncOutcome};
-use crate::delete::Deleted;
 use crate::error::{StoreError, describe};
 use crate::fragment::{FragmentEntry, MediaFileId};
-use crate::store::{CommitReport, Store};
+use crate::report::{CommitReport, Deleted};
+use crate::store::Store;
 
 /// Files that are removed before the next request is looked at: removing a large one takes milliseconds.
 const FILES_PER_STEP: usize = 4;

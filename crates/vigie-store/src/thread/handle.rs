@@ -8,10 +8,10 @@ use bytes::Bytes;
 use vigie_media::Timestamp;
 
 use super::request::{Reply, Request, State};
-use crate::delete::Deleted;
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
 use crate::read::StoreReader;
+use crate::report::Deleted;
 use crate::unclaimed::Discarded;
 
 /// Sends requests to the thread. Cheap to clone.

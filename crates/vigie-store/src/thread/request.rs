@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use vigie_media::Timestamp;
 
-use crate::delete::Deleted;
 use crate::error::StoreError;
 use crate::fragment::{FragmentEntry, MediaFileId, WholeFragment};
+use crate::report::Deleted;
 use crate::store::IndexRefusal;
 use crate::unclaimed::Discarded;
 

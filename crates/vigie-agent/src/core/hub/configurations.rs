@@ -91,7 +91,7 @@ impl Hub {
         }
         self.save_at = now.mono;
         self.save(now);
-        if self.has_news && self.link.is_heard() {
+        if self.has_news && self.sync.is_heard() {
             // RECEIVED is said before the work begins.
             let streams = self.reports(REPORTED_IN_ALL_MAX, now);
             self.has_news = false;
@@ -99,7 +99,7 @@ impl Hub {
             let instance = self.instance.said();
             let held = self.shared.age_hold.left(now);
             let hub = &self.hub_device_arn;
-            let effect = self.link.request(hub, instance, streams, requests, held, now);
+            let effect = self.sync.request(hub, instance, streams, requests, held, now);
             self.out.effect(effect);
         }
         self.apply_received(now);
@@ -156,7 +156,7 @@ impl Hub {
             "the hub's disk could not be written; check the disk and the agent's log".to_owned()
         };
         if let Some(job) = self.jobs.get_mut(arn) {
-            let contact = self.link.contact();
+            let contact = self.sync.contact();
             let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
             let applied = job.apply(plan, turn).map_err(disk_failure);
             job.settled(turn);

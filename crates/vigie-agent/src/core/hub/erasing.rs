@@ -36,7 +36,7 @@ impl Hub {
             return;
         }
         if let Some(mut job) = self.jobs.remove(arn) {
-            let contact = self.link.contact();
+            let contact = self.sync.contact();
             let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
             job.handle(JobEvent::Stop, turn);
             self.take_notices();

@@ -63,7 +63,7 @@ impl Hub {
                     return self.shared.media.failed(name, &error);
                 }
             };
-        let contact = self.link.contact();
+        let contact = self.sync.contact();
         let turn = &mut Turn { shared: &mut self.shared, out: &mut self.out, contact, now };
         for (number, job) in self.jobs.values_mut().enumerate() {
             if let Some(part) = parts.get(&number)

@@ -17,7 +17,7 @@ use super::media_uri::{secret_failure, uri_of};
 use super::{OpenSource, RecordJob};
 use crate::core::effect::Effect;
 use crate::core::event::{CallFailure, Session};
-use crate::core::link::Contact;
+use crate::core::hub_sync::Contact;
 use crate::core::outcome::Notice;
 use crate::core::shared::Turn;
 use crate::core::stream::Stream;

@@ -1,6 +1,7 @@
 //! The core, driven by hand: events in, effects out, on a real disk and a clock that moves when the test says so.
 
 mod configurations;
+mod deletion;
 mod erasing;
 mod files;
 mod followups;
@@ -12,7 +13,6 @@ mod polling;
 mod recording;
 mod requests;
 mod secrets;
-mod space;
 mod uploading;
 
 use std::cell::Cell;
@@ -96,7 +96,7 @@ struct Bench {
     now: Now,
     /// Effects that no test has looked at yet, in order.
     effects: Vec<Effect>,
-    /// The newest request of the hub link.
+    /// The newest request of the hub sync.
     request: u64,
     /// The camera's own time, for the next frame.
     media_ms: i64,
@@ -279,7 +279,7 @@ impl Bench {
         self.effects.iter().any(pick)
     }
 
-    /// The newest request of the hub link; older ones are replaced by it.
+    /// The newest request of the hub sync; older ones are replaced by it.
     #[track_caller]
     fn sync(&mut self) -> (u64, SyncEdgeAgentInput) {
         let mut newest = None;

@@ -14,11 +14,12 @@ use vigie_engine::recorder::{Failure, LeftOut, LeftOutReason, Medium};
 use vigie_media::codec::names;
 use vigie_media::{Timestamp, Track};
 
-use super::{End, FileSource, Wholeness};
+use super::end::{End, Wholeness};
+use super::settings::FileSource;
 use crate::core::{FrameTime, Import, NewestFragment, SourceEvent, SourceFrame};
 use crate::shell::frame_batch::FrameBatch;
 
-/// Of [`super::Chosen`].
+/// Of [`super::chosen::Chosen`].
 pub(super) const VIDEO_TRACK: u64 = 1;
 /// Sound that comes longer before the first picture is left out. Encoders begin their sound some ten milliseconds early,
 /// and files that were cut from longer ones up to most of a second.

@@ -11,7 +11,9 @@ use vigie_store::disk::Disk;
 use vigie_store::source::{FileStat, FolderEntry, Source, SourceError};
 
 use super::delivery::{Delivered, Place};
-use super::{End, FileSource, Wholeness, version};
+use super::end::{End, Wholeness};
+use super::one_file::version;
+use super::settings::FileSource;
 use crate::core::SourceEvent;
 use crate::shell::frame_batch::FrameBatch;
 

@@ -9,8 +9,11 @@ use vigie_media::matroska::{
 };
 use vigie_store::source::SourceFile;
 
+use super::chosen::Chosen;
+use super::delivery::Delivery;
+use super::end::{End, Wholeness};
+use super::settings::FileSource;
 use super::zeros::{is_unwritten, zeros_from};
-use super::{Chosen, Delivery, End, FileSource, Wholeness};
 
 /// Read from the file at a time.
 const PIECE_BYTES: u64 = 1 << 20;

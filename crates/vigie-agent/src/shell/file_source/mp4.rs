@@ -7,9 +7,10 @@ use vigie_engine::recorder::Failure;
 use vigie_media::mp4::{Limits, Mp4Error, Mp4Reader, Sample};
 use vigie_store::source::SourceFile;
 
-use super::delivery::VIDEO_TRACK;
+use super::chosen::Chosen;
+use super::delivery::{Delivery, VIDEO_TRACK};
+use super::end::{End, Wholeness};
 use super::zeros::zeros_from;
-use super::{Chosen, Delivery, End, Wholeness};
 
 /// Read from the file at a time: samples of all tracks lie close together.
 const PIECE_BYTES: u64 = 1 << 20;

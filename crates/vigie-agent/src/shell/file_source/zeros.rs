@@ -5,7 +5,8 @@ use bytes::Bytes;
 use vigie_media::TrackKind;
 use vigie_store::source::SourceFile;
 
-use super::{End, FileSource};
+use super::end::End;
+use super::settings::FileSource;
 
 /// Fewer may well be the end of something.
 const ZEROS_MIN: usize = 32;

@@ -42,7 +42,6 @@ pub(super) fn is_ended(event: &SourceEvent) -> bool {
     matches!(event, Ended | Failed(_) | FileRefused { .. })
 }
 
-/// How the source ended.
 pub(super) fn ended_with(events: &[SourceEvent]) -> Option<Failure> {
     match events.last() {
         Some(SourceEvent::Failed(failure) | SourceEvent::FileRefused { failure, .. }) => {

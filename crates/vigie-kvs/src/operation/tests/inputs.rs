@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, edge::*, hub::*, hub_request::*, images::*,
-    media::*, media_ledger::*, overview::*, secrets::*, stream::*, streaming_session::*,
-    sync_edge_agent::*, tag::*,
+    administration::*, archived_media::*, delivery::*, describe_schedule::*, edge::*, hub::*,
+    hub_request::*, images::*, media::*, media_ledger::*, secrets::*, stream::*, stream_media::*,
+    streaming_session::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations whose input is JSON; PutMedia's comes in headers, STS's in forms.

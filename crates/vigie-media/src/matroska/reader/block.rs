@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::ReadError;
-use crate::matroska::ebml::{self, EbmlError};
+use super::error::ElementError;
+use crate::matroska::ebml;
 use crate::matroska::ids;
 
 /// One block, laced or not. Ranges count from the first byte of the element's data that was given.
@@ -34,40 +34,18 @@ impl Frames {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BlockError {
-    Ebml(EbmlError),
-    Structure(&'static str),
-}
-
-impl BlockError {
-    /// The error of the block that begins at `offset`.
-    pub(super) fn at(self, offset: u64) -> ReadError {
-        match self {
-            Self::Ebml(reason) => ReadError::Ebml { offset, reason },
-            Self::Structure(reason) => ReadError::Structure { offset, reason },
-        }
-    }
-}
-
-impl From<EbmlError> for BlockError {
-    fn from(error: EbmlError) -> Self {
-        Self::Ebml(error)
-    }
-}
-
 const KEY_FRAME: u8 = 0x80;
 const LACING: u8 = 0x06;
 
 /// Reads the data of a SimpleBlock.
-pub(super) fn simple_block(data: &[u8]) -> Result<Block, BlockError> {
+pub(super) fn simple_block(data: &[u8]) -> Result<Block, ElementError> {
     let (mut block, flags) = block(data, 0..data.len())?;
     block.key_frame = flags & KEY_FRAME != 0;
     Ok(block)
 }
 
 /// Reads the data of a BlockGroup; `None` when it holds no Block.
-pub(super) fn block_group(data: &[u8]) -> Result<Option<Block>, BlockError> {
+pub(super) fn block_group(data: &[u8]) -> Result<Option<Block>, ElementError> {
     let mut found = None;
     let mut key_frame = true;
     let mut duration_ticks = None;
@@ -87,7 +65,7 @@ pub(super) fn block_group(data: &[u8]) -> Result<Option<Block>, BlockError> {
     Ok(found.map(|block| Block { key_frame, duration_ticks, ..block }))
 }
 
-fn block(data: &[u8], range: Range<usize>) -> Result<(Block, u8), BlockError> {
+fn block(data: &[u8], range: Range<usize>) -> Result<(Block, u8), ElementError> {
     let body = &data[range.clone()];
     let (track_number, len) = ebml::vint(body)?.ok_or(TOO_SHORT)?;
     let &[high, low, flags] = body.get(len..len + 3).ok_or(TOO_SHORT)? else {
@@ -103,10 +81,14 @@ fn block(data: &[u8], range: Range<usize>) -> Result<(Block, u8), BlockError> {
     Ok((Block { track_number, relative_ticks, key_frame, duration_ticks: None, frames }, flags))
 }
 
-const TOO_SHORT: BlockError = BlockError::Structure("block is shorter than its header");
-const BAD_LACING: BlockError = BlockError::Structure("laced frame sizes do not fit the block");
+const TOO_SHORT: ElementError = ElementError::Structure("block is shorter than its header");
+const BAD_LACING: ElementError = ElementError::Structure("laced frame sizes do not fit the block");
 
-fn laced(data: &[u8], payload: Range<usize>, lacing: u8) -> Result<Vec<Range<usize>>, BlockError> {
+fn laced(
+    data: &[u8],
+    payload: Range<usize>,
+    lacing: u8,
+) -> Result<Vec<Range<usize>>, ElementError> {
     let mut at = payload.start;
     let count = usize::from(*data[..payload.end].get(at).ok_or(BAD_LACING)?) + 1;
     at += 1;
@@ -163,7 +145,7 @@ fn laced(data: &[u8], payload: Range<usize>, lacing: u8) -> Result<Vec<Range<usi
 mod tests {
     use super::*;
 
-    fn check(data: &[u8], expect: Result<&[&[u8]], BlockError>) {
+    fn check(data: &[u8], expect: Result<&[&[u8]], ElementError>) {
         let frames = simple_block(data).map(|block| {
             block.frames.ranges().iter().map(|range| &data[range.clone()]).collect::<Vec<_>>()
         });

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::header::HeaderError;
+use super::error::ElementError;
 use crate::matroska::{ebml, ids};
 
 /// A frame is not inflated beyond: no fragment could hold it.
@@ -83,7 +83,7 @@ impl TrackEncoding {
 }
 
 /// Reads the data of a `ContentEncodings`; `None` when it lists none.
-pub(super) fn read(data: &[u8]) -> Result<Option<TrackEncoding>, HeaderError> {
+pub(super) fn read(data: &[u8]) -> Result<Option<TrackEncoding>, ElementError> {
     let mut found = None;
     for child in ebml::children(data) {
         let (ids::CONTENT_ENCODING, value) = child? else { continue };
@@ -100,7 +100,7 @@ pub(super) fn read(data: &[u8]) -> Result<Option<TrackEncoding>, HeaderError> {
     Ok(found)
 }
 
-fn read_one(data: &[u8]) -> Result<TrackEncoding, HeaderError> {
+fn read_one(data: &[u8]) -> Result<TrackEncoding, ElementError> {
     let (mut scope, mut kind) = (SCOPE_FRAMES, 0);
     let (mut algorithm, mut settings) = (0, Bytes::new());
     for child in ebml::children(data) {

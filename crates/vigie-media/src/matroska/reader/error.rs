@@ -1,4 +1,4 @@
-//! What can be wrong with a document, as a caller has to tell it apart.
+//! What can be wrong with a document, as a caller has to tell it apart; of one element, before it is known where it stands.
 
 use crate::matroska::ebml::EbmlError;
 
@@ -74,4 +74,31 @@ pub enum ReadError {
         /// Which limit.
         reason: &'static str,
     },
+}
+
+/// What makes one element unacceptable, said by those who see its data alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ElementError {
+    Ebml(EbmlError),
+    Structure(&'static str),
+    TooManyTracks { count: usize, max: usize },
+    TagLimit(&'static str),
+}
+
+impl ElementError {
+    /// The error of the element that begins at `offset`.
+    pub(super) fn at(self, offset: u64) -> ReadError {
+        match self {
+            Self::Ebml(reason) => ReadError::Ebml { offset, reason },
+            Self::Structure(reason) => ReadError::Structure { offset, reason },
+            Self::TooManyTracks { count, max } => ReadError::TooManyTracks { count, max },
+            Self::TagLimit(reason) => ReadError::TagLimit { offset, reason },
+        }
+    }
+}
+
+impl From<EbmlError> for ElementError {
+    fn from(error: EbmlError) -> Self {
+        Self::Ebml(error)
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::DocumentHeader;
 use super::block::Block;
+use super::header::DocumentHeader;
 use super::tags::Tag;
 use crate::TrackKind;
 

@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::block;
 use super::encoding::ContentEncoding;
+use super::error::ReadError;
 use super::fragment::BlockTimes;
-use super::{DocumentHeader, ReadError};
+use super::header::DocumentHeader;
 use crate::TrackKind;
 use crate::matroska::ebml::{self, EbmlError};
 use crate::matroska::ids;

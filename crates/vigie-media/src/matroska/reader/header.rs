@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::encoding::{self, ContentEncoding, TrackEncoding};
-use super::tags::Tag;
-use super::{FragmentReader, Limits, ReadError};
-use crate::matroska::ebml::{self, EbmlError};
+use super::error::ElementError;
+use super::limits::Limits;
+use super::tags::{Tag, read_tags};
+use crate::matroska::ebml;
 use crate::matroska::ids;
 use crate::{AudioSettings, Track, TrackKind, VideoSettings};
 
@@ -31,12 +32,6 @@ pub struct DocumentHeader {
 }
 
 impl DocumentHeader {
-    /// Reads a header that was kept ([`DocumentHeader::raw`]) or written
-    /// ([`crate::matroska::writer::document_header`]).
-    pub fn parse(raw: &[u8], limits: Limits) -> Result<Self, ReadError> {
-        FragmentReader::new(limits).into_header(raw)
-    }
-
     /// The track that blocks call `number`.
     pub fn track(&self, number: u64) -> Option<&Track> {
         self.tracks.iter().find(|track| track.number == number)
@@ -59,26 +54,46 @@ pub(super) struct HeaderParts {
     pub(super) encodings: BTreeMap<u64, ContentEncoding>,
 }
 
-/// What makes a header element unacceptable.
-#[derive(Debug)]
-pub(super) enum HeaderError {
-    Ebml(EbmlError),
-    Structure(&'static str),
-    TooManyTracks(usize),
-}
-
-impl From<EbmlError> for HeaderError {
-    fn from(error: EbmlError) -> Self {
-        Self::Ebml(error)
-    }
-}
-
 impl HeaderParts {
+    /// Keeps an element as it came.
+    pub(super) fn keep(&mut self, element: &[u8]) {
+        self.raw.extend_from_slice(element);
+    }
+
+    /// Keeps the head of the Segment, its size marked as unknown: fragments will be appended to it.
+    pub(super) fn keep_segment_head(&mut self, head: &[u8]) {
+        let size_start = self.raw.len() + 4; // The Segment's id takes 4 bytes.
+        self.raw.extend_from_slice(head);
+        let size_field = &mut self.raw[size_start..];
+        let len = size_field.len();
+        size_field.fill(0xFF);
+        size_field[0] = 0xFF >> (len - 1);
+    }
+
+    /// Reads the data of a child of the Segment, of those that say something of the whole document.
+    pub(super) fn read(
+        &mut self,
+        id: u32,
+        data: &[u8],
+        limits: &Limits,
+    ) -> Result<(), ElementError> {
+        match id {
+            ids::INFO => self.read_info(data),
+            ids::TRACKS => self.read_tracks(data, limits),
+            ids::TAGS => {
+                self.tags.extend(read_tags(data, limits)?.tags);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The finished header, once Tracks has come.
-    pub(super) fn finish(self) -> Option<DocumentHeader> {
-        Some(DocumentHeader {
+    pub(super) fn finish(self) -> Result<DocumentHeader, ElementError> {
+        let no_tracks = ElementError::Structure("no Tracks before the first Cluster");
+        Ok(DocumentHeader {
             raw: Bytes::from(self.raw),
-            tracks: self.tracks?,
+            tracks: self.tracks.ok_or(no_tracks)?,
             timestamp_scale_ns: self.timestamp_scale_ns.unwrap_or(1_000_000),
             default_durations_ns: self.default_durations_ns,
             tags: self.tags,
@@ -86,7 +101,7 @@ impl HeaderParts {
         })
     }
 
-    pub(super) fn read_info(&mut self, data: &[u8]) -> Result<(), HeaderError> {
+    fn read_info(&mut self, data: &[u8]) -> Result<(), ElementError> {
         let mut scale_ns = 1_000_000;
         for child in ebml::children(data) {
             if let (ids::TIMESTAMP_SCALE, value) = child? {
@@ -94,24 +109,24 @@ impl HeaderParts {
             }
         }
         if scale_ns == 0 || scale_ns > 1_000_000_000_000 {
-            return Err(HeaderError::Structure("TimestampScale is out of range"));
+            return Err(ElementError::Structure("TimestampScale is out of range"));
         }
         match self.timestamp_scale_ns.replace(scale_ns) {
             None => Ok(()),
-            Some(_) => Err(HeaderError::Structure("Info appears twice")),
+            Some(_) => Err(ElementError::Structure("Info appears twice")),
         }
     }
 
-    pub(super) fn read_tracks(&mut self, data: &[u8], limits: &Limits) -> Result<(), HeaderError> {
+    fn read_tracks(&mut self, data: &[u8], limits: &Limits) -> Result<(), ElementError> {
         if self.tracks.is_some() {
-            return Err(HeaderError::Structure("Tracks appears twice"));
+            return Err(ElementError::Structure("Tracks appears twice"));
         }
         let mut tracks: Vec<Track> = Vec::new();
         for child in ebml::children(data) {
             let (ids::TRACK_ENTRY, entry) = child? else { continue };
             let TrackEntry { track, default_duration_ns, encoding } = track_entry(entry, limits)?;
             if tracks.iter().any(|other| other.number == track.number) {
-                return Err(HeaderError::Structure("two tracks have the same TrackNumber"));
+                return Err(ElementError::Structure("two tracks have the same TrackNumber"));
             }
             if let Some(duration_ns) = default_duration_ns {
                 self.default_durations_ns.insert(track.number, duration_ns);
@@ -121,11 +136,12 @@ impl HeaderParts {
             }
             tracks.push(track);
             if tracks.len() > limits.tracks_max {
-                return Err(HeaderError::TooManyTracks(tracks.len()));
+                let (count, max) = (tracks.len(), limits.tracks_max);
+                return Err(ElementError::TooManyTracks { count, max });
             }
         }
         if tracks.is_empty() {
-            return Err(HeaderError::Structure("Tracks declares no track"));
+            return Err(ElementError::Structure("Tracks declares no track"));
         }
         self.tracks = Some(tracks);
         Ok(())
@@ -133,27 +149,27 @@ impl HeaderParts {
 }
 
 /// Checks that the EBML header announces something this reader can read (RFC 8794 §11.2).
-pub(super) fn check_ebml_header(data: &[u8]) -> Result<(), HeaderError> {
+pub(super) fn check_ebml_header(data: &[u8]) -> Result<(), ElementError> {
     let mut doc_type = None;
     for child in ebml::children(data) {
         let (id, value) = child?;
         match id {
             ids::DOC_TYPE => doc_type = Some(ebml::string(value)),
             ids::EBML_READ_VERSION if ebml::uint(value)? > 1 => {
-                return Err(HeaderError::Structure("EBMLReadVersion is above 1"));
+                return Err(ElementError::Structure("EBMLReadVersion is above 1"));
             }
             ids::EBML_MAX_ID_LENGTH if ebml::uint(value)? > 4 => {
-                return Err(HeaderError::Structure("EBMLMaxIDLength is above 4"));
+                return Err(ElementError::Structure("EBMLMaxIDLength is above 4"));
             }
             ids::EBML_MAX_SIZE_LENGTH if ebml::uint(value)? > 8 => {
-                return Err(HeaderError::Structure("EBMLMaxSizeLength is above 8"));
+                return Err(ElementError::Structure("EBMLMaxSizeLength is above 8"));
             }
             _ => {}
         }
     }
     match doc_type.as_deref() {
         Some("matroska" | "webm") => Ok(()),
-        _ => Err(HeaderError::Structure("DocType is neither matroska nor webm")),
+        _ => Err(ElementError::Structure("DocType is neither matroska nor webm")),
     }
 }
 
@@ -165,7 +181,7 @@ struct TrackEntry {
     encoding: Option<ContentEncoding>,
 }
 
-fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, HeaderError> {
+fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, ElementError> {
     let mut track = Track {
         number: 0,
         kind: TrackKind::Other(0),
@@ -194,7 +210,7 @@ fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, HeaderError> 
             ids::CONTENT_ENCODINGS if limits.content_encodings => encoding = encoding::read(value)?,
             // Frames would not be the codec's bytes, and everything after this reader takes them as such.
             ids::CONTENT_ENCODINGS => {
-                return Err(HeaderError::Structure(
+                return Err(ElementError::Structure(
                     "tracks with ContentEncodings are not supported",
                 ));
             }
@@ -202,7 +218,7 @@ fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, HeaderError> 
         }
     }
     if track.number == 0 {
-        return Err(HeaderError::Structure("a track has no TrackNumber"));
+        return Err(ElementError::Structure("a track has no TrackNumber"));
     }
     if let Some(encoding) = encoding.as_ref().filter(|encoding| encoding.is_of_private()) {
         // One that cannot be read says nothing of the track but its codec.
@@ -215,16 +231,16 @@ fn track_entry(data: &[u8], limits: &Limits) -> Result<TrackEntry, HeaderError> 
     Ok(TrackEntry { track, default_duration_ns, encoding })
 }
 
-fn track_kind(track_type: u64) -> Result<TrackKind, HeaderError> {
+fn track_kind(track_type: u64) -> Result<TrackKind, ElementError> {
     match u8::try_from(track_type) {
         Ok(1) => Ok(TrackKind::Video),
         Ok(2) => Ok(TrackKind::Audio),
         Ok(other) => Ok(TrackKind::Other(other)),
-        Err(_) => Err(HeaderError::Structure("TrackType is out of range")),
+        Err(_) => Err(ElementError::Structure("TrackType is out of range")),
     }
 }
 
-fn video_settings(data: &[u8]) -> Result<VideoSettings, HeaderError> {
+fn video_settings(data: &[u8]) -> Result<VideoSettings, ElementError> {
     let mut video = VideoSettings { width_pixels: 0, height_pixels: 0 };
     for child in ebml::children(data) {
         match child? {
@@ -236,7 +252,7 @@ fn video_settings(data: &[u8]) -> Result<VideoSettings, HeaderError> {
     Ok(video)
 }
 
-fn audio_settings(data: &[u8]) -> Result<AudioSettings, HeaderError> {
+fn audio_settings(data: &[u8]) -> Result<AudioSettings, ElementError> {
     // The defaults of RFC 9559 §5.1.4.1.29.
     let mut audio = AudioSettings { sampling_frequency_hz: 8000.0, channels: 1, bit_depth: 0 };
     for child in ebml::children(data) {
@@ -255,11 +271,11 @@ fn audio_settings(data: &[u8]) -> Result<AudioSettings, HeaderError> {
     Ok(audio)
 }
 
-fn small(data: &[u8]) -> Result<u32, HeaderError> {
+fn small(data: &[u8]) -> Result<u32, ElementError> {
     let value = ebml::uint(data)?;
     u32::try_from(value).map_err(|_| OUT_OF_RANGE)
 }
 
 /// Parameter sets are a few hundred bytes; a compressed CodecPrivate is not inflated beyond.
 const CODEC_PRIVATE_BYTES_MAX: usize = 1 << 20;
-const OUT_OF_RANGE: HeaderError = HeaderError::Structure("a track setting is out of range");
+const OUT_OF_RANGE: ElementError = ElementError::Structure("a track setting is out of range");

@@ -27,73 +27,41 @@
 
 mod block;
 mod cluster;
-mod elements;
 mod encoding;
 mod error;
+mod event;
 mod fragment;
 mod frames;
 mod header;
+mod input;
 mod limits;
 mod tags;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
-use self::elements::mark_size_unknown;
+use self::cluster::{Cluster, ClusterStep};
 pub use self::encoding::ContentEncoding;
 pub use self::error::ReadError;
+pub use self::event::{Event, Recovered};
 use self::fragment::{EarlyTags, OpenFragment};
 pub use self::fragment::{Fragment, FrameEntry};
 pub use self::frames::{FragmentFrame, FragmentFrames, fragment_frames};
 pub use self::header::DocumentHeader;
 use self::header::HeaderParts;
+use self::input::Input;
 pub use self::limits::Limits;
 use self::tags::TagsElement;
 pub use self::tags::{END_OF_FRAGMENT, Tag};
-use super::ebml::ElementHead;
+use super::ebml::{EbmlError, ElementHead};
 use super::ids;
 
-/// What was found in the document, in document order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// Everything before the first Cluster has been read. Once, first.
-    Header(Arc<DocumentHeader>),
-    /// A Cluster's timestamp has been read.
-    FragmentStart {
-        /// In the document's own time base.
-        timecode_ms: i64,
-    },
-    /// A block has come in whole; one event for each frame in it.
-    Frame(FrameEntry),
-    /// A tag of the fragment, the mark of its end excepted.
-    Tag(Tag),
-    /// The fragment is whole: the next Cluster began, its end was marked, or the document ended.
-    FragmentEnd(Fragment),
-}
-
-/// What a torn input still gives, see [`FragmentReader::recover`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recovered {
-    /// The open fragment cut after its last whole element, if it has a whole frame.
-    pub fragment: Option<Fragment>,
-    /// Where the last whole thing ends: truncate the input here and append the next Cluster.
-    pub end_offset: u64,
-}
-
-/// See the module's documentation.
 #[derive(Debug)]
 pub struct FragmentReader {
     limits: Limits,
-    /// Unread input. While a fragment is read it begins with that fragment's Cluster.
-    buffer: BytesMut,
-    /// Where `buffer` begins in the input.
-    buffer_offset: u64,
-    /// Where the next element begins in `buffer`.
-    cursor: usize,
-    /// Bytes of an element to drop as they come, before anything else is read.
-    skip_bytes: u64,
+    input: Input,
     state: State,
     segment_end: Option<u64>,
     parts: HeaderParts,
@@ -111,7 +79,6 @@ pub struct FragmentReader {
 enum State {
     /// Before the EBML header.
     Start,
-    /// Before the Segment.
     BeforeSegment,
     /// Between the Segment's children.
     Segment,
@@ -133,10 +100,7 @@ impl FragmentReader {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            buffer: BytesMut::new(),
-            buffer_offset: 0,
-            cursor: 0,
-            skip_bytes: 0,
+            input: Input::from(0),
             state: State::Start,
             segment_end: None,
             parts: HeaderParts::default(),
@@ -155,7 +119,7 @@ impl FragmentReader {
     pub fn resume(header: Arc<DocumentHeader>, offset: u64, limits: Limits) -> Self {
         let mut reader = Self::new(limits);
         reader.header = Some(header);
-        reader.buffer_offset = offset;
+        reader.input = Input::from(offset);
         reader.state = State::Segment;
         reader
     }
@@ -163,12 +127,7 @@ impl FragmentReader {
     /// Takes the next bytes of the input; they are copied once, here. Take all events before the next push, so
     /// that the buffer holds no more than one fragment and one piece.
     pub fn push(&mut self, input: &[u8]) {
-        let skipped = usize::try_from(self.skip_bytes).unwrap_or(usize::MAX).min(input.len());
-        self.skip_bytes -= skipped as u64;
-        self.buffer_offset += skipped as u64;
-        // Growing bit by bit would copy. Never from a declared size.
-        self.buffer.reserve(self.wanted_bytes().saturating_sub(self.buffer.len()));
-        self.buffer.extend_from_slice(&input[skipped..]);
+        self.input.push(input, self.wanted_bytes());
     }
 
     /// The memory that the open fragment will need if it is like the last one, where there is less; else 0. With what
@@ -178,20 +137,18 @@ impl FragmentReader {
             0 => 0,
             last => last + PIECE_BYTES,
         };
-        let short = self.open.is_some() && self.buffer.capacity() < wanted_bytes;
+        let short = self.open.is_some() && self.input.buffer.capacity() < wanted_bytes;
         if short { wanted_bytes } else { 0 }
     }
 
     /// Goes on in this buffer, so that memory can be used again that was a fragment's before. What it holds is lost.
-    pub fn use_buffer(&mut self, mut buffer: BytesMut) {
-        buffer.clear();
-        buffer.extend_from_slice(&self.buffer);
-        self.buffer = buffer;
+    pub fn use_buffer(&mut self, buffer: BytesMut) {
+        self.input.use_buffer(buffer);
     }
 
     /// Memory that is held: the part of the fragment that has come, room for the rest of it, unread input.
     pub fn held_bytes(&self) -> usize {
-        self.buffer.capacity() + self.parts.raw.capacity()
+        self.input.buffer.capacity() + self.parts.raw.capacity()
     }
 
     /// The next event; `None` when more input is needed, or after [`FragmentReader::finish`] when all is read.
@@ -230,7 +187,7 @@ impl FragmentReader {
     /// What is whole of an input that was cut anywhere, or that went wrong after good fragments. Take all events
     /// first; use instead of [`FragmentReader::finish`].
     pub fn recover(mut self) -> Recovered {
-        let end_offset = self.buffer_offset;
+        let end_offset = self.input.offset;
         let (Some(open), Some(header)) = (self.open.take(), self.header.take()) else {
             return Recovered { fragment: None, end_offset };
         };
@@ -239,10 +196,9 @@ impl FragmentReader {
         if open.frame_count == 0 || torn_sized {
             return Recovered { fragment: None, end_offset };
         }
-        let input = self.buffer.split_to(open.whole_end).freeze();
-        let whole_bytes = input.len() as u64;
-        let fragment = open.finish(end_offset, input, &header, &mut self.intervals_ms);
-        Recovered { fragment: Some(fragment), end_offset: end_offset + whole_bytes }
+        let (offset, bytes) = self.input.take_fragment(open.whole_end);
+        let fragment = open.finish(offset, bytes, &header, &mut self.intervals_ms);
+        Recovered { fragment: Some(fragment), end_offset: self.input.offset }
     }
 
     /// The open fragment up to its last whole element, of an input that was cut anywhere or that went wrong, to read the
@@ -253,14 +209,14 @@ impl FragmentReader {
         if open.frame_count == 0 {
             return None;
         }
-        let input = self.buffer.split_to(open.whole_end).freeze();
-        Some(open.finish(self.buffer_offset, input, &header, &mut self.intervals_ms))
+        let (offset, bytes) = self.input.take_fragment(open.whole_end);
+        Some(open.finish(offset, bytes, &header, &mut self.intervals_ms))
     }
 
     /// Whether an input that ends here ends where a document may: not within an element that holds frames, nor before
     /// the end that the Segment or the Cluster states. Take all events first.
     pub fn is_whole(&self) -> bool {
-        let end = self.offset().saturating_add(self.skip_bytes);
+        let end = self.input.position_after_skip();
         match (self.failed.is_some(), self.segment_end) {
             // Zeros, or anything, behind the end do no harm.
             (_, Some(segment_end)) if self.state == State::AfterSegment || end >= segment_end => {
@@ -272,9 +228,9 @@ impl FragmentReader {
                 let has_begun = self.header.is_some();
                 let cluster_end = self.open.as_ref().and_then(|open| open.cluster_end);
                 has_begun
-                    && self.cursor == self.buffer.len()
+                    && self.input.cursor == self.input.buffer.len()
                     && (self.state != State::Cluster
-                        || cluster_end.is_none_or(|end| self.cursor >= end))
+                        || cluster_end.is_none_or(|end| self.input.cursor >= end))
             }
         }
     }
@@ -286,23 +242,17 @@ impl FragmentReader {
         if let Some(header) = self.header.take() {
             return Ok(Arc::unwrap_or_clone(header));
         }
-        if !self.buffer.is_empty() || self.state != State::Segment {
-            return Err(ReadError::Truncated { offset: self.buffer_offset });
+        let offset = self.input.offset;
+        if !self.input.buffer.is_empty() || self.state != State::Segment {
+            return Err(ReadError::Truncated { offset });
         }
-        let offset = self.buffer_offset;
-        std::mem::take(&mut self.parts).finish().ok_or_else(|| no_tracks(offset))
+        std::mem::take(&mut self.parts).finish().map_err(|error| error.at(offset))
     }
 
     /// Reads one element, or as much of it as can be acted on.
     fn step(&mut self) -> Result<Step, ReadError> {
-        if self.skip_bytes > 0 {
-            let skipped = self.skip_bytes.min(self.buffer.len() as u64);
-            self.buffer.advance(skipped as usize);
-            self.buffer_offset += skipped;
-            self.skip_bytes -= skipped;
-            if self.skip_bytes > 0 {
-                return Ok(Step::NeedMore);
-            }
+        if !self.input.has_skipped() {
+            return Ok(Step::NeedMore);
         }
         match self.state {
             State::Start | State::BeforeSegment => self.step_start(),
@@ -314,51 +264,53 @@ impl FragmentReader {
     }
 
     fn step_start(&mut self) -> Result<Step, ReadError> {
-        let Some(head) = self.head()? else { return Ok(Step::NeedMore) };
+        let Some(head) = self.input.head()? else { return Ok(Step::NeedMore) };
         match (self.state, head.id) {
             (State::Start, ids::EBML) => {
                 let Some(total) = self.header_element(head)? else { return Ok(Step::NeedMore) };
-                header::check_ebml_header(&self.buffer[head.head_bytes..total])
-                    .map_err(|error| self.header_error(error))?;
+                header::check_ebml_header(&self.input.buffer[head.head_bytes..total])
+                    .map_err(|error| error.at(self.input.position()))?;
                 self.move_to_header(total);
                 self.state = State::BeforeSegment;
             }
             (State::BeforeSegment, ids::SEGMENT) => {
-                let data_offset = self.offset() + head.head_bytes as u64;
+                let data_offset = self.input.position() + head.head_bytes as u64;
                 self.segment_end = head.size_bytes.map(|size| data_offset.saturating_add(size));
-                self.move_to_header(head.head_bytes);
-                mark_size_unknown(&mut self.parts.raw, head.head_bytes);
+                self.parts.keep_segment_head(&self.input.buffer[..head.head_bytes]);
+                self.input.drop_bytes(head.head_bytes);
                 self.state = State::Segment;
             }
             (State::BeforeSegment, ids::VOID) => self.skip_element(head)?,
-            (State::Start, _) => return Err(self.structure("the document has no EBML header")),
+            (State::Start, _) => {
+                return Err(self.input.structure("the document has no EBML header"));
+            }
             _ => {
-                return Err(
-                    self.structure("something other than a Segment follows the EBML header")
-                );
+                return Err(self
+                    .input
+                    .structure("something other than a Segment follows the EBML header"));
             }
         }
         Ok(Step::Again)
     }
 
     fn step_segment(&mut self) -> Result<Step, ReadError> {
-        if self.segment_end.is_some_and(|end| self.offset() >= end) {
+        if self.segment_end.is_some_and(|end| self.input.position() >= end) {
             self.close_fragment()?;
             self.state = State::AfterSegment;
             return Ok(Step::Again);
         }
-        let Some(head) = self.head()? else { return Ok(Step::NeedMore) };
+        let Some(head) = self.input.head()? else { return Ok(Step::NeedMore) };
         self.check_in_segment(head)?;
         match head.id {
             ids::CLUSTER => self.begin_fragment(head)?,
             ids::EBML | ids::SEGMENT => {
-                return Err(ReadError::SecondDocument { offset: self.offset() });
+                return Err(ReadError::SecondDocument { offset: self.input.position() });
             }
             ids::CUES | ids::CHAPTERS | ids::ATTACHMENTS => self.skip_element(head)?,
             _ if self.header.is_none() => return self.header_child(head),
             ids::TAGS => return self.fragment_tags(head),
             ids::INFO | ids::TRACKS => {
-                return Err(self.structure("Info or Tracks appears after the first Cluster"));
+                return Err(self.input.structure("Info or Tracks appears after the first Cluster"));
             }
             // Inside a fragment padding is part of its bytes.
             ids::VOID | ids::CRC_32 if self.open.is_some() => {
@@ -374,20 +326,10 @@ impl FragmentReader {
     /// A child of the Segment before the first Cluster: kept for the header.
     fn header_child(&mut self, head: ElementHead) -> Result<Step, ReadError> {
         let Some(total) = self.header_element(head)? else { return Ok(Step::NeedMore) };
-        let data = &self.buffer[head.head_bytes..total];
-        let read = match head.id {
-            ids::INFO => self.parts.read_info(data),
-            ids::TRACKS => self.parts.read_tracks(data, &self.limits),
-            ids::TAGS => match tags::read_tags(data, &self.limits) {
-                Ok(element) => {
-                    self.parts.tags.extend(element.tags);
-                    Ok(())
-                }
-                Err(error) => return Err(self.tags_error(error)),
-            },
-            _ => Ok(()),
-        };
-        read.map_err(|error| self.header_error(error))?;
+        let data = &self.input.buffer[head.head_bytes..total];
+        self.parts
+            .read(head.id, data, &self.limits)
+            .map_err(|error| error.at(self.input.position()))?;
         self.move_to_header(total);
         Ok(Step::Again)
     }
@@ -395,34 +337,36 @@ impl FragmentReader {
     fn begin_fragment(&mut self, head: ElementHead) -> Result<(), ReadError> {
         self.close_fragment()?;
         if self.header.is_none() {
-            let offset = self.offset();
+            let offset = self.input.position();
             let header =
-                std::mem::take(&mut self.parts).finish().ok_or_else(|| no_tracks(offset))?;
+                std::mem::take(&mut self.parts).finish().map_err(|error| error.at(offset))?;
             let header = Arc::new(header);
             self.events.push_back(Event::Header(Arc::clone(&header)));
             self.header = Some(header);
         }
-        let data_start = self.cursor + head.head_bytes;
+        let data_start = self.input.cursor + head.head_bytes;
+        let max_bytes = self.limits.fragment_bytes_max;
         let cluster_end = match head.size_bytes {
-            Some(size) => Some(self.end_within_fragment(data_start, size)?),
+            Some(size) => Some(self.input.end_within_fragment(data_start, size, max_bytes)?),
             None => None,
         };
         let early = std::mem::take(&mut self.early);
-        self.open = Some(OpenFragment::new(cluster_end, &self.buffer[..data_start], early));
-        self.cursor = data_start;
+        self.open = Some(OpenFragment::new(cluster_end, &self.input.buffer[..data_start], early));
+        self.input.cursor = data_start;
         self.state = State::Cluster;
         Ok(())
     }
 
     fn fragment_tags(&mut self, head: ElementHead) -> Result<Step, ReadError> {
-        let offset = self.offset();
+        let offset = self.input.position();
         if head.size_bytes.is_some_and(|size| size > self.limits.tags_bytes_max as u64) {
             return Err(ReadError::TagLimit { offset, reason: "the Tags element is too large" });
         }
         let Some(total) = self.fragment_element(head)? else { return Ok(Step::NeedMore) };
-        let data = &self.buffer[self.cursor + head.head_bytes..self.cursor + total];
+        let start = self.input.cursor;
+        let data = &self.input.buffer[start + head.head_bytes..start + total];
         let TagsElement { tags, end_of_fragment } =
-            tags::read_tags(data, &self.limits).map_err(|error| self.tags_error(error))?;
+            tags::read_tags(data, &self.limits).map_err(|error| error.at(offset))?;
         let kept = match &mut self.open {
             Some(open) => {
                 self.events.extend(tags.iter().cloned().map(Event::Tag));
@@ -432,19 +376,15 @@ impl FragmentReader {
         };
         let of_use = !tags.is_empty();
         kept.extend(tags);
-        if kept.iter().filter(|tag| !tag.is_reserved()).count() > self.limits.tags_per_fragment_max
-            || kept.len() > self.limits.tags_per_fragment_max.saturating_add(RESERVED_TAGS_MAX)
-        {
-            return Err(ReadError::TagLimit { offset, reason: "a fragment has too many tags" });
-        }
+        tags::check_count(kept, &self.limits).map_err(|error| error.at(offset))?;
         if self.open.is_some() {
             self.advance_in_fragment(total);
         } else {
             // A repeated mark of an end says nothing.
             if of_use {
-                self.early.bytes.extend_from_slice(&self.buffer[..total]);
+                self.early.bytes.extend_from_slice(&self.input.buffer[..total]);
             }
-            self.drop_bytes(total);
+            self.input.drop_bytes(total);
         }
         if end_of_fragment {
             self.close_fragment()?;
@@ -452,61 +392,123 @@ impl FragmentReader {
         Ok(Step::Again)
     }
 
-    fn step_after_segment(&mut self) -> Result<Step, ReadError> {
-        let Some(head) = self.head()? else { return Ok(Step::NeedMore) };
-        match head.id {
-            ids::EBML | ids::SEGMENT => Err(ReadError::SecondDocument { offset: self.offset() }),
-            ids::VOID => self.skip_element(head).map(|()| Step::Again),
-            _ => Err(self.structure("something follows the end of the Segment")),
+    fn step_cluster(&mut self) -> Result<Step, ReadError> {
+        let step = match (&self.header, &mut self.open) {
+            (Some(header), Some(open)) => {
+                let (input, events) = (&mut self.input, &mut self.events);
+                let mut cluster = Cluster { input, header, open, events };
+                cluster.step(self.segment_end, self.limits.fragment_bytes_max)?
+            }
+            _ => ClusterStep::Left,
+        };
+        match step {
+            ClusterStep::Again => {}
+            ClusterStep::NeedMore => return Ok(Step::NeedMore),
+            ClusterStep::Left => self.state = State::Segment,
         }
+        Ok(Step::Again)
+    }
+
+    fn step_after_segment(&mut self) -> Result<Step, ReadError> {
+        let Some(head) = self.input.head()? else { return Ok(Step::NeedMore) };
+        match head.id {
+            ids::EBML | ids::SEGMENT => {
+                Err(ReadError::SecondDocument { offset: self.input.position() })
+            }
+            ids::VOID => self.skip_element(head).map(|()| Step::Again),
+            _ => Err(self.input.structure("something follows the end of the Segment")),
+        }
+    }
+
+    /// Length of the next element, once all of it is there, of the part that is kept for the header.
+    fn header_element(&self, head: ElementHead) -> Result<Option<usize>, ReadError> {
+        self.input.header_element(head, self.parts.raw.len(), self.limits.header_bytes_max)
+    }
+
+    /// The same of the part that is kept for a fragment.
+    fn fragment_element(&self, head: ElementHead) -> Result<Option<usize>, ReadError> {
+        self.input.fragment_element(head, self.limits.fragment_bytes_max)
+    }
+
+    /// A child of a Segment of known size may not run past its end.
+    fn check_in_segment(&self, head: ElementHead) -> Result<(), ReadError> {
+        let (Some(segment_end), Some(size)) = (self.segment_end, head.size_bytes) else {
+            return Ok(());
+        };
+        let end = (self.input.position() + head.head_bytes as u64).saturating_add(size);
+        if end > segment_end { Err(self.input.ebml(EbmlError::ChildOverrun)) } else { Ok(()) }
+    }
+
+    /// Moves the first `total` bytes of the buffer to the header.
+    fn move_to_header(&mut self, total: usize) {
+        self.parts.keep(&self.input.buffer[..total]);
+        self.input.drop_bytes(total);
+    }
+
+    /// Goes on after an element that belongs to the open fragment.
+    fn advance_in_fragment(&mut self, total: usize) {
+        let element = self.input.advance(total);
+        if let Some(open) = &mut self.open {
+            open.pass(element);
+        }
+    }
+
+    /// Drops the next element as it comes. What fragments keep is contiguous, so it ends the open fragment.
+    fn skip_element(&mut self, head: ElementHead) -> Result<(), ReadError> {
+        let size = self.input.known_size(head)?;
+        self.close_fragment()?;
+        self.input.skip(head.head_bytes, size);
+        Ok(())
+    }
+
+    /// Drops an element that RFC 9559 does not list, unless it is so large that it must be garbage.
+    fn skip_unknown(&mut self, head: ElementHead) -> Result<(), ReadError> {
+        if head.size_bytes.is_some_and(|size| size > self.limits.header_bytes_max as u64) {
+            return Err(self.input.structure("an unknown element is too large"));
+        }
+        self.skip_element(head)
     }
 
     /// Ends the open fragment, if any, at the cursor.
     fn close_fragment(&mut self) -> Result<(), ReadError> {
         let (Some(open), Some(header)) = (self.open.take(), &self.header) else { return Ok(()) };
-        let offset = self.buffer_offset;
         if open.timestamp.is_none() {
-            return Err(ReadError::Structure { offset, reason: "Cluster has no Timestamp" });
+            let (offset, reason) = (self.input.offset, "Cluster has no Timestamp");
+            return Err(ReadError::Structure { offset, reason });
         }
-        let input = self.buffer.split_to(open.whole_end).freeze();
-        self.buffer_offset += input.len() as u64;
-        self.cursor = 0;
-        self.last_fragment_bytes = input.len();
-        if self.buffer.is_empty() {
-            // Else the fragment's memory could not be used again while nothing more comes.
-            self.buffer = BytesMut::new();
-        }
-        let fragment = open.finish(offset, input, header, &mut self.intervals_ms);
+        let (offset, bytes) = self.input.take_fragment(open.whole_end);
+        self.last_fragment_bytes = bytes.len();
+        let fragment = open.finish(offset, bytes, header, &mut self.intervals_ms);
         self.events.push_back(Event::FragmentEnd(fragment));
         Ok(())
     }
 
     fn end_input(&mut self) -> Result<(), ReadError> {
-        let at_boundary = self.cursor == self.buffer.len() && self.skip_bytes == 0;
         let cluster_is_whole = match &self.open {
             Some(open) => match open.cluster_end {
-                Some(end) => self.cursor >= end,
+                Some(end) => self.input.cursor >= end,
                 None => open.timestamp.is_some(),
             },
             None => true,
         };
-        if self.state == State::Start && self.buffer.is_empty() {
+        if self.state == State::Start && self.input.buffer.is_empty() {
             return Ok(());
         }
         let has_tracks = self.header.is_some() || self.parts.tracks.is_some();
-        if !(at_boundary && cluster_is_whole && has_tracks) {
-            return Err(ReadError::Truncated { offset: self.offset() });
+        if !(self.input.is_between_elements() && cluster_is_whole && has_tracks) {
+            return Err(ReadError::Truncated { offset: self.input.position() });
         }
         self.close_fragment()
     }
 }
 
+impl DocumentHeader {
+    /// Reads a header that was kept ([`DocumentHeader::raw`]) or written
+    /// ([`crate::matroska::writer::document_header`]).
+    pub fn parse(raw: &[u8], limits: Limits) -> Result<Self, ReadError> {
+        FragmentReader::new(limits).into_header(raw)
+    }
+}
+
 /// Input comes in pieces of about this size.
 const PIECE_BYTES: usize = 64 << 10;
-
-/// Reserved tags that a fragment may carry besides the producer's own.
-const RESERVED_TAGS_MAX: usize = 64;
-
-fn no_tracks(offset: u64) -> ReadError {
-    ReadError::Structure { offset, reason: "no Tracks before the first Cluster" }
-}

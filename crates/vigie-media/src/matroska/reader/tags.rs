@@ -1,7 +1,8 @@
 //! Fragment metadata: the Tags elements that producers send between Clusters.
 
-use super::Limits;
-use crate::matroska::ebml::{self, EbmlError};
+use super::error::ElementError;
+use super::limits::Limits;
+use crate::matroska::ebml;
 use crate::matroska::ids;
 
 /// Reserved name: the fragment is complete at once (seen from Amazon's C producer 1.6.4, which waits for the
@@ -10,6 +11,9 @@ pub const END_OF_FRAGMENT: &str = "AWS_KINESISVIDEO_END_OF_FRAGMENT";
 
 /// Names that begin like this are the service's; they do not count as the producer's metadata.
 const RESERVED_PREFIX: &str = "AWS_KINESISVIDEO_";
+
+/// Reserved tags that a fragment may carry besides the producer's own.
+const RESERVED_TAGS_MAX: usize = 64;
 
 /// One `SimpleTag`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,20 +38,8 @@ pub(super) struct TagsElement {
     pub(super) end_of_fragment: bool,
 }
 
-#[derive(Debug)]
-pub(super) enum TagsError {
-    Ebml(EbmlError),
-    Limit(&'static str),
-}
-
-impl From<EbmlError> for TagsError {
-    fn from(error: EbmlError) -> Self {
-        Self::Ebml(error)
-    }
-}
-
 /// Reads the data of a Tags element. Targets and nested SimpleTags say nothing that KVS keeps.
-pub(super) fn read_tags(data: &[u8], limits: &Limits) -> Result<TagsElement, TagsError> {
+pub(super) fn read_tags(data: &[u8], limits: &Limits) -> Result<TagsElement, ElementError> {
     let mut element = TagsElement::default();
     for tag in ebml::children(data) {
         let (ids::TAG, tag) = tag? else { continue };
@@ -64,17 +56,17 @@ pub(super) fn read_tags(data: &[u8], limits: &Limits) -> Result<TagsElement, Tag
     Ok(element)
 }
 
-fn read_simple_tag(data: &[u8], limits: &Limits) -> Result<Tag, TagsError> {
+fn read_simple_tag(data: &[u8], limits: &Limits) -> Result<Tag, ElementError> {
     let mut tag = Tag { name: String::new(), value: String::new() };
     for child in ebml::children(data) {
         match child? {
             (ids::TAG_NAME, name) if name.len() > limits.tag_name_bytes_max => {
-                return Err(TagsError::Limit("a tag name is too long"));
+                return Err(ElementError::TagLimit("a tag name is too long"));
             }
             (ids::TAG_STRING | ids::TAG_BINARY, value)
                 if value.len() > limits.tag_value_bytes_max =>
             {
-                return Err(TagsError::Limit("a tag value is too long"));
+                return Err(ElementError::TagLimit("a tag value is too long"));
             }
             (ids::TAG_NAME, name) => tag.name = ebml::string(name),
             (ids::TAG_STRING | ids::TAG_BINARY, value) => tag.value = ebml::string(value),
@@ -82,4 +74,15 @@ fn read_simple_tag(data: &[u8], limits: &Limits) -> Result<Tag, TagsError> {
         }
     }
     Ok(tag)
+}
+
+/// Whether a fragment may have all these tags.
+pub(super) fn check_count(tags: &[Tag], limits: &Limits) -> Result<(), ElementError> {
+    let producer_count = tags.iter().filter(|tag| !tag.is_reserved()).count();
+    if producer_count > limits.tags_per_fragment_max
+        || tags.len() > limits.tags_per_fragment_max.saturating_add(RESERVED_TAGS_MAX)
+    {
+        return Err(ElementError::TagLimit("a fragment has too many tags"));
+    }
+    Ok(())
 }

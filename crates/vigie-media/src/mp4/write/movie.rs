@@ -8,7 +8,6 @@ use crate::sample::SampleTrack;
 /// Units per second of the movie's own durations.
 pub(crate) const MOVIE_TIMESCALE: u32 = 1000;
 
-/// A track of a movie.
 pub(crate) struct MovieTrack<'a> {
     pub(crate) track: &'a SampleTrack,
     /// Presented duration in units of [`MOVIE_TIMESCALE`]; 0 when fragments say it.

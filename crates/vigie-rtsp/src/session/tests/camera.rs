@@ -184,8 +184,8 @@ impl Run {
     }
 }
 
-pub(crate) fn settings(transport: TransportChoice) -> SessionSettings {
-    SessionSettings {
+pub(crate) fn settings(transport: TransportChoice) -> RtspSessionSettings {
+    RtspSessionSettings {
         uri: Url::parse("rtsp://camera/live").unwrap(),
         login: None,
         transport,
@@ -195,15 +195,15 @@ pub(crate) fn settings(transport: TransportChoice) -> SessionSettings {
     }
 }
 
-pub(crate) fn with_login() -> SessionSettings {
+pub(crate) fn with_login() -> RtspSessionSettings {
     let password = Password::new("secret");
     let login = Some(Login { user: "viewer".to_owned(), password });
-    SessionSettings { login, ..settings(TransportChoice::TcpThenUdp) }
+    RtspSessionSettings { login, ..settings(TransportChoice::TcpThenUdp) }
 }
 
 /// A session with a camera, until both have nothing more to say.
 pub(crate) struct Dialogue<'a> {
-    pub(crate) settings: SessionSettings,
+    pub(crate) settings: RtspSessionSettings,
     /// Bytes of one read.
     pub(crate) piece: usize,
     /// Keep-alives to wait for before the session is closed.
@@ -217,7 +217,7 @@ pub(crate) fn dialogue(mut camera: impl FnMut(&Request) -> Option<Reply>) -> Run
 }
 
 pub(crate) fn run_with(
-    settings: SessionSettings,
+    settings: RtspSessionSettings,
     camera: &mut dyn FnMut(&Request) -> Option<Reply>,
 ) -> Run {
     let mut camera =
@@ -230,7 +230,7 @@ impl Dialogue<'_> {
         let mut run = Run::default();
         let mut now = Duration::from_secs(1000);
         let began = now;
-        let mut session = Session::new(self.settings.clone(), now);
+        let mut session = RtspSession::new(self.settings.clone(), now);
         let peer: SocketAddr = PEER.parse().unwrap();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut keep_alives = 0;
@@ -312,7 +312,7 @@ impl Dialogue<'_> {
 }
 
 /// Hands bytes over in pieces.
-fn receive(session: &mut Session, bytes: &[u8], piece: usize, now: Duration) {
+fn receive(session: &mut RtspSession, bytes: &[u8], piece: usize, now: Duration) {
     // As from a socket: pieces of one buffer.
     let mut buffer = BytesMut::from(bytes).freeze();
     while !buffer.is_empty() {

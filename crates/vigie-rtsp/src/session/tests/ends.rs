@@ -76,7 +76,7 @@ fn texts_name_what_is_wrong() {
 
 #[test]
 fn a_password_is_blamed_only_when_it_was_judged() {
-    let check = |settings: SessionSettings, header: &'static str, end: End, sent: usize| {
+    let check = |settings: RtspSessionSettings, header: &'static str, end: End, sent: usize| {
         let run = run_with(settings, &mut |request| {
             (!request.is("OPTIONS")).then(|| request.reply("401 Unauthorized", header).into())
         });
@@ -230,7 +230,8 @@ fn sessions_that_fail_are_torn_down() {
 
 #[test]
 fn a_camera_can_be_described_alone() {
-    let settings = SessionSettings { wanted: Wanted::Describe, ..settings(TransportChoice::Tcp) };
+    let settings =
+        RtspSessionSettings { wanted: Wanted::Describe, ..settings(TransportChoice::Tcp) };
     let run = run_with(settings, &mut |_| None);
     assert_eq!(run.end, Some(End::Described));
     assert_eq!(run.methods(), ["OPTIONS", "DESCRIBE"]);
@@ -243,7 +244,7 @@ fn a_camera_can_be_described_alone() {
 
 #[test]
 fn nothing_happens_behind_the_end() {
-    let mut session = Session::new(settings(TransportChoice::Tcp), Duration::ZERO);
+    let mut session = RtspSession::new(settings(TransportChoice::Tcp), Duration::ZERO);
     session.close();
     let mut outputs = std::iter::from_fn(|| session.poll());
     assert!(matches!(outputs.next(), Some(Output::Act(Action::Connect { .. }))));
@@ -266,7 +267,7 @@ fn nothing_happens_behind_the_end() {
 fn secrets_do_not_print() {
     let mut settings = with_login();
     settings.uri = Url::parse("rtsp://viewer:secret@camera/live?token=secret").unwrap();
-    let mut session = Session::new(settings.clone(), Duration::ZERO);
+    let mut session = RtspSession::new(settings.clone(), Duration::ZERO);
     session.connected(PEER.parse().unwrap(), Duration::ZERO);
     let mut printed = format!("{settings:?}{session:?}");
     while let Some(output) = session.poll() {

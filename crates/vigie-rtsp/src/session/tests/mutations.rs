@@ -173,7 +173,7 @@ proptest! {
         events in prop::collection::vec(0..12_u8, 1..60),
     ) {
         let mut now = Duration::ZERO;
-        let mut session = Session::new(with_login(), now);
+        let mut session = RtspSession::new(with_login(), now);
         for (chunk, event) in chunks.iter().zip(events.iter().cycle()) {
             now += Duration::from_millis(7);
             match event {

@@ -5,13 +5,13 @@ use crate::Deviation as D;
 
 /// A session that plays over UDP; `transport` is the answer's header.
 struct Playing {
-    session: Session,
+    session: RtspSession,
     outputs: Vec<Output>,
 }
 
 impl Playing {
     fn new(transport: &'static str) -> Self {
-        let mut session = Session::new(settings(TransportChoice::Udp), Duration::ZERO);
+        let mut session = RtspSession::new(settings(TransportChoice::Udp), Duration::ZERO);
         let mut outputs = Vec::new();
         let mut sent = 0;
         while let Some(output) = session.poll() {
@@ -199,7 +199,7 @@ fn media_that_comes_interleaved_although_udp_was_asked_for_is_taken() {
 
 #[test]
 fn sockets_that_cannot_be_opened_cost_their_medium() {
-    let mut session = Session::new(settings(TransportChoice::Udp), Duration::ZERO);
+    let mut session = RtspSession::new(settings(TransportChoice::Udp), Duration::ZERO);
     let mut end = None;
     let mut sent = 0;
     let mut opened = Vec::new();

@@ -4,10 +4,10 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_media::Timestamp;
 
 use crate::playback::selection::{Entry, timeline_origin_ms};
-use crate::playback::session::{DateTimes, Protocol, Session};
+use crate::playback::session::{DateTimes, PlaybackSession, Protocol};
 
 /// RFC 3339 in UTC for each entry that has one.
-pub(crate) fn date_times(session: &Session, entries: &[&Entry]) -> Vec<Option<String>> {
+pub(crate) fn date_times(session: &PlaybackSession, entries: &[&Entry]) -> Vec<Option<String>> {
     let Protocol::Hls { date_times, .. } = session.protocol else { return Vec::new() };
     let mut period = None;
     let of = |entry: &&Entry| {
@@ -23,7 +23,7 @@ pub(crate) fn date_times(session: &Session, entries: &[&Entry]) -> Vec<Option<St
 }
 
 /// When a fragment begins by the clock of the session's selector.
-fn by_selector_ms(session: &Session, entry: &Entry) -> i64 {
+fn by_selector_ms(session: &PlaybackSession, entry: &Entry) -> i64 {
     match session.selector {
         FragmentSelectorType::ProducerTimestamp => entry.fragment.producer_ms,
         FragmentSelectorType::ServerTimestamp => entry.fragment.server_ms,
@@ -31,7 +31,7 @@ fn by_selector_ms(session: &Session, entry: &Entry) -> i64 {
 }
 
 /// When a fragment begins on the timeline of a growing session, by the server's clock.
-fn on_timeline_ms(session: &Session, entry: &Entry) -> i64 {
+fn on_timeline_ms(session: &PlaybackSession, entry: &Entry) -> i64 {
     let presentation_ms = entry.period.presentation_ms(entry.fragment.producer_ms);
     timeline_origin_ms(session).saturating_add(presentation_ms)
 }
@@ -71,7 +71,7 @@ mod tests {
 
     #[track_caller]
     fn check(date_times: DateTimes, selector: FragmentSelectorType, expect: [Option<&str>; 3]) {
-        let session = Session {
+        let session = PlaybackSession {
             created_ms: 3_605_000,
             selector,
             mode: Mode::Live { first_sequence: 1, initial_ms: 4000 },

@@ -29,8 +29,8 @@ fn steady(sequences: impl IntoIterator<Item = u64>) -> Vec<Candidate> {
         .collect()
 }
 
-fn session(mode: Mode, selector: FragmentSelectorType, fragments_max: u16) -> Session {
-    Session { mode, selector, fragments_max, created_ms: 0, ..example() }
+fn session(mode: Mode, selector: FragmentSelectorType, fragments_max: u16) -> PlaybackSession {
+    PlaybackSession { mode, selector, fragments_max, created_ms: 0, ..example() }
 }
 
 fn hls(discontinuity: DiscontinuityMode) -> Protocol {
@@ -44,7 +44,12 @@ fn live(first_sequence: u64) -> Mode {
 
 const ALL: Mode = Mode::OnDemand { start_ms: 0, end_ms: i64::MAX };
 
-fn walk(session: &Session, from: Progress, now_ms: i64, fragments: &[Candidate]) -> Progress {
+fn walk(
+    session: &PlaybackSession,
+    from: Progress,
+    now_ms: i64,
+    fragments: &[Candidate],
+) -> Progress {
     let mut walk = Walk::new(session, from, now_ms);
     if let Some(first) = fragments.first() {
         walk.begin_at(first.number.sequence());
@@ -61,7 +66,7 @@ fn shown(progress: &Progress) -> Vec<(u64, u64)> {
 }
 
 #[track_caller]
-fn check(session: &Session, now_ms: i64, fragments: &[Candidate], expect: &[(u64, u64)]) {
+fn check(session: &PlaybackSession, now_ms: i64, fragments: &[Candidate], expect: &[(u64, u64)]) {
     assert_eq!(shown(&walk(session, Progress::default(), now_ms, fragments)), expect);
 }
 
@@ -159,7 +164,7 @@ fn a_replay_leaves_out_what_came_behind_its_head() {
 
 #[track_caller]
 fn check_discontinuities(mode: DiscontinuityMode, fragments: &[Candidate], expect: &[u64]) {
-    let session = Session { protocol: hls(mode), ..session(ALL, ProducerTimestamp, 99) };
+    let session = PlaybackSession { protocol: hls(mode), ..session(ALL, ProducerTimestamp, 99) };
     let progress = walk(&session, Progress::default(), 0, fragments);
     let found: Vec<u64> = progress.window.iter().map(|e| e.discontinuity_number).collect();
     assert_eq!(found, expect, "{mode}");
@@ -190,8 +195,10 @@ fn a_long_gap_or_other_parameters_begin_a_period_without_the_gap() {
         fragment(4, 202_000, 0, 2000), // other parameters
     ];
     fragments[3].parameters_id = 2;
-    let session =
-        Session { protocol: hls(DiscontinuityMode::Never), ..session(ALL, ProducerTimestamp, 9) };
+    let session = PlaybackSession {
+        protocol: hls(DiscontinuityMode::Never),
+        ..session(ALL, ProducerTimestamp, 9)
+    };
     let progress = walk(&session, Progress::default(), 0, &fragments);
     let found: Vec<(u64, i64)> = progress
         .window
@@ -206,7 +213,7 @@ fn a_long_gap_or_other_parameters_begin_a_period_without_the_gap() {
 #[test]
 fn a_live_period_begins_when_its_media_came() {
     let mode = Mode::Live { first_sequence: 1, initial_ms: 4000 };
-    let session = Session { created_ms: 1_004_000, ..session(mode, ProducerTimestamp, 9) };
+    let session = PlaybackSession { created_ms: 1_004_000, ..session(mode, ProducerTimestamp, 9) };
     let fragments = [
         fragment(1, 0, 1_000_000, 2000),
         fragment(2, 2000, 1_002_000, 2000),
@@ -218,7 +225,7 @@ fn a_live_period_begins_when_its_media_came() {
     assert_eq!((timeline_origin_ms(&session), starts), (1_000_000, vec![0, 0, 64_000]));
 }
 
-fn any_session() -> impl Strategy<Value = Session> {
+fn any_session() -> impl Strategy<Value = PlaybackSession> {
     let replay = Mode::LiveReplay { start_ms: 0, end_ms: None, initial_count: 3, initial_ms: 0 };
     let mode = prop_oneof![Just(live(1)), Just(replay)];
     let selector = prop_oneof![Just(ProducerTimestamp), Just(ServerTimestamp)];
@@ -228,7 +235,7 @@ fn any_session() -> impl Strategy<Value = Session> {
         Just(DiscontinuityMode::OnDiscontinuity)
     ];
     (mode, selector, 1..6u16, discontinuity).prop_map(|(mode, selector, fragments_max, d)| {
-        Session { protocol: hls(d), ..session(mode, selector, fragments_max) }
+        PlaybackSession { protocol: hls(d), ..session(mode, selector, fragments_max) }
     })
 }
 

@@ -15,7 +15,6 @@ const FILES: [&str; 3] = [MAIN, "index.sqlite-wal", "index.sqlite-shm"];
 /// Pages of the index, of which a disk loses some at a time.
 const PAGE_BYTES: usize = 512;
 
-/// See the module's documentation.
 pub(crate) struct IndexFiles {
     folder: TempDir,
     /// A start goes on in a folder of its own: the process before may still have the former files open.

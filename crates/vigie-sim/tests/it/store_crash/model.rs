@@ -22,7 +22,6 @@ pub(crate) enum State {
     Deleted,
 }
 
-/// One fragment.
 #[derive(Clone)]
 pub(crate) struct FragmentModel {
     pub(crate) meta: FragmentMeta,
@@ -144,7 +143,6 @@ fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| TABLE[(crc as u8 ^ byte) as usize] ^ (crc >> 8))
 }
 
-/// One stream.
 #[derive(Default)]
 pub(crate) struct StreamModel {
     pub(crate) fragments: BTreeMap<u64, FragmentModel>,

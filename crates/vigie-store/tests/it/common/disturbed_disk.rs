@@ -42,7 +42,6 @@ pub(crate) trait Disturbance: Send + Sync + 'static {
     }
 }
 
-/// See the module's documentation.
 pub(crate) struct DisturbedDisk<D>(pub(crate) D);
 
 impl<D: Disturbance> Disk for DisturbedDisk<D> {

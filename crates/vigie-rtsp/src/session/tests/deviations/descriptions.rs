@@ -145,7 +145,8 @@ fn metadata_is_set_up_only_where_it_is_wanted() {
     let run = run_with(settings(TransportChoice::Tcp), &mut camera);
     assert_eq!(run.playing()[2].format.encoding, "vnd.onvif.metadata");
     let wanted = Wanted::Record { sound: true, metadata: false };
-    let run = run_with(SessionSettings { wanted, ..settings(TransportChoice::Tcp) }, &mut camera);
+    let run =
+        run_with(RtspSessionSettings { wanted, ..settings(TransportChoice::Tcp) }, &mut camera);
     assert_eq!(run.left_out(), [(2, LeftOut::NotWanted)]);
     assert_eq!(run.playing().len(), 2);
 }

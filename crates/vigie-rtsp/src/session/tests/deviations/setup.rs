@@ -133,7 +133,7 @@ fn sound_never_costs_the_pictures() {
         let sdp = SDP.replace("trackID=1", &"x".repeat(3000));
         request.is("DESCRIBE").then(|| request.describe(&sdp).into())
     });
-    let settings = SessionSettings {
+    let settings = RtspSessionSettings {
         wanted: Wanted::Record { sound: false, metadata: false },
         ..settings(TransportChoice::Tcp)
     };
