@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use vigie_engine::schedule::Schedule;
-use vigie_engine::uploader::{Action, Backlog, Event, Failure, Pending, Uploader};
+use vigie_engine::uploader::{Action, Backlog, Event, Failure, Listed, Pending, Uploader};
 use vigie_kvs::error::ErrorKind;
 use vigie_media::Timestamp;
 use vigie_store::{Fragment, FragmentQuery, MediaFilePlace, StoreError, StoreReader, describe};
@@ -313,9 +313,12 @@ impl UploadJob {
             }
             UploadEvent::Listed(fragments) => Event::Listed {
                 attempt,
-                producer_timestamps: fragments
+                fragments: fragments
                     .iter()
-                    .map(|found| found.producer_timestamp)
+                    .map(|found| Listed {
+                        producer_timestamp: found.producer_timestamp,
+                        size_bytes: u64::try_from(found.fragment_size_in_bytes).unwrap_or(0),
+                    })
                     .collect(),
             },
             UploadEvent::ListFailed(CallFailure::Refused { status: 401 | 403, .. }) => {

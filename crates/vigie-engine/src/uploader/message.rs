@@ -22,6 +22,15 @@ pub struct Pending<I> {
     pub document: u64,
 }
 
+/// A fragment that the service holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// When its producer made it.
+    pub producer_timestamp: Timestamp,
+    /// Its bytes, as the service counts them.
+    pub size_bytes: u64,
+}
+
 /// The not uploaded fragments of the stream, as the store has them at this moment. Marks count at once, durable or not.
 pub trait Backlog<I> {
     /// At most `limit` whole fragments behind `after` (from the oldest, without it) that are neither uploaded nor
@@ -57,8 +66,8 @@ pub enum Event<I> {
     Listed {
         /// The attempt that asked.
         attempt: u64,
-        /// The producer timestamps of the fragments.
-        producer_timestamps: Vec<Timestamp>,
+        /// The fragments.
+        fragments: Vec<Listed>,
     },
     /// ListFragments is not allowed to this hub's key, as in AWS's own policy for edge agents.
     ListDenied {

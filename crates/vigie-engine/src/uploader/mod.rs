@@ -12,6 +12,7 @@
 mod answers;
 mod connection;
 mod failure;
+mod held;
 mod message;
 mod sending;
 #[cfg(test)]
@@ -21,7 +22,6 @@ mod tests_errors;
 #[cfg(test)]
 mod tests_link;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -34,10 +34,11 @@ use crate::clock::Now;
 use crate::job_status::{JobOutcome, JobStatus};
 use crate::schedule::{OVER_DETAILS, Schedule, ScheduleTracker};
 use connection::{Connection, Sent};
+use held::Held;
 use sending::{complete_last, is_due};
 
 pub use failure::Failure;
-pub use message::{Action, Backlog, Event, Pending, State};
+pub use message::{Action, Backlog, Event, Listed, Pending, State};
 
 /// How long opening a connection, or asking what the service holds, may take without progress.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,8 +74,8 @@ pub struct Uploader<I> {
     attempt: u64,
     connection: Option<Connection<I>>,
     doubt: Doubt,
-    /// Timecodes, in milliseconds, of not uploaded fragments that the service holds.
-    held_by_service: BTreeSet<i64>,
+    /// What the service holds of the fragments that are in doubt.
+    held_by_service: Held,
     backoff: Backoff,
     last_failure: Option<Failure>,
     unexplained_errors: u32,
@@ -95,7 +96,7 @@ impl<I: Copy + Ord> Uploader<I> {
             attempt: 0,
             connection: None,
             doubt: Doubt::Everything,
-            held_by_service: BTreeSet::new(),
+            held_by_service: Held::default(),
             backoff: Backoff::default(),
             last_failure: None,
             unexplained_errors: 0,
@@ -217,8 +218,8 @@ impl<I: Copy + Ord> Uploader<I> {
             Event::Connected { attempt } if self.is_current(attempt) => {
                 self.connected(backlog, now, actions)
             }
-            Event::Listed { attempt, producer_timestamps } if self.is_current(attempt) => {
-                self.held_by_service.extend(producer_timestamps.iter().map(|at| at.as_millis()));
+            Event::Listed { attempt, fragments } if self.is_current(attempt) => {
+                self.held_by_service.extend(fragments);
                 self.reconciled(false, now);
             }
             Event::ListDenied { attempt } if self.is_current(attempt) => self.reconciled(true, now),

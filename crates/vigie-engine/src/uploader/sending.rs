@@ -39,7 +39,7 @@ impl<I: Copy + Ord> Uploader<I> {
                 if !is_due(pending.timecode, due_before, now.wall) {
                     return self.nothing_left(due_before, now, actions);
                 }
-                if self.held_by_service.remove(&pending.timecode.as_millis()) {
+                if self.held_by_service.take(pending) {
                     connection.position = Some(pending.id);
                     actions.push(Action::MarkUploaded { id: pending.id });
                     continue;

@@ -37,7 +37,7 @@ impl Store {
     /// A fragment of 2 s, 1 MB; its id counts from 0 and its timecode is `START` and two seconds each.
     pub(super) fn add(&mut self, document: u64) {
         let id = self.fragments.len() as u32;
-        let pending = Pending { id, timecode: timecode(id), size_bytes: 1_000_000, document };
+        let pending = Pending { id, timecode: timecode(id), size_bytes: SIZE_BYTES, document };
         self.fragments.insert(id, (pending, false));
     }
 
@@ -59,6 +59,8 @@ impl Store {
     }
 }
 
+/// Of each fragment.
+pub(super) const SIZE_BYTES: u64 = 1_000_000;
 // 2026-11-22T08:00:00Z
 const START: Timestamp = Timestamp::from_millis(1_795_334_400_000);
 
@@ -131,9 +133,10 @@ impl Bench {
     }
 
     pub(super) fn listed(&mut self, ids: &[u32]) -> String {
-        let producer_timestamps = ids.iter().map(|id| timecode(*id)).collect();
-        let attempt = self.attempt();
-        self.send(Event::Listed { attempt, producer_timestamps })
+        let listed =
+            |id: &u32| Listed { producer_timestamp: timecode(*id), size_bytes: SIZE_BYTES };
+        let (fragments, attempt) = (ids.iter().map(listed).collect(), self.attempt());
+        self.send(Event::Listed { attempt, fragments })
     }
 
     pub(super) fn acknowledged(&mut self, event: AcknowledgementEvent, id: u32) -> String {

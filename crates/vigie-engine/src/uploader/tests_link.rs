@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::tests::{Bench, Store, number, timecode};
+use super::tests::{Bench, SIZE_BYTES, Store, number, timecode};
 use super::*;
 use crate::chance::NoChance;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
@@ -81,13 +81,13 @@ impl Link {
                     }
                     Action::ListFragments { attempt, from, until } => {
                         let range = from.as_millis()..=until.as_millis();
-                        let producer_timestamps = self
-                            .service
-                            .held
-                            .range(range)
-                            .map(|(at, _)| Timestamp::from_millis(*at))
-                            .collect();
-                        events.push_back(Event::Listed { attempt, producer_timestamps });
+                        let listed = |at: &i64| Listed {
+                            producer_timestamp: Timestamp::from_millis(*at),
+                            size_bytes: SIZE_BYTES,
+                        };
+                        let held = self.service.held.range(range);
+                        let fragments = held.map(|(at, _)| listed(at)).collect();
+                        events.push_back(Event::Listed { attempt, fragments });
                     }
                     Action::SendFragment { attempt, id, .. } => {
                         assert_eq!(self.service.attempt, Some(attempt));

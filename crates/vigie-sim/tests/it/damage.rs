@@ -181,6 +181,8 @@ fn nothing_goes_before_its_time_or_untold_and_nothing_that_went_comes_back() {
 fn worlds_that_failed_once_hold() {
     // A clock was behind for a moment between two looks, and what was received meanwhile looked old.
     live(744);
+    // A clock was set back and a time came again, to the millisecond, with other frames.
+    live(5703);
 }
 
 /// One seed again.

@@ -426,14 +426,14 @@ impl Bench {
         session
     }
 
-    /// An upload that is connected, asked what is there and was told: `held` are producer timestamps.
+    /// An upload that is connected, asked what is there and was told: `held` are producer timestamps and sizes.
     #[track_caller]
-    fn upload_reconciles(&mut self, held: &[Timestamp]) -> Session {
+    fn upload_reconciles(&mut self, held: &[(Timestamp, u64)]) -> Session {
         let session = self.upload_opens();
         self.take("ListFragments", |effect| {
             matches!(effect, Effect::ListFragments { .. }).then_some(())
         });
-        let listed = held.iter().map(|at| listed(*at)).collect();
+        let listed = held.iter().copied().map(listed).collect();
         self.upload(&session, UploadEvent::Listed(listed));
         session
     }
@@ -464,10 +464,10 @@ impl Bench {
     }
 }
 
-fn listed(at: Timestamp) -> vigie_kvs::shapes::archived_media::Fragment {
+fn listed((at, size_bytes): (Timestamp, u64)) -> vigie_kvs::shapes::archived_media::Fragment {
     vigie_kvs::shapes::archived_media::Fragment {
         fragment_number: FragmentNumber::new(1, at, 0),
-        fragment_size_in_bytes: 1,
+        fragment_size_in_bytes: size_bytes as i64,
         producer_timestamp: at,
         server_timestamp: at,
         fragment_length_in_milliseconds: 1000,

@@ -95,8 +95,8 @@ fn after_a_crash_between_persisted_and_mark_nothing_is_uploaded_twice() {
     let sent = bench.sent();
     bench.persisted(&upload, &sent[0]);
     // The second was persisted too, but nobody heard; neither mark is durable.
-    let held: Vec<Timestamp> =
-        sent[..2].iter().map(|fragment| fragment.entry.producer_timestamp).collect();
+    let held: Vec<(Timestamp, u64)> =
+        sent[..2].iter().map(|one| (one.entry.producer_timestamp, one.entry.size_bytes)).collect();
     bench.kill_and_open();
     assert_eq!(uploaded(&mut bench)[..3], [false, false, false]);
     let upload = bench.upload_opens();
@@ -104,13 +104,32 @@ fn after_a_crash_between_persisted_and_mark_nothing_is_uploaded_twice() {
         Effect::ListFragments { from, until, .. } => Some((*from, *until)),
         _ => None,
     });
-    assert!(from <= held[0] && until >= sent[2].entry.producer_timestamp);
+    assert!(from <= held[0].0 && until >= sent[2].entry.producer_timestamp);
     assert_eq!(bench.sent(), [], "nothing is sent before the service has said what it has");
-    bench.upload(&upload, UploadEvent::Listed(held.iter().map(|at| listed(*at)).collect()));
+    bench.upload(&upload, UploadEvent::Listed(held.into_iter().map(listed).collect()));
     let again = bench.sent();
     assert_eq!(again[0].entry.sequence, sent[2].entry.sequence);
     bench.seconds(2);
     assert_eq!(uploaded(&mut bench)[..3], [true, true, false]);
+}
+
+/// A clock that was set back makes a time come again: the service may hold what was recorded then the first time.
+#[test]
+fn what_the_service_holds_of_the_same_time_and_another_size_is_another_fragment() {
+    let (mut bench, _) = uploading();
+    let upload = bench.upload_reconciles(&[]);
+    let sent = bench.sent();
+    let (first, second) = (&sent[0].entry, &sent[1].entry);
+    let failure = Some(CallFailure::Disconnected);
+    bench.upload(&upload, UploadEvent::Closed { failure });
+    bench.seconds(5);
+    let held = [
+        (first.producer_timestamp, first.size_bytes * 2),
+        (second.producer_timestamp, second.size_bytes),
+    ];
+    bench.upload_reconciles(&held);
+    let again: Vec<u64> = bench.sent().iter().map(|one| one.entry.sequence).collect();
+    assert!(again.contains(&first.sequence) && !again.contains(&second.sequence), "{again:?}");
 }
 
 #[test]
