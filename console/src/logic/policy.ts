@@ -23,7 +23,7 @@ const document = (Statement: Statement[]) => JSON.stringify({ Version: "2012-10-
 
 const one = (resources: string[]) => (resources.length === 1 ? (resources[0] ?? "*") : resources);
 
-/** The role policy of AWS's guide for the edge agent, and the hub link. */
+/** The role policy of AWS's guide for the edge agent, and the hub sync. */
 export function hubPolicy({ hubName, streams, secrets }: HubAccess): string {
   const streamArns = streams.length > 0 ? streams : ["*"];
   const secretArns = secrets.length > 0 ? secrets.map((name) => `${name}-??????`) : ["*"];

@@ -79,52 +79,23 @@ pub(super) type Piece = Option<usize>;
 /// Something on its way between hub and camera.
 pub(super) enum CameraDelivery {
     /// The hub tries to connect.
-    Connect {
-        life: u64,
-        session: Session,
-        attempt: usize,
-    },
-    Connected {
-        life: u64,
-        session: Session,
-        connection: u64,
-    },
+    Connect { life: u64, session: Session, attempt: usize },
+    /// It is connected.
+    Connected { life: u64, session: Session, connection: u64 },
     /// The camera gets bytes.
-    ToCamera {
-        connection: u64,
-        bytes: Bytes,
-    },
+    ToCamera { connection: u64, bytes: Bytes },
     /// It has thought about a request.
-    Answer {
-        boot: u64,
-        connection: u64,
-        request: Request,
-    },
+    Answer { boot: u64, connection: u64, request: Request },
     /// The hub gets bytes.
-    Stream {
-        connection: u64,
-        bytes: Bytes,
-        piece: Piece,
-    },
+    Stream { connection: u64, bytes: Bytes, piece: Piece },
     /// The hub sees the connection closed.
-    Closed {
-        connection: u64,
-    },
+    Closed { connection: u64 },
     /// The hub gets a datagram.
-    Datagram {
-        connection: u64,
-        bytes: Bytes,
-        piece: Piece,
-    },
+    Datagram { connection: u64, bytes: Bytes, piece: Piece },
     /// Something of a session is due.
-    Due {
-        life: u64,
-        session: Session,
-    },
+    Due { life: u64, session: Session },
     /// The camera takes its next picture.
-    Picture {
-        boot: u64,
-    },
+    Picture { boot: u64 },
 }
 
 /// A connection of a hub's session with the camera.
