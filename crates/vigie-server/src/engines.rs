@@ -33,7 +33,7 @@ pub struct Engines {
 /// How much of the disk is left to others.
 pub(crate) const FREE_BYTES_RESERVE: u64 = StoreSettings::SERVER.free_bytes_reserve;
 
-/// The notices of a server that is alone.
+/// Notices within this process, where none is lost.
 pub(crate) fn own_notices() -> Arc<dyn Notices> {
     Arc::new(InProcessNotices::default())
 }
