@@ -21,7 +21,6 @@ mod hub_requests;
 mod ingest_limits;
 mod limits;
 mod lost_metadata;
-mod lost_notices;
 mod media;
 mod overview;
 mod playback;

@@ -26,7 +26,6 @@ use vigie_kvs::Sensitive;
 use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
 use vigie_media::Timestamp;
 use vigie_server::auth::MasterKey;
-use vigie_server::db::SilentNotices;
 use vigie_server::{MasterKeySource, Server, ServerConfig, ServerError};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
@@ -188,22 +187,6 @@ impl TestServer {
         Self::start_as(config(folder.path()), disk, folder, clock).await
     }
 
-    /// One of which nobody ever hears that something has changed.
-    pub(crate) async fn start_without_notices() -> Self {
-        let (folder, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
-        let config = config(folder.path());
-        let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
-        let opened = Server::open_with_notices(
-            config.clone(),
-            MasterKey::from_bytes([7; 32]),
-            Arc::<TestClock>::clone(&clock),
-            chance,
-            Arc::new(OsDisk),
-            Arc::new(SilentNotices),
-        );
-        Self::serve(opened.await.unwrap(), &config, folder, clock).await
-    }
-
     async fn start_as(
         config: ServerConfig,
         disk: Arc<dyn Disk>,
@@ -211,15 +194,6 @@ impl TestServer {
         clock: Arc<TestClock>,
     ) -> Self {
         let server = open_on(disk, config.clone(), 7, Arc::clone(&clock)).await.unwrap();
-        Self::serve(server, &config, folder, clock).await
-    }
-
-    async fn serve(
-        server: Server,
-        config: &ServerConfig,
-        folder: Arc<tempfile::TempDir>,
-        clock: Arc<TestClock>,
-    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
