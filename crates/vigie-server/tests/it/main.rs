@@ -9,7 +9,6 @@ mod audit;
 mod authentication;
 mod backup;
 mod clock_jumps;
-mod common;
 mod disk_trouble;
 mod edge;
 mod erasures;
@@ -32,3 +31,5 @@ mod stream_settings;
 mod streams;
 mod sync_machine;
 mod tls;
+
+use vigie_test_server as common;
