@@ -39,8 +39,12 @@ def is_test(path):
 
 def code(path):
     """A file's code without comments, texts and what is behind `#[cfg(test)]`."""
-    text = _NOISE.sub(" ", path.read_text())
-    return _without_tests(text)
+    return _without_tests(without_texts(path))
+
+
+def without_texts(path):
+    """A file's code without comments and texts, with its tests."""
+    return _NOISE.sub(" ", path.read_text())
 
 
 def _without_tests(text):

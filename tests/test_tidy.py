@@ -12,7 +12,7 @@ from rust_files import CRATES, ROOT
 
 CRATE_FOLDERS = rust_files.crates()
 # What is no part of the program: tools and tests, which stand in the real world.
-DEVELOPMENT = {"vigie-bench", "vigie-fuzz", "vigie-sdk-tests", "vigie-sim"}
+DEVELOPMENT = {"vigie-bench", "vigie-fakes", "vigie-fuzz", "vigie-sdk-tests", "vigie-sim", "vigie-test-server"}
 PRODUCT = [crate for crate in CRATE_FOLDERS if crate.name not in DEVELOPMENT]
 
 # Where the program meets the world, besides the binary `vigie`. A file that is not here takes it as an argument.
@@ -92,6 +92,48 @@ FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path
 # What does I/O, waits or draws: no dependency of a pure crate.
 IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "getrandom", "rand", "mio", "socket2", "tracing"}
 
+# What stands behind the seams, tests included: the program's own, and fakes, of which there is one of a kind, in one place.
+SEAMS = ("Clock", "Chance", "Disk", "DiskFile", "Workers", "Runtime", "Archive", "MetadataDb", "AuditLog", "Leases", "Notices")
+BEHIND_SEAMS = {
+    # The program's.
+    ("Clock", "SystemClock", "vigie/src/system.rs"),
+    ("Chance", "SystemChance", "vigie/src/system.rs"),
+    ("Disk", "OsDisk", "vigie-store/src/os_disk/mod.rs"),
+    ("DiskFile", "OsFile", "vigie-store/src/os_disk/mod.rs"),
+    ("Workers", "DiskThreads", "vigie-store/src/os_disk/workers.rs"),
+    ("Workers", "OnTheSpot", "vigie-store/src/disk.rs"),
+    ("Runtime", "TokioRuntime", "vigie-server/src/runtime.rs"),
+    ("Archive", "EmbeddedArchive", "vigie-server/src/archive/embedded.rs"),
+    ("MetadataDb", "SqliteMetadataDb", "vigie-server/src/db/sqlite/mod.rs"),
+    ("AuditLog", "FileAuditLog", "vigie-server/src/audit/file_log.rs"),
+    ("Leases", "InProcessLeases", "vigie-metadata/src/leases/in_process.rs"),
+    ("Notices", "InProcessNotices", "vigie-metadata/src/notices/in_process.rs"),
+    # Beside a seam, for its crate's own tests need it or its contract is held against it.
+    ("Chance", "NoChance", "vigie-engine/src/chance.rs"),
+    ("Chance", "Extreme", "vigie-engine/src/backoff.rs"),
+    ("Archive", "MemoryArchive", "vigie-archive/src/memory.rs"),
+    ("MetadataDb", "MemoryMetadataDb", "vigie-metadata/src/memory/mod.rs"),
+    ("AuditLog", "MemoryAuditLog", "vigie-server/src/audit/memory_log.rs"),
+    ("Notices", "SilentNotices", "vigie-metadata/src/notices/silent.rs"),
+    # Fakes.
+    ("Clock", "SimClock", "vigie-fakes/src/clock.rs"),
+    ("Clock", "TestClock", "vigie-fakes/src/clock.rs"),
+    ("Clock", "LeapingClock", "vigie-fakes/src/clock.rs"),
+    ("Chance", "SimChance", "vigie-fakes/src/chance.rs"),
+    ("Chance", "WatchedChance", "vigie-fakes/src/chance.rs"),
+    ("Disk", "FaultyDisk", "vigie-fakes/src/disk.rs"),
+    ("DiskFile", "FaultyFile", "vigie-fakes/src/disk.rs"),
+    # What a simulated world is made of.
+    ("Disk", "SimDisk", "vigie-sim/src/disk/mod.rs"),
+    ("DiskFile", "SimFile", "vigie-sim/src/disk/mod.rs"),
+    ("Workers", "SimWorkers", "vigie-sim/src/disk/work.rs"),
+    ("Runtime", "SimRuntime", "vigie-sim/src/executor.rs"),
+    ("Runtime", "Inline", "vigie-sim/src/executor.rs"),
+    ("Archive", "LoggedArchive", "vigie-sim/src/archive_log.rs"),
+    ("Archive", "Disturbed", "vigie-sim/src/fleet/mutants.rs"),
+    ("Leases", "EverybodyHolds", "vigie-sim/src/fleet/mutants.rs"),
+}
+
 
 def architecture():
     return (ROOT / "ARCHITECTURE.md").read_text()
@@ -168,6 +210,29 @@ def test_what_simulations_run_of_the_server_waits_by_its_seam_and_draws_nothing_
     assert sorted(waits - WAITS_BY_TOKIO) == [], "wait by Process::sleep or timeout, spawn by Process::spawn"
     assert sorted(draws - WAITS_BY_TOKIO) == [], "say what goes first: biased"
     assert sorted(WAITS_BY_TOKIO - waits - draws) == [], "no exception any more: take it off the list"
+
+
+def test_what_stands_behind_a_seam_stands_once_and_where_it_is_said():
+    begins = re.compile(rf"\bimpl(?:<[^{{;]*?>)?\s+(?:\w+::)*({'|'.join(SEAMS)})\s+for\s+(?:\w+::)*(\w+)")
+    found = set()
+    for crate in CRATE_FOLDERS:
+        for path in crate.rglob("*.rs"):
+            text = rust_files.without_texts(path)
+            found |= {(*match.groups(), str(path.relative_to(CRATES))) for match in begins.finditer(text)}
+    assert sorted(found - BEHIND_SEAMS) == [], "a fake belongs into vigie-fakes: see what is there already"
+    assert sorted(BEHIND_SEAMS - found) == [], "gone: take it off the list"
+    names = [name for _, name, _ in found]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_no_crate_takes_a_file_out_of_another_one():
+    strangers = []
+    for crate in CRATE_FOLDERS:
+        for path in crate.rglob("*.rs"):
+            for named in re.findall(r'#\[\s*path\s*=\s*"([^"]+)"', path.read_text()):
+                if not (path.parent / named).resolve().is_relative_to(crate):
+                    strangers.append((str(path.relative_to(CRATES)), named))
+    assert strangers == [], "make it a crate, as vigie-fakes is"
 
 
 @pytest.mark.parametrize("crate", CRATE_FOLDERS, ids=lambda crate: crate.name)

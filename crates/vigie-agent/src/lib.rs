@@ -9,9 +9,6 @@
 
 pub mod camera_outputs;
 pub mod core;
-#[cfg(test)]
-#[path = "../../vigie-store/tests/it/common/disturbed_disk.rs"]
-mod disturbed_disk;
 pub mod ledger;
 pub mod shell;
 

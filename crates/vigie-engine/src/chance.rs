@@ -1,6 +1,6 @@
 //! The chance seam: ids and jitter come from here, so that one seed reproduces a run.
 
-/// A source of random numbers. The system's is named in the binary, the seeded one in `vigie-sim`.
+/// A source of random numbers. The system's is named in the binary, the seeded one in `vigie-fakes`.
 pub trait Chance: Send {
     /// The next 64 random bits.
     fn next_u64(&mut self) -> u64;
@@ -12,11 +12,9 @@ pub trait Chance: Send {
     }
 }
 
-/// Draws 0 for ever: without jitter every wait is the shortest.
-#[cfg(test)]
-pub(crate) struct NoChance;
+/// Draws 0 for ever, for tests: without jitter every wait is the shortest. It stands here because this crate's own tests need it.
+pub struct NoChance;
 
-#[cfg(test)]
 impl Chance for NoChance {
     fn next_u64(&mut self) -> u64 {
         0

@@ -25,7 +25,7 @@ impl Now {
     }
 }
 
-/// The only way to read a clock. The system's is named in the binary, the simulated one in `vigie-sim`.
+/// The only way to read a clock. The system's is named in the binary, the simulated one in `vigie-fakes`.
 pub trait Clock: Send + Sync {
     /// Reads both clocks.
     fn now(&self) -> Now;

@@ -42,7 +42,7 @@ pub(crate) fn own_leases(clock: Arc<dyn Clock>) -> Arc<dyn Leases> {
     Arc::new(InProcessLeases::new(clock))
 }
 
-/// The notices of a server that is alone.
+/// Notices within this process, where none is lost.
 pub(crate) fn own_notices() -> Arc<dyn Notices> {
     Arc::new(InProcessNotices::default())
 }

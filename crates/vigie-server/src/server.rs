@@ -22,7 +22,7 @@ use crate::archive::ArchiveError;
 use crate::audit::{self, Audit, AuditLine, ServerAction};
 use crate::config::ServerConfig;
 use crate::data_dir::{self, MasterKeySource};
-use crate::db::{DbError, MetadataDb, Notices, PAGE};
+use crate::db::{DbError, MetadataDb, PAGE};
 use crate::engines::{
     Engines, FREE_BYTES_RESERVE, OpenMedia, open_audit_log, open_metadata, own_leases, own_notices,
 };
@@ -60,18 +60,6 @@ impl Server {
         clock: Arc<dyn Clock>,
         chance: Box<dyn Chance>,
         disk: Arc<dyn Disk>,
-    ) -> Result<Self, ServerError> {
-        Self::open_with_notices(config, master_key, clock, chance, disk, own_notices()).await
-    }
-
-    /// As [`Server::open`], with other notices than its own: any of them may get lost.
-    pub async fn open_with_notices(
-        config: ServerConfig,
-        master_key: impl Into<MasterKeySource>,
-        clock: Arc<dyn Clock>,
-        chance: Box<dyn Chance>,
-        disk: Arc<dyn Disk>,
-        notices: Arc<dyn Notices>,
     ) -> Result<Self, ServerError> {
         let tls =
             config.tls.clone().map(|files| Tls::open(files, Arc::clone(&disk))).transpose()?;
@@ -119,7 +107,7 @@ impl Server {
         }
         // In a folder that is ours by now, and before there is media.
         say_no_space(space_reserve.keep());
-        let fragments = Arc::clone(&media.fragments);
+        let (fragments, notices) = (Arc::clone(&media.fragments), own_notices());
         let leases = own_leases(Arc::clone(&clock));
         let engines = Engines { db, fragments, audit, leases, notices };
         let seams = Seams { clock, chance, runtime };

@@ -2,17 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What goes wrong fails the test loudly.
 
-#[allow(dead_code, reason = "a program of its own uses a part of it")]
-#[path = "it/common/mod.rs"]
-mod common;
-
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use common::media::{fragment, header};
-use common::{HUB, TestServer};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
+use vigie_test_server::media::{fragment, header};
+use vigie_test_server::{HUB, TestServer};
 
 const URI: &str = "rtsp://user:hunter2@192.0.2.7/stream";
 

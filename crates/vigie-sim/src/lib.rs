@@ -6,9 +6,7 @@
 
 pub mod archive_log;
 pub mod camera;
-pub mod chance;
 pub mod checkers;
-pub mod clock;
 pub mod disk;
 pub mod executor;
 pub mod fleet;
@@ -19,3 +17,5 @@ pub mod rtsp_camera;
 pub mod seeds;
 pub mod server;
 pub mod world;
+
+pub use vigie_fakes::{chance, clock};

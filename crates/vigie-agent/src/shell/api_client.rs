@@ -18,10 +18,7 @@ use url::{Host, Url};
 use vigie_engine::clock::Clock;
 use vigie_kvs::error::RemoteError;
 use vigie_kvs::operation::{self, Operation, Protocol, Service};
-use vigie_kvs::shapes::archived_media::{
-    Fragment, FragmentSelector, FragmentSelectorType, ListFragmentsInput, ListFragmentsOutput,
-    TimestampRange,
-};
+use vigie_kvs::shapes::archived_media::{Fragment, ListFragmentsOutput};
 use vigie_kvs::shapes::edge::{
     EdgeConfigurationOutput, ListEdgeAgentConfigurationsInput, ListEdgeAgentConfigurationsOutput,
 };
@@ -34,7 +31,7 @@ use vigie_media::Timestamp;
 use vigie_store::describe;
 use vigie_store::disk::Disk;
 
-use crate::core::CallFailure;
+use crate::core::{CallFailure, FragmentPages};
 use crate::shell::credentials::CredentialsChain;
 use crate::shell::http::{HttpClient, RequestBody};
 
@@ -46,8 +43,6 @@ const DATA_ENDPOINT_AGE_MAX: Duration = Duration::from_secs(45 * 60);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pages of configurations, so that a service that never comes to an end is left.
 const CONFIGURATION_PAGES_MAX: usize = 10_000;
-/// A page of ListFragments, the largest there is.
-const PAGE_FRAGMENTS: i64 = 1000;
 
 /// Where the services are.
 pub struct Endpoints {
@@ -195,27 +190,13 @@ impl ApiClient {
         until: Timestamp,
     ) -> Result<Vec<Fragment>, CallFailure> {
         let base = self.data_endpoint(stream_arn, ApiName::ListFragments).await?;
-        let timestamp_range = TimestampRange { start_timestamp: from, end_timestamp: until };
-        let mut input = ListFragmentsInput {
-            stream_arn: Some(stream_arn.to_owned()),
-            max_results: Some(PAGE_FRAGMENTS),
-            fragment_selector: Some(FragmentSelector {
-                fragment_selector_type: FragmentSelectorType::ProducerTimestamp,
-                timestamp_range,
-            }),
-            ..Default::default()
-        };
-        let mut fragments = Vec::new();
-        loop {
+        let mut pages = FragmentPages::new(stream_arn, from, until);
+        while let Some(input) = pages.next_call() {
             let page: Result<ListFragmentsOutput, CallFailure> =
-                self.call(&base, &operation::LIST_FRAGMENTS, &input, CALL_TIMEOUT).await;
-            let page = page.inspect_err(|_| self.forget_data_endpoints(stream_arn))?;
-            fragments.extend(page.fragments);
-            match page.next_token {
-                Some(token) => input.next_token = Some(token),
-                None => return Ok(fragments),
-            }
+                self.call(&base, &operation::LIST_FRAGMENTS, input, CALL_TIMEOUT).await;
+            pages.take(page.inspect_err(|_| self.forget_data_endpoints(stream_arn))?)?;
         }
+        Ok(pages.into_fragments())
     }
 
     /// PutMedia with absolute timecodes: the answer once its head has come, while the body still goes out.

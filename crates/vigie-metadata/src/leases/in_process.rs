@@ -62,22 +62,15 @@ impl Leases for InProcessLeases {
 
 #[cfg(test)]
 mod tests {
-    use vigie_engine::clock::Now;
+    use vigie_fakes::clock::SimClock;
     use vigie_media::Timestamp;
 
     use super::*;
 
-    struct StoppedClock;
-
-    impl Clock for StoppedClock {
-        fn now(&self) -> Now {
-            Now { wall: Timestamp::from_millis(0), mono: std::time::Duration::from_secs(60) }
-        }
-    }
-
     #[tokio::test]
     async fn they_hold_to_the_contract() {
-        crate::contract::hold_leases(|| Arc::new(InProcessLeases::new(Arc::new(StoppedClock))))
-            .await;
+        let clock = Arc::new(SimClock::new(Timestamp::from_millis(0)));
+        let open = || -> Arc<dyn Leases> { Arc::new(InProcessLeases::new(clock.clone())) };
+        crate::contract::hold_leases(open).await;
     }
 }

@@ -2,7 +2,4 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "a caller uses a part of it")]
-#[path = "../../../vigie-server/tests/it/common/mod.rs"]
-mod common;
 mod sdk;

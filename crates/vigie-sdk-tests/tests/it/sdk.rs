@@ -17,10 +17,10 @@ use aws_sdk_kinesisvideomedia::types::{StartSelector, StartSelectorType};
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::Builder;
 use vigie_engine::clock::Clock;
+use vigie_fakes::clock::TestClock;
 use vigie_media::Timestamp;
-
-use crate::common::media::fragment;
-use crate::common::{self, HUB, REGION, TestClock, TestServer, soon};
+use vigie_test_server::media::fragment;
+use vigie_test_server::{HUB, REGION, TestServer, collect, soon};
 
 /// The server's clock, this much off.
 #[derive(Clone)]
@@ -332,7 +332,7 @@ async fn session(site: &Site, duration_seconds: u64) -> Credentials {
     let (server, now) = (&site.server, site.server.clock.wall());
     let request = server.signed(&server.credentials, "/", "sts", &headers, Some(&body), now);
     let answer = server.send(request.map(|()| http_body_util::Full::new(body))).await;
-    let answer = common::collect(answer).await;
+    let answer = collect(answer).await;
     let xml = String::from_utf8(answer.body.to_vec()).unwrap();
     let element = |name: &str| {
         let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{xml}"));

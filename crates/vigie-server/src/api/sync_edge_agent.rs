@@ -4,13 +4,11 @@
 //! answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
-use vigie_engine::hub_request::TAKEN_WITHIN;
 use vigie_engine::hub_sync::{self, HubConfiguration, Reply, Transition};
 use vigie_kvs::shapes::edge::{JobStatus, LastRecorderStatus, LastUploaderStatus};
 use vigie_kvs::shapes::media_ledger::{LedgerReceipt, LedgerReport};
@@ -30,10 +28,6 @@ use crate::hubs::{HubWaiter, Hubs, Judged};
 const LAST_SEEN_RESOLUTION_MS: i64 = 30_000;
 /// So is a clock that is off by a little more than before.
 const SKEW_RESOLUTION_MS: u64 = 1_000;
-/// How often it is looked whether a hub whose call is held is asked something, should nobody tell: more often than those who
-/// ask give up ([`TAKEN_WITHIN`]).
-const ASKED_LOOK: Duration = Duration::from_secs(2);
-const _: () = assert!(ASKED_LOOK.as_secs() * 2 < TAKEN_WITHIN.as_secs());
 
 pub(crate) async fn sync_edge_agent(
     hubs: &Hubs,
@@ -52,6 +46,7 @@ pub(crate) async fn sync_edge_agent(
     let _connected = Connected::new(&hubs.connected);
     // Listening before reading: what changes in between is not missed.
     let mut waiter = HubWaiter::new(&hubs.notices, &input.hub_device_arn);
+    let mut asked = hubs.requests.listen(&input.hub_device_arn);
     let mut stopping = hubs.process.stopping();
     let mut give_up = None;
     let mut held = None;
@@ -73,13 +68,13 @@ pub(crate) async fn sync_edge_agent(
             Some(give_up) => tokio::select! {
                 biased;
                 () = waiter.changed() => true,
-                () = stopping.wait() => false,
-                () = give_up => false,
-                // What the hub is asked is for soon: a lost notice may not keep it. The rest it hears by its next call.
-                () = hubs.process.sleep(ASKED_LOOK) => {
+                // What is stored is as it was.
+                () = asked.heard() => {
                     held = Some(cursor.clone());
                     true
                 }
+                () = stopping.wait() => false,
+                () = give_up => false,
             },
         };
         if !goes_on {

@@ -1,6 +1,5 @@
 //! The body of a request, whatever brings it, and the forms of an answer's body: whole, in parts that are there already, or
-//! in pieces while it is made. Without a
-//! length, each piece leaves as one HTTP chunk.
+//! in pieces while it is made. Without a length, each piece leaves as one HTTP chunk.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

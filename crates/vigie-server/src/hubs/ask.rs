@@ -12,7 +12,6 @@ use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
 
 use super::Hubs;
-use super::waiter::tell_hub;
 use crate::api::Call;
 use crate::failure::Answer;
 
@@ -34,7 +33,7 @@ impl Drop for Asked<'_> {
         state.callers.remove(&self.id);
         state.requests.call_off(&self.id);
         drop(state);
-        tell_hub(self.hubs.notices.as_ref(), self.hub_device_arn);
+        self.hubs.requests.tell(self.hub_device_arn);
     }
 }
 
@@ -72,7 +71,7 @@ pub(crate) async fn ask(
         state.callers.insert(id.clone(), sender);
     }
     let asked = Asked { hubs, hub_device_arn, id };
-    tell_hub(hubs.notices.as_ref(), hub_device_arn);
+    hubs.requests.tell(hub_device_arn);
     let mut stopping = hubs.process.stopping();
     loop {
         let now = hubs.process.now().mono;

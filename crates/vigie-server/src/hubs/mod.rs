@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use crate::api::Streams;
 use crate::db::{MetadataDb, Notices};
+use crate::engines::own_notices;
 use crate::images::Images;
 use crate::process::Process;
 use age_holds::HubAgeHolds;
@@ -30,7 +31,7 @@ pub(crate) struct Hubs {
     pub process: Arc<Process>,
     pub db: Arc<dyn MetadataDb>,
     pub streams: Streams,
-    /// What the calls of hubs wait for.
+    /// What the calls of hubs wait for, but for what they are asked.
     pub notices: Arc<dyn Notices>,
     pub requests: HubRequests,
     pub holders: HubHolders,
@@ -55,7 +56,7 @@ impl Hubs {
             db: Arc::clone(&streams.db),
             streams,
             notices,
-            requests: HubRequests::default(),
+            requests: HubRequests::new(own_notices()),
             holders: HubHolders::default(),
             clock_skews: ClockSkews::default(),
             age_holds: HubAgeHolds::default(),

@@ -4,7 +4,7 @@
 //! dies with the process; its callers do as well.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,9 +13,12 @@ use vigie_engine::rate_limit::RateLimiter;
 use vigie_kvs::shapes::hub_request::HubRequest;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 
-#[derive(Debug, Default)]
+use crate::db::{Notice, Notices, Subscription};
+
 pub(crate) struct HubRequests {
     state: Mutex<State>,
+    /// What wakes the held calls of hubs. Who asks and the call that hears of it are in one process, and so is this.
+    notices: Arc<dyn Notices>,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +41,21 @@ impl State {
 }
 
 impl HubRequests {
+    /// None of these notices may get lost: nobody looks without one.
+    pub(super) fn new(notices: Arc<dyn Notices>) -> Self {
+        Self { state: Mutex::default(), notices }
+    }
+
+    /// What a held call of the hub waits by, for something that it is asked, or that is called off.
+    pub(crate) fn listen(&self, hub_device_arn: &str) -> Box<dyn Subscription> {
+        self.notices.subscribe([of_hub(hub_device_arn)].into())
+    }
+
+    /// Tells the held calls of a hub.
+    pub(super) fn tell(&self, hub_device_arn: &str) {
+        self.notices.publish(&of_hub(hub_device_arn));
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,4 +77,8 @@ impl HubRequests {
         let ended = state.requests.tick(now);
         state.end(ended);
     }
+}
+
+fn of_hub(hub_device_arn: &str) -> Notice {
+    Notice::HubChanged { hub_device_arn: hub_device_arn.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! A hub's SyncEdgeAgent call that waits until its configurations, their secrets or what it is asked may have changed.
+//! A hub's SyncEdgeAgent call that waits until its configurations or their secrets may have changed.
 //!
 //! Decides which notices concern it. They are hints: whoever is woken reads the database again, and a hub whose notice was
 //! lost is told when it calls next, which is within a minute.

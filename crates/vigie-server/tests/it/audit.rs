@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use http_body_util::Full;
 use serde_json::{Value, json};
+use vigie_fakes::clock::TestClock;
 use vigie_kvs::operation::{OPERATIONS, Protocol};
 use vigie_kvs::sigv4::Credentials;
 use vigie_kvs::{Operation, Sensitive};
@@ -251,7 +252,7 @@ async fn the_first_root_key_sign_ins_and_what_is_erased_are_in_it() {
 async fn a_sign_in_by_the_link_of_a_demonstration_is_in_it_and_its_code_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let config = common::config(folder.path());
-    let opened = common::open(config.clone(), 7, common::TestClock::new()).await.unwrap();
+    let opened = common::open(config.clone(), 7, TestClock::new()).await.unwrap();
     let code = opened.offer_console_sign_in().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
+use vigie_fakes::clock::TestClock;
 use vigie_server::db::DbError;
 use vigie_server::{BackupError, ServerError, restore_backup, take_backup};
 use vigie_store::OsDisk;
 
 use crate::common::media::fragment;
-use crate::common::{TestClock, TestServer, config, open};
+use crate::common::{TestServer, config, open};
 
 const T: i64 = 1_795_000_000_000;
 

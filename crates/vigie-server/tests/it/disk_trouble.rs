@@ -1,89 +1,29 @@
 //! A disk that is full, and a disk whose sync fails: producers are told, and nothing that was stored is harmed.
 
-#[path = "../../../vigie-store/tests/it/common/disturbed_disk.rs"]
-mod disturbed_disk;
-
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
+use vigie_fakes::disk::FaultyDisk;
 use vigie_server::ServerError;
 use vigie_store::OsDisk;
-use vigie_store::disk::DiskFile;
 
-use self::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::common::media::{fragment, header};
 use crate::common::{TestServer, config, soon};
 
 const T: i64 = 1_795_000_000_000;
 
-#[derive(Default)]
-struct Trouble {
-    full: AtomicBool,
-    next_sync_fails: AtomicBool,
-    next_directory_sync_fails: AtomicBool,
-}
-
-struct TroubledFile {
-    file: Arc<dyn DiskFile>,
-    trouble: Arc<Trouble>,
-}
-
-impl DiskFile for TroubledFile {
-    fn write_all_at(&self, parts: &[&[u8]], offset: u64) -> io::Result<()> {
-        self.file.write_all_at(parts, offset)
-    }
-
-    fn read_exact_at(&self, offset: u64, length_bytes: usize) -> io::Result<Bytes> {
-        self.file.read_exact_at(offset, length_bytes)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        match self.trouble.next_sync_fails.swap(false, Ordering::SeqCst) {
-            true => Err(io::Error::other("the disk did not take it")),
-            false => self.file.sync(),
-        }
-    }
-
-    fn length_bytes(&self) -> io::Result<u64> {
-        self.file.length_bytes()
-    }
-
-    fn truncate(&self, length_bytes: u64) -> io::Result<()> {
-        self.file.truncate(length_bytes)
-    }
-}
-
-impl Disturbance for Arc<Trouble> {
-    fn before(&self, change: NameChange) -> io::Result<()> {
-        let fails = change == NameChange::SyncDir
-            && self.next_directory_sync_fails.swap(false, Ordering::SeqCst);
-        if fails { Err(io::Error::other("the disk did not take it")) } else { Ok(()) }
-    }
-
-    fn wrap(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(TroubledFile { file, trouble: Arc::clone(self) })
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        self.full.load(Ordering::SeqCst).then_some(0)
-    }
-}
-
-async fn start() -> (TestServer, Arc<Trouble>) {
-    let trouble = Arc::new(Trouble::default());
-    let server = TestServer::start_on(Arc::new(DisturbedDisk(Arc::clone(&trouble)))).await;
+async fn start() -> (TestServer, Arc<FaultyDisk>) {
+    let disk = Arc::new(FaultyDisk::default());
+    let server = TestServer::start_on(disk.clone()).await;
     server.create_stream("gate", 24).await;
-    (server, trouble)
+    (server, disk)
 }
 
 #[tokio::test]
 async fn a_full_disk_is_told_to_the_producer_and_heals() {
-    let (server, trouble) = start().await;
+    let (server, disk) = start().await;
     server.upload("gate", &[fragment(T, 1)]).await;
-    trouble.full.store(true, Ordering::SeqCst);
+    disk.set_free_bytes(Some(0));
     // The store learns of it with its next commit, at the latest.
     server.upload("gate", &[fragment(T + 1000, 2)]).await;
     let told = server.upload("gate", &[fragment(T + 2000, 3)]).await;
@@ -97,7 +37,7 @@ async fn a_full_disk_is_told_to_the_producer_and_heals() {
     let health = server.get("/healthz").await;
     assert_eq!(health.status, 200);
     assert!(health.body.starts_with(b"ok, but fragments are refused"), "{:?}", health.body);
-    trouble.full.store(false, Ordering::SeqCst);
+    disk.set_free_bytes(None);
     assert_eq!(server.get("/readyz").await.status, 200);
     assert_eq!(server.get("/healthz").await.body, "ok\n");
     assert_eq!(server.list_fragments("gate").await, before);
@@ -107,17 +47,17 @@ async fn a_full_disk_is_told_to_the_producer_and_heals() {
 
 #[tokio::test]
 async fn a_failed_sync_is_told_and_the_next_try_succeeds() {
-    let (server, trouble) = start().await;
+    let (server, disk) = start().await;
     server.upload("gate", &[fragment(T, 1)]).await;
     // Of the numbers that a connection reserves.
-    trouble.next_sync_fails.store(true, Ordering::SeqCst);
+    disk.fail_next_sync();
     let told = server.upload("gate", &[fragment(T + 1000, 2)]).await;
     assert_eq!(told.last().unwrap(), "ERROR -1 5000");
     // Of the fragment.
     let mut producer = server.put_media("gate").await;
     producer.send([header(), fragment(T + 1000, 2)].concat()).await;
     producer.until("BUFFERING").await;
-    trouble.next_sync_fails.store(true, Ordering::SeqCst);
+    disk.fail_next_sync();
     producer.finish();
     assert_eq!(producer.rest().await.last().unwrap(), &format!("ERROR {} 5001", T + 1000));
     assert_eq!(server.list_fragments("gate").await.len(), 1);
@@ -129,10 +69,10 @@ async fn a_failed_sync_is_told_and_the_next_try_succeeds() {
 
 #[tokio::test]
 async fn a_server_that_can_write_no_more_ends_so_that_it_is_started_again() {
-    let (server, trouble) = start().await;
+    let (server, disk) = start().await;
     server.upload("gate", &[fragment(T, 1)]).await;
     server.create_stream("yard", 24).await;
-    trouble.next_directory_sync_fails.store(true, Ordering::SeqCst);
+    disk.fail_next_directory_sync();
     // The first media file of a stream needs its directory's name durable.
     let told = server.upload("yard", &[fragment(T, 1)]).await;
     assert_eq!(told.last().unwrap(), &format!("ERROR {T} 5001"));

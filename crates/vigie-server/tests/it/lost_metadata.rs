@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
+use vigie_fakes::clock::TestClock;
 use vigie_server::db::{DbError, SqliteMetadataDb};
 use vigie_server::private_file::{PrivateFileError, read_master_key};
 use vigie_server::{
@@ -19,7 +20,7 @@ use vigie_server::{
 use vigie_store::OsDisk;
 
 use crate::common::media::fragment;
-use crate::common::{self, TestClock, TestServer, config, open, open_with_key_file};
+use crate::common::{self, TestServer, config, open, open_with_key_file};
 
 const T: i64 = 1_795_000_000_000;
 

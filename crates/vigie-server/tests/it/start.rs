@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use serde_json::json;
+use vigie_fakes::clock::TestClock;
 use vigie_server::db::{SqliteMetadataDb, StreamKey, Streams};
 use vigie_server::{ServerError, list_access_keys};
 use vigie_store::OsDisk;
 
 use crate::common::media::fragment;
-use crate::common::{TestClock, TestServer, config, open, open_with_key_file, soon};
+use crate::common::{TestServer, config, open, open_with_key_file, soon};
 
 #[tokio::test]
 async fn the_first_start_leaves_a_root_key_for_the_owner_alone() {

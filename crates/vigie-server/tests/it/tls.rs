@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use vigie_fakes::clock::TestClock;
 use vigie_server::{ServerError, TlsError, TlsFiles};
 
 use crate::common::{self, TestServer, collect, soon};
@@ -173,7 +174,7 @@ async fn a_server_does_not_start_with_a_pair_that_does_not_hold() {
     let open = async || {
         let mut config = common::config(folder.path());
         config.tls = Some(files.clone());
-        match common::open(config, 7, common::TestClock::new()).await {
+        match common::open(config, 7, TestClock::new()).await {
             Err(ServerError::Tls(error)) => error,
             Err(error) => panic!("another error: {error}"),
             Ok(_) => panic!("it started"),

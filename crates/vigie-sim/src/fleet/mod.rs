@@ -22,6 +22,7 @@ use vigie_metadata::{InProcessNotices, MemoryMetadataDb, MetadataDb, Notices, Si
 
 use crate::chance::SimChance;
 use crate::executor::at_once;
+use crate::fleet::mutants::{Disturbed, Fault};
 use crate::hub::Crash;
 use crate::server::{Client, Directory, media_key};
 use crate::world::{STREAM_ARN, World};
@@ -42,8 +43,8 @@ const HEARD_WITHIN: Duration = Duration::from_secs(WAIT_MAX.as_secs() + 20);
 /// What is wrong with a fleet.
 #[derive(Clone, Copy)]
 pub struct Disturbance {
-    /// What an instance sees of the media, by its number.
-    pub media: fn(Arc<dyn Archive>, usize) -> Arc<dyn Archive>,
+    /// What is wrong with the media as each instance sees it.
+    pub media: Option<Fault>,
     /// All notices are lost, which is allowed: everybody has to look again.
     pub loses_notices: bool,
     /// Who waits for time waits for ever.
@@ -54,12 +55,8 @@ pub struct Disturbance {
 
 impl Disturbance {
     /// Nothing is.
-    pub const NONE: Self = Self {
-        media: |archive, _| archive,
-        loses_notices: false,
-        forgets_to_wake: false,
-        everybody_holds: false,
-    };
+    pub const NONE: Self =
+        Self { media: None, loses_notices: false, forgets_to_wake: false, everybody_holds: false };
 }
 
 /// What happened, as those saw it who call.
@@ -147,8 +144,13 @@ impl Fleet {
         let Disturbance { media, loses_notices, forgets_to_wake, everybody_holds } = disturbance;
         let archive: Arc<dyn Archive> = Arc::new(MemoryArchive::default());
         let metadata: Arc<dyn MetadataDb> = Arc::new(MemoryMetadataDb::default());
-        let seen_by = |number| media(Arc::clone(&archive), number);
-        let archives = (0..INSTANCES).map(seen_by).collect();
+        let seen = || -> Arc<dyn Archive> {
+            match media {
+                None => Arc::clone(&archive),
+                Some(fault) => Arc::new(Disturbed::of(fault, Arc::clone(&archive))),
+            }
+        };
+        let archives = (0..INSTANCES).map(|_| seen()).collect();
         let metadata = (0..INSTANCES).map(|_| Arc::clone(&metadata)).collect();
         let notices: Arc<dyn Notices> = match loses_notices {
             false => Arc::new(InProcessNotices::default()),

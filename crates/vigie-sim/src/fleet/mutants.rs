@@ -15,7 +15,7 @@ use vigie_metadata::{DbError, EndReason, Lease, Leases, Standing, Takeover};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub enum Fault {
     /// A writer goes on when another one has begun.
     TwoWriters,
     /// Each reservation is of lower sequences than the one before.
@@ -24,50 +24,16 @@ enum Fault {
     Forgetful,
     /// A deletion is answered and not done.
     DeletesNothing,
-    /// A deletion does not end the writer.
+    /// A deletion does not end the writer, here or at another instance.
     WritesOnAfterDeletion,
-    /// What was once read, or written, can be read for ever.
+    /// What was written once can be read for ever by who knows where it lay.
     ReadsTheDeleted,
-    /// It looks once, and never again.
+    /// Lists what it listed first, as one that nobody wakes and that looks only when it is woken.
     LooksOnce,
 }
 
-/// A writer goes on when another one has begun.
-pub fn two_writers(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::TwoWriters)
-}
-
-/// Each reservation is of lower sequences than the one before.
-pub fn falling_sequences(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::FallingSequences)
-}
-
-/// Some fragments are acknowledged and not kept.
-pub fn forgetful(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::Forgetful)
-}
-
-/// A deletion is answered and not done.
-pub fn deletes_nothing(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::DeletesNothing)
-}
-
-/// A deletion does not end the writer, here or at another instance.
-pub fn writes_on_after_deletion(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::WritesOnAfterDeletion)
-}
-
-/// What was written once can be read for ever by who knows where it lay.
-pub fn reads_the_deleted(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::ReadsTheDeleted)
-}
-
-/// Lists what it listed first, as one that nobody wakes and that looks only when it is woken.
-pub fn looks_once(inner: Arc<dyn Archive>, _: usize) -> Arc<dyn Archive> {
-    Disturbed::of(inner, Fault::LooksOnce)
-}
-
-struct Disturbed {
+/// An archive as an instance sees it that has a fault.
+pub struct Disturbed {
     inner: Arc<dyn Archive>,
     fault: Fault,
     kept: Arc<Mutex<Kept>>,
@@ -84,8 +50,9 @@ struct Kept {
 }
 
 impl Disturbed {
-    fn of(inner: Arc<dyn Archive>, fault: Fault) -> Arc<dyn Archive> {
-        Arc::new(Self { inner, fault, kept: Arc::default() })
+    /// Around an archive that holds to everything.
+    pub fn of(fault: Fault, inner: Arc<dyn Archive>) -> Self {
+        Self { inner, fault, kept: Arc::default() }
     }
 }
 

@@ -4,20 +4,15 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
-use vigie_agent::core::{CallFailure, Event, Session, UploadEvent};
+use vigie_agent::core::{CallFailure, Event, FragmentPages, Session, UploadEvent};
 use vigie_kvs::Sensitive;
 use vigie_kvs::operation;
-use vigie_kvs::shapes::archived_media::{
-    Fragment, FragmentSelector, FragmentSelectorType, ListFragmentsInput, ListFragmentsOutput,
-    TimestampRange,
-};
+use vigie_kvs::shapes::archived_media::Fragment;
 use vigie_kvs::shapes::secrets::GetSecretValueOutput;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentInput;
 use vigie_media::Timestamp;
 
 use super::{CALLERS, Client, ROOT, SECRET_ARN, SimServer};
-
-const PAGE_FRAGMENTS: i64 = 1000;
 
 impl SimServer {
     /// SyncEdgeAgent.
@@ -96,23 +91,9 @@ async fn list(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Fragment>, CallFailure> {
-    let timestamp_range = TimestampRange { start_timestamp: from, end_timestamp: until };
-    let mut input = ListFragmentsInput {
-        stream_arn: Some(stream_arn.to_owned()),
-        max_results: Some(PAGE_FRAGMENTS),
-        fragment_selector: Some(FragmentSelector {
-            fragment_selector_type: FragmentSelectorType::ProducerTimestamp,
-            timestamp_range,
-        }),
-        ..Default::default()
-    };
-    let mut fragments = Vec::new();
-    loop {
-        let page: ListFragmentsOutput = client.call(&operation::LIST_FRAGMENTS, &input).await?;
-        fragments.extend(page.fragments);
-        match page.next_token {
-            Some(token) => input.next_token = Some(token),
-            None => return Ok(fragments),
-        }
+    let mut pages = FragmentPages::new(stream_arn, from, until);
+    while let Some(input) = pages.next_call() {
+        pages.take(client.call(&operation::LIST_FRAGMENTS, input).await?)?;
     }
+    Ok(pages.into_fragments())
 }

@@ -1,16 +1,16 @@
 //! Three instances over the same engines: whatever is killed, cut, taken over or deleted, and in whichever order things go on,
 //! they are one server. And every checker of that fails where its rule is broken on purpose.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use vigie_archive::Archive;
 use vigie_sim::checkers::fleet::{
     a_stream_has_one_writer, all_is_well, an_erasure_ends_the_writer, readers_have_everything,
     sequences_rise, the_hub_hears, what_is_acknowledged_is_there, what_was_deleted_is_gone,
     who_gives_way_has_finished,
 };
 use vigie_sim::checkers::{no_persisted_fragment_lost, nothing_uploaded_twice};
-use vigie_sim::fleet::{Disturbance, Fleet, mutants};
+use vigie_sim::fleet::mutants::Fault;
+use vigie_sim::fleet::{Disturbance, Fleet};
 use vigie_sim::seeds::{Seed, in_parallel, seeds};
 
 /// How many seeds a broken rule may take to be seen.
@@ -55,13 +55,13 @@ fn a_seed_is_one_run_to_the_last_fragment() {
 }
 
 /// With an archive that breaks a rule.
-const fn media(media: fn(Arc<dyn Archive>, usize) -> Arc<dyn Archive>) -> Disturbance {
-    Disturbance { media, ..Disturbance::NONE }
+const fn media(fault: Fault) -> Disturbance {
+    Disturbance { media: Some(fault), ..Disturbance::NONE }
 }
 
 /// The same, where no lease keeps two from writing before the archive does.
-const fn unled(broken: fn(Arc<dyn Archive>, usize) -> Arc<dyn Archive>) -> Disturbance {
-    Disturbance { everybody_holds: true, ..media(broken) }
+const fn unled(fault: Fault) -> Disturbance {
+    Disturbance { everybody_holds: true, ..media(fault) }
 }
 
 /// Lives through seeds until the checker fails, with what it says.
@@ -85,7 +85,7 @@ fn fails(disturbance: Disturbance, checker: fn(&Fleet), says: &str) {
 
 #[test]
 fn two_writers_of_a_stream_are_seen() {
-    fails(unled(mutants::two_writers), a_stream_has_one_writer, "two writers of");
+    fails(unled(Fault::TwoWriters), a_stream_has_one_writer, "two writers of");
 }
 
 #[test]
@@ -96,28 +96,28 @@ fn a_claim_that_does_not_wait_is_seen() {
 
 #[test]
 fn sequences_out_of_order_are_seen() {
-    fails(media(mutants::falling_sequences), sequences_rise, "out of order in");
+    fails(media(Fault::FallingSequences), sequences_rise, "out of order in");
 }
 
 #[test]
 fn an_acknowledgement_without_a_row_is_seen() {
     let says = "acknowledged and not there";
-    fails(media(mutants::forgetful), what_is_acknowledged_is_there, says);
+    fails(media(Fault::Forgetful), what_is_acknowledged_is_there, says);
 }
 
 #[test]
 fn media_of_a_deleted_stream_is_seen_where_it_stayed_came_back_or_can_be_read() {
-    for mutant in [mutants::deletes_nothing, mutants::reads_the_deleted] {
-        fails(media(mutant), what_was_deleted_is_gone, "media of the deleted stream");
+    for fault in [Fault::DeletesNothing, Fault::ReadsTheDeleted] {
+        fails(media(fault), what_was_deleted_is_gone, "media of the deleted stream");
     }
-    let (mutant, says) = (mutants::writes_on_after_deletion, "was taken after its erasure");
-    fails(unled(mutant), an_erasure_ends_the_writer, says);
+    let (fault, says) = (Fault::WritesOnAfterDeletion, "was taken after its erasure");
+    fails(unled(fault), an_erasure_ends_the_writer, says);
 }
 
 #[test]
 fn who_hangs_on_notices_is_seen() {
     let says = "missed something";
-    let once = Disturbance { loses_notices: true, ..media(mutants::looks_once) };
+    let once = Disturbance { loses_notices: true, ..media(Fault::LooksOnce) };
     fails(once, readers_have_everything, says);
     let asleep = Disturbance { loses_notices: true, forgets_to_wake: true, ..Disturbance::NONE };
     fails(asleep, the_hub_hears, "the hub did not hear");

@@ -8,6 +8,7 @@ mod damage;
 mod fleet;
 mod full_disk;
 mod ledgers;
+mod lost_notices;
 mod older_folders;
 mod query_plans;
 mod random;

@@ -2,38 +2,21 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test does to files what nobody should")]
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use vigie_fakes::disk::FaultyDisk;
 use vigie_store::disk::Disk;
 use vigie_store::{
     FragmentOrder, FragmentQuery, OsDisk, RecoveryReport, Store, StoreError, StoreSettings, check,
 };
 
-use crate::common::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::common::{Folder, header, whole};
 
 const SETTINGS: StoreSettings =
     StoreSettings { media_file_size_bytes_max: 4000, ..StoreSettings::SERVER };
 const KEYS: [&str; 2] = ["gate", "door"];
 const FRAGMENTS: i64 = 8;
-
-/// Lets so many changes of names through and no more, as if the process were killed then.
-struct CutOff {
-    left: AtomicUsize,
-}
-
-impl Disturbance for CutOff {
-    fn before(&self, _: NameChange) -> io::Result<()> {
-        let take = |left: usize| left.checked_sub(1);
-        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(io::Error::other("cut off")),
-        }
-    }
-}
 
 fn start_on(disk: Arc<dyn Disk>, folder: &Folder) -> Result<(Store, RecoveryReport), StoreError> {
     Store::open_or_begin_anew(&disk, &folder.media(), &folder.index(), SETTINGS)
@@ -116,8 +99,8 @@ fn a_start_that_is_cut_off_as_it_lays_an_index_aside_is_gone_on_with_by_the_next
     for operations in 0.. {
         let folder = filled();
         let damaged = damage(&folder);
-        let left = AtomicUsize::new(operations);
-        let done = start_on(Arc::new(DisturbedDisk(CutOff { left })), &folder).is_ok();
+        let disk = Arc::new(FaultyDisk::cut_off_after(operations));
+        let done = start_on(disk, &folder).is_ok();
         cut_off += usize::from(!done);
         let (mut store, _) = start(&folder).unwrap();
         search(&mut store);

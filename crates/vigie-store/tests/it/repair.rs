@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use vigie_fakes::disk::FaultyDisk;
 use vigie_store::disk::Disk;
 use vigie_store::index::{Change, Index, StreamId};
 use vigie_store::{
@@ -12,7 +13,6 @@ use vigie_store::{
     StoreError, StoreReader, StoreSettings, check, repair,
 };
 
-use crate::common::disturbed_disk::{Disturbance, DisturbedDisk};
 use crate::common::{self, Folder, header, record, whole};
 
 fn run(folder: &Folder, write: bool) -> RepairReport {
@@ -152,15 +152,6 @@ fn what_was_being_recorded_is_kept_up_to_its_last_whole_frame() {
     assert_eq!(run(&folder, false).damaged, []);
 }
 
-/// The machine's disk after another boot.
-struct Rebooted;
-
-impl Disturbance for Rebooted {
-    fn boot_id(&self) -> Option<String> {
-        Some("another boot".to_owned())
-    }
-}
-
 #[test]
 fn what_was_being_recorded_when_the_power_went_lies_aside_also_where_no_index_is_left() {
     let folder = Folder::new();
@@ -172,7 +163,8 @@ fn what_was_being_recorded_when_the_power_went_lies_aside_also_where_no_index_is
     store.write_out();
     drop(store);
     std::fs::remove_file(folder.index()).unwrap();
-    let disk = DisturbedDisk(Rebooted);
+    let disk = FaultyDisk::default();
+    disk.reboot();
     let done = repair(&disk, &folder.media(), &folder.index(), true).unwrap();
     assert_eq!((done.fragment_count, done.damaged.len()), (1, 1));
     let reader = folder.read_only();

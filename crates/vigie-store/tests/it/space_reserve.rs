@@ -3,29 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "a test looks at the real file")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use vigie_fakes::disk::FaultyDisk;
 use vigie_store::SpaceReserve;
-
-use crate::common::disturbed_disk::{Disturbance, DisturbedDisk};
-
-/// As much space is free as is said.
-struct Tight(AtomicU64);
-
-impl Disturbance for Tight {
-    fn free_bytes(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::Relaxed))
-    }
-}
 
 #[test]
 fn it_is_made_where_there_is_space_given_up_when_there_is_none_and_made_again() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Arc::new(DisturbedDisk(Tight(AtomicU64::new(0))));
+    let disk = Arc::new(FaultyDisk::default());
     let reserve = SpaceReserve::new(disk.clone(), folder.path(), 64 << 20);
     let path = folder.path().join("space-reserve");
     let check = |free_bytes: u64, is_there: bool| {
-        disk.0.0.store(free_bytes, Ordering::Relaxed);
+        disk.set_free_bytes(Some(free_bytes));
         reserve.keep().unwrap();
         assert_eq!(path.exists(), is_there, "{free_bytes}");
     };

@@ -132,7 +132,7 @@ fn a_full_disk_pauses_recording_harms_nothing_and_recording_goes_on_when_there_i
     let before = bench.fragments();
     assert_eq!(before.len(), 3);
 
-    bench.disk.0.free_bytes.store(1 << 20, Ordering::Relaxed);
+    bench.disk.set_free_bytes(Some(1 << 20));
     bench.play(&session, 3);
     bench.take("CloseSource", |effect| matches!(effect, Effect::CloseSource { .. }).then_some(()));
     bench.seconds(15);
@@ -144,7 +144,7 @@ fn a_full_disk_pauses_recording_harms_nothing_and_recording_goes_on_when_there_i
     assert!(bench.fragments().len() >= 4, "what was written of the open fragment stays");
 
     bench.effects.clear();
-    bench.disk.0.free_bytes.store(u64::MAX, Ordering::Relaxed);
+    bench.disk.set_free_bytes(Some(u64::MAX));
     for _ in 0..70 {
         if !bench.has(|effect| matches!(effect, Effect::OpenSource { .. })) {
             bench.seconds(1);

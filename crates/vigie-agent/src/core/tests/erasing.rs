@@ -281,13 +281,13 @@ fn what_the_disk_refuses_to_remove_is_said_and_tried_again() {
     bench.said_of(ARN);
     bench.told(vec![deletion(2), yard()]);
     bench.erase_a_part();
-    bench.disk.0.refuses_to_unlink.store(true, Ordering::Relaxed);
+    bench.disk.refuse_to_unlink(true);
     bench.seconds(1);
     let left = bench.left();
     assert!(left > 0);
     let (_, phase, erased) = bench.said_of(ARN).pop().unwrap();
     assert_eq!((phase, erased.unwrap().fragment_count), (Phase::EraseFailed, FILES));
-    bench.disk.0.refuses_to_unlink.store(false, Ordering::Relaxed);
+    bench.disk.refuse_to_unlink(false);
     bench.seconds(15);
     assert_eq!(bench.left(), 0);
     let (_, phase, erased) = bench.said_of(ARN).pop().unwrap();

@@ -1,5 +1,6 @@
 //! Which agent this is, and what it does while another one works as its hub.
 
+use vigie_fakes::chance::SimChance;
 use vigie_kvs::error::ErrorKind;
 use vigie_kvs::shapes::edge::JobStatus;
 use vigie_kvs::shapes::sync_edge_agent::AgentInstance;
@@ -18,15 +19,6 @@ fn refuse(bench: &mut Bench) {
     let request = bench.request;
     let failure = CallFailure::Refused { status: 400, kind: Some(ErrorKind::ResourceInUse) };
     bench.event(Event::SyncFailed { request, failure });
-}
-
-struct Counting(u64);
-
-impl Chance for Counting {
-    fn next_u64(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
-    }
 }
 
 #[test]
@@ -50,7 +42,7 @@ fn an_agent_that_is_to_take_over_says_so_until_it_has() {
     refuse(&mut bench);
     bench.seconds(20);
     assert!(!bench.sync().1.instance.unwrap().take_over);
-    crate::take_over(bench.disk.as_ref(), &bench.directory, &mut Counting(0)).unwrap();
+    crate::take_over(bench.disk.as_ref(), &bench.directory, &mut SimChance::new(1)).unwrap();
     refuse(&mut bench);
     bench.seconds(20);
     let second = bench.sync().1.instance.unwrap();

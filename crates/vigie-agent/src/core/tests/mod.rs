@@ -16,16 +16,15 @@ mod secrets;
 mod uploading;
 
 use std::cell::Cell;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
-use vigie_engine::chance::Chance;
 use vigie_engine::clock::Now;
+use vigie_fakes::chance::WatchedChance;
+use vigie_fakes::disk::FaultyDisk;
 use vigie_kvs::FragmentNumber;
 use vigie_kvs::Sensitive;
 use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementEvent};
@@ -42,7 +41,6 @@ use vigie_store::{
 };
 
 use super::*;
-use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::ledger::SqliteLedger;
 
 const ARN: &str = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/1700000000000";
@@ -57,39 +55,14 @@ thread_local! {
     static ASKED_AT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Always the shortest wait.
-struct NoJitter;
-
-impl Chance for NoJitter {
-    fn next_u64(&mut self) -> u64 {
-        let here = 0_u8;
-        ASKED_AT.set((&raw const here).addr());
-        0
-    }
-}
-
-/// As much space is free as a test says, and nothing is removed if it says so.
-struct Tight {
-    free_bytes: AtomicU64,
-    refuses_to_unlink: AtomicBool,
-}
-
-impl Disturbance for Tight {
-    fn before(&self, change: NameChange) -> io::Result<()> {
-        if change == NameChange::Unlink && self.refuses_to_unlink.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        Ok(())
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        Some(self.free_bytes.load(Ordering::Relaxed))
-    }
+fn note_where_chance_is_asked() {
+    let here = 0_u8;
+    ASKED_AT.set((&raw const here).addr());
 }
 
 /// One hub on a folder of its own.
 struct Bench {
-    disk: Arc<DisturbedDisk<Tight>>,
+    disk: Arc<FaultyDisk>,
     directory: PathBuf,
     _folder: tempfile::TempDir,
     hub: Option<Hub>,
@@ -159,11 +132,10 @@ impl Bench {
     /// A hub that has never run.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(FaultyDisk::default());
+        disk.set_free_bytes(Some(u64::MAX));
         let mut bench = Self {
-            disk: Arc::new(DisturbedDisk(Tight {
-                free_bytes: AtomicU64::new(u64::MAX),
-                refuses_to_unlink: AtomicBool::new(false),
-            })),
+            disk,
             directory: folder.path().to_owned(),
             _folder: folder,
             hub: None,
@@ -200,7 +172,7 @@ impl Bench {
             commit_interval: Duration::from_secs(1),
         };
         let ledgers = Box::new(SqliteLedger::open(&self.directory).unwrap());
-        let chance = Box::new(NoJitter);
+        let chance = Box::new(WatchedChance(note_where_chance_is_asked));
         let hub = Hub::open(settings, store, ledgers, disk, &self.directory, chance, self.now);
         self.hub = Some(hub.unwrap());
         self.event(Event::Tick);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use vigie_engine::folder_watch::FileVersion;
 use vigie_engine::recorder::Failure;
+use vigie_fakes::clock::LeapingClock;
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
@@ -147,16 +148,6 @@ async fn a_file_that_cannot_be_recorded_is_not_read_again_until_it_is_another() 
     assert_eq!((ended_with(&mended), frames(&mended).is_empty()), (None, false));
 }
 
-/// Ten seconds pass whenever it is looked at.
-struct LeapingClock(AtomicU64);
-
-impl Clock for LeapingClock {
-    fn now(&self) -> Now {
-        let mono = Duration::from_secs(self.0.fetch_add(10, Ordering::Relaxed));
-        Now { wall: Timestamp::from_millis(4_000_000_000_000), mono }
-    }
-}
-
 fn copy(name: &str, to: &Path) {
     let source = OsDisk.open_read_only(&fixture(name)).unwrap();
     let bytes = source.read_exact_at(0, source.length_bytes().unwrap() as usize).unwrap();
@@ -164,8 +155,9 @@ fn copy(name: &str, to: &Path) {
 }
 
 fn folder_source(folder: &Path, done: BTreeSet<FileVersion>) -> FileSource {
+    let wall = Timestamp::from_millis(4_000_000_000_000);
     FileSource {
-        clock: Arc::new(LeapingClock(AtomicU64::new(0))),
+        clock: Arc::new(LeapingClock::new(wall, Duration::from_secs(10))),
         imports: Imports { done, ..Imports::default() },
         stopped: Arc::new(AtomicBool::new(false)),
         ..file_source(format!("file://{}", folder.display()))

@@ -17,8 +17,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use vigie_engine::chance::Chance;
+use vigie_engine::chance::NoChance;
 use vigie_engine::clock::{Clock, Now};
+use vigie_fakes::clock::TestClock;
 use vigie_media::Timestamp;
 use vigie_store::disk::Disk;
 use vigie_store::{SqliteIndex, Store, StoreSettings};
@@ -32,27 +33,8 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 /// Longer than anything here takes, so that a test that hangs ends.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Tokio's time, which tests may pause.
-struct TokioClock(Instant);
-
 fn clock() -> Arc<dyn Clock> {
-    Arc::new(TokioClock(Instant::now()))
-}
-
-impl Clock for TokioClock {
-    fn now(&self) -> Now {
-        let mono = self.0.elapsed();
-        Now { wall: START + mono, mono }
-    }
-}
-
-/// Draws 0 for ever.
-struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
+    TestClock::starting_at(START)
 }
 
 /// A hub that is new, with its media in `folder`.

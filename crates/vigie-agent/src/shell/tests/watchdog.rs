@@ -1,51 +1,22 @@
 //! The sign of life comes from the loop that works: it ends when that is stuck.
 
-use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use vigie_engine::pulse::Pulse;
+use vigie_fakes::disk::FaultyDisk;
 use vigie_kvs::shapes::sync_edge_agent::SyncEdgeAgentOutput;
 
 use super::{clock, hub};
 use crate::core::{Effect, Event};
-use crate::disturbed_disk::{Disturbance, DisturbedDisk, NameChange};
 use crate::shell::core_thread::{self, CoreThread};
 use crate::shell::drain_pace::DrainPace;
-
-/// Files are neither made nor removed while the disk is stuck.
-#[derive(Default)]
-struct Stuck {
-    is_stuck: Mutex<bool>,
-    freed: Condvar,
-}
-
-impl Stuck {
-    fn wait(&self) {
-        let stuck = self.is_stuck.lock().unwrap();
-        drop(self.freed.wait_while(stuck, |is_stuck| *is_stuck).unwrap());
-    }
-
-    fn set_stuck(&self, is_stuck: bool) {
-        *self.is_stuck.lock().unwrap() = is_stuck;
-        self.freed.notify_all();
-    }
-}
-
-impl Disturbance for Stuck {
-    fn before(&self, change: NameChange) -> io::Result<()> {
-        if matches!(change, NameChange::CreateNew | NameChange::Unlink) {
-            self.wait();
-        }
-        Ok(())
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Arc::new(DisturbedDisk(Stuck::default()));
+    let disk = Arc::new(FaultyDisk::default());
     let clock = clock();
     let hub = hub(&disk, folder.path(), clock.now());
 
@@ -71,7 +42,7 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     tokio::time::timeout(Duration::from_secs(20), beaten(5)).await.unwrap();
 
     // It has to write its configurations and cannot.
-    disk.0.set_stuck(true);
+    disk.set_stuck(true);
     let output: SyncEdgeAgentOutput = serde_json::from_value(serde_json::json!({
         "Cursor": "1",
         "Configurations": [{
@@ -104,7 +75,7 @@ async fn a_core_that_is_stuck_gives_no_sign_of_life() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(beats.load(Ordering::SeqCst), count);
 
-    disk.0.set_stuck(false);
+    disk.set_stuck(false);
     tokio::time::timeout(Duration::from_secs(20), beaten(count + 5)).await.unwrap();
     core.send(Event::Shutdown).await;
     assert!(!thread.join().unwrap());

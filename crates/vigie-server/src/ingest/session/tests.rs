@@ -3,19 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use vigie_engine::chance::NoChance;
 use vigie_media::matroska::writer;
 use vigie_media::{Track, TrackKind, codec_id};
 
 use super::*;
-
-/// Draws 0 for ever.
-struct NoChance;
-
-impl Chance for NoChance {
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-}
 
 fn at(seconds: u64) -> Now {
     Now {

@@ -1,44 +1,27 @@
 //! Turns at one instance and at several, with notices and without.
 
-#![allow(clippy::disallowed_methods, reason = "a clock that runs with the runtime's own time")]
+#![allow(clippy::disallowed_methods, reason = "what is waited for is measured")]
 
 use tokio::time::Instant;
-use vigie_engine::chance::Chance;
-use vigie_engine::clock::{Clock, Now};
-use vigie_media::Timestamp;
+use vigie_engine::clock::Clock;
+use vigie_fakes::chance::SimChance;
+use vigie_fakes::clock::TestClock;
 
 use super::*;
 use crate::age_hold::ServerAgeHold;
 use crate::db::{InProcessLeases, InProcessNotices, MemoryMetadataDb, SilentNotices};
 use crate::runtime::TokioRuntime;
 
-struct RuntimeClock(Instant);
-
-impl Clock for RuntimeClock {
-    fn now(&self) -> Now {
-        Now { wall: Timestamp::from_millis(0), mono: self.0.elapsed() }
-    }
-}
-
-struct Counting(u64);
-
-impl Chance for Counting {
-    fn next_u64(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-}
-
 /// Instances over the same leases, each with its process.
 struct Instances {
-    clock: Arc<RuntimeClock>,
+    clock: Arc<TestClock>,
     leases: Arc<InProcessLeases>,
     notices: Arc<dyn Notices>,
 }
 
 impl Instances {
     fn new(notices: Arc<dyn Notices>) -> Self {
-        let clock = Arc::new(RuntimeClock(Instant::now()));
+        let clock = TestClock::new();
         let leases = Arc::new(InProcessLeases::new(Arc::clone(&clock) as Arc<dyn Clock>));
         Self { clock, leases, notices }
     }
@@ -47,7 +30,8 @@ impl Instances {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let metadata = MemoryMetadataDb::default();
         let age_hold = ServerAgeHold::open(&metadata, clock.now()).await.unwrap();
-        let process = Process::new(clock, age_hold, Box::new(Counting(0)), Arc::new(TokioRuntime));
+        let process =
+            Process::new(clock, age_hold, Box::new(SimChance::new(0)), Arc::new(TokioRuntime));
         let leases = Arc::clone(&self.leases) as Arc<dyn Leases>;
         Arc::new(Turns::new(Arc::new(process), leases, Arc::clone(&self.notices)))
     }

@@ -1,7 +1,5 @@
 //! A store in a folder of its own, and what is written to it.
 
-pub(crate) mod disturbed_disk;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
-//! Seeded chance: one seed, one run.
+//! Chance that tests know: seeded, or none. Where no wait is to be jittered, [`vigie_engine::chance::NoChance`] draws.
 
 use vigie_engine::chance::Chance;
 
+/// Seeded chance: one seed, one run.
+///
 /// A generator of the SplitMix64 kind (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014):
 /// every seed is good, and two generators from one seed agree for ever.
 #[derive(Clone, Debug)]
@@ -28,5 +30,15 @@ impl Chance for SimChance {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
+    }
+}
+
+/// Draws 0 for ever, and tells the test whenever it is asked.
+pub struct WatchedChance<F>(pub F);
+
+impl<F: FnMut() + Send> Chance for WatchedChance<F> {
+    fn next_u64(&mut self) -> u64 {
+        (self.0)();
+        0
     }
 }

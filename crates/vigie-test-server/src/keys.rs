@@ -7,9 +7,10 @@ use vigie_kvs::sigv4::Credentials;
 use vigie_server::auth::MasterKey;
 use vigie_server::{AccessKeyError, NewPermissions, create_access_key, revoke_access_key};
 
-use super::{Answer, TestServer, collect, config, parse_credentials};
+use crate::{Answer, TestServer, collect, config, parse_credentials};
 
-pub(crate) async fn try_create(
+/// Makes a key as the command line does.
+pub async fn try_create(
     server: &TestServer,
     permissions: NewPermissions<'_>,
 ) -> Result<Credentials, AccessKeyError> {
@@ -21,26 +22,27 @@ pub(crate) async fn try_create(
     Ok(parse_credentials(&key.credentials_file()))
 }
 
-pub(crate) async fn key(server: &TestServer, document: &str) -> Credentials {
+/// A key of this policy.
+pub async fn key(server: &TestServer, document: &str) -> Credentials {
     let permissions = NewPermissions::Policy { document, name: Some("tester") };
     try_create(server, permissions).await.unwrap()
 }
 
-pub(crate) async fn revoke(
-    server: &TestServer,
-    credentials: &Credentials,
-) -> Result<(), AccessKeyError> {
+/// Revokes a key as the command line does.
+pub async fn revoke(server: &TestServer, credentials: &Credentials) -> Result<(), AccessKeyError> {
     let id = &credentials.access_key_id;
     revoke_access_key(&config(server.folder()), id, "local:uid/1", server.clock.wall()).await
 }
 
-pub(crate) async fn sts(server: &TestServer, by: &Credentials, form: &str) -> (u16, String) {
+/// A call of STS: its status and its XML.
+pub async fn sts(server: &TestServer, by: &Credentials, form: &str) -> (u16, String) {
     let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
     let answer = post(server, by, "sts", &headers, form.to_owned()).await;
     (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
 }
 
-pub(crate) async fn post(
+/// A call of a service that has one address.
+pub async fn post(
     server: &TestServer,
     by: &Credentials,
     service: &str,
@@ -53,12 +55,14 @@ pub(crate) async fn post(
     collect(server.send(request.map(|()| Full::new(body))).await).await
 }
 
-pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+/// The text of an XML element.
+pub fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap();
     rest.split_once(&format!("</{name}>")).unwrap().0
 }
 
-pub(crate) async fn session(server: &TestServer, by: &Credentials, form: &str) -> Credentials {
+/// GetSessionToken.
+pub async fn session(server: &TestServer, by: &Credentials, form: &str) -> Credentials {
     let form = format!("Action=GetSessionToken&Version=2011-06-15{form}");
     let (status, xml) = sts(server, by, &form).await;
     assert_eq!(status, 200, "{xml}");

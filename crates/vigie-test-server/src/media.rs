@@ -12,9 +12,10 @@ use vigie_kvs::acknowledgement::{Acknowledgement, AcknowledgementReader};
 use vigie_media::matroska::writer;
 use vigie_media::{Timestamp, Track, TrackKind, VideoSettings, codec_id};
 
-use super::{TestServer, soon};
+use crate::{TestServer, soon};
 
-pub(crate) fn track(number: u64) -> Track {
+/// A track of video.
+pub fn track(number: u64) -> Track {
     Track {
         number,
         kind: TrackKind::Video,
@@ -26,12 +27,13 @@ pub(crate) fn track(number: u64) -> Track {
     }
 }
 
-pub(crate) fn header() -> Vec<u8> {
+/// A document header.
+pub fn header() -> Vec<u8> {
     writer::document_header(&[track(1)])
 }
 
 /// A fragment of 4 frames 250 ms apart; `fill` makes its bytes its own.
-pub(crate) fn fragment(timecode_ms: i64, fill: u8) -> Vec<u8> {
+pub fn fragment(timecode_ms: i64, fill: u8) -> Vec<u8> {
     let mut bytes = writer::cluster_start(Timestamp::from_millis(timecode_ms)).to_vec();
     for frame in 0..4i16 {
         let data = vec![fill.wrapping_add(frame as u8); 1000];
@@ -41,21 +43,22 @@ pub(crate) fn fragment(timecode_ms: i64, fill: u8) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn end_of_fragment() -> Vec<u8> {
+/// The tags that say that a fragment has ended.
+pub fn end_of_fragment() -> Vec<u8> {
     writer::tags(&[("AWS_KINESISVIDEO_END_OF_FRAGMENT", "")])
 }
 
 /// One PutMedia connection.
-pub(crate) struct PutMedia {
+pub struct PutMedia {
     body: Option<mpsc::Sender<Bytes>>,
     answer: Incoming,
     reader: AcknowledgementReader,
     /// Every HTTP chunk of the answer.
-    pub(crate) chunks: Vec<Bytes>,
+    pub chunks: Vec<Bytes>,
 }
 
 /// A body that comes from a channel.
-pub(crate) struct ReceiverStream(mpsc::Receiver<Bytes>);
+pub struct ReceiverStream(mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for ReceiverStream {
     type Data = Bytes;
@@ -70,7 +73,8 @@ impl hyper::body::Body for ReceiverStream {
 }
 
 impl TestServer {
-    pub(crate) fn put_media_request(&self, stream: &str, extra: &[(&str, &str)]) -> Request<()> {
+    /// The head of a PutMedia; of the extra headers, an empty one is left out.
+    pub fn put_media_request(&self, stream: &str, extra: &[(&str, &str)]) -> Request<()> {
         let mut headers = vec![
             ("x-amzn-stream-name", stream.to_owned()),
             ("x-amzn-fragment-timecode-type", "ABSOLUTE".to_owned()),
@@ -87,7 +91,7 @@ impl TestServer {
     }
 
     /// Sends the head; the answer's head comes before any of the body.
-    pub(crate) async fn put_media_answer(
+    pub async fn put_media_answer(
         &self,
         request: Request<()>,
     ) -> (mpsc::Sender<Bytes>, Response<Incoming>) {
@@ -96,7 +100,8 @@ impl TestServer {
         (sender, response)
     }
 
-    pub(crate) async fn put_media_with(&self, stream: &str, extra: &[(&str, &str)]) -> PutMedia {
+    /// PutMedia with other headers, whose answer has begun.
+    pub async fn put_media_with(&self, stream: &str, extra: &[(&str, &str)]) -> PutMedia {
         let (body, response) = self.put_media_answer(self.put_media_request(stream, extra)).await;
         assert_eq!(response.status(), 200);
         PutMedia {
@@ -107,12 +112,13 @@ impl TestServer {
         }
     }
 
-    pub(crate) async fn put_media(&self, stream: &str) -> PutMedia {
+    /// PutMedia, whose answer has begun.
+    pub async fn put_media(&self, stream: &str) -> PutMedia {
         self.put_media_with(stream, &[]).await
     }
 
     /// Uploads fragments in one connection and waits until it has ended.
-    pub(crate) async fn upload(&self, stream: &str, fragments: &[Vec<u8>]) -> Vec<String> {
+    pub async fn upload(&self, stream: &str, fragments: &[Vec<u8>]) -> Vec<String> {
         let mut connection = self.put_media(stream).await;
         connection.send(header()).await;
         for fragment in fragments {
@@ -122,7 +128,8 @@ impl TestServer {
         connection.rest().await
     }
 
-    pub(crate) async fn list_fragments(&self, stream: &str) -> Vec<Value> {
+    /// ListFragments, all there are.
+    pub async fn list_fragments(&self, stream: &str) -> Vec<Value> {
         let input = json!({
             "StreamName": stream, "MaxResults": 1000,
             "FragmentSelector": {
@@ -134,7 +141,8 @@ impl TestServer {
         output["Fragments"].as_array().unwrap().clone()
     }
 
-    pub(crate) async fn get_media(&self, stream: &str, selector: Value) -> Response<Incoming> {
+    /// GetMedia.
+    pub async fn get_media(&self, stream: &str, selector: Value) -> Response<Incoming> {
         let input = json!({ "StreamName": stream, "StartSelector": selector });
         let body = Bytes::from(input.to_string());
         let headers = [("content-type", "application/json".to_owned())];
@@ -146,12 +154,13 @@ impl TestServer {
 }
 
 impl PutMedia {
-    pub(crate) async fn send(&self, bytes: impl Into<Bytes>) {
+    /// Sends a piece of the body.
+    pub async fn send(&self, bytes: impl Into<Bytes>) {
         self.body.as_ref().unwrap().send(bytes.into()).await.unwrap();
     }
 
     /// Ends the body properly.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.body = None;
     }
 
@@ -164,7 +173,7 @@ impl PutMedia {
     }
 
     /// Reads acknowledgements up to the first of a kind, in short form.
-    pub(crate) async fn until(&mut self, event: &str) -> Vec<String> {
+    pub async fn until(&mut self, event: &str) -> Vec<String> {
         let mut read = Vec::new();
         while read.last().is_none_or(|last: &String| !last.starts_with(event)) {
             let acknowledgements = self.chunk().await.expect("the answer ended");
@@ -174,7 +183,7 @@ impl PutMedia {
     }
 
     /// Reads acknowledgements to the end of the answer, in short form.
-    pub(crate) async fn rest(&mut self) -> Vec<String> {
+    pub async fn rest(&mut self) -> Vec<String> {
         let mut read = Vec::new();
         while let Some(acknowledgements) = self.chunk().await {
             read.extend(acknowledgements.iter().map(short));

@@ -3,16 +3,19 @@
 use vigie_media::matroska::{Event, FragmentReader, Limits};
 
 /// The fragments of a GetMedia answer: leading tags, producer's bytes, trailing tags.
-pub(crate) struct Chunk {
-    pub(crate) header: Vec<u8>,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) tags: Vec<(String, String)>,
+pub struct Chunk {
+    /// The document header, the producer's.
+    pub header: Vec<u8>,
+    /// The fragment's bytes.
+    pub bytes: Vec<u8>,
+    /// All tags, leading and trailing.
+    pub tags: Vec<(String, String)>,
     /// The error id that stands in place of a fragment.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// Cuts an answer at EBML headers, as AWS's Python consumer does.
-pub(crate) fn chunks(answer: &[u8]) -> Vec<Chunk> {
+pub fn chunks(answer: &[u8]) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut rest = answer;
     while !rest.is_empty() {
@@ -54,7 +57,8 @@ pub(crate) fn chunks(answer: &[u8]) -> Vec<Chunk> {
     chunks
 }
 
-pub(crate) fn tag<'a>(chunk: &'a Chunk, name: &str) -> &'a str {
+/// The value of a tag of the service, by the end of its name.
+pub fn tag<'a>(chunk: &'a Chunk, name: &str) -> &'a str {
     let name = format!("AWS_KINESISVIDEO_{name}");
     &chunk.tags.iter().find(|(known, _)| *known == name).unwrap().1
 }
@@ -68,7 +72,7 @@ fn text_tag(document: &[u8], name: &str) -> Option<String> {
 }
 
 /// The fragment of each chunk, by the byte that its frames begin with; of an error its id.
-pub(crate) fn contents(chunks: &[Chunk]) -> Vec<String> {
+pub fn contents(chunks: &[Chunk]) -> Vec<String> {
     let content = |chunk: &Chunk| match &chunk.error {
         Some(error) => format!("error {error}"),
         None => chunk.bytes[15 + 12 + 100].to_string(),

@@ -1,13 +1,15 @@
-//! A real server on a loopback port in a folder of its own, a clock that tests move, and a client that signs.
+//! A real server on a loopback port in a folder of its own, with a clock that tests move, and a client that signs. Tests of the
+//! server from outside are made with it, and those of others who call one.
 
-pub(crate) mod chunks;
-pub(crate) mod keys;
-pub(crate) mod media;
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+pub mod chunks;
+pub mod keys;
+pub mod media;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,121 +22,75 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vigie_engine::chance::Chance;
-use vigie_engine::clock::{Clock, Now};
+use vigie_fakes::chance::SimChance;
+use vigie_fakes::clock::TestClock;
 use vigie_kvs::Sensitive;
 use vigie_kvs::sigv4::{Credentials, RequestHead, sign};
 use vigie_media::Timestamp;
 use vigie_server::auth::MasterKey;
-use vigie_server::db::SilentNotices;
 use vigie_server::{MasterKeySource, Server, ServerConfig, ServerError};
 use vigie_store::OsDisk;
 use vigie_store::disk::Disk;
 
-pub(crate) const REGION: &str = "us-east-1";
-pub(crate) const HUB: &str = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
+/// Of all signatures.
+pub const REGION: &str = "us-east-1";
+/// A hub, by its name.
+pub const HUB: &str = "arn:aws:iot:us-east-1:000000000000:thing/hub-1";
 
-/// Runs with real time, from a wall time that tests move.
-pub(crate) struct TestClock {
-    started: tokio::time::Instant,
-    wall_at_start_ms: AtomicI64,
-    passed_ms: AtomicI64,
-    held: Mutex<Option<Duration>>,
+/// Every test that starts at the same time draws the same numbers.
+fn chance(clock: &TestClock) -> Box<SimChance> {
+    Box::new(SimChance::new(clock.wall().as_millis() as u64))
 }
 
-impl Clock for TestClock {
-    fn now(&self) -> Now {
-        let passed_ms = self.passed_ms.load(Ordering::SeqCst);
-        let ran = self.held.lock().unwrap().unwrap_or_else(|| self.started.elapsed());
-        let mono = ran + Duration::from_millis(passed_ms as u64);
-        let wall = Timestamp::from_millis(self.wall_at_start_ms.load(Ordering::SeqCst)) + mono;
-        Now { wall, mono }
-    }
-}
-
-impl TestClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            started: tokio::time::Instant::now(),
-            wall_at_start_ms: AtomicI64::new(1_795_000_000_000),
-            passed_ms: AtomicI64::new(0),
-            held: Mutex::new(None),
-        })
-    }
-
-    /// Stands still from now on, but for what the test adds: what happens in a second does not depend on the machine.
-    pub(crate) fn hold(&self) {
-        *self.held.lock().unwrap() = Some(self.started.elapsed());
-    }
-
-    /// Time passes, by both clocks.
-    pub(crate) fn advance(&self, by: Duration) {
-        self.passed_ms.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
-    }
-
-    /// The wall clock is set, by so much.
-    pub(crate) fn step(&self, by_ms: i64) {
-        self.wall_at_start_ms.fetch_add(by_ms, Ordering::SeqCst);
-    }
-
-    /// Makes it that time now.
-    pub(crate) fn set_wall(&self, wall: Timestamp) {
-        let ran_ms = self.now().mono.as_millis() as i64;
-        self.wall_at_start_ms.store(wall.as_millis() - ran_ms, Ordering::SeqCst);
-    }
-
-    pub(crate) fn wall(&self) -> Timestamp {
-        self.now().wall
-    }
-}
-
-/// Every test draws the same numbers.
-struct TestChance(u64);
-
-impl Chance for TestChance {
-    fn next_u64(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 ^ self.0 >> 31
-    }
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+/// An answer that has come whole.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
+    /// Its body, which is JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
     }
 
-    pub(crate) fn error(&self) -> (u16, &str) {
+    /// The status and the exception of a refusal.
+    pub fn error(&self) -> (u16, &str) {
         (self.status, self.headers["x-amzn-errortype"].to_str().unwrap())
     }
 
-    pub(crate) fn ok(self) -> Value {
+    /// The body of a call that was not refused.
+    pub fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{:?}", self.body);
         assert!(self.headers.contains_key("x-amzn-requestid"));
         self.json()
     }
 }
 
-pub(crate) struct TestServer {
-    pub(crate) address: SocketAddr,
-    pub(crate) clock: Arc<TestClock>,
-    pub(crate) credentials: Credentials,
+/// See the crate's documentation.
+pub struct TestServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it takes the time from.
+    pub clock: Arc<TestClock>,
+    /// Its root key.
+    pub credentials: Credentials,
     folder: Arc<tempfile::TempDir>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), ServerError>>,
 }
 
-pub(crate) fn config(folder: &Path) -> ServerConfig {
+/// The settings of a server in this folder, as they are by default.
+pub fn config(folder: &Path) -> ServerConfig {
     ServerConfig::new(folder.join("data"))
 }
 
-pub(crate) async fn open(
+/// A server that listens to nothing yet, with a master key of this byte.
+pub async fn open(
     config: ServerConfig,
     master_key: u8,
     clock: Arc<TestClock>,
@@ -143,11 +99,11 @@ pub(crate) async fn open(
 }
 
 /// With the master key in its file, as the program does.
-pub(crate) async fn open_with_key_file(
+pub async fn open_with_key_file(
     config: ServerConfig,
     clock: Arc<TestClock>,
 ) -> Result<Server, ServerError> {
-    let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
+    let chance = chance(&clock);
     Server::open(config, MasterKeySource::File, clock, chance, Arc::new(OsDisk)).await
 }
 
@@ -158,50 +114,36 @@ async fn open_on(
     clock: Arc<TestClock>,
 ) -> Result<Server, ServerError> {
     let master_key = MasterKey::from_bytes([master_key; 32]);
-    let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
+    let chance = chance(&clock);
     Server::open(config, master_key, clock, chance, disk).await
 }
 
 impl TestServer {
-    pub(crate) async fn start() -> Self {
+    /// In a folder of its own.
+    pub async fn start() -> Self {
         Self::start_on(Arc::new(OsDisk)).await
     }
 
     /// On a disk of the test's.
-    pub(crate) async fn start_on(disk: Arc<dyn Disk>) -> Self {
+    pub async fn start_on(disk: Arc<dyn Disk>) -> Self {
         Self::start_in(disk, Arc::new(tempfile::tempdir().unwrap()), TestClock::new()).await
     }
 
     /// With other settings than the defaults.
-    pub(crate) async fn start_configured(change: impl FnOnce(&mut ServerConfig)) -> Self {
+    pub async fn start_configured(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut config = config(folder.path());
         change(&mut config);
         Self::start_as(config, Arc::new(OsDisk), folder, TestClock::new()).await
     }
 
-    pub(crate) async fn start_in(
+    /// In a folder that is there.
+    pub async fn start_in(
         disk: Arc<dyn Disk>,
         folder: Arc<tempfile::TempDir>,
         clock: Arc<TestClock>,
     ) -> Self {
         Self::start_as(config(folder.path()), disk, folder, clock).await
-    }
-
-    /// One of which nobody ever hears that something has changed.
-    pub(crate) async fn start_without_notices() -> Self {
-        let (folder, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
-        let config = config(folder.path());
-        let chance = Box::new(TestChance(clock.wall().as_millis() as u64));
-        let opened = Server::open_with_notices(
-            config.clone(),
-            MasterKey::from_bytes([7; 32]),
-            Arc::<TestClock>::clone(&clock),
-            chance,
-            Arc::new(OsDisk),
-            Arc::new(SilentNotices),
-        );
-        Self::serve(opened.await.unwrap(), &config, folder, clock).await
     }
 
     async fn start_as(
@@ -211,15 +153,6 @@ impl TestServer {
         clock: Arc<TestClock>,
     ) -> Self {
         let server = open_on(disk, config.clone(), 7, Arc::clone(&clock)).await.unwrap();
-        Self::serve(server, &config, folder, clock).await
-    }
-
-    async fn serve(
-        server: Server,
-        config: &ServerConfig,
-        folder: Arc<tempfile::TempDir>,
-        clock: Arc<TestClock>,
-    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -231,53 +164,53 @@ impl TestServer {
     }
 
     /// Stops gracefully and gives the folder back.
-    pub(crate) async fn stop(self) -> (Arc<tempfile::TempDir>, Arc<TestClock>) {
+    pub async fn stop(self) -> (Arc<tempfile::TempDir>, Arc<TestClock>) {
         self.stop.send(()).unwrap();
         self.serving.await.unwrap().unwrap();
         (self.folder, self.clock)
     }
 
     /// Waits for a server that ends by itself.
-    pub(crate) async fn ended(self) -> Result<(), ServerError> {
+    pub async fn ended(self) -> Result<(), ServerError> {
         self.serving.await.unwrap()
     }
 
-    pub(crate) async fn restart(self) -> Self {
+    /// Stops gracefully, and starts in the same folder at the same time.
+    pub async fn restart(self) -> Self {
         let (folder, clock) = self.stop().await;
         Self::start_in(Arc::new(OsDisk), folder, clock).await
     }
 
-    pub(crate) fn shared_folder(&self) -> Arc<tempfile::TempDir> {
+    /// Its folder, which stays when the server goes.
+    pub fn shared_folder(&self) -> Arc<tempfile::TempDir> {
         Arc::clone(&self.folder)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The folders of the streams that have media files.
-    pub(crate) fn media_folders(&self) -> Vec<PathBuf> {
+    pub fn media_folders(&self) -> Vec<PathBuf> {
         let media = self.folder().join("data/media");
         let paths = std::fs::read_dir(media).unwrap().map(|entry| entry.unwrap().path());
         paths.filter(|path| path.is_dir()).collect()
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    /// A plain GET, without a signature.
+    pub async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header("host", self.host()).body(Full::default()).unwrap();
         collect(self.send(request).await).await
     }
 
     /// A rest-json call.
-    pub(crate) async fn call(&self, path: &str, input: Value) -> Answer {
+    pub async fn call(&self, path: &str, input: Value) -> Answer {
         self.call_as(&self.credentials, path, input).await
     }
 
-    pub(crate) async fn call_as(
-        &self,
-        credentials: &Credentials,
-        path: &str,
-        input: Value,
-    ) -> Answer {
+    /// The same, in the name of another key.
+    pub async fn call_as(&self, credentials: &Credentials, path: &str, input: Value) -> Answer {
         let body = Bytes::from(input.to_string());
         let headers = [("content-type", "application/json".to_owned())];
         let request = self.signed(
@@ -292,7 +225,7 @@ impl TestServer {
     }
 
     /// An awsJson call of Secrets Manager.
-    pub(crate) async fn secrets(&self, operation: &str, input: Value) -> Answer {
+    pub async fn secrets(&self, operation: &str, input: Value) -> Answer {
         let body = Bytes::from(input.to_string());
         let headers = [
             ("content-type", "application/x-amz-json-1.1".to_owned()),
@@ -304,12 +237,13 @@ impl TestServer {
         collect(self.send(request.map(|()| Full::new(body))).await).await
     }
 
-    pub(crate) fn host(&self) -> String {
+    /// As requests name it.
+    pub fn host(&self) -> String {
         self.address.to_string()
     }
 
     /// A signed request without its body; `None` signs as Amazon's C producers do.
-    pub(crate) fn signed(
+    pub fn signed(
         &self,
         credentials: &Credentials,
         path: &str,
@@ -338,7 +272,7 @@ impl TestServer {
     }
 
     /// Sends a request on a connection of its own.
-    pub(crate) async fn send<B>(&self, request: Request<B>) -> Response<Incoming>
+    pub async fn send<B>(&self, request: Request<B>) -> Response<Incoming>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -346,7 +280,8 @@ impl TestServer {
         send_to(self.address, request).await
     }
 
-    pub(crate) async fn create_stream(&self, name: &str, retention_hours: u32) -> String {
+    /// CreateStream; gives its ARN.
+    pub async fn create_stream(&self, name: &str, retention_hours: u32) -> String {
         let input = serde_json::json!({
             "StreamName": name, "DataRetentionInHours": retention_hours,
         });
@@ -354,7 +289,8 @@ impl TestServer {
     }
 }
 
-pub(crate) async fn send_to<B>(address: SocketAddr, request: Request<B>) -> Response<Incoming>
+/// Sends a request on a connection of its own.
+pub async fn send_to<B>(address: SocketAddr, request: Request<B>) -> Response<Incoming>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -367,18 +303,20 @@ where
     sender.send_request(request).await.unwrap()
 }
 
-pub(crate) async fn collect(response: Response<Incoming>) -> Answer {
+/// Waits for the whole of an answer.
+pub async fn collect(response: Response<Incoming>) -> Answer {
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer { status: head.status.as_u16(), headers: head.headers, body }
 }
 
-pub(crate) fn read_credentials(path: &Path) -> Credentials {
+/// The key in a credentials file.
+pub fn read_credentials(path: &Path) -> Credentials {
     parse_credentials(&std::fs::read_to_string(path).unwrap())
 }
 
 /// Of the form that AWS's tools read.
-pub(crate) fn parse_credentials(text: &str) -> Credentials {
+pub fn parse_credentials(text: &str) -> Credentials {
     let value = |key: &str| {
         let line = text.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_once(" = ").unwrap().1.to_owned()
@@ -391,6 +329,6 @@ pub(crate) fn parse_credentials(text: &str) -> Credentials {
 }
 
 /// Waits for what comes soon; a test that hangs fails instead.
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("it did not come in time")
 }
