@@ -14,7 +14,7 @@ use vigie_kvs::operation;
 use vigie_kvs::shapes::edge::{JobStatus, SyncStatus};
 use vigie_media::Timestamp;
 use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
-use vigie_metadata::{MemoryMetadataDb, SilentNotices};
+use vigie_metadata::{LEASE_TTL, MemoryMetadataDb, SilentNotices};
 use vigie_sim::camera::{SimCamera, frame_data};
 use vigie_sim::server::Outcome;
 use vigie_sim::world::{STREAM_ARN, World};
@@ -91,9 +91,17 @@ fn a_live_consumer_gets_every_fragment_and_the_end_of_its_stream_each_within_a_l
             world.run_for(LOOK);
             assert_eq!(got.lock().unwrap().len(), begun.len(), "seed {seed}: {got:?}");
         }
-        let deleted: Result<Value, _> =
-            world.server.ask(&operation::DELETE_STREAM, &json!({ "StreamARN": stream_arn }));
-        deleted.unwrap();
+        let client = world.server.client("root").unwrap();
+        let is_deleted = Arc::new(Mutex::new(false));
+        let told = Arc::clone(&is_deleted);
+        world.server.spawn(async move {
+            let input = json!({ "StreamARN": stream_arn });
+            let answer: Value = client.call(&operation::DELETE_STREAM, &input).await.unwrap();
+            *told.lock().unwrap() = answer.is_object();
+        });
+        // Its producer learns of it as its lease is renewed.
+        world.run_for(LEASE_TTL / 2);
+        assert!(*is_deleted.lock().unwrap(), "seed {seed}");
         world.run_for(LOOK);
         let got = got.lock().unwrap();
         let what: Vec<&str> = got.iter().map(|(_, what)| *what).collect();

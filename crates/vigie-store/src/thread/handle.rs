@@ -52,7 +52,7 @@ impl StoreHandle {
         self.send(Request::Append { key, header, fragment, reply });
     }
 
-    /// See [`Store::reserve_sequences`].
+    /// See [`crate::Store::reserve_sequences`].
     pub fn reserve_sequences(&self, key: Arc<str>, count: u64, reply: Reply<Range<u64>>) {
         self.send(Request::Reserve { key, count, reply });
     }
@@ -62,13 +62,13 @@ impl StoreHandle {
         self.send(Request::DeleteMediaFiles { key, ids, reply });
     }
 
-    /// See [`Store::begin_delete_stream`]: the reply comes when none of it is there for anyone; its files go between
+    /// See [`crate::Store::begin_delete_stream`]: the reply comes when none of it is there for anyone; its files go between
     /// other requests.
     pub fn delete_stream(&self, key: Arc<str>, reply: Reply<Deleted>) {
         self.send(Request::DeleteStream { key, reply });
     }
 
-    /// See [`Store::discard_unclaimed_before`].
+    /// See [`crate::Store::discard_unclaimed_before`].
     pub fn discard_unclaimed_before(
         &self,
         key: Arc<str>,
