@@ -162,6 +162,8 @@ def test_the_others_record_on_beside_the_faulty_ones(hub):
 
 
 def test_no_log_shows_a_camera_s_password(hub):
-    fault(hub, "digest-wrong")
+    arn = create_camera_secret(hub.server, "not-logged", uri(hub, "digest", "admin:wrong-one@"))
+    configure_secret(hub, "not-logged", arn)
+    fault(hub, "not-logged")
     for process in hub.processes:
         assert PASSWORD not in process.log() and "wrong-one" not in process.log(), f"{process.name} prints a password"
