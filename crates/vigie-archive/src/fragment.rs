@@ -21,7 +21,7 @@ pub struct FragmentMeta {
     /// The 28 random bits at the end of its KVS fragment number.
     pub number_tail: u32,
     /// Whether it starts with a key frame.
-    pub key: bool,
+    pub begins_with_key_frame: bool,
 }
 
 /// A whole fragment as a producer sent it.
@@ -112,7 +112,7 @@ pub struct StoredFragment {
     /// The 28 random bits at the end of its KVS fragment number.
     pub number_tail: u32,
     /// Whether it starts with a key frame.
-    pub key: bool,
+    pub begins_with_key_frame: bool,
     /// The document that it belongs to.
     pub document: DocumentId,
     /// Where it lies.

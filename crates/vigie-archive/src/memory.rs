@@ -113,7 +113,7 @@ impl StreamWriter for MemoryWriter {
                 frame_count,
                 crc32c,
                 number_tail: meta.number_tail,
-                key: meta.key,
+                begins_with_key_frame: meta.begins_with_key_frame,
                 document,
                 at: Location::new(*next_location, Arc::new(())),
             };

@@ -10,6 +10,7 @@ pub mod checkers;
 pub mod disk;
 pub mod executor;
 pub mod fleet;
+pub mod fragment;
 pub mod hub;
 pub mod index;
 pub mod ledger;

@@ -24,7 +24,7 @@ pub struct FragmentMeta {
     /// The 28 random bits at the end of its KVS fragment number.
     pub number_tail: u32,
     /// Whether it starts with a key frame.
-    pub key: bool,
+    pub begins_with_key_frame: bool,
 }
 
 /// A whole fragment as a producer sent it.
@@ -73,7 +73,7 @@ pub struct FragmentEntry {
     /// The 28 random bits at the end of its KVS fragment number.
     pub number_tail: u32,
     /// Whether it starts with a key frame.
-    pub key: bool,
+    pub begins_with_key_frame: bool,
     /// Whether another place has it safe, so that it may go first when space is needed.
     pub uploaded: bool,
 }
@@ -101,7 +101,7 @@ impl FragmentEntry {
             frame_count: extent.frame_count,
             crc32c: extent.crc32c,
             number_tail: meta.number_tail,
-            key: meta.key,
+            begins_with_key_frame: meta.begins_with_key_frame,
             uploaded: false,
         }
     }
@@ -113,7 +113,7 @@ impl FragmentEntry {
             server_timestamp: self.server_timestamp,
             timecode_ms: self.timecode_ms,
             number_tail: self.number_tail,
-            key: self.key,
+            begins_with_key_frame: self.begins_with_key_frame,
         }
     }
 }

@@ -114,7 +114,7 @@ fn fragment_mark(kind: u8, entry: &FragmentEntry) -> FragmentMark {
     bytes.put_u32(entry.frame_count);
     bytes.put_u32(entry.crc32c);
     bytes.put_u32(entry.number_tail);
-    bytes.put_u8(u8::from(entry.key));
+    bytes.put_u8(u8::from(entry.begins_with_key_frame));
     put_checksum(&mut bytes);
     let mut mark = [0; FRAGMENT_MARK_BYTES];
     mark.copy_from_slice(&bytes);
@@ -141,14 +141,14 @@ fn parse_fragment_mark(kind: u8, bytes: &[u8]) -> Option<FragmentEntry> {
     let frame_count = body.get_u32();
     let crc32c = body.get_u32();
     let number_tail = body.get_u32();
-    let key = body.get_u8() != 0;
+    let begins_with_key_frame = body.get_u8() != 0;
     let meta = FragmentMeta {
         sequence,
         producer_timestamp,
         server_timestamp,
         timecode_ms,
         number_tail,
-        key,
+        begins_with_key_frame,
     };
     let extent = Extent { offset: 0, size_bytes, duration_ms, frame_count, crc32c };
     Some(FragmentEntry::new(&meta, extent))
@@ -182,7 +182,7 @@ mod tests {
             frame_count: 50,
             crc32c: 0xDEAD_BEEF,
             number_tail: 0x0FFF_FFFF,
-            key: true,
+            begins_with_key_frame: true,
             uploaded: false,
         }
     }

@@ -79,7 +79,7 @@ fn record(folder: &Path) {
                     server_timestamp: at,
                     timecode_ms: at.as_millis(),
                     number_tail: 1,
-                    key: true,
+                    begins_with_key_frame: true,
                 };
                 store.begin_fragment(key, &header("camera"), meta).unwrap();
                 let start = writer::cluster_start(at);

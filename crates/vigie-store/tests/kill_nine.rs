@@ -174,7 +174,7 @@ fn fragment(stream: u64, sequence: u64, chance: &mut Chance) -> WholeFragment {
         server_timestamp: at,
         timecode_ms: at.as_millis(),
         number_tail: sequence as u32,
-        key: true,
+        begins_with_key_frame: true,
     };
     WholeFragment::new(meta, 100, 1, Bytes::from(bytes))
 }

@@ -52,7 +52,7 @@ fn fragment(sequence: u64, second: i64) -> WholeFragment {
         server_timestamp: at(second + 2),
         timecode_ms: second * 1000,
         number_tail: u32::try_from(sequence).unwrap() + 7,
-        key: true,
+        begins_with_key_frame: true,
     };
     let bytes = Bytes::from(format!("fragment {sequence} of second {second} ").repeat(50));
     WholeFragment::new(meta, 2000, 4, bytes)

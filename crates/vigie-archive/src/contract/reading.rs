@@ -32,7 +32,7 @@ pub(super) async fn what_was_acknowledged_is_read_as_it_was(archive: Arc<dyn Arc
             server_timestamp: stored.server_timestamp,
             timecode_ms: stored.timecode_ms,
             number_tail: stored.number_tail,
-            key: stored.key,
+            begins_with_key_frame: stored.begins_with_key_frame,
         };
         assert_eq!(meta, sent.meta);
         assert_eq!((stored.duration_ms, stored.frame_count), (sent.duration_ms, sent.frame_count));

@@ -215,7 +215,7 @@ impl Progress<'_> {
             frame_count: FRAMES,
             crc32c,
             number_tail: noise as u32 & 0x0FFF_FFFF,
-            key: true,
+            begins_with_key_frame: true,
             uploaded,
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn meta(sequence: u64, at: Timestamp) -> FragmentMeta {
         server_timestamp: at.plus_millis(50),
         timecode_ms: at.as_millis(),
         number_tail: sequence as u32 & 0x0FFF_FFFF,
-        key: true,
+        begins_with_key_frame: true,
     }
 }
 

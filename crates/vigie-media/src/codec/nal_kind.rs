@@ -11,7 +11,7 @@ pub enum NalKind {
         /// Whether it is where its picture begins (`first_mb_in_slice` of 0, `first_slice_segment_in_pic_flag`).
         first: bool,
         /// Whether decoding can start at its picture (IDR; of H.265 any intra random access point).
-        key: bool,
+        key_frame: bool,
     },
     /// A parameter set, which goes to the decoder beside the frames.
     ParameterSet(ParameterSetKind),
@@ -39,7 +39,7 @@ pub fn h264(start: &[u8]) -> Option<NalKind> {
         return None;
     }
     // `first_mb_in_slice` is an exponential Golomb code: 0 is a single bit, set.
-    let slice = |key| Some(NalKind::Slice { first: payload.first()? & 0x80 != 0, key });
+    let slice = |key_frame| Some(NalKind::Slice { first: payload.first()? & 0x80 != 0, key_frame });
     match header & 0x1F {
         1 | 2 => slice(false),
         5 => slice(true),
@@ -63,7 +63,7 @@ pub fn h265(start: &[u8]) -> Option<NalKind> {
     let kind = match high >> 1 & 0x3F {
         nal_type @ 0..=31 => NalKind::Slice {
             first: payload.first()? & 0x80 != 0,
-            key: (16..=23).contains(&nal_type),
+            key_frame: (16..=23).contains(&nal_type),
         },
         32 => NalKind::ParameterSet(ParameterSetKind::Video),
         33 => NalKind::ParameterSet(ParameterSetKind::Sequence),
@@ -84,9 +84,9 @@ mod tests {
     #[test]
     fn the_first_bytes_of_h264_tell_the_kind() {
         let check = |start: &[u8], expect| assert_eq!(h264(start), expect, "{start:02x?}");
-        check(&[0x65, 0x88], Some(NalKind::Slice { first: true, key: true }));
-        check(&[0x41, 0x9A], Some(NalKind::Slice { first: true, key: false }));
-        check(&[0x01, 0x42], Some(NalKind::Slice { first: false, key: false }));
+        check(&[0x65, 0x88], Some(NalKind::Slice { first: true, key_frame: true }));
+        check(&[0x41, 0x9A], Some(NalKind::Slice { first: true, key_frame: false }));
+        check(&[0x01, 0x42], Some(NalKind::Slice { first: false, key_frame: false }));
         check(&[0x67, 0x42], Some(SPS));
         check(&[0x09, 0xF0], Some(NalKind::Opens));
         check(&[0x06], Some(NalKind::Opens));
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn the_first_bytes_of_h265_tell_the_kind() {
         let check = |start: &[u8], expect| assert_eq!(h265(start), expect, "{start:02x?}");
-        check(&[19 << 1, 1, 0xAC], Some(NalKind::Slice { first: true, key: true }));
-        check(&[21 << 1, 1, 0x2C], Some(NalKind::Slice { first: false, key: true }));
-        check(&[1 << 1, 1, 0xD0], Some(NalKind::Slice { first: true, key: false }));
+        check(&[19 << 1, 1, 0xAC], Some(NalKind::Slice { first: true, key_frame: true }));
+        check(&[21 << 1, 1, 0x2C], Some(NalKind::Slice { first: false, key_frame: true }));
+        check(&[1 << 1, 1, 0xD0], Some(NalKind::Slice { first: true, key_frame: false }));
         check(&[33 << 1, 1], Some(SPS));
         check(&[39 << 1, 1], Some(NalKind::Opens));
         check(&[40 << 1, 1], Some(NalKind::Belongs));

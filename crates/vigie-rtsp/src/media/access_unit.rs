@@ -81,7 +81,7 @@ struct Unit {
     /// The beginning of the first slice that came; empty without one.
     slice: SliceStart,
     whole_slices: u32,
-    key: bool,
+    key_frame: bool,
     /// What came behind the last slice and may belong to the next picture.
     tail: Option<Tail>,
     /// A marker came last, and no slice since.
@@ -110,7 +110,7 @@ struct OpenSlice {
     /// Where its length and header go.
     at: usize,
     header: [u8; 2],
-    key: bool,
+    key_frame: bool,
 }
 
 /// The first bytes of a slice.
@@ -269,10 +269,10 @@ impl Assembly {
             // To a picture that is not there: behind a marker, or its slices were lost.
             Some(NalKind::Belongs) if !self.unit.has_slice() => {}
             Some(NalKind::Belongs) => self.append(nal),
-            Some(NalKind::Slice { first, key }) => {
+            Some(NalKind::Slice { first, key_frame }) => {
                 if self.begin_slice(SliceStart::new(&nal, &[]), first, out) {
                     self.unit.whole_slices += 1;
-                    self.unit.key |= key;
+                    self.unit.key_frame |= key_frame;
                     self.append(nal);
                 } else {
                     self.lose(1);
@@ -285,7 +285,7 @@ impl Assembly {
     pub(super) fn open_slice(
         &mut self,
         header: &[u8],
-        (first, key): (bool, bool),
+        (first, key_frame): (bool, bool),
         data: Bytes,
         out: &mut Out,
     ) -> bool {
@@ -296,7 +296,7 @@ impl Assembly {
         let mut kept = [0; 2];
         kept.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
         self.unit.parts.expect(self.parts_expected);
-        self.open = Some(OpenSlice { at: self.unit.parts.reserve(), header: kept, key });
+        self.open = Some(OpenSlice { at: self.unit.parts.reserve(), header: kept, key_frame });
         self.continue_slice(data, out);
         true
     }
@@ -312,13 +312,13 @@ impl Assembly {
 
     /// The last fragment was taken in.
     pub(super) fn close_slice(&mut self) {
-        let Some(OpenSlice { at, header, key }) = self.open.take() else { return };
+        let Some(OpenSlice { at, header, key_frame }) = self.open.take() else { return };
         let header = header.get(..self.codec.header_bytes()).unwrap_or_default();
         let len = header.len() + self.unit.parts.bytes_from(at);
         let prefix = self.arena.put([&(len as u32).to_be_bytes(), header]);
         self.unit.parts.fill(at, prefix);
         self.unit.whole_slices += 1;
-        self.unit.key |= key;
+        self.unit.key_frame |= key_frame;
         self.count_nal_unit();
     }
 
@@ -456,7 +456,7 @@ impl Assembly {
         let says_something = self.unit.is_marked || self.lost == 0;
         if end == End::NextBegins
             && says_something
-            && self.markers.ended(self.unit.is_marked, self.unit.key)
+            && self.markers.ended(self.unit.is_marked, self.unit.key_frame)
         {
             out.push_back(Produced::Deviation(Deviation::Marker));
         }
@@ -478,14 +478,14 @@ impl Assembly {
             out.push_back(Produced::Deviation(Deviation::NoParameterSets));
         } else if unit.whole_slices > 0 {
             self.parts_expected = unit.parts.len().min(PARTS_EXPECTED_MAX);
-            if unit.key {
+            if unit.key_frame {
                 self.bring_sets(&mut unit.parts);
             }
             out.push_back(Produced::AccessUnit(AccessUnit {
                 track_number: self.track_number,
                 media_us: self.clock.us(unit.time.map_or(0, |time| time.ticks)),
                 arrival: unit.arrival,
-                key_frame: unit.key,
+                key_frame: unit.key_frame,
                 packets_lost: std::mem::take(&mut self.lost),
                 data: unit.parts.into_data(),
             }));

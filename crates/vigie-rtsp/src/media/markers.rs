@@ -10,7 +10,7 @@ const RIGHT: u32 = 32;
 /// What is known of the camera's markers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Belief {
-    Learning { right: u32, key: bool },
+    Learning { right: u32, key_frame: bool },
     Believed,
     Ignored,
 }
@@ -23,7 +23,7 @@ pub(super) struct Markers {
 
 impl Markers {
     pub(super) const fn new() -> Self {
-        Self { belief: Belief::Learning { right: 0, key: false }, is_said: false }
+        Self { belief: Belief::Learning { right: 0, key_frame: false }, is_said: false }
     }
 
     /// Whether a marker ends a picture at once.
@@ -38,16 +38,18 @@ impl Markers {
 
     /// A picture ended because the next began; its last packet had the only marker, or not. Returns whether it is to be
     /// said that they are wrong.
-    pub(super) fn ended(&mut self, is_marked: bool, key: bool) -> bool {
-        let Belief::Learning { right, key: had_key } = self.belief else { return false };
+    pub(super) fn ended(&mut self, is_marked: bool, key_frame: bool) -> bool {
+        let Belief::Learning { right, key_frame: had_key_frame } = self.belief else {
+            return false;
+        };
         if !is_marked {
-            self.belief = Belief::Learning { right: 0, key: false };
+            self.belief = Belief::Learning { right: 0, key_frame: false };
             return self.say();
         }
-        let (right, key) = (right + 1, key || had_key);
-        self.belief = match right >= RIGHT && key {
+        let (right, key_frame) = (right + 1, key_frame || had_key_frame);
+        self.belief = match right >= RIGHT && key_frame {
             true => Belief::Believed,
-            false => Belief::Learning { right, key },
+            false => Belief::Learning { right, key_frame },
         };
         false
     }

@@ -233,8 +233,8 @@ impl Video {
         let kind = self.codec.kind(start.get(..start_bytes).unwrap_or_default());
         let is_start_code = header.iter().all(|&byte| byte == 0);
         self.fragments = Some(match kind {
-            Some(NalKind::Slice { first, key }) if !self.is_to_be_looked_into(kind) => {
-                match self.assembly.open_slice(header, (first, key), data, out) {
+            Some(NalKind::Slice { first, key_frame }) if !self.is_to_be_looked_into(kind) => {
+                match self.assembly.open_slice(header, (first, key_frame), data, out) {
                     true => Fragments::Slice(nal_type),
                     false => {
                         self.assembly.lose(1);

@@ -42,7 +42,11 @@ fn file_pictures(file: &[u8], codec: Codec) -> (Vec<Picture>, MediaFormat, Track
         if sample.track_number == track.number {
             let data = read_at(sample.offset, sample.size_bytes as usize).unwrap();
             let nal_units = nal::length_prefixed(&data, 4).map(|nal| nal.unwrap().to_vec());
-            pictures.push(Picture { codec, key: sample.key_frame, nal_units: nal_units.collect() });
+            pictures.push(Picture {
+                codec,
+                key_frame: sample.key_frame,
+                nal_units: nal_units.collect(),
+            });
         }
     }
     let list = |sets: &[Bytes]| sets.iter().map(|set| base64(set)).collect::<Vec<_>>().join(",");
@@ -72,13 +76,13 @@ fn stream_pictures(stream: &[u8], codec: Codec) -> Vec<Picture> {
             Codec::H265 => nal[2] & 0x80 != 0,
         };
         if has_slice && (!is_slice || first) {
-            pictures.push(Picture { codec, key: false, nal_units: Vec::new() });
+            pictures.push(Picture { codec, key_frame: false, nal_units: Vec::new() });
             has_slice = false;
         }
         has_slice |= is_slice;
         let picture = pictures.last_mut().unwrap();
         picture.nal_units.push(nal.to_vec());
-        picture.key |= is_slice
+        picture.key_frame |= is_slice
             && match codec {
                 Codec::H264 => nal[0] & 0x1F == 5,
                 Codec::H265 => (16..=23).contains(&(nal[0] >> 1 & 0x3F)),
@@ -100,7 +104,7 @@ fn check(
         let expected: Vec<_> = pictures.iter().map(Picture::expected).collect();
         assert!(received.data() == expected, "{what}: {} units", received.units.len());
         let keys = received.units.iter().map(|unit| unit.key_frame);
-        assert!(keys.eq(pictures.iter().map(|picture| picture.key)), "{what}");
+        assert!(keys.eq(pictures.iter().map(|picture| picture.key_frame)), "{what}");
         let lost = received.lost();
         assert_eq!((lost, received.tracks.len()), (u32::from(may_lack_its_end), 1), "{what}");
     }

@@ -137,7 +137,7 @@ fn video(codec: Codec, slices: usize, mark: Mark) -> Run {
         format: codec.format_with_sets(),
         packets: packets(&pictures, mark),
         expected: pictures.iter().map(Picture::expected).collect(),
-        key: pictures.iter().map(|picture| picture.key).collect(),
+        key: pictures.iter().map(|picture| picture.key_frame).collect(),
     }
 }
 

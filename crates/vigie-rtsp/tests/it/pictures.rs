@@ -28,7 +28,7 @@ fn check_whole(received: &Received, pictures: &[Picture], what: &str) {
 /// Same pictures, keys, times and arrivals.
 fn check_all(received: &Received, pictures: &[Picture], what: &str) {
     assert_eq!(received.data(), expected(pictures), "{what}");
-    let keys: Vec<bool> = pictures.iter().map(|picture| picture.key).collect();
+    let keys: Vec<bool> = pictures.iter().map(|picture| picture.key_frame).collect();
     assert_eq!(
         received.units.iter().map(|unit| unit.key_frame).collect::<Vec<_>>(),
         keys,

@@ -38,7 +38,7 @@ pub(super) fn stored(Fragment { entry, media_file }: Fragment) -> StoredFragment
         frame_count: entry.frame_count,
         crc32c: entry.crc32c,
         number_tail: entry.number_tail,
-        key: entry.key,
+        begins_with_key_frame: entry.begins_with_key_frame,
         // All fragments of a media file have its header.
         document: DocumentId(id.into()),
         at: Location::new(location_id(id, entry.offset), media_file),
@@ -73,7 +73,7 @@ pub(super) fn found(fragment: &StoredFragment) -> Result<Fragment, StoreError> {
         frame_count: fragment.frame_count,
         crc32c: fragment.crc32c,
         number_tail: fragment.number_tail,
-        key: fragment.key,
+        begins_with_key_frame: fragment.begins_with_key_frame,
         uploaded: false,
     };
     Ok(Fragment { entry, media_file: media_file(fragment)? })
@@ -87,7 +87,7 @@ pub(super) fn whole_of(fragment: WholeFragment) -> vigie_store::WholeFragment {
         server_timestamp: meta.server_timestamp,
         timecode_ms: meta.timecode_ms,
         number_tail: meta.number_tail,
-        key: meta.key,
+        begins_with_key_frame: meta.begins_with_key_frame,
     };
     vigie_store::WholeFragment { meta, duration_ms, frame_count, bytes, crc32c }
 }
@@ -146,7 +146,7 @@ mod tests {
             frame_count: 9,
             crc32c: 10,
             number_tail: 11,
-            key: true,
+            begins_with_key_frame: true,
             uploaded: false,
         };
         for offset in [0, 100, u64::MAX] {

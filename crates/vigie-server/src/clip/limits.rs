@@ -63,7 +63,7 @@ mod tests {
             frame_count: 1,
             crc32c: 0,
             number_tail: 0,
-            key: true,
+            begins_with_key_frame: true,
             document: DocumentId(1),
             at: Location::new(sequence.into(), Arc::new(())),
         }

@@ -304,7 +304,7 @@ impl Connection {
                 server_timestamp: ingested.server_timestamp,
                 timecode_ms,
                 number_tail: ingested.number_tail,
-                key: ingested.key,
+                begins_with_key_frame: ingested.begins_with_key_frame,
             },
             duration_ms: u32::try_from(fragment.duration_ms).unwrap_or(0),
             frame_count: fragment.frame_count,

@@ -8,11 +8,12 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use vigie_kvs::acknowledgement::{AcknowledgementEvent, AcknowledgementReader};
 use vigie_media::Timestamp;
-use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
+use vigie_media::matroska::writer;
 use vigie_server::BodyError;
 
 use super::Shared;
-use crate::camera::{SimCamera, frame_data};
+use crate::camera::SimCamera;
+use crate::fragment::fragment;
 use crate::server::media_key;
 
 /// 2026-03-02T09:00:00Z.
@@ -39,7 +40,8 @@ pub(super) async fn run(shared: Shared, stream: String, phase_ms: i64) {
                 break;
             }
             number += 1;
-            let bytes = fragment(START_MS + phase_ms + number * 1_000, number);
+            let at_ms = START_MS + phase_ms + number * 1_000;
+            let bytes = two_frames(at_ms, number.unsigned_abs());
             is_open = body.send(Ok(bytes)).is_ok();
             shared.pause(Duration::from_millis(700)).await;
         }
@@ -47,7 +49,8 @@ pub(super) async fn run(shared: Shared, stream: String, phase_ms: i64) {
             0 => half_dead.push(body),
             // The rest of it comes when another one has the stream already.
             1 => {
-                let late = fragment(START_MS + phase_ms + number * 1_000 + 100, number);
+                let late_ms = START_MS + phase_ms + number * 1_000 + 100;
+                let late = two_frames(late_ms, number.unsigned_abs());
                 let shared = shared.clone();
                 let runtime = shared.runtime.clone();
                 runtime.spawn(Box::pin(async move {
@@ -60,17 +63,9 @@ pub(super) async fn run(shared: Shared, stream: String, phase_ms: i64) {
     }
 }
 
-/// A fragment of two frames, with the mark of its end.
-fn fragment(timecode_ms: i64, number: i64) -> Bytes {
-    let mut bytes = writer::cluster_start(Timestamp::from_millis(timecode_ms)).to_vec();
-    for frame in 0..2u8 {
-        let data = frame_data(number.unsigned_abs() * 2 + u64::from(frame));
-        let relative_ms = i16::from(frame) * 40;
-        bytes.extend(&*writer::simple_block_header(1, relative_ms, frame == 0, data.len()));
-        bytes.extend(data);
-    }
-    bytes.extend(writer::tags(&[(END_OF_FRAGMENT, "")]));
-    bytes.into()
+/// A fragment of two frames.
+fn two_frames(timecode_ms: i64, number: u64) -> Bytes {
+    fragment(Timestamp::from_millis(timecode_ms), 2 * number..2 * number + 2)
 }
 
 /// What is acknowledged has to be there when that is read.

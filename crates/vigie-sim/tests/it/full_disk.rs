@@ -82,7 +82,7 @@ impl Bench {
             server_timestamp: at,
             timecode_ms: at.as_millis(),
             number_tail: 1,
-            key: true,
+            begins_with_key_frame: true,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -12,10 +11,10 @@ use vigie_engine::clock::Clock;
 use vigie_engine::hub_sync::WAIT_MAX;
 use vigie_kvs::operation;
 use vigie_kvs::shapes::edge::{JobStatus, SyncStatus};
-use vigie_media::Timestamp;
-use vigie_media::matroska::{reader::END_OF_FRAGMENT, writer};
+use vigie_media::matroska::writer;
 use vigie_metadata::{LEASE_TTL, MemoryMetadataDb, SilentNotices};
-use vigie_sim::camera::{SimCamera, frame_data};
+use vigie_sim::camera::SimCamera;
+use vigie_sim::fragment::fragment;
 use vigie_sim::server::Outcome;
 use vigie_sim::world::{STREAM_ARN, World};
 
@@ -27,16 +26,6 @@ fn world(seed: u64) -> World {
     let (archive, metadata) = (MemoryArchive::default(), MemoryMetadataDb::default());
     let notices = Arc::new(SilentNotices);
     World::of_instances(seed, vec![Arc::new(archive)], vec![Arc::new(metadata)], notices)
-}
-
-/// A fragment of one frame, with the mark of its end.
-fn fragment(at: Timestamp, number: u64) -> Bytes {
-    let data = frame_data(number);
-    let mut bytes = writer::cluster_start(at).to_vec();
-    bytes.extend(&*writer::simple_block_header(1, 0, true, data.len()));
-    bytes.extend(data);
-    bytes.extend(writer::tags(&[(END_OF_FRAGMENT, "")]));
-    bytes.into()
 }
 
 /// What a consumer got, and when.
@@ -87,7 +76,7 @@ fn a_live_consumer_gets_every_fragment_and_the_end_of_its_stream_each_within_a_l
         for number in 0..3 {
             world.run_for(Duration::from_millis(700 * (seed + 1)));
             begun.push(world.now().mono);
-            body.send(Ok(fragment(clock.now().wall, number))).unwrap();
+            body.send(Ok(fragment(clock.now().wall, number..number + 1))).unwrap();
             world.run_for(LOOK);
             assert_eq!(got.lock().unwrap().len(), begun.len(), "seed {seed}: {got:?}");
         }

@@ -92,7 +92,7 @@ fn fragment(sequence: u64) -> WholeFragment {
         server_timestamp: at,
         timecode_ms: 0,
         number_tail: 7,
-        key: true,
+        begins_with_key_frame: true,
     };
     let bytes = Bytes::from(vec![meta.sequence as u8; 3000]);
     WholeFragment::new(meta, 2000, 50, bytes)

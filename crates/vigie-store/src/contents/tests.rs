@@ -18,7 +18,7 @@ fn entry(sequence: u64, offset: usize, body: &[u8]) -> FragmentEntry {
         frame_count: 50,
         crc32c: crc32c::crc32c(body),
         number_tail: 7,
-        key: true,
+        begins_with_key_frame: true,
         uploaded: false,
     }
 }

@@ -49,7 +49,10 @@ pub(super) fn pack(entries: &[FragmentEntry]) -> Vec<u8> {
         varint::put_signed(&mut out, i64::from(entry.duration_ms) - expected.duration_ms);
         varint::put_signed(&mut out, (entry.offset as i64).wrapping_sub(expected.offset));
         varint::put(&mut out, entry.size_bytes);
-        varint::put(&mut out, (u64::from(entry.frame_count) << 1) | u64::from(entry.key));
+        varint::put(
+            &mut out,
+            (u64::from(entry.frame_count) << 1) | u64::from(entry.begins_with_key_frame),
+        );
         out.extend_from_slice(&entry.crc32c.to_le_bytes());
         out.extend_from_slice(&entry.number_tail.to_le_bytes());
         expected = Expected::after(entry);
@@ -82,7 +85,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<FragmentEntry>, IndexError> {
             frame_count: u32::try_from(frames >> 1).map_err(|_| reader.damaged())?,
             crc32c: reader.fixed_u32()?,
             number_tail: reader.fixed_u32()?,
-            key: frames & 1 == 1,
+            begins_with_key_frame: frames & 1 == 1,
             uploaded: false,
         };
         expected = Expected::after(&entry);
@@ -100,7 +103,8 @@ mod tests {
     fn any_entry() -> impl Strategy<Value = FragmentEntry> {
         (any::<(u64, i64, i64, i64, u32)>(), any::<(u64, u64, u32, u32, u32, bool)>()).prop_map(
             |((sequence, producer, server, timecode_ms, duration_ms), rest)| {
-                let (offset, size_bytes, frame_count, crc32c, number_tail, key) = rest;
+                let (offset, size_bytes, frame_count, crc32c, number_tail, begins_with_key_frame) =
+                    rest;
                 FragmentEntry {
                     sequence,
                     producer_timestamp: Timestamp::from_millis(producer),
@@ -112,7 +116,7 @@ mod tests {
                     frame_count,
                     crc32c,
                     number_tail,
-                    key,
+                    begins_with_key_frame,
                     uploaded: false,
                 }
             },
@@ -151,7 +155,7 @@ mod tests {
                     frame_count: 50,
                     crc32c: 0x89AB_CDEF ^ number as u32,
                     number_tail: 0x0765_4321 ^ number as u32,
-                    key: true,
+                    begins_with_key_frame: true,
                     uploaded: false,
                 };
                 offset = entry.end() + 74;

@@ -392,7 +392,7 @@ fn put_entry(
         entry.frame_count,
         entry.crc32c,
         entry.number_tail,
-        entry.key,
+        entry.begins_with_key_frame,
     ])?;
     Ok(())
 }

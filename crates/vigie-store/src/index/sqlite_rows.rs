@@ -192,7 +192,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<FragmentEntry> {
         frame_count: row.get(7)?,
         crc32c: row.get(8)?,
         number_tail: row.get(9)?,
-        key: row.get(10)?,
+        begins_with_key_frame: row.get(10)?,
         uploaded: false,
     })
 }

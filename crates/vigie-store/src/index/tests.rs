@@ -23,7 +23,7 @@ fn entry(number: u64, offset: u64) -> FragmentEntry {
         frame_count: 50,
         crc32c: (chaos >> 32) as u32,
         number_tail: (chaos >> 20) as u32 & 0x0FFF_FFFF,
-        key: true,
+        begins_with_key_frame: true,
         uploaded: false,
     }
 }

@@ -13,7 +13,6 @@ use vigie_kvs::shapes::sync_edge_agent::{Action, Configuration, Phase};
 use vigie_store::describe;
 
 use super::Hub;
-use super::reports::REPORTED_IN_ALL_MAX;
 use crate::core::job::{Job, JobEvent};
 use crate::core::saved::{SavedError, SavedRow, SavedStream};
 use crate::core::shared::Turn;
@@ -93,14 +92,7 @@ impl Hub {
         self.save(now);
         if self.has_news && self.sync.is_heard() {
             // RECEIVED is said before the work begins.
-            let streams = self.reports(REPORTED_IN_ALL_MAX, now);
-            self.has_news = false;
-            let requests = self.requests.reports();
-            let instance = self.instance.said();
-            let held = self.shared.age_hold.left(now);
-            let hub = &self.hub_device_arn;
-            let effect = self.sync.request(hub, instance, streams, requests, held, now);
-            self.out.effect(effect);
+            self.call_service(now);
         }
         self.apply_received(now);
         for (arn, revision) in secrets {

@@ -388,14 +388,7 @@ impl Hub {
             self.write_ledgers(Some(self.sync.in_contact()), now);
         }
         if !self.is_stopped && now.mono >= self.sync.deadline(self.has_news) {
-            let streams = self.reports(reports::REPORTED_IN_ALL_MAX, now);
-            self.has_news = false;
-            let requests = self.requests.reports();
-            let instance = self.instance.said();
-            let held = self.shared.age_hold.left(now);
-            let hub = &self.hub_device_arn;
-            let effect = self.sync.request(hub, instance, streams, requests, held, now);
-            self.out.effect(effect);
+            self.call_service(now);
         }
     }
 

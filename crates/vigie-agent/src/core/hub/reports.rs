@@ -13,9 +13,21 @@ use crate::core::stream_ledger::REPORTED_MAX;
 use crate::ledger::Change;
 
 /// Entries of ledgers in one request, so that it stays small.
-pub(super) const REPORTED_IN_ALL_MAX: usize = 1000;
+const REPORTED_IN_ALL_MAX: usize = 1000;
 
 impl Hub {
+    /// Calls the service with all that there is to say.
+    pub(super) fn call_service(&mut self, now: Now) {
+        let streams = self.reports(REPORTED_IN_ALL_MAX, now);
+        self.has_news = false;
+        let requests = self.requests.reports();
+        let instance = self.instance.said();
+        let held = self.shared.age_hold.left(now);
+        let hub = &self.hub_device_arn;
+        let effect = self.sync.request(hub, instance, streams, requests, held, now);
+        self.out.effect(effect);
+    }
+
     /// What the service says that it has of the ledgers.
     pub(super) fn take_receipts(&mut self, receipts: &[LedgerReceipt]) {
         for receipt in receipts {
@@ -57,7 +69,7 @@ impl Hub {
     }
 
     /// What the hub says; with at most so many entries of ledgers.
-    pub(super) fn reports(&mut self, mut entries_max: usize, now: Now) -> Vec<StreamReport> {
+    fn reports(&mut self, mut entries_max: usize, now: Now) -> Vec<StreamReport> {
         let disk_seconds = self.disk_seconds();
         let (jobs, shared) = (&self.jobs, &mut self.shared);
         let report = |(arn, stream): (&Arc<str>, &SavedStream)| {

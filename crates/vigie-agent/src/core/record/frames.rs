@@ -119,7 +119,7 @@ impl RecordJob {
             match command {
                 Command::StartFragment { timestamp } => {
                     // The command that follows brings its first frame.
-                    let key = matches!(commands.peek(), Some(Command::Append { frame, .. }) if frame.key_frame);
+                    let begins_with_key_frame = matches!(commands.peek(), Some(Command::Append { frame, .. }) if frame.key_frame);
                     let sequence = media.store.reserve_sequences(&stream.key, 1)?.start;
                     let meta = FragmentMeta {
                         sequence,
@@ -127,7 +127,7 @@ impl RecordJob {
                         server_timestamp: turn.now.wall,
                         timecode_ms: timestamp.as_millis(),
                         number_tail: 0,
-                        key,
+                        begins_with_key_frame,
                     };
                     media.store.begin_fragment(&stream.key, &recording.header, meta)?;
                     self.last_start = timestamp;

@@ -69,7 +69,7 @@ fn hub_with_a_large_stream() -> (Bench, Session) {
             server_timestamp: at,
             timecode_ms: at.as_millis(),
             number_tail: 0,
-            key: true,
+            begins_with_key_frame: true,
         };
         sequences.push(meta.sequence);
         let whole = WholeFragment::new(meta, 2000, 1, Bytes::from(vec![7; FRAGMENT_BYTES]));

@@ -64,7 +64,7 @@ impl FileBench {
             let header = DocumentHeader::parse(&header, Limits::KVS).unwrap();
             let frames = fragment_frames(&header, reader.read(fragment).unwrap());
             let first_bytes = frames.map(|frame| frame.unwrap().data[0]).collect();
-            (first_bytes, fragment.entry.key)
+            (first_bytes, fragment.entry.begins_with_key_frame)
         };
         fragments.iter().map(frames).collect()
     }

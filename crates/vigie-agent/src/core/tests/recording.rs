@@ -347,7 +347,8 @@ fn a_group_of_pictures_that_is_longer_than_a_fragment_may_be_is_split_and_that_i
         "{details}"
     );
     let fragments = bench.fragments();
-    let keys: Vec<bool> = fragments.iter().map(|fragment| fragment.entry.key).collect();
+    let keys: Vec<bool> =
+        fragments.iter().map(|fragment| fragment.entry.begins_with_key_frame).collect();
     assert_eq!(keys, [true, false], "the third is open");
     let frame_counts: Vec<u32> = fragments.iter().map(|f| f.entry.frame_count).collect();
     assert_eq!(frame_counts, [78, 78]);

@@ -232,7 +232,7 @@ fn store(folder: &Path, sizes_bytes: &[usize]) -> (Store, Bytes) {
             server_timestamp: at,
             timecode_ms: at.as_millis(),
             number_tail: 0,
-            key: true,
+            begins_with_key_frame: true,
         };
         let fragment = WholeFragment::new(meta, 1000, 1, bytes.into());
         store.append_fragment("gate", &header, &fragment).unwrap();

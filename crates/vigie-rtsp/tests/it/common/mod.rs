@@ -101,7 +101,7 @@ pub(crate) enum Codec {
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
     pub(crate) codec: Codec,
-    pub(crate) key: bool,
+    pub(crate) key_frame: bool,
     pub(crate) nal_units: Vec<Vec<u8>>,
 }
 
@@ -113,8 +113,8 @@ impl Codec {
         }
     }
 
-    pub(crate) fn slice(self, key: bool, first: bool, rest: &[u8]) -> Vec<u8> {
-        let start: &[u8] = match (self, key, first) {
+    pub(crate) fn slice(self, key_frame: bool, first: bool, rest: &[u8]) -> Vec<u8> {
+        let start: &[u8] = match (self, key_frame, first) {
             (Self::H264, true, true) => &[0x65, 0x88],
             (Self::H264, true, false) => &[0x65, 0x08],
             (Self::H264, false, true) => &[0x41, 0x9A],
@@ -209,20 +209,20 @@ pub(crate) fn pictures(
 ) -> Vec<Picture> {
     let mut chance = Chance(seed);
     let picture = |index: usize| {
-        let key = index.is_multiple_of(gop);
+        let key_frame = index.is_multiple_of(gop);
         let mut nal_units = Vec::new();
-        if key {
+        if key_frame {
             nal_units.extend(codec.parameter_sets());
         }
         if chance.below(3) == 0 {
             nal_units.push(codec.sei());
         }
         for slice in 0..slices {
-            let len = if key { 300 + chance.below(2000) } else { 10 + chance.below(1200) };
+            let len = if key_frame { 300 + chance.below(2000) } else { 10 + chance.below(1200) };
             let rest = chance.bytes(len);
-            nal_units.push(codec.slice(key, slice == 0, &rest));
+            nal_units.push(codec.slice(key_frame, slice == 0, &rest));
         }
-        Picture { codec, key, nal_units }
+        Picture { codec, key_frame, nal_units }
     };
     (0..count).map(picture).collect()
 }

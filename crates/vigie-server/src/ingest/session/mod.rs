@@ -54,7 +54,7 @@ pub struct IngestedFragment {
     /// When its first byte arrived.
     pub server_timestamp: Timestamp,
     /// Whether it begins with a key frame.
-    pub key: bool,
+    pub begins_with_key_frame: bool,
     /// Bytes, timecode, duration and tags.
     pub fragment: Fragment,
 }
@@ -89,7 +89,7 @@ struct OpenFragment {
     timecode_ms: i64,
     producer_timestamp: Timestamp,
     server_timestamp: Timestamp,
-    key: Option<bool>,
+    begins_with_key_frame: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -276,7 +276,7 @@ impl IngestSession {
                     .is_some_and(|track| track.kind == TrackKind::Video);
                 let Some(open) = &mut self.open else { return };
                 if is_video {
-                    open.key.get_or_insert(frame.key_frame);
+                    open.begins_with_key_frame.get_or_insert(frame.key_frame);
                 }
                 let reach_ms = frame.timecode_ms.saturating_sub(open.timecode_ms);
                 if reach_ms > self.settings.rules.fragment_duration_ms_max {
@@ -329,7 +329,7 @@ impl IngestSession {
             timecode_ms,
             producer_timestamp: self.producer_timestamp(timecode_ms),
             server_timestamp: now.wall,
-            key: None,
+            begins_with_key_frame: None,
         });
         self.acknowledge(Acknowledgement::of(AcknowledgementEvent::Buffering, timecode_ms, number));
         if let Err(error) = checked {
@@ -349,7 +349,7 @@ impl IngestSession {
             header: Arc::clone(header),
             producer_timestamp: open.producer_timestamp,
             server_timestamp: open.server_timestamp,
-            key: open.key.unwrap_or(true),
+            begins_with_key_frame: open.begins_with_key_frame.unwrap_or(true),
             fragment,
         };
         let received =

@@ -42,8 +42,8 @@ fn header() -> Vec<u8> {
     writer::document_header(&[track(1, TrackKind::Video), track(2, TrackKind::Audio)])
 }
 
-fn block(track: u64, relative_ms: i16, key: bool) -> Vec<u8> {
-    let mut block = writer::simple_block_header(track, relative_ms, key, 3).to_vec();
+fn block(track: u64, relative_ms: i16, key_frame: bool) -> Vec<u8> {
+    let mut block = writer::simple_block_header(track, relative_ms, key_frame, 3).to_vec();
     block.extend([1, 2, 3]);
     block
 }
@@ -112,7 +112,7 @@ fn fragments_get_their_numbers_times_and_bytes() {
     // The first byte of both came with the same push.
     assert_eq!(stored[1].server_timestamp, at(1).wall);
     assert_eq!(stored.iter().map(|one| one.number.sequence()).collect::<Vec<_>>(), [1, 2]);
-    assert!(stored[0].key);
+    assert!(stored[0].begins_with_key_frame);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_fragment_without_a_key_frame_at_its_start_says_so() {
     let cluster = writer::cluster_start(Timestamp::from_millis(5)).to_vec();
     let body = [header(), cluster, block(2, 0, true), block(1, 0, false), block(1, 9, true)];
     let (_, stored) = whole(IngestRules::KVS, &body.concat());
-    assert!(!stored[0].key);
+    assert!(!stored[0].begins_with_key_frame);
 }
 
 #[test]

@@ -129,7 +129,10 @@ impl Turns {
                 () = self.process.sleep(LOOK_INTERVAL) => {}
             }
         }
-        tracing::warn!(stream, "a connection does not end; nothing more of it is taken");
+        tracing::warn!(
+            stream,
+            "a connection does not end in time; what it sends is taken until the next producer comes or the stream goes"
+        );
         Ok(())
     }
 

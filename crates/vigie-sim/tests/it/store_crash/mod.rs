@@ -118,7 +118,7 @@ fn a_reservation_that_a_failing_disk_cut_off_does_not_make_an_index_older() {
             server_timestamp: at,
             timecode_ms: at.as_millis(),
             number_tail: 1,
-            key: true,
+            begins_with_key_frame: true,
         };
         let mut bytes = writer::cluster_start(at).to_vec();
         bytes.extend_from_slice(&writer::simple_block_header(1, 0, true, 5));

@@ -110,7 +110,7 @@ impl FragmentModel {
             server_timestamp: entry.server_timestamp,
             timecode_ms: entry.timecode_ms,
             number_tail: entry.number_tail,
-            key: entry.key,
+            begins_with_key_frame: entry.begins_with_key_frame,
         };
         assert_eq!(meta, self.meta);
         let size = entry.size_bytes as usize;

@@ -295,7 +295,7 @@ impl World {
             server_timestamp: self.now,
             timecode_ms: self.now.as_millis(),
             number_tail: self.chance.below(1 << 28) as u32,
-            key: self.chance.happens(900),
+            begins_with_key_frame: self.chance.happens(900),
         };
         model.fragments.insert(sequence, FragmentModel::new(meta));
         Some(meta)

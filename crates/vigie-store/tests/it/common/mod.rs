@@ -68,7 +68,7 @@ pub(crate) fn meta(store: &mut Store, key: &str, offset_ms: i64) -> FragmentMeta
         server_timestamp: at.plus_millis(50),
         timecode_ms: at.as_millis(),
         number_tail: 0x0ABC_DEF1,
-        key: true,
+        begins_with_key_frame: true,
     }
 }
 
