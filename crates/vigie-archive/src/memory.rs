@@ -54,7 +54,8 @@ impl MemoryArchive {
 
     fn bytes(&self, fragment: &StoredFragment) -> Result<Bytes, ArchiveError> {
         let streams = self.streams();
-        let mut all = streams.streams.values().flat_map(|stream| stream.fragments.values());
+        let of_streams = streams.streams.values();
+        let mut all = of_streams.filter_map(|stream| stream.fragments.get(&fragment.sequence));
         let found = all.find(|(stored, _)| stored.at == fragment.at);
         found.map(|(_, bytes)| bytes.clone()).ok_or(ArchiveError::FragmentGone)
     }

@@ -16,6 +16,7 @@ const PLACEHOLDERS: &[(&str, &[&str])] = &[
     ("min", &["sequence_min", "producer_min", "server_min"]),
     ("max", &["sequence_max", "producer_max", "server_max"]),
     ("width", &["sequence_width", "producer_width", "server_width"]),
+    ("value", &["sequence", "producer_timestamp", "server_timestamp"]),
     ("pending", &["", "AND not_uploaded_count > 0"]),
     ("count", &["not_uploaded_count = 0", "not_uploaded_count > 0"]),
     ("state", &["state = 0", "state <> 0"]),

@@ -13,8 +13,8 @@ use super::merge::Page;
 use super::sqlite_connection::open_reader;
 use super::sqlite_files;
 use super::sqlite_rows::{
-    MEDIA_FILE, complete, entries_of, media_file, numbered_path, open_media_files, packed, place,
-    stream_row, unsealed,
+    MEDIA_FILE, complete, entries_of, media_file, numbered_path, open_fragments, open_media_files,
+    packed, place, stream_row, unsealed,
 };
 use super::{
     ClosedQuery, FragmentOrder, FragmentQuery, IndexRead, StreamId, StreamRow, UnsealedMediaFile,
@@ -105,12 +105,14 @@ impl IndexRead for SqliteReader {
     ) -> Result<Vec<Fragment>, IndexError> {
         self.with(|connection| {
             let mut page = Page::new(*query);
-            // Open files have no ranges in their rows: their few fragments all compete.
-            for file in open_media_files(connection, stream)? {
-                page.add(&file.place, &entries_of(connection, file.id)?);
-            }
             let (min, max, width) = range_columns(query.order);
             let from = query.after.map_or(query.from, |after| query.from.max(after.value));
+            // Open files have no ranges in their rows: all compete.
+            for (place, entries) in
+                open_fragments(connection, stream, query.order, from..=query.until)?
+            {
+                page.add(&place, &entries);
+            }
             let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments, crc32c
@@ -139,8 +141,8 @@ impl IndexRead for SqliteReader {
     ) -> Result<Option<Fragment>, IndexError> {
         self.with(|connection| {
             let mut last = Last { order, value, found: None };
-            for file in open_media_files(connection, stream)? {
-                last.consider(&file.place, &entries_of(connection, file.id)?);
+            for (place, entries) in open_fragments(connection, stream, order, i64::MIN..=value)? {
+                last.consider(&place, &entries);
             }
             let (min, max, width) = range_columns(order);
             let sql = format!(

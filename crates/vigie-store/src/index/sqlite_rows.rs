@@ -1,15 +1,16 @@
 //! The index's rows as what they stand for: media files, fragments, streams. Every read goes through here, and so does the
 //! examination of what was read.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigie_media::Timestamp;
 
 use super::pack::unpack;
 use super::runs::Runs;
-use super::{StreamId, StreamRow, UnsealedMediaFile};
+use super::{FragmentOrder, StreamId, StreamRow, UnsealedMediaFile};
 use crate::error::IndexError;
 use crate::fragment::{
     FragmentEntry, MediaFile, MediaFileId, MediaFilePlace, MediaFileSpan, MediaFileState,
@@ -38,13 +39,24 @@ pub(super) fn entries_of(
     // A closed file has no rows but while recovery adds to it.
     let sql = format!("SELECT {ENTRY} FROM fragment WHERE media_file_id = ?1 ORDER BY offset");
     let mut statement = connection.prepare_cached(&sql)?;
-    let runs = Runs::parse(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
     for found in statement.query_map([id.0], entry)? {
-        let mut found = found?;
-        found.uploaded = runs.contains(found.sequence);
-        entries.push(found);
+        entries.push(found?);
     }
+    mark_uploaded(&mut entries, row, 0)?;
     Ok(entries)
+}
+
+/// By the column `uploaded` of their media file's row.
+fn mark_uploaded(
+    entries: &mut [FragmentEntry],
+    row: &Row<'_>,
+    uploaded: usize,
+) -> Result<(), IndexError> {
+    let runs = Runs::parse(row.get_ref(uploaded)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    for entry in entries {
+        entry.uploaded = runs.contains(entry.sequence);
+    }
+    Ok(())
 }
 
 /// The packed entries of a row, marked uploaded: from the columns `uploaded`, `fragments` and `crc32c`, which follow each
@@ -59,10 +71,7 @@ pub(super) fn packed(row: &Row<'_>, uploaded: usize) -> Result<Vec<FragmentEntry
         return Err(IndexError::Damaged { what: "a media file's fragments" });
     }
     let mut entries = unpack(blob)?;
-    let runs = Runs::parse(row.get_ref(uploaded)?.as_blob().map_err(rusqlite::Error::from)?)?;
-    for entry in &mut entries {
-        entry.uploaded = runs.contains(entry.sequence);
-    }
+    mark_uploaded(&mut entries, row, uploaded)?;
     Ok(entries)
 }
 
@@ -81,6 +90,38 @@ pub(super) fn open_media_files(
         files.push(complete(connection, media_file(row)?)?);
     }
     Ok(files)
+}
+
+/// A stream's open media files, with those of their fragments whose value in this order lies within.
+pub(super) fn open_fragments(
+    connection: &Connection,
+    stream: StreamId,
+    order: FragmentOrder,
+    values: RangeInclusive<i64>,
+) -> Result<Vec<(Arc<MediaFilePlace>, Vec<FragmentEntry>)>, IndexError> {
+    let value = match order {
+        FragmentOrder::Sequence => "sequence",
+        FragmentOrder::ProducerTimestamp => "producer_timestamp",
+        FragmentOrder::ServerTimestamp => "server_timestamp",
+    };
+    let sql = format!(
+        "SELECT {ENTRY} FROM fragment
+         WHERE media_file_id = ?1 AND {value} BETWEEN ?2 AND ?3 ORDER BY offset"
+    );
+    let mut fragments = connection.prepare_cached(&sql)?;
+    let sql = "SELECT id, path, header_size_bytes, header_crc32c, uploaded FROM media_file
+               WHERE stream_id = ?1 AND state = 0 ORDER BY id";
+    let mut files = connection.prepare_cached(sql)?;
+    let mut rows = files.query([stream.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let place = place(row)?;
+        let within = params![place.id.0, values.start(), values.end()];
+        let mut entries = fragments.query_map(within, entry)?.collect::<Result<Vec<_>, _>>()?;
+        mark_uploaded(&mut entries, row, 4)?;
+        found.push((Arc::new(place), entries));
+    }
+    Ok(found)
 }
 
 /// An open file's numbers follow from its fragments.

@@ -243,6 +243,23 @@ impl World {
             self.was_harmed = true;
             self.repair();
         }
+        self.start();
+        let reader = self.store().reader();
+        self.assert_agrees(&reader);
+        for key in KEYS {
+            self.assert_recovered(key, &reader, all_kept);
+        }
+        self.was_harmed = false;
+        self.assert_accounts();
+        match self.chance.below(20) {
+            0 => self.assert_repair_gives_the_same(),
+            1 => self.assert_check_finds_a_rotten_byte(),
+            _ => {}
+        }
+    }
+
+    /// Opens the store until it does.
+    pub(crate) fn start(&mut self) {
         self.store = Some(loop {
             match self.open() {
                 Ok(store) if self.is_damaged() && says_damage(&store) => {
@@ -259,18 +276,6 @@ impl World {
                 Err(error) => panic!("open: {error:?}"),
             }
         });
-        let reader = self.store().reader();
-        self.assert_agrees(&reader);
-        for key in KEYS {
-            self.assert_recovered(key, &reader, all_kept);
-        }
-        self.was_harmed = false;
-        self.assert_accounts();
-        match self.chance.below(20) {
-            0 => self.assert_repair_gives_the_same(),
-            1 => self.assert_check_finds_a_rotten_byte(),
-            _ => {}
-        }
     }
 
     pub(crate) fn store(&mut self) -> &mut Store {
