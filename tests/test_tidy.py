@@ -3,6 +3,8 @@
 Reads the repository and nothing else. A list of exceptions below is exact: what is no exception any more has to leave it.
 """
 
+import fnmatch
+import pathlib
 import re
 import tomllib
 
@@ -263,6 +265,21 @@ def test_a_file_that_a_document_names_is_there(document):
     assert named or document == "docs/design/store.md"
     missing = [word for word in named if not any(list(base.glob(word.rstrip("/"))) for base in (ROOT, CRATES))]
     assert missing == []
+
+
+def test_make_test_runs_every_test_of_every_crate():
+    """`make test` runs the simulator's tests apart from the others, by a pattern of names of test binaries."""
+    makefile = (ROOT / "Makefile").read_text() + (ROOT / "scripts" / "test-side-by-side").read_text()
+    patterns = re.findall(r"cargo test .*--test '?([^'\s]+)", makefile)
+    assert len(patterns) == 2
+    for folder in CRATE_FOLDERS:
+        tests = {test["name"]: test.get("path", "") for test in manifest(folder.name).get("test", [])}
+        found = {path.stem for path in folder.glob("tests/*.rs")}
+        found |= {main.parent.name for main in folder.glob("tests/*/main.rs")}
+        found -= {pathlib.Path(path).parent.name for path in tests.values()}
+        for name in found | set(tests):
+            matches = [pattern for pattern in patterns if fnmatch.fnmatchcase(name, pattern)]
+            assert len(matches) == 1, f"{folder.name}'s {name} is run by {matches or 'nothing'}"
 
 
 def test_the_reader_of_rust_sees_circles_uses_and_no_tests(tmp_path):

@@ -3,6 +3,7 @@
 //! Decides which steps an index needs. Never goes back: what a newer version wrote is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -73,23 +74,38 @@ pub(super) fn read_as_it_is(connection: &Connection) -> Result<(), IndexError> {
     }
 }
 
+/// Tables, indexes and triggers with their texts, by kind and name.
+type Definitions = BTreeMap<String, Option<String>>;
+
+/// What the steps make, the same in every process of this version.
+static MADE: OnceLock<Definitions> = OnceLock::new();
+
 /// Tables, indexes and triggers that are not as the steps make them: their texts lie in the file like all else, and one that
-/// rots may still be read, and mean something else. They are made in `empty`. An index of an older version is not looked at.
+/// rots may still be read, and mean something else. They are made in an `empty` one, once. An index of an older version is
+/// not looked at.
 pub(super) fn altered(
     connection: &Connection,
-    mut empty: Connection,
+    empty: fn() -> Result<Connection, IndexError>,
 ) -> Result<Vec<String>, IndexError> {
     if version(connection)? != VERSION {
         return Ok(Vec::new());
     }
-    upgrade(&mut empty)?;
-    let (found, made) = (texts(connection)?, texts(&empty)?);
+    let made = match MADE.get() {
+        Some(made) => made,
+        None => {
+            let mut empty = empty()?;
+            upgrade(&mut empty)?;
+            let made = texts(&empty)?;
+            MADE.get_or_init(|| made)
+        }
+    };
+    let found = texts(connection)?;
     let differs = |name: &&String| found.get(*name) != made.get(*name);
     let names: BTreeSet<&String> = found.keys().chain(made.keys()).collect();
     Ok(names.into_iter().filter(differs).map(|name| format!("the definition of {name}")).collect())
 }
 
-fn texts(connection: &Connection) -> Result<BTreeMap<String, Option<String>>, IndexError> {
+fn texts(connection: &Connection) -> Result<Definitions, IndexError> {
     // What SQLite keeps for itself comes and goes.
     let sql = "SELECT type || ' ' || name || ' of ' || tbl_name, sql FROM sqlite_master
                WHERE substr(tbl_name, 1, 7) <> 'sqlite_'";

@@ -1,5 +1,6 @@
-//! Whether the index is sound in itself: what SQLite finds, definitions that are not those that were made, rows that refer to rows that are not there, numbers that
-//! would be given out twice, rows that are not what their fragments say. It never looks at a media file.
+//! Whether the index is sound in itself: what SQLite finds, definitions that are not those that were made, rows that refer to
+//! rows that are not there, numbers that would be given out twice, rows that are not what their fragments say. It never looks
+//! at a media file.
 
 use rusqlite::Connection;
 
@@ -65,7 +66,7 @@ pub(super) fn unsound(connection: &Connection) -> Result<Vec<String>, IndexError
     for finding in statement.query_map([], |row| row.get::<_, String>(0))? {
         found.extend(Some(finding?).filter(|finding| finding != "ok"));
     }
-    found.extend(super::schema::altered(connection, in_memory()?)?);
+    found.extend(super::schema::altered(connection, in_memory)?);
     for (sql, what) in RULES {
         let sql = format!("SELECT count(*) FROM ({sql})");
         let count: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
