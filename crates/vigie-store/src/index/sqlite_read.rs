@@ -108,11 +108,9 @@ impl IndexRead for SqliteReader {
             let (min, max, width) = range_columns(query.order);
             let from = query.after.map_or(query.from, |after| query.from.max(after.value));
             // Open files have no ranges in their rows: all compete.
-            for (place, entries) in
-                open_fragments(connection, stream, query.order, from..=query.until)?
-            {
-                page.add(&place, &entries);
-            }
+            open_fragments(connection, stream, query.order, from..=query.until, |place, entries| {
+                page.add(place, entries);
+            })?;
             let pending = if query.not_uploaded { "AND not_uploaded_count > 0" } else { "" };
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, {min}, uploaded, fragments, crc32c
@@ -141,9 +139,9 @@ impl IndexRead for SqliteReader {
     ) -> Result<Option<Fragment>, IndexError> {
         self.with(|connection| {
             let mut last = Last { order, value, found: None };
-            for (place, entries) in open_fragments(connection, stream, order, i64::MIN..=value)? {
-                last.consider(&place, &entries);
-            }
+            open_fragments(connection, stream, order, i64::MIN..=value, |place, entries| {
+                last.consider(place, entries);
+            })?;
             let (min, max, width) = range_columns(order);
             let sql = format!(
                 "SELECT id, path, header_size_bytes, header_crc32c, uploaded, fragments, crc32c

@@ -92,13 +92,14 @@ pub(super) fn open_media_files(
     Ok(files)
 }
 
-/// A stream's open media files, with those of their fragments whose value in this order lies within.
+/// Hands over each open media file of a stream, with those of its fragments whose value in this order lies within.
 pub(super) fn open_fragments(
     connection: &Connection,
     stream: StreamId,
     order: FragmentOrder,
     values: RangeInclusive<i64>,
-) -> Result<Vec<(Arc<MediaFilePlace>, Vec<FragmentEntry>)>, IndexError> {
+    mut take: impl FnMut(&Arc<MediaFilePlace>, &[FragmentEntry]),
+) -> Result<(), IndexError> {
     let value = match order {
         FragmentOrder::Sequence => "sequence",
         FragmentOrder::ProducerTimestamp => "producer_timestamp",
@@ -113,15 +114,14 @@ pub(super) fn open_fragments(
                WHERE stream_id = ?1 AND state = 0 ORDER BY id";
     let mut files = connection.prepare_cached(sql)?;
     let mut rows = files.query([stream.0])?;
-    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let place = place(row)?;
+        let place = Arc::new(place(row)?);
         let within = params![place.id.0, values.start(), values.end()];
         let mut entries = fragments.query_map(within, entry)?.collect::<Result<Vec<_>, _>>()?;
         mark_uploaded(&mut entries, row, 4)?;
-        found.push((Arc::new(place), entries));
+        take(&place, &entries);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// An open file's numbers follow from its fragments.

@@ -63,6 +63,16 @@ fn size_bytes(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().len()
 }
 
+/// `.cargo/config.toml` says how SQLite is built, and why.
+#[test]
+fn sqlite_takes_no_lock_to_count_its_memory() {
+    let connection = super::sqlite_connection::in_memory().unwrap();
+    let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+    let options = options.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let options: Vec<String> = options.collect::<Result<_, _>>().unwrap();
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+}
+
 #[test]
 fn a_fragment_takes_at_most_40_bytes_on_disk() {
     let folder = tempfile::tempdir().unwrap();
