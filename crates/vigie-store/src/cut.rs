@@ -33,15 +33,25 @@ pub(crate) fn keep_tail(
     if !may_be_media(&tail, is_as_written) {
         return Ok(());
     }
-    let head_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);
-    let head_bytes = head_bytes.saturating_add(FILE_MARK_BYTES_MAX);
-    let head_bytes = head_bytes.min(usize::try_from(last.offset).unwrap_or(usize::MAX));
     let head =
-        file.read_exact_at(0, head_bytes).map_err(|error| StoreError::io("read", path, error))?;
+        head(file, place, last.offset).map_err(|error| StoreError::io("read", path, error))?;
+    set_part_aside(disk, root, path, &head, &tail, marked_end(last))
+}
+
+/// The document header and the file mark of a media file whose first fragment begins at `fragment`, or behind it; empty where
+/// they are not whole.
+pub(crate) fn head(
+    file: &dyn DiskFile,
+    place: &MediaFilePlace,
+    fragment: u64,
+) -> std::io::Result<Bytes> {
     let header_bytes = usize::try_from(place.header_size_bytes).unwrap_or(usize::MAX);
+    let bytes_max = header_bytes.saturating_add(FILE_MARK_BYTES_MAX);
+    let head =
+        file.read_exact_at(0, bytes_max.min(usize::try_from(fragment).unwrap_or(usize::MAX)))?;
     let mark = head.get(header_bytes..).and_then(parse_file_mark);
-    let head = mark.and_then(|mark| head.get(..header_bytes + mark.size_bytes)).unwrap_or_default();
-    set_part_aside(disk, root, path, head, &tail, marked_end(last))
+    let bytes = mark.map_or(0, |mark| header_bytes + mark.size_bytes);
+    Ok(head.slice(..bytes.min(head.len())))
 }
 
 /// What lies between the whole fragments of a file is copied aside where it may be somebody's media: no entry of a new index

@@ -118,7 +118,7 @@ pub(crate) fn set_part_aside(
     part: &[u8],
     offset: u64,
 ) -> Result<(), StoreError> {
-    let aside = copy_aside(disk, root, path, &[head, part].concat(), offset)?;
+    let aside = copy_aside(disk, root, path, head, part, offset)?;
     tracing::warn!(
         path = %path.display(),
         aside = %aside.display(),
@@ -128,35 +128,60 @@ pub(crate) fn set_part_aside(
     Ok(())
 }
 
-/// Done again after a crash it finds its own copy.
+/// Where a copy of it lies already, that is the one: done again after a crash, or by a repair that sees the same once more.
 fn copy_aside(
     disk: &dyn Disk,
     root: &Path,
     path: &Path,
-    copy: &[u8],
+    head: &[u8],
+    part: &[u8],
     offset: u64,
 ) -> Result<PathBuf, StoreError> {
     let directory = aside_directory(disk, root, path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let named = path.with_file_name(format!("from-{offset}-of-{stem}.mkv"));
-    let wanted = directory.join(named.file_name().unwrap_or_default());
-    let is_there = disk.open_read_only(&wanted).and_then(|file| read_whole(file.as_ref()));
-    if is_there.is_ok_and(|bytes| bytes.is_some_and(|bytes| bytes == copy)) {
+    let of_file = format!("-of-{stem}.mkv");
+    for aside in list_or_none(disk, &directory)? {
+        if !holds_part(disk, &aside, &of_file, head.len(), part, offset) {
+            continue;
+        }
         // The copy may not be durable yet: whoever made it may have died before.
-        let synced = disk.open(&wanted).and_then(|file| file.sync());
-        synced.map_err(|error| StoreError::io("sync", &wanted, error))?;
+        let synced = disk.open(&aside).and_then(|file| file.sync());
+        synced.map_err(|error| StoreError::io("sync", &aside, error))?;
         sync_directory_if_there(disk, &directory)?;
-        return Ok(wanted);
+        return Ok(aside);
     }
-    let aside = free_name(disk, &directory, &named);
+    let aside = free_name(disk, &directory, Path::new(&format!("from-{offset}{of_file}")));
     let write = || {
         let file = disk.create_new(&aside)?;
-        file.write_all_at(&[copy], 0)?;
+        file.write_all_at(&[head, part], 0)?;
         file.sync()
     };
     write().map_err(|error| StoreError::io("write", &aside, error))?;
     sync_directory_if_there(disk, &directory)?;
     Ok(aside)
+}
+
+/// Whether what lies aside at `aside` is a copy of the same file, from `offset` or before it, that holds these bytes there:
+/// behind a head of `head_bytes`, or without one.
+fn holds_part(
+    disk: &dyn Disk,
+    aside: &Path,
+    of_file: &str,
+    head_bytes: usize,
+    part: &[u8],
+    offset: u64,
+) -> bool {
+    let name = aside.file_name().unwrap_or_default().to_string_lossy();
+    let from =
+        name.strip_suffix(of_file).and_then(|name| name.rsplit_once("from-")?.1.parse().ok());
+    let Some(before) = from.and_then(|from| usize::try_from(offset.checked_sub(from)?).ok()) else {
+        return false;
+    };
+    let copy = disk.open_read_only(aside).and_then(|file| read_whole(file.as_ref()));
+    let Ok(Some(copy)) = copy else { return false };
+    [head_bytes, 0].into_iter().any(|head_bytes| {
+        copy.get(head_bytes.saturating_add(before)..).is_some_and(|copy| copy.starts_with(part))
+    })
 }
 
 /// What is removed of what lies aside.

@@ -12,10 +12,10 @@ use self::scan::{Scan, committed_end};
 use crate::boot::FilesOfThisBoot;
 use crate::check::list_media_files;
 use crate::contents::{begin_with_mark, may_be_media};
-use crate::cut::{keep_tail, make_durable};
+use crate::cut::{head, keep_tail, make_durable};
 use crate::disk::{Disk, DiskFile, create_dir_durably};
 use crate::error::{StoreError, describe};
-use crate::fragment::{FragmentEntry, MediaFileId, MediaFileState};
+use crate::fragment::{FragmentEntry, MediaFileId, MediaFilePlace, MediaFileState};
 use crate::index::{Change, Index, UnsealedMediaFile};
 use crate::journal::{Deletion, Journal};
 use crate::layout::key_of_directory;
@@ -121,7 +121,7 @@ pub(crate) fn seal_file(
         };
         let length_bytes = file.length_bytes()?;
         if let [torn, next, ..] = recovered.as_slice()
-            && !end_torn(disk, root, &path, file.as_ref(), torn, next)?
+            && !end_torn(disk, root, &path, file.as_ref(), &unsealed.media_file.place, torn, next)?
         {
             recovered.truncate(1);
         }
@@ -166,6 +166,7 @@ fn end_torn(
     root: &Path,
     path: &Path,
     file: &dyn DiskFile,
+    place: &MediaFilePlace,
     torn: &FragmentEntry,
     next: &FragmentEntry,
 ) -> std::io::Result<bool> {
@@ -181,7 +182,8 @@ fn end_torn(
         return Ok(false);
     }
     if may_be_media(&gap, false) {
-        set_part_aside(disk, root, path, &[], &gap, torn.end()).map_err(std::io::Error::other)?;
+        let head = head(file, place, torn.offset)?;
+        set_part_aside(disk, root, path, &head, &gap, torn.end()).map_err(std::io::Error::other)?;
     }
     file.write_all_at(&[&end_mark(torn)], torn.end())?;
     Ok(true)

@@ -89,6 +89,8 @@ fn worlds_that_failed_once_hold() {
     run(1156, Uncommitted::KeepWholeFrames, Harm::Damaged);
     // Two stores were open on one disk, of which this test began one: the other's index was older for it.
     run(6903, Uncommitted::KeepWholeFragments, Harm::None);
+    // A repair set aside again what a start had set aside, and it counted twice.
+    run(9256, Uncommitted::KeepWholeFrames, Harm::None);
 }
 
 /// An index that is thought older than its media is not believed in what it says of deletions.
