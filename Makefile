@@ -19,7 +19,6 @@ test:
 	npm --prefix console test
 	cargo fmt --all --check
 	cargo build --locked --workspace --all-targets
-	cargo test --locked --workspace --no-fail-fast --lib --bins --test '[!w]*'
 	scripts/test-side-by-side $(PYTEST_WORKERS)
 
 build:

@@ -72,5 +72,6 @@ export default defineConfig({
   },
   plugins: [fontsApart(), compressed()],
   // `npm run dev` beside a server on its usual port.
-  server: { proxy: { "^/(?!console/(?!settings))": "http://127.0.0.1:8440" } },
+  // The browser signs the name that it calls, so the server has to be called by it.
+  server: { proxy: { "^/(?!console/(?!settings))": { target: "http://127.0.0.1:8440", changeOrigin: false } } },
 });

@@ -195,6 +195,8 @@ def test_the_demonstration_shows_media_within_ten_seconds_and_ends_with_ctrl_c(t
         document = eventually(tried, 10 - (time.monotonic() - began), "recorded and uploaded media can be read")
         assert elementary.comparable(document, "video")
 
+        # It looks for the media itself, and may see it a moment later than we did.
+        eventually(lambda: "Ctrl-C stops it" in demo.log(), 10 - (time.monotonic() - began), "it says how to go on")
         text = demo.log()
         assert f"http://127.0.0.1:{server.port}" in text and str(server.credentials_path) in text
         commands = [line for line in text.splitlines() if "aws " in line and "--endpoint-url" in line]

@@ -60,7 +60,7 @@ def test_deleting_the_edge_configuration_erases_local_media_uploaded_or_not(own_
     events = own_operation(server, "/listAuditEvents")["Events"]
     told = {event["Action"].split(":")[1]: event.get("NotUploadedBytes") for event in events if "stream/leaves" in event.get("Resource", "")}
     assert told["SyncEdgeAgent"] == losses[0]["SizeBytes"], told
-    assert "media that was never uploaded is erased" in agent.process.log()
+    eventually(lambda: "media that was never uploaded is erased" in agent.process.log(), 10, "the hub's log says it")
     assert set(with_status) <= {"DELETING", "DELETING_ACKNOWLEDGED"}
     with refused("StreamEdgeConfigurationNotFoundException", 404):
         kinesisvideo.describe_edge_configuration(StreamName="leaves")

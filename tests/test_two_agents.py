@@ -65,7 +65,8 @@ def test_a_second_agent_is_refused_and_moves_the_hub_when_it_is_told_to(own_site
     events = own_operation(server, "/listAuditEvents")["Events"]
     taken = [event for event in events if event["Action"] == "kinesisvideo:SyncEdgeAgent"]
     assert [event["Resource"] for event in taken] == [first.hub_device_arn]
-    assert "another agent works as this hub from now on" in server.process.log()
+    said = "another agent works as this hub from now on"
+    eventually(lambda: said in server.process.log(), 10, "the server's log says it")
 
 
 def test_a_copied_folder_is_noticed_and_its_agent_uploads_nothing(own_site):
@@ -80,7 +81,7 @@ def test_a_copied_folder_is_noticed_and_its_agent_uploads_nothing(own_site):
     eventually(lambda: SENTENCE in copy.process.log(), 60, "the copy's log says it")
     shown = hub_as_shown(server, first)["RefusedAgent"]
     assert shown["HasCopiedFolder"] is True and SENTENCE in shown["Details"]
-    assert SENTENCE in server.process.log()
+    eventually(lambda: SENTENCE in server.process.log(), 10, "the server's log says it")
     # The copy's last connection has ended by now, or is ended by the first agent's.
     eventually(lambda: agent_status(server, "yard"), 20, "the first agent reports")
     before = len(list_fragments(server, "yard"))

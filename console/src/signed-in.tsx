@@ -10,6 +10,7 @@ import { useNoticeBoard } from "./ui/notices";
 
 const NAVIGATION: SideNavigationProps.Item[] = [
   { type: "link", text: "Streams", href: "#/streams" },
+  { type: "link", text: "Wall", href: "#/wall" },
   { type: "link", text: "Hubs", href: "#/hubs" },
   { type: "divider" },
   { type: "link", text: "Access keys", href: "#/keys" },
@@ -63,6 +64,8 @@ function sectionOf(route: Route): string {
     case "stream":
     case "edge":
       return "#/streams";
+    case "wall":
+      return "#/wall";
     case "hub":
     case "hub-wizard":
       return "#/hubs";

@@ -112,7 +112,7 @@ test("the form says what is missing, then the hub takes the configuration", asyn
 test("live video advances", async () => {
   await page.getByRole("link", { name: "gate", exact: true }).click();
   await watch(50);
-  await page.getByText("Live", { exact: true }).first().waitFor();
+  await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
   await inspect(page, "stream");
 });
 

@@ -110,6 +110,19 @@ test("what was uploaded is on the server, and a camera that was away left a gap 
   await inspect(page, "stream-gap");
 });
 
+test("the gap is gone to from the present, with what led to it, and there is none after it", async () => {
+  const [gap] = await entries("The camera gave no video");
+  await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
+  await page.getByRole("button", { name: "Gap before" }).click();
+  await page.getByRole("heading", { name: "Video Recorded", exact: true }).waitFor();
+  const at = () => timeline().getAttribute("aria-valuenow").then(Number);
+  await eventually(async () => Math.abs((await at()) - gap.from) < 8000, "what led to the gap is played");
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("button", { name: "Gap after" }).click();
+  await page.getByText("There is no gap after this.").waitFor();
+  await page.getByRole("button", { name: "Live" }).click();
+});
+
 test("it is zoomed by the wheel, dragged, and a range is marked on it", async () => {
   const drag = async (from, to) => {
     const { x, y } = await timeline().boundingBox();
@@ -180,7 +193,7 @@ test("the timeline is used by keyboard alone, and says what is where it stands",
   await page.getByText("Recorded", { exact: true }).waitFor();
   assert.match(await timeline().getAttribute("aria-valuetext"), /\d\d:\d\d:\d\d, (nothing known|On the server|The camera)/);
   await page.keyboard.press("End");
-  await page.getByText("Live", { exact: true }).first().waitFor();
+  await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
 });
 
 test("who changes their mind before recorded media has begun to load sees live video again", async () => {
@@ -207,7 +220,7 @@ test("who changes their mind before recorded media has begun to load sees live v
   await page.keyboard.press("Home");
   // Not for "Recorded" to be seen, which lasts as long as the server takes to answer.
   await page.locator("video[data-changed-mind]").waitFor();
-  await page.getByText("Live", { exact: true }).first().waitFor();
+  await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
   await eventually(async () => (await frames()) > 25, "it plays again");
 });
 
@@ -229,7 +242,7 @@ test("a failed sync says why and what to do, and saving again starts anew", asyn
   await visit(page, "Streams");
   await page.getByRole("row", { name: /attic.*Failed/ }).waitFor();
   // Configured well, and its camera gone: both are said.
-  await page.getByRole("row", { name: /yard.*In sync.*Recorder: (failing|needs you)/ }).waitFor();
+  await page.getByRole("row", { name: /yard.*In sync.*The camera is not recorded/ }).waitFor();
   await page.getByRole("link", { name: "attic", exact: true }).click();
   await page.getByRole("link", { name: "Edge configuration" }).click();
   await page.getByRole("status").filter({ hasText: "Failed" }).waitFor();

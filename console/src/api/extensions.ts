@@ -47,6 +47,8 @@ export function extensions(call: Call) {
       });
       return { Hub: hubs[0], Streams };
     },
+    /** The hub alone, without what it records. */
+    describeHubItself: async (HubDeviceArn: string) => (await call("DescribeHub", { HubDeviceArn, MaxResults: 1 })).Hub,
     testCamera: (camera: TestCameraInput) => call("TestCamera", camera),
     listAccessKeys: () => everyPage(call, "ListAccessKeys", { MaxResults: 1000 }, (page) => page.AccessKeys),
     createAccessKey: async (input: CreateAccessKeyInput) => (await call("CreateAccessKey", input)).AccessKey,

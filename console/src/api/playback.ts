@@ -26,7 +26,8 @@ export async function playlistUrl(
   source: Source,
 ): Promise<string> {
   const range = source.live
-    ? {}
+    ? // What is uploaded late is shown with the time at which it was filmed.
+      { HLSFragmentSelector: { FragmentSelectorType: "PRODUCER_TIMESTAMP" as const } }
     : {
         HLSFragmentSelector: {
           FragmentSelectorType: "PRODUCER_TIMESTAMP" as const,

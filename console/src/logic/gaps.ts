@@ -1,6 +1,6 @@
 /** Why there is no media, in words and by kind. */
 
-import type { MediaGapReason } from "../api/operations";
+import type { MediaGap, MediaGapReason } from "../api/operations";
 
 export type GapKind = "planned" | "hub-only" | "trouble" | "elsewhere";
 
@@ -27,4 +27,14 @@ const REASONS: Record<MediaGapReason, GapReason> = {
 
 export function gapReason(reason: MediaGapReason): GapReason {
   return REASONS[reason];
+}
+
+/** Two that begin within this are one to whoever steps from one to the next, ms. */
+const APART_MS = 1000;
+
+/** When the nearest of the gaps begins that nobody planned, behind or before a moment, in ms. */
+export function gapBeside(gaps: MediaGap[], at: number, side: "before" | "behind"): number | undefined {
+  const begin = gaps.filter(({ Reason }) => REASONS[Reason].kind === "trouble").map(({ StartTimestamp }) => StartTimestamp * 1000);
+  if (side === "behind") return begin.filter((start) => start > at + APART_MS).sort((a, b) => a - b)[0];
+  return begin.filter((start) => start < at - APART_MS).sort((a, b) => b - a)[0];
 }

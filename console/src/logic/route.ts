@@ -4,6 +4,7 @@ export type Route =
   | { page: "welcome"; code: string; stream: string | undefined }
   | { page: "stream"; name: string; at: number | undefined }
   | { page: "edge"; name: string }
+  | { page: "wall"; streams: string[] | undefined; at: number | undefined }
   | { page: "hubs" }
   | { page: "hub-wizard" }
   | { page: "hub"; name: string }
@@ -23,6 +24,8 @@ export function parseRoute(hash: string): Route {
       if (second === undefined) return { page: "streams" };
       if (third === undefined) return { page: "stream", name: second, at: timeIn(query) };
       return third === "edge" ? { page: "edge", name: second } : { page: "nowhere" };
+    case "wall":
+      return second === undefined ? { page: "wall", streams: namesIn(query), at: timeIn(query) } : { page: "nowhere" };
     case "hubs":
       if (second === undefined) return { page: "hubs" };
       return { page: "hub", name: second };
@@ -46,6 +49,13 @@ export function hrefOf(route: Route): string {
       const at = route.at === undefined ? "" : `?at=${route.at}`;
       return `#/streams/${encodeURIComponent(route.name)}${at}`;
     }
+    case "wall": {
+      const parts = [
+        ...(route.streams ? [`streams=${route.streams.map(encodeURIComponent).join(",")}`] : []),
+        ...(route.at === undefined ? [] : [`at=${route.at}`]),
+      ];
+      return parts.length > 0 ? `#/wall?${parts.join("&")}` : "#/wall";
+    }
     case "edge":
       return `#/streams/${encodeURIComponent(route.name)}/edge`;
     case "hub":
@@ -67,6 +77,12 @@ function decode(part: string): string {
   } catch {
     return part;
   }
+}
+
+/** Names have no comma (KVS API_CreateStream). */
+function namesIn(query: string): string[] | undefined {
+  const names = new URLSearchParams(query).get("streams");
+  return names === null ? undefined : names.split(",").filter((name) => name !== "");
 }
 
 function timeIn(query: string): number | undefined {

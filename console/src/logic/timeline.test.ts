@@ -8,6 +8,7 @@ import {
   notBeyond,
   panned,
   positionOf,
+  previewAt,
   showing,
   SPAN_MAX,
   SPAN_MIN,
@@ -23,6 +24,17 @@ const view = { from: 10 * HOUR, until: 12 * HOUR };
 
 test("a moment and its position are each other's inverse", () => {
   for (const position of [0, 0.25, 1, 1.5]) expect(positionOf(view, timeAt(view, position))).toBeCloseTo(position);
+});
+
+test("previews are of some hundred moments of a view, and stay as it is moved", () => {
+  const moments = (span: { from: number; until: number }) =>
+    new Set(Array.from({ length: 5000 }, (_, n) => previewAt(span, timeAt(span, n / 5000))));
+  const seen = moments(view);
+  expect(seen.size).toBeGreaterThan(49);
+  expect(seen.size).toBeLessThan(102);
+  const later = moments(panned(view, 0.5));
+  expect([...later].filter((at) => seen.has(at)).length).toBeGreaterThan(seen.size / 3);
+  expect(previewAt({ from: 0, until: 20_000 }, 1999)).toBe(1000);
 });
 
 test("zooming keeps the moment under the pointer", () => {

@@ -30,6 +30,12 @@ export function timeAt(view: Span, position: number): number {
   return view.from + position * (view.until - view.from);
 }
 
+/** Where pictures are looked at: the nearest of a hundred or two of the view, the same ones however it is moved. */
+export function previewAt(view: Span, at: number): number {
+  const step = 2 ** Math.ceil(Math.log2(Math.max(1, (view.until - view.from) / 100_000))) * SECOND;
+  return Math.floor(at / step) * step;
+}
+
 /** Makes the view `factor` times as long, with the moment at `position` staying where it is. */
 export function zoomed(view: Span, factor: number, position = 0.5): Span {
   const length = Math.min(SPAN_MAX, Math.max(SPAN_MIN, (view.until - view.from) * factor));

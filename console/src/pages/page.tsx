@@ -3,6 +3,7 @@ import Link from "@cloudscape-design/components/link";
 import { lazy, Suspense } from "react";
 import type { Route } from "../logic/route";
 import { Empty } from "../ui/empty";
+import { useVisitNumber } from "../ui/route";
 import { StreamsPage } from "./streams/streams";
 
 // Loaded when they are first looked at: the first page does not wait for them.
@@ -13,20 +14,24 @@ const HubsPage = lazy(async () => ({ default: (await import("./hubs/hubs")).Hubs
 const HubWizard = lazy(async () => ({ default: (await import("./hubs/wizard")).HubWizard }));
 const KeysPage = lazy(async () => ({ default: (await import("./keys/keys")).KeysPage }));
 const MetricsPage = lazy(async () => ({ default: (await import("./metrics/metrics")).MetricsPage }));
+const WallPage = lazy(async () => ({ default: (await import("./wall/wall")).WallPage }));
 const StreamPage = lazy(async () => ({ default: (await import("./stream/stream")).StreamPage }));
 const SecretsPage = lazy(async () => ({ default: (await import("./secrets/secrets")).SecretsPage }));
 
 /** The page of a route. */
 export function Page({ route }: { route: Route }) {
-  return <Suspense fallback={<Spinner size="large" />}>{pageOf(route)}</Suspense>;
+  const visit = useVisitNumber();
+  return <Suspense fallback={<Spinner size="large" />}>{pageOf(route, visit)}</Suspense>;
 }
 
-function pageOf(route: Route) {
+function pageOf(route: Route, visit: number) {
   switch (route.page) {
     case "streams":
       return <StreamsPage />;
     case "stream":
-      return <StreamPage key={`${route.name} ${route.at}`} name={route.name} at={route.at} />;
+      return <StreamPage key={visit} name={route.name} at={route.at} />;
+    case "wall":
+      return <WallPage key={visit} streams={route.streams} at={route.at} />;
     case "edge":
       return <EdgePage key={route.name} name={route.name} />;
     case "hubs":

@@ -1,17 +1,42 @@
 import { useSyncExternalStore } from "react";
 import { hrefOf, parseRoute, type Route } from "../logic/route";
 
-export function useRoute(): Route {
-  const hash = useSyncExternalStore(
+/** Somebody went to an address; what a page notes there while it is looked at is not another visit. */
+let visit = { hash: location.hash, number: 0 };
+const listeners = new Set<() => void>();
+
+addEventListener("hashchange", () => {
+  visit = { hash: location.hash, number: visit.number + 1 };
+  for (const listener of listeners) listener();
+});
+
+function useVisit() {
+  return useSyncExternalStore(
     (listener) => {
-      addEventListener("hashchange", listener);
-      return () => removeEventListener("hashchange", listener);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
-    () => location.hash,
+    () => visit,
   );
-  return parseRoute(hash);
+}
+
+export function useRoute(): Route {
+  return parseRoute(useVisit().hash);
+}
+
+/** Another with each visit, also to the address where one is. */
+export function useVisitNumber(): number {
+  return useVisit().number;
 }
 
 export function go(route: Route): void {
   location.hash = hrefOf(route);
+}
+
+/** Writes to the address what is shown already, without a step of its own in the history. */
+export function note(route: Route): void {
+  const href = hrefOf(route);
+  if (location.hash === href) return;
+  history.replaceState(history.state, "", href);
+  visit.hash = href;
 }

@@ -1,6 +1,5 @@
 import Alert from "@cloudscape-design/components/alert";
 import Badge from "@cloudscape-design/components/badge";
-import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import ExpandableSection from "@cloudscape-design/components/expandable-section";
@@ -8,12 +7,17 @@ import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { useApi } from "../../api/api";
 import type { Source } from "../../api/playback";
 import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
+import { standing } from "../../logic/standing";
 import { firstView, followed, type Known, notBeyond, panned, showing, type Span, zoomed } from "../../logic/timeline";
+import { note } from "../../ui/route";
 import { Time, useNow } from "../../ui/time";
+import { GoTo } from "./go-to";
 import { useKnown, useMedia } from "./media";
 import { Player } from "./player";
+import { Preview } from "./preview";
 import { RangeTools } from "./range-tools";
 import { Timeline } from "./timeline";
 
@@ -31,6 +35,7 @@ const LEGEND: { look: Bar["look"]; text: string }[] = [
 
 /** The video of a stream: the player, and the time line that says where there is some. */
 export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
+  const { settings } = useApi();
   const now = useNow(1000);
   const known = useKnown(name) ?? UNKNOWN;
   const [view, setView] = useState<Span>(() =>
@@ -38,6 +43,7 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
   );
   const [source, setSource] = useState<Source>(() => (wanted === undefined ? LIVE : { live: false, from: wanted }));
   const [at, setAt] = useState<number | undefined>(wanted);
+  const [isShown, setIsShown] = useState(false);
   const [selection, setSelection] = useState<Span>();
   const [selecting, setSelecting] = useState(false);
   const [held, setHeld] = useState(false);
@@ -77,6 +83,11 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
     setSource({ live: false, from: to });
     setView((before) => showing(before, to));
   };
+  useEffect(() => {
+    // An address is a moment: whoever is given it sees the same.
+    note({ page: "stream", name, at: source.live || at === undefined ? undefined : Math.round(at / 1000) * 1000 });
+  }, [name, source, at]);
+  const shown = standing(source.live, isShown ? at : undefined, now);
   const ended = () => {
     const next = at === undefined ? undefined : nextMedia(media.data?.ranges ?? [], at);
     if (next !== undefined && next < now - 30_000) seek(next);
@@ -99,15 +110,26 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
             </SpaceBetween>
           }
         >
-          Video {source.live ? <Badge color="red">Live</Badge> : <Badge color="blue">Recorded</Badge>}
+          Video {shown && <Badge color={shown.color}>{shown.text}</Badge>}
         </Header>
       }
     >
       <SpaceBetween size="m">
-        <Player streamName={name} source={source} onTime={setAt} onEnded={ended} />
-        <Box color="text-body-secondary">
-          Playing: <Time at={at} />
-        </Box>
+        <Player
+          streamName={name}
+          source={source}
+          at={at}
+          onTime={(shown) => {
+            setAt(shown);
+            setIsShown(true);
+          }}
+          onEnded={ended}
+          onNothing={() => {
+            setIsShown(false);
+            if (source.live) setAt(undefined);
+          }}
+          seek={seek}
+        />
         <Timeline
           view={view}
           bars={drawn}
@@ -119,8 +141,10 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
           seek={seek}
           live={live}
           select={setSelection}
+          preview={settings.Images ? (moment) => <Preview streamName={name} at={moment} /> : undefined}
         />
         <Legend />
+        <GoTo streamName={name} seek={seek} live={live} at={at} />
         {media.failure && !media.data && (
           <Alert type="warning">The timeline could not be loaded: {media.failure.message}</Alert>
         )}

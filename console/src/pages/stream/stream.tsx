@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
@@ -7,13 +8,16 @@ import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import Link from "@cloudscape-design/components/link";
 import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
 import { describeStream } from "../../api/streams";
 import { hubName } from "../../logic/hub";
+import { jobState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
-import { retentionText, sizeText } from "../../logic/units";
+import { troublesOf } from "../../logic/troubles";
+import { retentionText, sentence, sizeText } from "../../logic/units";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
 import { useNotices } from "../../ui/notices";
@@ -28,12 +32,26 @@ import { Footage } from "./footage";
 
 type Dialog = "edit" | "tags" | "delete";
 
+/** How a job of the hub is, in the hub's own words where it gave any. */
+function Job({ status, details }: { status: string | undefined; details: string | undefined }) {
+  if (!status) return <>–</>;
+  const { type, text } = jobState(status);
+  return <StatusIndicator type={type}>{details ? sentence(details) : text}</StatusIndicator>;
+}
+
 export function StreamPage({ name, at }: { name: string; at: number | undefined }) {
   const { kinesisVideo, extensions } = useApi();
   const notices = useNotices();
   const stream = useLoad(`stream ${name}`, () => describeStream(kinesisVideo, name), 10_000);
   const media = useLoad(`held ${name}`, () => extensions.describeStreamMedia(name), 5000);
   const edge = useLoad(`edge ${name}`, () => describeEdge(kinesisVideo, name), 5000);
+  const hub = edge.data?.EdgeConfig?.HubDeviceArn;
+  // Who may not see it is told no more of it.
+  const summary = useLoad(
+    `its hub ${hub}`,
+    () => (hub ? extensions.describeHubItself(hub).catch(() => undefined) : Promise.resolve(undefined)),
+    5000,
+  );
   const [dialog, setDialog] = useState<Dialog>();
   const close = () => setDialog(undefined);
   if (stream.failure && !stream.data) return <Problem failure={stream.failure} retry={stream.reload} />;
@@ -43,7 +61,7 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
     stream.reload();
   };
   const newest = media.data?.NewestTimestamp;
-  const hub = edge.data?.EdgeConfig?.HubDeviceArn;
+  const { LastRecorderStatus: recorder, LastUploaderStatus: uploader } = edge.data?.EdgeAgentStatus ?? {};
   return (
     <Frame
       title={name}
@@ -66,6 +84,11 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
         </SpaceBetween>
       }
     >
+      {troublesOf(edge.data, summary.data).map(({ type, title, text }) => (
+        <Alert key={title} type={type} header={title}>
+          {text}
+        </Alert>
+      ))}
       <Footage name={name} at={at} />
       <Container header={<Header variant="h2">Details</Header>}>
         <KeyValuePairs
@@ -83,6 +106,8 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
               label: "Hub",
               value: hub ? <Link href={hrefOf({ page: "hub", name: hubName(hub) })}>{hubName(hub)}</Link> : "–",
             },
+            { label: "Recorder", value: <Job status={recorder?.RecorderStatus} details={recorder?.JobStatusDetails} /> },
+            { label: "Upload", value: <Job status={uploader?.UploaderStatus} details={uploader?.JobStatusDetails} /> },
             { label: "Media type", value: info?.MediaType ?? "–" },
             { label: "Created", value: <Time at={info?.CreationTime} /> },
           ]}

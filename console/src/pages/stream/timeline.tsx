@@ -1,6 +1,6 @@
-import { type KeyboardEvent, type PointerEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import type { Bar } from "../../logic/lanes";
-import { between, panned, positionOf, type Span, ticks, timeAt, zoomed } from "../../logic/timeline";
+import { between, panned, positionOf, previewAt, type Span, ticks, timeAt, zoomed } from "../../logic/timeline";
 import { localText, utcText } from "../../ui/time";
 
 interface Props {
@@ -16,6 +16,8 @@ interface Props {
   seek: (at: number) => void;
   live: () => void;
   select: (span: Span) => void;
+  /** What was filmed at a moment, where that can be shown. */
+  preview: ((at: number) => ReactNode) | undefined;
 }
 
 const HEIGHT = 96;
@@ -34,7 +36,7 @@ const CLICK_PX = 4;
 
 /** Days of media as a bar to drag, zoom and click. */
 export function Timeline(props: Props) {
-  const { view, bars, at, now, selection, selecting, move, seek, select } = props;
+  const { view, bars, at, now, selection, selecting, move, seek, select, preview } = props;
   const svg = useRef<SVGSVGElement>(null);
   const width = useWidth(svg);
   const keys = useId();
@@ -123,12 +125,21 @@ export function Timeline(props: Props) {
         The arrow keys seek, plus and minus zoom, Page Up and Page Down move, Home goes to the beginning of what is shown, End
         to the live video.
       </p>
-      {hover !== undefined && <Hint x={hover} width={width} time={timeAt(view, hover / width)} bars={bars} />}
+      {hover !== undefined && (
+        <Hint x={hover} width={width} time={timeAt(view, hover / width)} bars={bars} preview={preview} view={view} />
+      )}
     </div>
   );
 }
 
-function Hint({ x, width, time, bars }: { x: number; width: number; time: number; bars: Bar[] }) {
+interface HintProps extends Pick<Props, "view" | "bars" | "preview"> {
+  x: number;
+  width: number;
+  time: number;
+}
+
+function Hint({ x, width, time, bars, preview, view }: HintProps) {
+  const isHeld = bars.some(({ look, from, until }) => look === "server" && from <= time && time < until);
   return (
     <div className="timeline-hint" style={{ insetInlineStart: Math.max(0, Math.min(x - 90, width - 240)) }} aria-hidden>
       <strong>{localText(time)}</strong>
@@ -136,6 +147,7 @@ function Hint({ x, width, time, bars }: { x: number; width: number; time: number
       {utcText(Math.round(time))}
       <br />
       {meaningAt(bars, time)}
+      {isHeld && preview?.(previewAt(view, time))}
     </div>
   );
 }

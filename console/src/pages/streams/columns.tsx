@@ -1,9 +1,10 @@
-import type { DescribeEdgeConfigurationOutput, StreamInfo } from "@aws-sdk/client-kinesis-video";
+import type { StreamInfo } from "@aws-sdk/client-kinesis-video";
+import Box from "@cloudscape-design/components/box";
 import Link from "@cloudscape-design/components/link";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { TableProps } from "@cloudscape-design/components/table";
-import { jobState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
+import { troublesOf } from "../../logic/troubles";
 import { retentionText, sizeText } from "../../logic/units";
 import { StreamStatus, SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
@@ -67,7 +68,11 @@ export function columnsFor(
     {
       id: "edge",
       header: "Edge configuration",
-      cell: (stream) => (facts.has(stream.StreamName ?? "") ? <Edge edge={of(stream)?.edge} /> : "–"),
+      minWidth: 220,
+      cell: (stream) => {
+        const found = of(stream);
+        return found ? <Edge {...found} /> : "–";
+      },
     },
     {
       id: "created",
@@ -78,18 +83,19 @@ export function columnsFor(
   ];
 }
 
-/** How far the configuration is; and, where it works but the camera is not recorded, that as well. */
-function Edge({ edge }: { edge: DescribeEdgeConfigurationOutput | undefined }) {
-  const recorder = edge?.EdgeAgentStatus?.LastRecorderStatus;
-  const { type, text } = jobState(recorder?.RecorderStatus);
+/** How far the configuration is; and what keeps the camera from being recorded or uploaded. */
+function Edge({ edge, hub }: StreamFacts) {
   return (
     <>
       <SyncStatus status={edge?.SyncStatus} />
-      {recorder?.RecorderStatus && type !== "success" && (
-        <div title={recorder.JobStatusDetails}>
-          <StatusIndicator type={type}>Recorder: {text.toLowerCase()}</StatusIndicator>
+      {troublesOf(edge, hub).map(({ type, title, text }) => (
+        <div key={title}>
+          <StatusIndicator type={type}>{title}</StatusIndicator>
+          <Box fontSize="body-s" color="text-body-secondary">
+            {text}
+          </Box>
         </div>
-      )}
+      ))}
     </>
   );
 }

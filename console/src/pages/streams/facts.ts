@@ -1,13 +1,15 @@
 import type { DescribeEdgeConfigurationOutput } from "@aws-sdk/client-kinesis-video";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
-import type { DescribeStreamMediaOutput } from "../../api/operations";
+import type { DescribeStreamMediaOutput, HubSummary } from "../../api/operations";
 import { useLoad } from "../../ui/load";
 
 /** What the list shows of a stream beyond its name. */
 export interface StreamFacts {
   media: DescribeStreamMediaOutput | undefined;
   edge: DescribeEdgeConfigurationOutput | undefined;
+  /** That of the edge configuration. */
+  hub: HubSummary | undefined;
 }
 
 /** The facts of the streams of a page of the list; what may not be read is left out. */
@@ -16,6 +18,7 @@ export function useFacts(names: string[]): Map<string, StreamFacts> {
   const loaded = useLoad(
     `facts ${names.join(" ")}`,
     async () => {
+      const hubs = await extensions.listHubs().catch(() => []);
       const facts = await Promise.all(
         names.map(async (name) => {
           const [media, edge] = await Promise.allSettled([
@@ -27,6 +30,10 @@ export function useFacts(names: string[]): Map<string, StreamFacts> {
             {
               media: media.status === "fulfilled" ? media.value : undefined,
               edge: edge.status === "fulfilled" ? edge.value : undefined,
+              hub:
+                edge.status === "fulfilled"
+                  ? hubs.find(({ HubDeviceArn }) => HubDeviceArn === edge.value?.EdgeConfig?.HubDeviceArn)
+                  : undefined,
             },
           ] as const;
         }),
