@@ -242,7 +242,18 @@ test("a failed sync says why and what to do, and saving again starts anew", asyn
   await visit(page, "Streams");
   await page.getByRole("row", { name: /attic.*Failed/ }).waitFor();
   // Configured well, and its camera gone: both are said.
-  await page.getByRole("row", { name: /yard.*In sync.*The camera is not recorded/ }).waitFor();
+  await page.getByRole("row", { name: /yard.*The camera is not recorded.*In sync/ }).waitFor();
+  const names = () => page.getByRole("table", { name: "Streams" }).getByRole("rowheader").allInnerTexts();
+  await eventually(async () => {
+    const [first, second, third] = await names();
+    return [first, second].sort().join() === "attic,yard" && !["attic", "yard"].includes(third);
+  }, "trouble comes first");
+  await page.getByText("In trouble (2)").click();
+  await eventually(async () => (await names()).length === 2, "the others are left out");
+  await page.getByRole("searchbox", { name: "Find streams" }).fill("camera is not recorded");
+  await eventually(async () => (await names()).join() === "yard", "a trouble is searched by its words");
+  await page.getByRole("searchbox", { name: "Find streams" }).fill("");
+  await page.getByText("In trouble (2)").click();
   await page.getByRole("link", { name: "attic", exact: true }).click();
   await page.getByRole("link", { name: "Edge configuration" }).click();
   await page.getByRole("status").filter({ hasText: "Failed" }).waitFor();

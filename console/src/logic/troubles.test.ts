@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HubSummary } from "../api/operations";
-import { troublesOf } from "./troubles";
+import { rankOf, troublesOf } from "./troubles";
 
 const HUB: HubSummary = {
   HubDeviceArn: "arn:aws:iot:us-east-1:000000000000:thing/barn",
@@ -44,6 +44,17 @@ test("a hub that is silent comes first, and what it said is not of now", () => {
   const [first, second] = troublesOf(failing, { ...HUB, InContact: false });
   expect(first?.title).toBe("The hub barn does not call");
   expect(second?.text).toBe("When it last called: The camera refuses the password.");
+});
+
+test("a list begins with the worst", () => {
+  const [recorder, uploader] = troublesOf(failing, HUB);
+  const ranks = [
+    rankOf([], "a"),
+    rankOf(uploader ? [uploader] : [], "b"),
+    rankOf(recorder ? [recorder] : [], "d"),
+    rankOf(recorder && uploader ? [uploader, recorder] : [], "c"),
+  ];
+  expect([...ranks].sort()).toEqual(["0 c", "0 d", "1 b", "2 a"]);
 });
 
 test("a configuration that was refused says why", () => {

@@ -19,6 +19,12 @@ export interface EdgeState {
   } | undefined;
 }
 
+/** How bad a stream's troubles are together: a list sorted by it begins with the worst, and those alike by their names. */
+export function rankOf(troubles: Trouble[], name: string): string {
+  const worst = troubles.some(({ type }) => type === "error") ? 0 : troubles.length > 0 ? 1 : 2;
+  return `${worst} ${name}`;
+}
+
 /** The worst first. `hub`: nothing where it may not be seen, or never called. */
 export function troublesOf(edge: EdgeState | undefined, hub: HubSummary | undefined): Trouble[] {
   const troubles: Trouble[] = [];

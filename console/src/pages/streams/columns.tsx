@@ -4,27 +4,43 @@ import Link from "@cloudscape-design/components/link";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { TableProps } from "@cloudscape-design/components/table";
 import { hrefOf } from "../../logic/route";
-import { troublesOf } from "../../logic/troubles";
+import { type Trouble, troublesOf } from "../../logic/troubles";
 import { retentionText, sizeText } from "../../logic/units";
 import { StreamStatus, SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
-import type { StreamFacts } from "./facts";
+import type { HubTruth, StreamFacts } from "./facts";
 import { Thumbnail } from "./thumbnail";
+
+/** A stream, with what its hub says of it. */
+export interface Row extends StreamInfo {
+  troubles: Trouble[];
+  /** See `rankOf`. */
+  rank: string;
+  /** The troubles in words, to be searched. */
+  said: string;
+}
 
 /** `pictures`: whether the server makes any. */
 export function columnsFor(
   facts: Map<string, StreamFacts>,
+  { hubs }: HubTruth,
   pictures: boolean,
-): TableProps.ColumnDefinition<StreamInfo>[] {
-  const of = (stream: StreamInfo) => facts.get(stream.StreamName ?? "");
-  const newest = (stream: StreamInfo) => of(stream)?.media?.NewestTimestamp;
+): TableProps.ColumnDefinition<Row>[] {
+  /** What the list knows of one that is looked at is more than what hubs say of all. */
+  const troublesIn = (row: Row) => {
+    const edge = of(row)?.edge;
+    const hub = hubs.find(({ HubDeviceArn }) => HubDeviceArn === edge?.EdgeConfig?.HubDeviceArn);
+    return edge ? troublesOf(edge, hub) : row.troubles;
+  };
+  const of = (stream: Row) => facts.get(stream.StreamName ?? "");
+  const newest = (stream: Row) => of(stream)?.media?.NewestTimestamp;
   return [
     ...(pictures
       ? [
           {
             id: "picture",
             header: "Picture",
-            cell: (stream: StreamInfo) => <Thumbnail name={stream.StreamName ?? ""} newest={newest(stream)} />,
+            cell: (stream: Row) => <Thumbnail name={stream.StreamName ?? ""} newest={newest(stream)} />,
           },
         ]
       : []),
@@ -34,14 +50,18 @@ export function columnsFor(
       isRowHeader: true,
       sortingField: "StreamName",
       cell: (stream) => (
-        <Link href={hrefOf({ page: "stream", name: stream.StreamName ?? "", at: undefined })}>{stream.StreamName}</Link>
+        <>
+          <Link href={hrefOf({ page: "stream", name: stream.StreamName ?? "", at: undefined })}>{stream.StreamName}</Link>
+          {stream.Status !== "ACTIVE" && <StreamStatus status={stream.Status} />}
+        </>
       ),
     },
     {
-      id: "status",
-      header: "Status",
-      sortingField: "Status",
-      cell: (stream) => <StreamStatus status={stream.Status} />,
+      id: "trouble",
+      header: "Trouble",
+      sortingField: "rank",
+      minWidth: 220,
+      cell: (row) => <Troubles troubles={troublesIn(row)} />,
     },
     {
       id: "retention",
@@ -68,10 +88,9 @@ export function columnsFor(
     {
       id: "edge",
       header: "Edge configuration",
-      minWidth: 220,
       cell: (stream) => {
         const found = of(stream);
-        return found ? <Edge {...found} /> : "–";
+        return found ? <SyncStatus status={found.edge?.SyncStatus} /> : "–";
       },
     },
     {
@@ -83,19 +102,15 @@ export function columnsFor(
   ];
 }
 
-/** How far the configuration is; and what keeps the camera from being recorded or uploaded. */
-function Edge({ edge, hub }: StreamFacts) {
-  return (
-    <>
-      <SyncStatus status={edge?.SyncStatus} />
-      {troublesOf(edge, hub).map(({ type, title, text }) => (
-        <div key={title}>
-          <StatusIndicator type={type}>{title}</StatusIndicator>
-          <Box fontSize="body-s" color="text-body-secondary">
-            {text}
-          </Box>
-        </div>
-      ))}
-    </>
-  );
+/** What keeps the camera from being recorded or uploaded. */
+function Troubles({ troubles }: { troubles: Trouble[] }) {
+  if (troubles.length === 0) return <>None</>;
+  return troubles.map(({ type, title, text }) => (
+    <div key={title}>
+      <StatusIndicator type={type}>{title}</StatusIndicator>
+      <Box fontSize="body-s" color="text-body-secondary">
+        {text}
+      </Box>
+    </div>
+  ));
 }

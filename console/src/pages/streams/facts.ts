@@ -2,15 +2,16 @@ import type { DescribeEdgeConfigurationOutput } from "@aws-sdk/client-kinesis-vi
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
 import type { DescribeStreamMediaOutput, HubSummary } from "../../api/operations";
+import { type Trouble, troublesOf } from "../../logic/troubles";
 import { useLoad } from "../../ui/load";
 
 /** What the list shows of a stream beyond its name. */
 export interface StreamFacts {
   media: DescribeStreamMediaOutput | undefined;
   edge: DescribeEdgeConfigurationOutput | undefined;
-  /** That of the edge configuration. */
-  hub: HubSummary | undefined;
 }
+
+const EVERY_MS = 10_000;
 
 /** The facts of the streams of a page of the list; what may not be read is left out. */
 export function useFacts(names: string[]): Map<string, StreamFacts> {
@@ -18,7 +19,6 @@ export function useFacts(names: string[]): Map<string, StreamFacts> {
   const loaded = useLoad(
     `facts ${names.join(" ")}`,
     async () => {
-      const hubs = await extensions.listHubs().catch(() => []);
       const facts = await Promise.all(
         names.map(async (name) => {
           const [media, edge] = await Promise.allSettled([
@@ -30,17 +30,44 @@ export function useFacts(names: string[]): Map<string, StreamFacts> {
             {
               media: media.status === "fulfilled" ? media.value : undefined,
               edge: edge.status === "fulfilled" ? edge.value : undefined,
-              hub:
-                edge.status === "fulfilled"
-                  ? hubs.find(({ HubDeviceArn }) => HubDeviceArn === edge.value?.EdgeConfig?.HubDeviceArn)
-                  : undefined,
             },
           ] as const;
         }),
       );
       return new Map<string, StreamFacts>(facts);
     },
-    10_000,
+    EVERY_MS,
   );
   return loaded.data ?? new Map();
+}
+
+/** What hubs said of all streams, by the stream's name: a call for each hub and not for each stream. */
+export interface HubTruth {
+  hubs: HubSummary[];
+  troubles: Map<string, Trouble[]>;
+}
+
+const NOTHING: HubTruth = { hubs: [], troubles: new Map() };
+
+export function useHubTruth(): HubTruth {
+  const { extensions } = useApi();
+  const loaded = useLoad(
+    "what hubs say",
+    async () => {
+      // Who may not see hubs sees streams without them.
+      const hubs = await extensions.listHubs().catch(() => []);
+      const told = await Promise.all(
+        hubs.map(async (hub) => {
+          const { Streams } = await extensions.describeHub(hub.HubDeviceArn).catch(() => ({ Streams: [] }));
+          return Streams.map((stream) => {
+            const edge = { SyncStatus: stream.SyncStatus, EdgeAgentStatus: stream };
+            return [stream.StreamName, troublesOf(edge, hub)] as const;
+          });
+        }),
+      );
+      return { hubs, troubles: new Map(told.flat()) };
+    },
+    EVERY_MS,
+  );
+  return loaded.data ?? NOTHING;
 }

@@ -8,9 +8,11 @@ import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
-import { useState } from "react";
+import Toggle from "@cloudscape-design/components/toggle";
+import { useMemo, useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteStream, listStreams } from "../../api/streams";
+import { rankOf } from "../../logic/troubles";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { useLoad } from "../../ui/load";
@@ -18,8 +20,8 @@ import { NeverUploaded } from "../../ui/never-uploaded";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
-import { columnsFor } from "./columns";
-import { useFacts } from "./facts";
+import { columnsFor, type Row } from "./columns";
+import { type HubTruth, useFacts, useHubTruth } from "./facts";
 import { StreamDialog } from "./stream-dialog";
 import { TagsDialog } from "./tags-dialog";
 
@@ -31,12 +33,18 @@ export function StreamsPage() {
   const streams = useLoad("streams", () => listStreams(kinesisVideo), 10_000);
   const [dialog, setDialog] = useState<Dialog>();
   const create = () => setDialog("create");
+  const truth = useHubTruth();
+  const [onlyTrouble, setOnlyTrouble] = useState(false);
+  const rows = useMemo(() => (streams.data ?? []).map((stream) => rowOf(stream, truth)), [streams.data, truth]);
+  const inTrouble = rows.filter(({ troubles }) => troubles.length > 0);
   const { items, collectionProps, filterProps, filteredItemsCount, paginationProps } = useCollection(
-    streams.data ?? [],
+    onlyTrouble ? inTrouble : rows,
     {
       filtering: {
-        fields: ["StreamName", "Status", "DeviceName", "MediaType"],
-        empty: (
+        fields: ["StreamName", "Status", "DeviceName", "MediaType", "said"],
+        empty: onlyTrouble ? (
+          <Empty title="No stream is in trouble" />
+        ) : (
           <Empty
             title="No streams yet"
             action={
@@ -51,7 +59,7 @@ export function StreamsPage() {
         noMatch: <Empty title="No stream matches">Clear the search to see all of them.</Empty>,
       },
       pagination: { pageSize: 20 },
-      sorting: { defaultState: { sortingColumn: { sortingField: "StreamName" } } },
+      sorting: { defaultState: { sortingColumn: { sortingField: "rank" } } },
       selection: { trackBy: "StreamARN" },
     },
   );
@@ -64,7 +72,7 @@ export function StreamsPage() {
   if (streams.failure && !streams.data) return <Problem failure={streams.failure} retry={streams.reload} />;
   return (
     <>
-      <Table<StreamInfo>
+      <Table<Row>
         {...collectionProps}
         variant="full-page"
         stickyHeader
@@ -72,7 +80,7 @@ export function StreamsPage() {
         trackBy="StreamARN"
         loading={streams.loading && !streams.data}
         loadingText="Loading streams"
-        columnDefinitions={columnsFor(facts, settings.Images)}
+        columnDefinitions={columnsFor(facts, truth, settings.Images)}
         items={items}
         ariaLabels={{
           tableLabel: "Streams",
@@ -80,12 +88,17 @@ export function StreamsPage() {
           itemSelectionLabel: (_, item) => `Select ${item.StreamName}`,
         }}
         filter={
-          <TextFilter
-            {...filterProps}
-            filteringPlaceholder="Find streams"
-            filteringAriaLabel="Find streams"
-            countText={`${filteredItemsCount ?? 0} found`}
-          />
+          <div className="filters">
+            <TextFilter
+              {...filterProps}
+              filteringPlaceholder="Find streams"
+              filteringAriaLabel="Find streams"
+              countText={`${filteredItemsCount ?? 0} found`}
+            />
+            <Toggle checked={onlyTrouble} onChange={({ detail }) => setOnlyTrouble(detail.checked)}>
+              In trouble ({inTrouble.length})
+            </Toggle>
+          </div>
         }
         pagination={<Pagination {...paginationProps} />}
         header={
@@ -134,6 +147,12 @@ export function StreamsPage() {
       )}
     </>
   );
+}
+
+function rowOf(stream: StreamInfo, { troubles: all }: HubTruth): Row {
+  const troubles = all.get(stream.StreamName ?? "") ?? [];
+  const said = troubles.map(({ title, text }) => `${title} ${text}`).join(" ");
+  return { ...stream, troubles, said, rank: rankOf(troubles, stream.StreamName ?? "") };
 }
 
 interface DeleteProps {
