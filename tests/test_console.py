@@ -138,6 +138,16 @@ def test_what_an_operator_has_to_notice(own_site, tmp_path):
     print(browsers.run("console-troubles.test.mjs", server, BACKUP=str(backup), REFUSAL=refusal))
 
 
+@pytest.mark.timeout(330)
+def test_cameras_are_added_in_one_form(own_site):
+    password = "p@ss/w0rd:1%"
+    address = own_site.vigie_camera(media.h264_mp4(), user="viewer", password=password, mounts=3)
+    hub = own_site.agent()
+    hub.start()
+    told = {"ADDRESS": address, "USER": "viewer", "PASSWORD": password, "HUB": "hub", "CLOSED": str(processes.free_port())}
+    print(browsers.run("console-cameras.test.mjs", own_site.server, **told))
+
+
 @pytest.mark.timeout(600)
 def test_from_an_empty_server_to_live_video_and_back(own_site, tmp_path):
     address = own_site.vigie_camera(media.h264_aac_mp4(), user="viewer", password="look")

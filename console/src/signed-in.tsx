@@ -63,6 +63,7 @@ function sectionOf(route: Route): string {
   switch (route.page) {
     case "stream":
     case "edge":
+    case "add-camera":
       return "#/streams";
     case "wall":
       return "#/wall";
@@ -83,6 +84,8 @@ function titleOf(route: Route): string {
       return `${route.name}, edge configuration`;
     case "hub-wizard":
       return "Add a hub";
+    case "add-camera":
+      return "Add a camera";
     case "keys":
       return "Access keys";
     case "nowhere":

@@ -9,6 +9,7 @@ test.each<[Route, string]>([
   [{ page: "hub", name: "hub/1" }, "#/hubs/hub%2F1"],
   [{ page: "hub-wizard" }, "#/add-hub"],
   [{ page: "audit" }, "#/audit"],
+  [{ page: "add-camera" }, "#/add-camera"],
   [{ page: "wall", streams: undefined, at: undefined }, "#/wall"],
   [{ page: "wall", streams: ["gate", "a.b-c_d"], at: undefined }, "#/wall?streams=gate,a.b-c_d"],
   [{ page: "wall", streams: ["gate"], at: 1795358107000 }, "#/wall?streams=gate&at=1795358107000"],

@@ -7,6 +7,7 @@ export type Route =
   | { page: "wall"; streams: string[] | undefined; at: number | undefined }
   | { page: "hubs" }
   | { page: "hub-wizard" }
+  | { page: "add-camera" }
   | { page: "hub"; name: string }
   | { page: "keys" }
   | { page: "secrets" }
@@ -33,6 +34,7 @@ export function parseRoute(hash: string): Route {
       return second === undefined ? { page: "nowhere" } : { page: "welcome", code: second, stream: third };
     case "add-hub":
       return { page: "hub-wizard" };
+    case "add-camera":
     case "keys":
     case "secrets":
     case "audit":

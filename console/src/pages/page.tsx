@@ -7,6 +7,7 @@ import { useVisitNumber } from "../ui/route";
 import { StreamsPage } from "./streams/streams";
 
 // Loaded when they are first looked at: the first page does not wait for them.
+const AddCameraPage = lazy(async () => ({ default: (await import("./cameras/add-camera")).AddCameraPage }));
 const AuditPage = lazy(async () => ({ default: (await import("./audit/audit")).AuditPage }));
 const EdgePage = lazy(async () => ({ default: (await import("./edge/edge")).EdgePage }));
 const HubPage = lazy(async () => ({ default: (await import("./hubs/hub")).HubPage }));
@@ -36,6 +37,8 @@ function pageOf(route: Route, visit: number) {
       return <EdgePage key={route.name} name={route.name} />;
     case "hubs":
       return <HubsPage />;
+    case "add-camera":
+      return <AddCameraPage />;
     case "hub-wizard":
       return <HubWizard />;
     case "hub":

@@ -32,8 +32,6 @@ interface Props {
 }
 
 export function EdgeFields({ form, errors, asked, hubIsFixed, explained, change }: Props) {
-  const [zone, setZone] = useState(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
-  const scheduled = form.recording === "schedule" || form.uploading === "schedule";
   return (
     <SpaceBetween size="l">
       <Container header={<Header variant="h2">Hub and camera</Header>}>
@@ -57,6 +55,17 @@ export function EdgeFields({ form, errors, asked, hubIsFixed, explained, change 
           {form.sourceType === "RTSP_URI" && <TestCamera form={form} />}
         </SpaceBetween>
       </Container>
+      <JobFields form={form} errors={errors} explained={explained} change={change} />
+    </SpaceBetween>
+  );
+}
+
+/** When to record and to upload, and what to keep on the hub. */
+export function JobFields({ form, errors, explained, change }: Pick<Props, "form" | "errors" | "explained" | "change">) {
+  const [zone, setZone] = useState(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const scheduled = form.recording === "schedule" || form.uploading === "schedule";
+  return (
+    <SpaceBetween size="l">
       {scheduled && <ZoneSelect zone={zone} change={setZone} />}
       <Container header={<Header variant="h2">Recording</Header>}>
         <SpaceBetween size="l">
@@ -116,7 +125,7 @@ interface FieldProps {
   change: (change: Partial<EdgeForm>) => void;
 }
 
-function HubField({ form, error, fixed, change }: FieldProps & { fixed: boolean }) {
+export function HubField({ form, error, fixed, change }: FieldProps & { fixed: boolean }) {
   const { extensions } = useApi();
   const hubs = useLoad("hubs", () => extensions.listHubs());
   return (

@@ -41,7 +41,8 @@ export function TestCamera({ form }: { form: EdgeForm }) {
   );
 }
 
-function Outcome({ test }: { test: TestCameraOutput }) {
+/** What came of a test, with the first picture. */
+export function Outcome({ test }: { test: TestCameraOutput }) {
   return (
     <Alert type={test.Connected ? "success" : "error"} header={sentence(test.JobStatusDetails)}>
       <SpaceBetween size="s">

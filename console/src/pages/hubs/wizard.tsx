@@ -5,6 +5,7 @@ import ExpandableSection from "@cloudscape-design/components/expandable-section"
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
+import Link from "@cloudscape-design/components/link";
 import Multiselect from "@cloudscape-design/components/multiselect";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
@@ -16,6 +17,7 @@ import { listSecrets } from "../../api/secrets";
 import { listStreams } from "../../api/streams";
 import { agentCommands, hubArn, hubNameFault } from "../../logic/hub";
 import { hubPolicy } from "../../logic/policy";
+import { hrefOf } from "../../logic/route";
 import { useAction } from "../../ui/action";
 import { useLoad } from "../../ui/load";
 import { go } from "../../ui/route";
@@ -175,7 +177,9 @@ function FirstCall({ arn }: { arn: string }) {
   const hubs = useLoad("hubs", () => extensions.listHubs(), 2000);
   const called = hubs.data?.some((hub) => hub.HubDeviceArn === arn && hub.InContact);
   return called ? (
-    <StatusIndicator type="success">The hub has called. Give a stream an edge configuration with it next.</StatusIndicator>
+    <StatusIndicator type="success">
+      The hub has called. <Link href={hrefOf({ page: "add-camera" })}>Add a camera</Link> next.
+    </StatusIndicator>
   ) : (
     <StatusIndicator type="in-progress">Waiting for the hub's first call</StatusIndicator>
   );

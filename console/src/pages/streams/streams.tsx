@@ -12,6 +12,7 @@ import Toggle from "@cloudscape-design/components/toggle";
 import { useMemo, useState } from "react";
 import { useApi } from "../../api/api";
 import { deleteStream, listStreams } from "../../api/streams";
+import { hrefOf } from "../../logic/route";
 import { rankOf } from "../../logic/troubles";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
@@ -48,12 +49,12 @@ export function StreamsPage() {
           <Empty
             title="No streams yet"
             action={
-              <Button variant="primary" onClick={create}>
-                Create a stream
+              <Button variant="primary" href={hrefOf({ page: "add-camera" })}>
+                Add the first camera
               </Button>
             }
           >
-            A stream keeps the video of one camera. Create one, then tell a hub what to record into it.
+            A stream keeps the video of one camera. Adding a camera makes one and has a hub record into it.
           </Empty>
         ),
         noMatch: <Empty title="No stream matches">Clear the search to see all of them.</Empty>,
@@ -125,8 +126,9 @@ export function StreamsPage() {
                 >
                   Actions
                 </ButtonDropdown>
-                <Button variant="primary" onClick={create}>
-                  Create stream
+                <Button onClick={create}>Create stream</Button>
+                <Button variant="primary" href={hrefOf({ page: "add-camera" })}>
+                  Add a camera
                 </Button>
               </SpaceBetween>
             }
