@@ -22,6 +22,15 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402
 
+# PyGObject makes a type's values when they are first asked for, and loses them where two threads do: media threads find
+# all of theirs here.
+UPSTREAM = (Gst.PadProbeType.EVENT_UPSTREAM, Gst.PadProbeType.QUERY_UPSTREAM)
+SEEK, SEEKING, SEGMENT_DONE = Gst.EventType.SEEK, Gst.QueryType.SEEKING, Gst.MessageType.SEGMENT_DONE
+PROBE_DROP, PROBE_OK = Gst.PadProbeReturn.DROP, Gst.PadProbeReturn.OK
+BUS_DROP, BUS_PASS = Gst.BusSyncReply.DROP, Gst.BusSyncReply.PASS
+SEEK_SEGMENT, SEEK_FLUSH, SEEK_NONE = Gst.SeekFlags.SEGMENT, Gst.SeekFlags.FLUSH, Gst.SeekFlags.NONE
+SET, UNSET, TIME = Gst.SeekType.SET, Gst.SeekType.NONE, Gst.Format.TIME
+
 DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
 # config-interval=-1: parameter sets also before each key frame, as most cameras send them.
 PAYLOADERS = {
@@ -54,11 +63,12 @@ def pipeline(path):
 
 def refuse_seeks(_pad, info):
     """Makes the media look live: a PLAY with a range must not move it."""
-    if info.type & Gst.PadProbeType.EVENT_UPSTREAM and info.get_event().type == Gst.EventType.SEEK:
-        return Gst.PadProbeReturn.DROP
-    if info.type & Gst.PadProbeType.QUERY_UPSTREAM and info.get_query().type == Gst.QueryType.SEEKING:
-        return Gst.PadProbeReturn.DROP
-    return Gst.PadProbeReturn.OK
+    event, query = UPSTREAM
+    if info.type & event and info.get_event().type == SEEK:
+        return PROBE_DROP
+    if info.type & query and info.get_query().type == SEEKING:
+        return PROBE_DROP
+    return PROBE_OK
 
 
 class LoopingMedia(GstRtspServer.RTSPMediaFactory):
@@ -79,8 +89,8 @@ class LoopingMedia(GstRtspServer.RTSPMediaFactory):
         element = Gst.parse_launch(self.description)
         number = 0
         while payloader := element.get_by_name(f"pay{number}"):
-            kinds = Gst.PadProbeType.EVENT_UPSTREAM | Gst.PadProbeType.QUERY_UPSTREAM
-            payloader.get_static_pad("src").add_probe(kinds, refuse_seeks)
+            event, query = UPSTREAM
+            payloader.get_static_pad("src").add_probe(event | query, refuse_seeks)
             number += 1
         return element
 
@@ -93,21 +103,18 @@ class LoopingMedia(GstRtspServer.RTSPMediaFactory):
         demuxer, parent = element.get_by_name("demuxer"), element.get_parent()
 
         def seek(flags):
-            flags |= Gst.SeekFlags.SEGMENT
-            demuxer.send_event(
-                Gst.Event.new_seek(1.0, Gst.Format.TIME, flags, Gst.SeekType.SET, 0, Gst.SeekType.NONE, 0)
-            )
+            demuxer.send_event(Gst.Event.new_seek(1.0, TIME, flags | SEEK_SEGMENT, SET, 0, UNSET, 0))
             return False
 
         def on_message(_bus, message, _data):
             # The server owns the bus; this handler sees SEGMENT_DONE first and leaves all else alone.
-            if message.type == Gst.MessageType.SEGMENT_DONE and message.src in (demuxer, element, parent):
-                GLib.idle_add(seek, Gst.SeekFlags.NONE)
-                return Gst.BusSyncReply.DROP
-            return Gst.BusSyncReply.PASS
+            if message.type == SEGMENT_DONE and message.src in (demuxer, element, parent):
+                GLib.idle_add(seek, SEEK_NONE)
+                return BUS_DROP
+            return BUS_PASS
 
         parent.get_bus().set_sync_handler(on_message, None)
-        seek(Gst.SeekFlags.FLUSH)
+        seek(SEEK_FLUSH)
 
 
 def authentication(options):

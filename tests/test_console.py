@@ -135,6 +135,11 @@ def test_what_an_operator_has_to_notice(own_site, tmp_path):
     for phase, more in (("RECEIVED", {}), ("APPLIED", well), ("FAILED", {"FailedStatusDetails": refusal})):
         assert hub_says(server, hub, "one", phase, told["Revision"], gate, **more)[0] == 200
     assert hub_says(server, hub, "two", None, 0, gate)[0] == 400
+    # One that has the same name elsewhere.
+    create_stream(server, "far")
+    kinesisvideo.start_edge_configuration_update(
+        StreamName="far", EdgeConfig={"HubDeviceArn": hub.replace("us-east-1", "eu-west-1"), "RecorderConfig": recorder}
+    )
     print(browsers.run("console-troubles.test.mjs", server, BACKUP=str(backup), REFUSAL=refusal))
 
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { assertAccessible, launch, openPage } from "./browser.mjs";
-import { fact, inspect, shoot, signIn, visit, withoutSilence } from "./console.mjs";
+import { fact, goLive, inspect, shoot, signIn, visit, withoutSilence } from "./console.mjs";
 import { decoded } from "./pictures.mjs";
 import { eventually, outside, steps } from "./steps.mjs";
 
@@ -136,7 +136,7 @@ test("the timeline shows what is there, and plays from where it is clicked", asy
   await eventually(async () => (await at()) > before, "a key moves the place that is played");
   await watch(10);
   // And by the pointer: some seconds ago, left of the present.
-  await page.getByRole("button", { name: "Live" }).click();
+  await goLive(page);
   await watch(10);
   const box = await timeline.boundingBox();
   await timeline.click({ position: { x: box.width * 0.8, y: 50 } });
@@ -185,7 +185,7 @@ test("the range is looked at as a strip of images, and played from one of them",
   // The test picture moves.
   assert.ok(new Set(pictures.map(({ digest }) => digest)).size >= 5, JSON.stringify(pictures));
   await inspect(page, "stream-images");
-  await page.getByRole("button", { name: "Live" }).click();
+  await goLive(page);
   await strip.getByRole("button").first().click();
   await page.getByText("Recorded", { exact: true }).waitFor();
   await watch(10);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { launch, openPage } from "./browser.mjs";
-import { inspect, signIn, visit } from "./console.mjs";
+import { goLive, inspect, signIn, visit } from "./console.mjs";
 import { eventually, outside, steps } from "./steps.mjs";
 
 const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, FAILED_BECAUSE } = process.env;
@@ -120,7 +120,7 @@ test("the gap is gone to from the present, with what led to it, and there is non
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("button", { name: "Gap after" }).click();
   await page.getByText("There is no gap after this.").waitFor();
-  await page.getByRole("button", { name: "Live" }).click();
+  await goLive(page);
 });
 
 test("it is zoomed by the wheel, dragged, and a range is marked on it", async () => {
@@ -152,7 +152,7 @@ test("it is zoomed by the wheel, dragged, and a range is marked on it", async ()
   await page.getByRole("status").filter({ hasText: /^From .* to .*, \d+ s$/ }).waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByRole("button", { name: "Select a range" }).click();
-  await page.getByRole("button", { name: "Live" }).click();
+  await goLive(page);
 });
 
 test("what is on the hub only and what was lost are told apart, with how much it was", async () => {

@@ -40,16 +40,26 @@ test("the audit log says what was erased, who was not known, and what was done a
 
 test("a hub's page says that its clock is wrong, that two agents call, and that nothing goes by age", async () => {
   await visit(page, "Hubs");
-  const row = page.getByRole("row", { name: /barn/ });
+  const row = page.getByRole("row", { name: /^barn (?!\()/ });
   await row.getByText("Two agents").waitFor();
   await row.getByText("6 s ahead").waitFor();
   await row.getByText("1 in trouble").waitFor();
   await inspect(page, "hubs-troubles");
-  await page.getByRole("link", { name: "barn" }).click();
+  await page.getByRole("link", { name: "barn", exact: true }).click();
   await page.getByText("Two agents call as this hub", { exact: true }).waitFor();
   await page.getByText("This hub's clock is wrong, or the server's is").waitFor();
   await page.getByText("This hub deletes nothing by age now").waitFor();
   await page.getByText(/goes in (1 h|5\d min( \d+ s)?); limits of size stay/).waitFor();
+});
+
+test("hubs of equal name are told apart, and each has its own page", async () => {
+  await visit(page, "Hubs");
+  await page.getByRole("link", { name: "barn (eu-west-1)", exact: true }).click();
+  await page.getByRole("heading", { name: "barn (eu-west-1)", level: 1 }).waitFor();
+  await page.getByRole("row", { name: /^far/ }).waitFor();
+  assert.equal(await page.getByText("Two agents call as this hub", { exact: true }).count(), 0);
+  await visit(page, "Hubs");
+  await page.getByRole("link", { name: "barn", exact: true }).click();
 });
 
 test("a configuration that its hub does not work by any more is not green anywhere", async () => {

@@ -57,6 +57,12 @@ async function setMode(page, mode) {
   if (await button.isVisible()) await button.click();
 }
 
+/** Goes to live video, where recorded video has not come to its end and gone there by itself meanwhile. */
+export async function goLive(page) {
+  await page.getByRole("button", { name: "Live", exact: true }).click({ timeout: 3000 }).catch(() => undefined);
+  await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
+}
+
 /** What stands below a term of a list of facts. */
 export function fact(page, term) {
   const found = page.getByRole("term").filter({ hasText: term });

@@ -5,7 +5,6 @@ import {
   edgeConfigOf,
   EMPTY_EDGE_FORM,
   edgeFormOf,
-  hubArnOf,
   NEVER_FIRES,
   neverRuns,
 } from "./edge-form";
@@ -63,5 +62,5 @@ test("what is left empty is left to the service", () => {
   expect(config.UploaderConfig).toBeUndefined();
   expect(config.RecorderConfig?.ScheduleConfig).toBeUndefined();
   expect(config.DeletionConfig).toEqual({ DeleteAfterUpload: true });
-  expect(hubArnOf(form(), place)).toBe("arn:aws:iot:us-east-1:000000000000:thing/barn");
+  expect(edgeConfigOf(form(), place).HubDeviceArn).toBe("arn:aws:iot:us-east-1:000000000000:thing/barn");
 });

@@ -1,6 +1,6 @@
 /** An edge configuration as a form: what may stand in it (KVS API_EdgeConfig), and the way to the API and back. */
 import type { EdgeConfig, ScheduleConfig } from "@aws-sdk/client-kinesis-video";
-import { hubArn, hubName, isHubArn } from "./hub";
+import { hubArnOf, hubKey, isHubArn, type Place } from "./hub";
 
 export interface ScheduleForm {
   expression: string;
@@ -43,15 +43,6 @@ export const EMPTY_EDGE_FORM: EdgeForm = {
   onFull: "DELETE_OLDEST_MEDIA",
   deleteAfterUpload: true,
 };
-
-export interface Place {
-  region: string;
-  account: string;
-}
-
-export function hubArnOf(form: Pick<EdgeForm, "hub">, { region, account }: Place): string {
-  return form.hub.startsWith("arn:") ? form.hub : hubArn(form.hub, region, account);
-}
 
 export function scheduleErrors({ expression, durationSeconds }: ScheduleForm): { expression?: string; duration?: string } {
   const errors: { expression?: string; duration?: string } = {};
@@ -102,7 +93,7 @@ export function edgeConfigOf(form: EdgeForm, place: Place): EdgeConfig {
   const uploaderSchedule =
     form.uploading === "always" ? ALWAYS : form.uploading === "schedule" ? scheduleOf(form.uploadingSchedule) : undefined;
   return {
-    HubDeviceArn: hubArnOf(form, place),
+    HubDeviceArn: hubArnOf(form.hub, place),
     RecorderConfig: {
       MediaSourceConfig: { MediaUriSecretArn: form.secretArn, MediaUriType: form.sourceType },
       ...(form.recording === "schedule" ? { ScheduleConfig: scheduleOf(form.recordingSchedule) } : {}),
@@ -118,14 +109,14 @@ export function edgeConfigOf(form: EdgeForm, place: Place): EdgeConfig {
   };
 }
 
-export function edgeFormOf(config: EdgeConfig, { region, account }: Place): EdgeForm {
+export function edgeFormOf(config: EdgeConfig, place: Place): EdgeForm {
   const arn = config.HubDeviceArn ?? "";
   const recording = config.RecorderConfig?.ScheduleConfig;
   const uploading = config.UploaderConfig?.ScheduleConfig;
   const deletion = config.DeletionConfig;
   const size = deletion?.LocalSizeConfig;
   return {
-    hub: arn === hubArn(hubName(arn), region, account) ? hubName(arn) : arn,
+    hub: hubKey(arn, place),
     secretArn: config.RecorderConfig?.MediaSourceConfig?.MediaUriSecretArn ?? "",
     sourceType: config.RecorderConfig?.MediaSourceConfig?.MediaUriType ?? "RTSP_URI",
     recording: recording ? "schedule" : "always",

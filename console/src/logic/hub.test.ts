@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { agentCommands, clockState, credentialsFile, hubArn, hubName, hubNameFault, isHubArn } from "./hub";
+import {
+  agentCommands,
+  clockState,
+  credentialsFile,
+  hubArn,
+  hubArnOf,
+  hubKey,
+  hubLabel,
+  hubName,
+  hubNameFault,
+  isHubArn,
+} from "./hub";
 import { hubPolicy, operatorPolicy, policyFault, viewerPolicy } from "./policy";
 
 test("a hub's name and its ARN belong together", () => {
@@ -56,4 +67,16 @@ test.each<[number | undefined, string, boolean]>([
   [-180_000, "3 min behind", true],
 ])("a clock that is %s ms ahead reads %s", (skewMs, text, wrong) => {
   expect(clockState(skewMs)).toEqual({ text, wrong });
+});
+
+test("hubs of equal name in other regions and accounts are told apart, and found again", () => {
+  const place = { region: "us-east-1", account: "000000000000" };
+  const arns = [
+    hubArn("site", "us-east-1", "000000000000"),
+    hubArn("site", "eu-west-1", "000000000000"),
+    hubArn("site", "us-east-1", "111111111111"),
+  ];
+  expect(arns.map((arn) => hubLabel(arn, place))).toEqual(["site", "site (eu-west-1)", "site (us-east-1, 111111111111)"]);
+  expect(arns.map((arn) => hubArnOf(hubKey(arn, place), place))).toEqual(arns);
+  expect(hubKey(arns[0] ?? "", place)).toBe("site");
 });

@@ -2,10 +2,33 @@
 
 import { durationText } from "./units";
 
-const PLACE = /^arn:[a-z\d-]+:iot:[a-z0-9-]+:[0-9]+:thing\/([a-zA-Z0-9_.-]+)$/;
+const PLACE = /^arn:[a-z\d-]+:iot:([a-z0-9-]+):([0-9]+):thing\/([a-zA-Z0-9_.-]+)$/;
+
+/** Where a server is: hubs of its region and account go by their names. */
+export interface Place {
+  region: string;
+  account: string;
+}
 
 export function hubName(arn: string): string {
-  return PLACE.exec(arn)?.[1] ?? arn;
+  return PLACE.exec(arn)?.[3] ?? arn;
+}
+
+/** What a hub goes by at a server, for addresses and fields: its name; of a hub of another region or account, its ARN. */
+export function hubKey(arn: string, { region, account }: Place): string {
+  return arn === hubArn(hubName(arn), region, account) ? hubName(arn) : arn;
+}
+
+/** The other way. */
+export function hubArnOf(key: string, { region, account }: Place): string {
+  return key.startsWith("arn:") ? key : hubArn(key, region, account);
+}
+
+/** What a hub is called, so that none of equal name is taken for another. */
+export function hubLabel(arn: string, place: Place): string {
+  const [, region, account, name] = PLACE.exec(arn) ?? [];
+  if (name === undefined || hubKey(arn, place) === name) return hubName(arn);
+  return `${name} (${region}${account === place.account ? "" : `, ${account}`})`;
 }
 
 export function isHubArn(arn: string): boolean {

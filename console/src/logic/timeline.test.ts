@@ -28,13 +28,15 @@ test("a moment and its position are each other's inverse", () => {
 
 test("previews are of some hundred moments of a view, and stay as it is moved", () => {
   const moments = (span: { from: number; until: number }) =>
-    new Set(Array.from({ length: 5000 }, (_, n) => previewAt(span, timeAt(span, n / 5000))));
+    new Set(Array.from({ length: 5000 }, (_, n) => previewAt(span, timeAt(span, n / 5000), 0)));
   const seen = moments(view);
   expect(seen.size).toBeGreaterThan(49);
   expect(seen.size).toBeLessThan(102);
   const later = moments(panned(view, 0.5));
   expect([...later].filter((at) => seen.has(at)).length).toBeGreaterThan(seen.size / 3);
-  expect(previewAt({ from: 0, until: 20_000 }, 1999)).toBe(1000);
+  expect(previewAt({ from: 0, until: 20_000 }, 1999, 0)).toBe(1000);
+  // Of a day, with media of a minute in it.
+  expect(previewAt({ from: 0, until: 24 * HOUR }, 3_000_000, 2_990_000.4)).toBe(2_990_001);
 });
 
 test("zooming keeps the moment under the pointer", () => {

@@ -30,10 +30,13 @@ export function timeAt(view: Span, position: number): number {
   return view.from + position * (view.until - view.from);
 }
 
-/** Where pictures are looked at: the nearest of a hundred or two of the view, the same ones however it is moved. */
-export function previewAt(view: Span, at: number): number {
+/**
+ * Where pictures are looked at: the last of a hundred or so of the view, the same ones however it is moved, and none before
+ * the media that is pointed at `begins`.
+ */
+export function previewAt(view: Span, at: number, begins: number): number {
   const step = 2 ** Math.ceil(Math.log2(Math.max(1, (view.until - view.from) / 100_000))) * SECOND;
-  return Math.floor(at / step) * step;
+  return Math.max(Math.floor(at / step) * step, Math.ceil(begins));
 }
 
 /** Makes the view `factor` times as long, with the moment at `position` staying where it is. */

@@ -15,7 +15,8 @@ import { addCamera, type Made } from "../../api/cameras";
 import type { TestCameraOutput } from "../../api/operations";
 import { listStreams } from "../../api/streams";
 import { type CameraForm, cameraUri, checkCamera, EMPTY_CAMERA, nextName } from "../../logic/camera-form";
-import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, hubArnOf, neverRuns } from "../../logic/edge-form";
+import { checkEdgeForm, type EdgeForm, edgeConfigOf, EMPTY_EDGE_FORM, neverRuns } from "../../logic/edge-form";
+import { hubArnOf } from "../../logic/hub";
 import { hrefOf } from "../../logic/route";
 import { checkStreamForm, EMPTY_STREAM_FORM } from "../../logic/stream-form";
 import { useAction } from "../../ui/action";
@@ -53,7 +54,7 @@ export function AddCameraPage() {
   const edgeErrors = checkEdgeForm(edge, over);
   const { retention } = checkStreamForm({ ...stream, name: "x" });
   const uri = cameraUri(camera);
-  const hub = hubArnOf(edge, place);
+  const hub = hubArnOf(edge.hub, place);
   const isTested = tested?.uri === uri && tested.hub === hub;
   const works = isTested && tested.outcome.Connected;
   const change = (to: Partial<CameraForm>) => setCamera((before) => ({ ...before, ...to }));

@@ -10,7 +10,8 @@ import { useMemo, useRef, useState } from "react";
 import { useApi } from "../../api/api";
 import { addCamera, type Made } from "../../api/cameras";
 import { type CameraLine, camerasIn, cameraUri, checkCamera } from "../../logic/camera-form";
-import { checkEdgeForm, type EdgeForm, edgeConfigOf, hubArnOf } from "../../logic/edge-form";
+import { checkEdgeForm, type EdgeForm, edgeConfigOf } from "../../logic/edge-form";
+import { hubArnOf } from "../../logic/hub";
 import { limited } from "../../logic/limited";
 import type { StreamForm } from "../../logic/stream-form";
 import { plural, sentence } from "../../logic/units";
@@ -54,7 +55,7 @@ export function ManyCameras({ edge, stream, taken, added }: Props) {
     const uri = cameraUri(form);
     try {
       tell(line.line, "in-progress", "The hub tries it");
-      const outcome = await extensions.testCamera({ HubDeviceArn: hubArnOf(edge, place), MediaUri: uri });
+      const outcome = await extensions.testCamera({ HubDeviceArn: hubArnOf(edge.hub, place), MediaUri: uri });
       if (!outcome.Connected) return tell(line.line, "error", `Not added: ${outcome.JobStatusDetails}`);
       tell(line.line, "in-progress", "It works, and is added");
       const config = (secretArn: string) => edgeConfigOf({ ...edge, secretArn }, place);

@@ -13,7 +13,7 @@ import { useState } from "react";
 import { useApi } from "../../api/api";
 import { listSecrets } from "../../api/secrets";
 import type { EdgeErrors, EdgeForm } from "../../logic/edge-form";
-import { hubName } from "../../logic/hub";
+import { hubKey, hubLabel } from "../../logic/hub";
 import { useLoad } from "../../ui/load";
 import { SecretDialog } from "../secrets/secret-dialog";
 import { ScheduleEditor } from "./schedule-editor";
@@ -126,7 +126,8 @@ interface FieldProps {
 }
 
 export function HubField({ form, error, fixed, change }: FieldProps & { fixed: boolean }) {
-  const { extensions } = useApi();
+  const { extensions, settings } = useApi();
+  const place = { region: settings.Region, account: settings.AccountId };
   const hubs = useLoad("hubs", () => extensions.listHubs());
   return (
     <FormField
@@ -139,7 +140,8 @@ export function HubField({ form, error, fixed, change }: FieldProps & { fixed: b
         disabled={fixed}
         placeholder="Name of a hub"
         options={(hubs.data ?? []).map((hub) => ({
-          value: hubName(hub.HubDeviceArn),
+          value: hubKey(hub.HubDeviceArn, place),
+          label: hubLabel(hub.HubDeviceArn, place),
           description: hub.InContact ? "Online" : "Not in contact",
         }))}
         statusType={hubs.loading ? "loading" : "finished"}

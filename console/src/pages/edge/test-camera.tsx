@@ -6,7 +6,8 @@ import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { TestCameraOutput } from "../../api/operations";
 import { stepTexts, trackText } from "../../logic/camera-test";
-import { type EdgeForm, hubArnOf } from "../../logic/edge-form";
+import type { EdgeForm } from "../../logic/edge-form";
+import { hubArnOf } from "../../logic/hub";
 import { sentence } from "../../logic/units";
 import { useAction } from "../../ui/action";
 import { Problem } from "../../ui/problem";
@@ -19,7 +20,7 @@ export function TestCamera({ form }: { form: EdgeForm }) {
   const run = () =>
     act(async () => {
       setTest(undefined);
-      const hub = hubArnOf(form, { region: settings.Region, account: settings.AccountId });
+      const hub = hubArnOf(form.hub, { region: settings.Region, account: settings.AccountId });
       setTest(await extensions.testCamera({ HubDeviceArn: hub, MediaUriSecretArn: form.secretArn }));
     });
   return (

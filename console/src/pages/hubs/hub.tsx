@@ -9,7 +9,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useApi } from "../../api/api";
 import type { HubStream, LocalMedia } from "../../api/operations";
-import { clockState, hubArn } from "../../logic/hub";
+import { clockState, hubArnOf, hubLabel } from "../../logic/hub";
 import { recordingState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
 import { durationText, plural, sentence, sizeText } from "../../logic/units";
@@ -23,14 +23,15 @@ import { Clock, Contact } from "./hubs";
 
 export function HubPage({ name }: { name: string }) {
   const { extensions, settings } = useApi();
-  const arn = hubArn(name, settings.Region, settings.AccountId);
+  const place = { region: settings.Region, account: settings.AccountId };
+  const arn = hubArnOf(name, place);
   const loaded = useLoad(`hub ${arn}`, () => extensions.describeHub(arn), 5000);
   if (loaded.failure && !loaded.data) return <Problem failure={loaded.failure} retry={loaded.reload} />;
   const hub = loaded.data?.Hub;
   const streams = loaded.data?.Streams ?? [];
   const silent = hub && !hub.InContact && hub.LastSeenTimestamp !== undefined;
   return (
-    <Frame title={name} above={[{ text: "Hubs", href: "#/hubs" }]} here={name}>
+    <Frame title={hubLabel(arn, place)} above={[{ text: "Hubs", href: "#/hubs" }]} here={hubLabel(arn, place)}>
       {silent && (
         <Alert type="warning" header="This hub does not call">
           What stands below is what it last said. It goes on recording by its last configuration; see whether it runs and

@@ -1,15 +1,14 @@
 import { useCollection } from "@cloudscape-design/collection-hooks";
 import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
-import Link from "@cloudscape-design/components/link";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useApi } from "../../api/api";
 import type { HubSummary } from "../../api/operations";
-import { clockState, hubName } from "../../logic/hub";
-import { hrefOf } from "../../logic/route";
+import { clockState } from "../../logic/hub";
 import { Empty } from "../../ui/empty";
+import { HubLink } from "../../ui/hub-link";
 import { useLoad } from "../../ui/load";
 import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
@@ -21,9 +20,7 @@ const columns: TableProps.ColumnDefinition<HubSummary>[] = [
     header: "Hub",
     isRowHeader: true,
     sortingField: "HubDeviceArn",
-    cell: (hub) => (
-      <Link href={hrefOf({ page: "hub", name: hubName(hub.HubDeviceArn) })}>{hubName(hub.HubDeviceArn)}</Link>
-    ),
+    cell: (hub) => <HubLink arn={hub.HubDeviceArn} />,
   },
   { id: "contact", header: "Contact", sortingField: "InContact", cell: (hub) => <Contact hub={hub} /> },
   {

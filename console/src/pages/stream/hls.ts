@@ -4,6 +4,9 @@ import type { Failure } from "../../api/failure";
 import { codecNames } from "../../logic/codecs";
 import { placeOf, reaches } from "../../logic/playlist";
 
+/** A live player that fell farther behind, in a tab that nobody saw or on a busy machine, goes on with the newest. */
+const LIVE_SEGMENTS_MAX = 10;
+
 /** Tries to go on after media that the browser did not take. */
 const MENDS = 3;
 
@@ -45,7 +48,7 @@ export function play(
   from: number | undefined,
   { failed, sound }: Hooks,
 ): Playing {
-  const hls = new HlsPlayer({ enableWorker: false, backBufferLength: 60 });
+  const hls = new HlsPlayer({ enableWorker: false, backBufferLength: 60, liveMaxLatencyDurationCount: LIVE_SEGMENTS_MAX });
   const { Events, ErrorTypes, ErrorDetails } = HlsPlayer;
   let begins: number | undefined;
   let mended = 0;

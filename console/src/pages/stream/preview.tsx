@@ -11,6 +11,8 @@ interface Props {
 const WIDTH_PX = 192;
 /** A pointer that passes by asks for nothing. */
 const RESTS_MS = 80;
+/** What did not come is asked for again, while it is pointed at. */
+const AGAIN_MS = 3000;
 /** A few megabytes. */
 const KEPT_MAX = 300;
 
@@ -25,13 +27,16 @@ export function Preview({ streamName, at }: Props) {
   useEffect(() => {
     if (pictures.get(key) !== undefined) return;
     let over = false;
+    let timer = 0;
     const ask = async () => {
-      // Without a picture the hint says what it knows; where video is missing there is none.
+      // Without a picture the hint says what it knows. A server that is busy is asked again.
       const [picture] = await fetchImages(archivedMedia, streamName, { from: at, until: at + 1 }, 1, WIDTH_PX).catch(() => []);
       if (picture?.url) pictures.set(key, picture.url);
-      if (!over && picture?.url) setCame(key);
+      if (over) return;
+      if (picture?.url) setCame(key);
+      else timer = window.setTimeout(() => void ask(), AGAIN_MS);
     };
-    const timer = setTimeout(() => void ask(), RESTS_MS);
+    timer = window.setTimeout(() => void ask(), RESTS_MS);
     return () => {
       over = true;
       clearTimeout(timer);

@@ -49,7 +49,7 @@ export function RangeTools(props: Props) {
       try {
         const progress = (bytes: number, all: number) => setCome({ bytes, all });
         const file = await fetchClip(archivedMedia, streamName, span, progress, signal);
-        save(file, `${streamName}-${new Date(span.from).toISOString().replace(/[:.]/g, "")}.mp4`);
+        save(file, fileName(streamName, span.from, "mp4"));
       } catch (error) {
         // Whoever stopped it knows.
         if (!signal.aborted) throw error;
@@ -135,6 +135,11 @@ export function RangeTools(props: Props) {
                 {picture.url ? <img src={picture.url} alt="Picture" /> : <span>No video</span>}
                 {localText(picture.at)}
               </button>
+              {picture.url && (
+                <a href={picture.url} download={fileName(streamName, picture.at, "jpg")}>
+                  Save
+                </a>
+              )}
             </div>
           ))}
         </div>
@@ -152,6 +157,10 @@ function Progress({ come: { bytes, all }, stop }: { come: Come; stop: () => void
       <Button onClick={stop}>Stop</Button>
     </div>
   );
+}
+
+function fileName(streamName: string, at: number, suffix: string): string {
+  return `${streamName}-${new Date(at).toISOString().replace(/[:.]/g, "")}.${suffix}`;
 }
 
 function save(file: Blob, name: string): void {

@@ -6,19 +6,18 @@ import Container from "@cloudscape-design/components/container";
 import ExpandableSection from "@cloudscape-design/components/expandable-section";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
-import Link from "@cloudscape-design/components/link";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
 import { describeStream } from "../../api/streams";
-import { hubName } from "../../logic/hub";
 import { jobState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
 import { troublesOf } from "../../logic/troubles";
 import { retentionText, sentence, sizeText } from "../../logic/units";
 import { Frame } from "../../ui/frame";
+import { HubLink } from "../../ui/hub-link";
 import { useLoad } from "../../ui/load";
 import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
@@ -104,7 +103,7 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
             },
             {
               label: "Hub",
-              value: hub ? <Link href={hrefOf({ page: "hub", name: hubName(hub) })}>{hubName(hub)}</Link> : "–",
+              value: hub ? <HubLink arn={hub} /> : "–",
             },
             { label: "Recorder", value: <Job status={recorder?.RecorderStatus} details={recorder?.JobStatusDetails} /> },
             { label: "Upload", value: <Job status={uploader?.UploaderStatus} details={uploader?.JobStatusDetails} /> },

@@ -139,7 +139,7 @@ interface HintProps extends Pick<Props, "view" | "bars" | "preview"> {
 }
 
 function Hint({ x, width, time, bars, preview, view }: HintProps) {
-  const isHeld = bars.some(({ look, from, until }) => look === "server" && from <= time && time < until);
+  const held = bars.find(({ look, from, until }) => look === "server" && from <= time && time < until);
   return (
     <div className="timeline-hint" style={{ insetInlineStart: Math.max(0, Math.min(x - 90, width - 240)) }} aria-hidden>
       <strong>{localText(time)}</strong>
@@ -147,7 +147,7 @@ function Hint({ x, width, time, bars, preview, view }: HintProps) {
       {utcText(Math.round(time))}
       <br />
       {meaningAt(bars, time)}
-      {isHeld && preview?.(previewAt(view, time))}
+      {held && preview?.(previewAt(view, time, held.from))}
     </div>
   );
 }
