@@ -19,9 +19,23 @@ def pytest_configure():
         pytest.exit(f"{processes.VIGIE} is not there: run `cargo build -p vigie` or `make test`", returncode=1)
 
 
+# A browser that decodes and paints takes a processor: more of them at once, and cameras miss their times.
+BROWSERS_AT_ONCE = 2
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests that wait for minutes start first, the others run beside them."""
+    """Tests that wait for minutes start first, the others run beside them; those of a file run one after another."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    with_browsers = []
+    for item in items:
+        path = item.path.name
+        if not hasattr(item.module, "browsers"):
+            item.add_marker(pytest.mark.xdist_group(path))
+            continue
+        if path not in with_browsers:
+            with_browsers.append(path)
+        item.add_marker(pytest.mark.xdist_group(f"browsers-{with_browsers.index(path) % BROWSERS_AT_ONCE}"))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -48,7 +48,13 @@ export function play(
   from: number | undefined,
   { failed, sound }: Hooks,
 ): Playing {
-  const hls = new HlsPlayer({ enableWorker: false, backBufferLength: 60, liveMaxLatencyDurationCount: LIVE_SEGMENTS_MAX });
+  const hls = new HlsPlayer({
+    enableWorker: false,
+    backBufferLength: 60,
+    // Its default; it takes the other only with it.
+    liveSyncDurationCount: 3,
+    liveMaxLatencyDurationCount: LIVE_SEGMENTS_MAX,
+  });
   const { Events, ErrorTypes, ErrorDetails } = HlsPlayer;
   let begins: number | undefined;
   let mended = 0;
