@@ -1,7 +1,9 @@
 """Fixtures of the whole-system tests: real programs on loopback, ended whatever happens."""
 
+import fcntl
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -19,23 +21,44 @@ def pytest_configure():
         pytest.exit(f"{processes.VIGIE} is not there: run `cargo build -p vigie` or `make test`", returncode=1)
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that wait for minutes start first, the others run beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        if hasattr(item.module, "browsers"):
+            # They wait for their turn as well.
+            item.add_marker(pytest.mark.timeout(BROWSER_TIMEOUT_SECONDS), append=False)
+
+
 # A browser that decodes and paints takes a processor: more of them at once, and cameras miss their times.
 BROWSERS_AT_ONCE = 2
+BROWSER_TIMEOUT_SECONDS = 1200
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests that wait for minutes start first, the others run beside them; those of a file run one after another."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
-    with_browsers = []
-    for item in items:
-        path = item.path.name
-        if not hasattr(item.module, "browsers"):
-            item.add_marker(pytest.mark.xdist_group(path))
-            continue
-        if path not in with_browsers:
-            with_browsers.append(path)
-        item.add_marker(pytest.mark.xdist_group(f"browsers-{with_browsers.index(path) % BROWSERS_AT_ONCE}"))
+@pytest.fixture(autouse=True)
+def browser_turn(request, tmp_path_factory):
+    """Lets no more browsers run at once than that, whichever workers have them; before anything of the test begins."""
+    if not hasattr(request.module, "browsers"):
+        yield
+        return
+    # Above the folder of each worker is that of the run.
+    slots = [open(tmp_path_factory.getbasetemp().parent / f"browser-{number}", "w") for number in range(BROWSERS_AT_ONCE)]
+    try:
+        while not any(_is_taken(slot) for slot in slots):
+            time.sleep(0.2)
+        yield
+    finally:
+        for slot in slots:
+            slot.close()
+
+
+def _is_taken(slot):
+    """Takes it, where nobody has it."""
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)
