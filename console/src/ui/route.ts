@@ -36,7 +36,8 @@ export function go(route: Route): void {
 /** Writes to the address what is shown already, without a step of its own in the history. */
 export function note(route: Route): void {
   const href = hrefOf(route);
-  if (location.hash === href) return;
+  // An address that is not this page's is of a visit that is about to be told.
+  if (location.hash !== visit.hash || location.hash === href) return;
   history.replaceState(history.state, "", href);
-  visit.hash = href;
+  visit.hash = location.hash;
 }
