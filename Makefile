@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all the set-up they need.
 
 # How many whole-system tests run side by side; they mostly wait.
-PYTEST_WORKERS ?= 6
+PYTEST_WORKERS ?= 5
 # The commit whose recorder this one is measured beside.
 AGAINST ?= 8da07d1
 

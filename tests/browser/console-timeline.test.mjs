@@ -190,7 +190,8 @@ test("the timeline is used by keyboard alone, and says what is where it stands",
   await page.keyboard.press("+");
   await eventually(async () => (await length()) < before * 1.5, "it shows less time");
   await page.keyboard.press("Home");
-  await page.getByText("Recorded", { exact: true }).waitFor();
+  // By how long the test has taken, there is media at the beginning of what is shown or none for a minute.
+  await page.getByText("Recorded", { exact: true }).or(page.getByText("No video here")).first().waitFor();
   assert.match(await timeline().getAttribute("aria-valuetext"), /\d\d:\d\d:\d\d, (nothing known|On the server|The camera)/);
   await page.keyboard.press("End");
   await page.getByRole("heading", { name: "Video Live", exact: true }).waitFor();
