@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { useCallback, useState, useSyncExternalStore } from "react";
 import { hrefOf, parseRoute, type Route } from "../logic/route";
 
 /** Somebody went to an address; what a page notes there while it is looked at is not another visit. */
@@ -33,11 +33,17 @@ export function go(route: Route): void {
   location.hash = hrefOf(route);
 }
 
-/** Writes to the address what is shown already, without a step of its own in the history. */
-export function note(route: Route): void {
-  const href = hrefOf(route);
-  // An address that is not this page's is of a visit that is about to be told.
-  if (location.hash !== visit.hash || location.hash === href) return;
-  history.replaceState(history.state, "", href);
-  visit.hash = location.hash;
+/** Writes to the address what a page shows already, without a step of its own in the history. */
+export function useNote(): (route: Route) => void {
+  const [own] = useState(() => visit.number);
+  return useCallback(
+    (route) => {
+      const href = hrefOf(route);
+      // Of another visit, or of one that is about to be told: a page that is on its way out takes nothing back.
+      if (visit.number !== own || location.hash !== visit.hash || location.hash === href) return;
+      history.replaceState(history.state, "", href);
+      visit.hash = location.hash;
+    },
+    [own],
+  );
 }

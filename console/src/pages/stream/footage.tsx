@@ -12,7 +12,7 @@ import type { Source } from "../../api/playback";
 import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
 import { standing } from "../../logic/standing";
 import { firstView, followed, type Known, notBeyond, panned, showing, type Span, zoomed } from "../../logic/timeline";
-import { note } from "../../ui/route";
+import { useNote } from "../../ui/route";
 import { Time, useNow } from "../../ui/time";
 import { GoTo } from "./go-to";
 import { useKnown, useMedia } from "./media";
@@ -36,6 +36,7 @@ const LEGEND: { look: Bar["look"]; text: string }[] = [
 /** The video of a stream: the player, and the time line that says where there is some. */
 export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
   const { settings } = useApi();
+  const note = useNote();
   const now = useNow(1000);
   const known = useKnown(name) ?? UNKNOWN;
   const [view, setView] = useState<Span>(() =>
@@ -86,7 +87,7 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
   useEffect(() => {
     // An address is a moment: whoever is given it sees the same.
     note({ page: "stream", name, at: source.live || at === undefined ? undefined : Math.round(at / 1000) * 1000 });
-  }, [name, source, at]);
+  }, [note, name, source, at]);
   const shown = standing(source.live, isShown ? at : undefined, now);
   const ended = () => {
     const next = at === undefined ? undefined : nextMedia(media.data?.ranges ?? [], at);

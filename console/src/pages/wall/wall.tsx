@@ -15,7 +15,7 @@ import { Empty } from "../../ui/empty";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
 import { Problem } from "../../ui/problem";
-import { note } from "../../ui/route";
+import { useNote } from "../../ui/route";
 import { useNow } from "../../ui/time";
 import { GoTo } from "../stream/go-to";
 import { Timeline } from "../stream/timeline";
@@ -34,6 +34,7 @@ const UNKNOWN = { from: undefined, newest: undefined };
 export function WallPage({ streams: wanted, at: wantedAt }: Props) {
   const { kinesisVideo } = useApi();
   const now = useNow(1000);
+  const note = useNote();
   const kept = useKept();
   const [chosen, setChosen] = useState<string[]>(() => (wanted ?? kept.read()).slice(0, TILES_MAX));
   const [source, setSource] = useState<Source>(() => (wantedAt === undefined ? LIVE : { live: false, from: wantedAt }));
@@ -58,7 +59,7 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
   }, [now, following]);
   useEffect(() => {
     note({ page: "wall", streams: chosen, at: source.live || at === undefined ? undefined : Math.round(at / 1000) * 1000 });
-  }, [chosen, source, at]);
+  }, [note, chosen, source, at]);
   const choose = (streams: string[]) => {
     setChosen(streams);
     kept.write(streams);
