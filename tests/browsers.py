@@ -23,7 +23,8 @@ def measure(script, server, deadline_seconds=300, **environment):
 def _output(arguments, server, deadline_seconds, environment):
     key_id, secret = server.key()
     done = subprocess.run(
-        ["node", *arguments],
+        # A page waits when the cameras and recorders of the tests beside it have something to do: they keep real time.
+        ["nice", "-n", "5", "node", *arguments],
         env=clean_environment(VIGIE_URL=server.url, KEY_ID=key_id, KEY_SECRET=secret, **environment),
         capture_output=True,
         text=True,

@@ -22,8 +22,8 @@ use vigie_media::Timestamp;
 use vigie_server::db::SqliteMetadataDb;
 use vigie_sim::chance::SimChance;
 use vigie_store::{
-    FragmentOrder, FragmentQuery, MediaFileState, OsDisk, SqliteIndex, Store, StoreReader,
-    StoreSettings, check,
+    Disagreement, FragmentOrder, FragmentQuery, MediaFileState, OsDisk, SqliteIndex, Store,
+    StoreReader, StoreSettings, check,
 };
 
 const FOLDER: &str = "VIGIE_UPGRADE_FOLDER";
@@ -162,7 +162,23 @@ fn a_store_of_an_older_build_is_read_as_it_is_and_holds_the_same_when_it_is_upgr
             .map(|file| file.state)
             .collect();
         assert!(states.iter().all(|state| *state == MediaFileState::Sealed), "{states:?}");
-        assert_eq!(check(&reader).unwrap(), []);
+        // The machine was booted since. What the hub had begun behind its last commit may have holes: it lies aside. The
+        // server had given it up when it stopped.
+        let aside: &[(&str, u64)] = match name {
+            "hub" => &[("from-15259-of-20261129T143144Z-0000000029.mkv", 1960)],
+            _ => &[],
+        };
+        let found = check(&reader).unwrap();
+        let found: Vec<(&str, u64)> = found
+            .iter()
+            .map(|disagreement| match disagreement {
+                Disagreement::Unclaimed { file } => {
+                    (file.path.file_name().unwrap().to_str().unwrap(), file.size_bytes)
+                }
+                other => panic!("{name}: {other}"),
+            })
+            .collect();
+        assert_eq!(found, aside, "{name}");
     }
 }
 
