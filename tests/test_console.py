@@ -1,11 +1,13 @@
 """The web console in a real browser, at a real server with real hubs and cameras."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -108,6 +110,24 @@ def hub_says(server, hub, agent, phase, revision, arn, **more):
     return signing.call(server, "/syncEdgeAgent", json.dumps(call).encode())
 
 
+@contextlib.contextmanager
+def calling(call):
+    """A hub that calls on: one that does not is away within seconds."""
+    over = threading.Event()
+
+    def go_on():
+        while not over.wait(3):
+            assert call()[0] == 200
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.mark.timeout(330)
 def test_what_an_operator_has_to_notice(own_site, tmp_path):
     server, hub = own_site.server, "arn:aws:iot:us-east-1:000000000000:thing/barn"
@@ -135,12 +155,15 @@ def test_what_an_operator_has_to_notice(own_site, tmp_path):
     for phase, more in (("RECEIVED", {}), ("APPLIED", well), ("FAILED", {"FailedStatusDetails": refusal})):
         assert hub_says(server, hub, "one", phase, told["Revision"], gate, **more)[0] == 200
     assert hub_says(server, hub, "two", None, 0, gate)[0] == 400
+    # One that calls once and never again.
+    assert hub_says(server, hub.replace("barn", "attic"), "three", None, 0, gate)[0] == 200
     # One that has the same name elsewhere.
     create_stream(server, "far")
     kinesisvideo.start_edge_configuration_update(
         StreamName="far", EdgeConfig={"HubDeviceArn": hub.replace("us-east-1", "eu-west-1"), "RecorderConfig": recorder}
     )
-    print(browsers.run("console-troubles.test.mjs", server, BACKUP=str(backup), REFUSAL=refusal))
+    with calling(lambda: hub_says(server, hub, "one", None, 0, gate)):
+        print(browsers.run("console-troubles.test.mjs", server, BACKUP=str(backup), REFUSAL=refusal))
 
 
 @pytest.mark.timeout(330)

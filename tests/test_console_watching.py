@@ -1,6 +1,7 @@
 """Finding and watching video in the console, in a real browser: what a guard does."""
 
 import datetime
+import signal
 import threading
 import time
 import zoneinfo
@@ -50,7 +51,7 @@ def test_an_incident_is_found_heard_and_looked_at(own_site):
     def upload_modern(_):
         put_media.put(server, "modern", put_media.recorded(media.h265_aac_mkv(), time.time() - 10))
 
-    deeds = {"upload_late": upload_late, "upload_modern": upload_modern, "hub_dies": lambda _: agent.process.end()}
+    deeds = {"upload_late": upload_late, "upload_modern": upload_modern, "hub_dies": lambda _: agent.process.signal(signal.SIGSTOP)}
     try:
         with browsers.outside(**deeds) as control:
             told = {"INCIDENT": str(round(incident.timestamp() * 1000)), "CONTROL": control}

@@ -1,7 +1,9 @@
 """What a hub says of itself: on the spot, whether its agent runs or not, and by way of the server."""
 
 import json
+import signal
 import subprocess
+import time
 
 import media
 from processes import VIGIE
@@ -65,6 +67,21 @@ def test_a_hub_tells_why_there_is_no_media_on_the_spot_and_through_the_server(ow
     assert stream["StreamName"] == "told" and stream["Losses"] == {"FragmentCount": 0, "SizeBytes": 0}
     assert stream["LocalMedia"]["SizeBytes"] > 0
     assert agent.hub_device_arn in [one["HubDeviceArn"] for one in own_operation(server, "/listHubs")["Hubs"]]
+
+    # Cut off without a word, as by a loss of power: no connection of it is closed.
+    agent.process.signal(signal.SIGSTOP)
+    stopped_at = time.time()
+
+    def is_away():
+        (told,) = [one for one in own_operation(server, "/listHubs")["Hubs"] if one["HubDeviceArn"] == agent.hub_device_arn]
+        return not told["InContact"] and told
+
+    hub = eventually(is_away, 30, "the server says that the hub is away")
+    # Its last call was held for 15 s, and the next one was late after 8 s.
+    assert time.time() - stopped_at < 25
+    assert stopped_at - 17 < hub["LastSeenTimestamp"] < stopped_at + 1
+    agent.process.signal(signal.SIGCONT)
+    eventually(lambda: not is_away(), 20, "the hub is back")
 
     # Stopped in order: the ledgers are as readable as before.
     agent.process.stop()

@@ -86,6 +86,26 @@ test("the metrics page says for how long nothing is deleted by age", async () =>
   await inspect(page, "metrics-troubles");
 });
 
+test("a hub that is gone is forgotten, and one that calls cannot be", async () => {
+  await visit(page, "Hubs");
+  const gone = page.getByRole("row", { name: /^attic.*Offline/ });
+  await gone.waitFor();
+  await page.getByRole("link", { name: "barn", exact: true }).click();
+  await page.getByRole("heading", { name: "barn", level: 1 }).waitFor();
+  await page.getByText("Two agents call as this hub", { exact: true }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Forget" }).count(), 0);
+  await visit(page, "Hubs");
+  await page.getByRole("link", { name: "attic", exact: true }).click();
+  await page.getByText("This hub does not call", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Forget" }).click();
+  const dialog = page.getByRole("dialog", { name: "Forget attic?" });
+  await inspect(page, "hub-forget");
+  await dialog.getByRole("button", { name: "Forget" }).click();
+  await page.getByText("The hub attic is forgotten.").waitFor();
+  await page.getByRole("row", { name: /^barn/ }).first().waitFor();
+  await gone.waitFor({ state: "detached" });
+});
+
 test("the page complained about nothing", () => {
   assert.deepEqual(complaints, []);
 });

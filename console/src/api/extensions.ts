@@ -49,6 +49,7 @@ export function extensions(call: Call) {
     },
     /** The hub alone, without what it records. */
     describeHubItself: async (HubDeviceArn: string) => (await call("DescribeHub", { HubDeviceArn, MaxResults: 1 })).Hub,
+    forgetHub: (HubDeviceArn: string) => call("ForgetHub", { HubDeviceArn }),
     testCamera: (camera: TestCameraInput) => call("TestCamera", camera),
     listAccessKeys: () => everyPage(call, "ListAccessKeys", { MaxResults: 1000 }, (page) => page.AccessKeys),
     createAccessKey: async (input: CreateAccessKeyInput) => (await call("CreateAccessKey", input)).AccessKey,

@@ -114,7 +114,7 @@ export interface HubSummary {
   AgentVersion?: string;
   /** When it last called. */
   LastSeenTimestamp?: number;
-  /** Whether it called within the last two minutes. */
+  /** Whether a call of it is under way, or ended within seconds. */
   InContact: boolean;
   /** Streams that have an edge configuration for it. */
   StreamCount: number;

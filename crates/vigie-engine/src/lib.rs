@@ -14,6 +14,7 @@ pub mod deletion;
 pub mod edge_config;
 pub mod folder_watch;
 pub mod fragmenter;
+pub mod hub_contact;
 pub mod hub_holder;
 pub mod hub_request;
 pub mod hub_sync;

@@ -143,6 +143,7 @@ pub const fn aws_quotas(operation: OperationId) -> Quotas {
         | Id::PutSecretValue => Quotas::NONE,
         // Vigie's own.
         Id::DescribeHub
+        | Id::ForgetHub
         | Id::ListHubs
         | Id::ListMediaGaps
         | Id::ListMediaLosses

@@ -90,6 +90,7 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::ListMediaRanges => read::<stream_media::ListMediaRangesInput>,
         Id::ListHubs => read::<hub::ListHubsInput>,
         Id::DescribeHub => read::<hub::DescribeHubInput>,
+        Id::ForgetHub => read::<hub::ForgetHubInput>,
         Id::TestCamera => read::<hub_request::TestCameraInput>,
         Id::CreateSecret => read::<secrets::CreateSecretInput>,
         Id::GetSecretValue => read::<secrets::GetSecretValueInput>,

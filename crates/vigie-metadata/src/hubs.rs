@@ -41,6 +41,12 @@ pub struct HubRow {
 pub trait Hubs: Send + Sync {
     /// Remembers when a hub was heard from.
     async fn save_hub(&self, hub: &Hub) -> Result<(), DbError>;
+    /// Forgets a hub; `false` when it was seen at another time than `last_seen_at`, or is not there.
+    async fn forget_hub(
+        &self,
+        hub_device_arn: &str,
+        last_seen_at: Timestamp,
+    ) -> Result<bool, DbError>;
     /// A hub by ARN.
     async fn hub(&self, hub_device_arn: &str) -> Result<Option<Hub>, DbError>;
     /// Hubs that have called or that streams are configured for, in order of ARN, from `from_arn` (itself included).

@@ -1,5 +1,6 @@
 import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
@@ -7,22 +8,28 @@ import Link from "@cloudscape-design/components/link";
 import ProgressBar from "@cloudscape-design/components/progress-bar";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
+import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { HubStream, LocalMedia } from "../../api/operations";
 import { clockState, hubArnOf, hubLabel } from "../../logic/hub";
 import { recordingState } from "../../logic/recording";
 import { hrefOf } from "../../logic/route";
 import { durationText, plural, sentence, sizeText } from "../../logic/units";
+import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
+import { useNotices } from "../../ui/notices";
 import { Problem } from "../../ui/problem";
+import { go } from "../../ui/route";
 import { SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { Clock, Contact } from "./hubs";
 
 export function HubPage({ name }: { name: string }) {
   const { extensions, settings } = useApi();
+  const notices = useNotices();
+  const [forgets, setForgets] = useState(false);
   const place = { region: settings.Region, account: settings.AccountId };
   const arn = hubArnOf(name, place);
   const loaded = useLoad(`hub ${arn}`, () => extensions.describeHub(arn), 5000);
@@ -31,7 +38,19 @@ export function HubPage({ name }: { name: string }) {
   const streams = loaded.data?.Streams ?? [];
   const silent = hub && !hub.InContact && hub.LastSeenTimestamp !== undefined;
   return (
-    <Frame title={hubLabel(arn, place)} above={[{ text: "Hubs", href: "#/hubs" }]} here={hubLabel(arn, place)}>
+    <Frame
+      title={hubLabel(arn, place)}
+      above={[{ text: "Hubs", href: "#/hubs" }]}
+      here={hubLabel(arn, place)}
+      actions={
+        hub &&
+        !hub.InContact && (
+          <Button disabled={streams.some(isToRecord)} disabledReason={FORGET_FIRST} onClick={() => setForgets(true)}>
+            Forget
+          </Button>
+        )
+      }
+    >
       {silent && (
         <Alert type="warning" header="This hub does not call">
           What stands below is what it last said. It goes on recording by its last configuration; see whether it runs and
@@ -92,8 +111,30 @@ export function HubPage({ name }: { name: string }) {
           </Empty>
         }
       />
+      {forgets && (
+        <Confirm
+          title={`Forget ${hubLabel(arn, place)}?`}
+          action="Forget"
+          close={() => setForgets(false)}
+          run={async () => {
+            await extensions.forgetHub(arn);
+            notices.done(`The hub ${hubLabel(arn, place)} is forgotten.`);
+            go({ page: "hubs" });
+          }}
+        >
+          For a hub that is gone for good. It is in no list any more, and what it was to erase is waited for no longer. What
+          it uploaded stays. Should it call again after all, it is back.
+        </Confirm>
+      )}
     </Frame>
   );
+}
+
+const FORGET_FIRST = "It is to record streams: give them another hub, or delete their edge configurations, first.";
+
+/** It is not only waited for its word that all is erased. */
+function isToRecord({ SyncStatus }: HubStream): boolean {
+  return !["DELETING", "DELETING_ACKNOWLEDGED", "DELETE_FAILED"].includes(SyncStatus);
 }
 
 const columns: TableProps.ColumnDefinition<HubStream>[] = [

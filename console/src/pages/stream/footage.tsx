@@ -8,21 +8,19 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useApi } from "../../api/api";
-import type { Source } from "../../api/playback";
 import { type Bar, bars, entries, nextMedia } from "../../logic/lanes";
 import { standing } from "../../logic/standing";
-import { firstView, followed, type Known, notBeyond, panned, showing, type Span, zoomed } from "../../logic/timeline";
+import { firstView, type Known, panned, type Span, zoomed } from "../../logic/timeline";
 import { useNote } from "../../ui/route";
-import { Time, useNow } from "../../ui/time";
+import { Time } from "../../ui/time";
 import { GoTo } from "./go-to";
 import { useKnown, useMedia } from "./media";
 import { Player } from "./player";
 import { Preview } from "./preview";
 import { RangeTools } from "./range-tools";
 import { Timeline } from "./timeline";
+import { useWatching } from "./use-watching";
 
-const HALF_HOUR = 1_800_000;
-const LIVE: Source = { live: true };
 const ENTRIES_MAX = 200;
 const UNKNOWN: Known = { from: undefined, newest: undefined };
 const LEGEND: { look: Bar["look"]; text: string }[] = [
@@ -37,57 +35,28 @@ const LEGEND: { look: Bar["look"]; text: string }[] = [
 export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
   const { settings } = useApi();
   const note = useNote();
-  const now = useNow(1000);
   const known = useKnown(name) ?? UNKNOWN;
-  const [view, setView] = useState<Span>(() =>
-    wanted === undefined ? firstView(UNKNOWN, Date.now()) : { from: wanted - HALF_HOUR, until: wanted + HALF_HOUR },
-  );
-  const [source, setSource] = useState<Source>(() => (wanted === undefined ? LIVE : { live: false, from: wanted }));
-  const [at, setAt] = useState<number | undefined>(wanted);
+  const { now, source, at, setAt, view, setView, following, moment, move, seek, live } = useWatching(wanted, known);
   const [isShown, setIsShown] = useState(false);
   const [selection, setSelection] = useState<Span>();
   const [selecting, setSelecting] = useState(false);
-  const [held, setHeld] = useState(false);
   const media = useMedia(name, view, now);
   const seam = (view.until - view.from) / 1500;
   const drawn = useMemo(
     () => (media.data ? bars(media.data, view, seam, now) : []),
     [media.data, view, seam, now],
   );
-  // Live: the present stays in view until somebody looks elsewhere.
-  const following = source.live && !held;
-  useEffect(() => {
-    if (following) setView((before) => followed(before, known, now));
-  }, [now, known, following]);
   const fitted = useRef(false);
   useEffect(() => {
     // Once: as soon as there is anything to show.
     if (known.from === undefined || fitted.current) return;
     fitted.current = true;
     if (following) setView(firstView(known, Date.now()));
-  }, [known, following]);
-  const move = (to: Span) => {
-    setHeld(true);
-    setView(notBeyond(to, Date.now()));
-  };
-  const live = () => {
-    setHeld(false);
-    setAt(undefined);
-    setSource({ live: true });
-    setView((before) => {
-      const length = before.until - before.from;
-      return { from: now + length * 0.05 - length, until: now + length * 0.05 };
-    });
-  };
-  const seek = (to: number) => {
-    setAt(to);
-    setSource({ live: false, from: to });
-    setView((before) => showing(before, to));
-  };
+  }, [known, following, setView]);
   useEffect(() => {
     // An address is a moment: whoever is given it sees the same.
-    note({ page: "stream", name, at: source.live || at === undefined ? undefined : Math.round(at / 1000) * 1000 });
-  }, [note, name, source, at]);
+    note({ page: "stream", name, at: moment });
+  }, [note, name, moment]);
   const shown = standing(source.live, isShown ? at : undefined, now);
   const ended = () => {
     const next = at === undefined ? undefined : nextMedia(media.data?.ranges ?? [], at);
@@ -105,7 +74,7 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
               <Button iconName="angle-right" ariaLabel="Later" onClick={() => move(panned(view, 0.5))} />
               <Button iconName="zoom-in" ariaLabel="Zoom in" onClick={() => move(zoomed(view, 0.5))} />
               <Button iconName="zoom-out" ariaLabel="Zoom out" onClick={() => move(zoomed(view, 2))} />
-              <Button disabled={source.live && !held} onClick={live}>
+              <Button disabled={following} onClick={live}>
                 Live
               </Button>
             </SpaceBetween>

@@ -1,4 +1,5 @@
 import type { DescribeEdgeConfigurationOutput } from "@aws-sdk/client-kinesis-video";
+import { useMemo } from "react";
 import { useApi } from "../../api/api";
 import { describeEdge } from "../../api/edge";
 import type { DescribeStreamMediaOutput, HubSummary } from "../../api/operations";
@@ -12,6 +13,7 @@ export interface StreamFacts {
 }
 
 const EVERY_MS = 10_000;
+const HUBS_EVERY_MS = 5000;
 
 /** The facts of the streams of a page of the list; what may not be read is left out. */
 export function useFacts(names: string[]): Map<string, StreamFacts> {
@@ -51,23 +53,30 @@ const NOTHING: HubTruth = { hubs: [], troubles: new Map() };
 
 export function useHubTruth(): HubTruth {
   const { extensions } = useApi();
-  const loaded = useLoad(
-    "what hubs say",
-    async () => {
-      // Who may not see hubs sees streams without them.
-      const hubs = await extensions.listHubs().catch(() => []);
-      const told = await Promise.all(
-        hubs.map(async (hub) => {
-          const { Streams } = await extensions.describeHub(hub.HubDeviceArn).catch(() => ({ Streams: [] }));
-          return Streams.map((stream) => {
-            const edge = { SyncStatus: stream.SyncStatus, EdgeAgentStatus: stream };
-            return [stream.StreamName, troublesOf(edge, hub)] as const;
-          });
+  // Who may not see hubs sees streams without them. More often than what they say: that one is away is said at once.
+  const loadedHubs = useLoad("hubs of all streams", () => extensions.listHubs().catch(() => []), HUBS_EVERY_MS);
+  const hubs = loadedHubs.data;
+  const arns = hubs?.map((hub) => hub.HubDeviceArn) ?? [];
+  const said = useLoad(
+    `what hubs say ${arns.join(" ")}`,
+    () =>
+      Promise.all(
+        arns.map(async (arn) => {
+          const { Streams } = await extensions.describeHub(arn).catch(() => ({ Streams: [] }));
+          return { arn, streams: Streams };
         }),
-      );
-      return { hubs, troubles: new Map(told.flat()) };
-    },
+      ),
     EVERY_MS,
-  );
-  return loaded.data ?? NOTHING;
+  ).data;
+  return useMemo(() => {
+    if (!hubs || !said) return NOTHING;
+    const told = said.flatMap(({ arn, streams }) => {
+      const hub = hubs.find(({ HubDeviceArn }) => HubDeviceArn === arn);
+      return streams.map((stream) => {
+        const edge = { SyncStatus: stream.SyncStatus, EdgeAgentStatus: stream };
+        return [stream.StreamName, troublesOf(edge, hub)] as const;
+      });
+    });
+    return { hubs, troubles: new Map(told) };
+  }, [hubs, said]);
 }

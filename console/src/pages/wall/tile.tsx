@@ -30,19 +30,33 @@ interface Props {
 const LOOK_MS = 500;
 const KEEP_UP_MS = 5000;
 const PICTURE_EVERY_MS = 2000;
+/** So long a page that could not keep up shows pictures before it tries again. */
+const PICTURES_FOR_MS = 120_000;
 const PICTURE_WIDTH_PX = 480;
+
+/** Why there is no video. */
+interface Pictures {
+  because: string;
+  /** It may go better in a while. */
+  forNow: boolean;
+}
 
 /** One camera of the wall. What cannot be played, or not fast enough, is shown as a picture now and then, and says so. */
 export function Tile(props: Props) {
-  const [pictures, setPictures] = useState<string>();
+  const [pictures, setPictures] = useState<Pictures>();
+  useEffect(() => {
+    if (!pictures?.forNow) return;
+    const timer = setTimeout(() => setPictures(undefined), PICTURES_FOR_MS);
+    return () => clearTimeout(timer);
+  }, [pictures]);
   return pictures === undefined ? (
     <VideoTile {...props} cannot={setPictures} />
   ) : (
-    <PictureTile {...props} because={pictures} />
+    <PictureTile {...props} because={pictures.because} />
   );
 }
 
-function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & { cannot: (because: string) => void }) {
+function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & { cannot: (pictures: Pictures) => void }) {
   const video = useRef<HTMLVideoElement>(null);
   const [at, setAt] = useState<number>();
   const player = usePlayer(video, shown, source, {
@@ -54,10 +68,11 @@ function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & 
     onNothing: () => setAt(undefined),
   });
   useTogether(video, source, at, clock, player.goTo);
-  useKeepsUp(video, () => cannot("This page cannot keep up: a picture each 2 s"));
+  useKeepsUp(video, () => cannot({ because: "This page cannot keep up: a picture each 2 s", forNow: true }));
   const { failure } = player;
   useEffect(() => {
-    if (failure?.name === "Codec") cannot(`This browser cannot play ${failure.message}: a picture each 2 s`);
+    if (failure?.name !== "Codec") return;
+    cannot({ because: `This browser cannot play ${failure.message}: a picture each 2 s`, forNow: false });
   }, [failure, cannot]);
   return (
     <Shell name={name} live={source.live} at={at} now={now} text={failure ? "No video" : undefined}>
@@ -66,7 +81,7 @@ function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & 
   );
 }
 
-function PictureTile({ name, shown, source, clock, now, because }: Props & { because: string }) {
+function PictureTile({ name, shown, source, clock, now, onTime, because }: Props & { because: string }) {
   const { archivedMedia, extensions } = useApi();
   const picture = useLoad(
     `tile ${shown} ${source.live ? "live" : source.from}`,
@@ -74,6 +89,8 @@ function PictureTile({ name, shown, source, clock, now, because }: Props & { bec
       const newest = source.live ? (await extensions.describeStreamMedia(shown)).NewestTimestamp : undefined;
       const until = source.live ? newest && newest * 1000 : (clockAt(clock.current) ?? source.from);
       if (until === undefined) return undefined;
+      // Where none of the tiles plays, the pictures set the pace.
+      if (!source.live) onTime(until);
       const [found] = await fetchImages(archivedMedia, shown, { from: until - 1, until }, 1, PICTURE_WIDTH_PX);
       return found;
     },

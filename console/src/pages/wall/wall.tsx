@@ -5,20 +5,19 @@ import Multiselect from "@cloudscape-design/components/multiselect";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { type CSSProperties, useEffect, useMemo, useRef, useState } from "react";
 import { useApi } from "../../api/api";
-import type { Source } from "../../api/playback";
 import { useSession } from "../../api/session";
 import { listStreams, listTags } from "../../api/streams";
 import { bars } from "../../logic/lanes";
-import { firstView, followed, loadedFor, notBeyond, showing, type Span } from "../../logic/timeline";
+import { loadedFor, type Span } from "../../logic/timeline";
 import { anyOf, columnsOf, shownOf, TILES_MAX } from "../../logic/wall";
 import { Empty } from "../../ui/empty";
 import { Frame } from "../../ui/frame";
 import { useLoad } from "../../ui/load";
 import { Problem } from "../../ui/problem";
 import { useNote } from "../../ui/route";
-import { useNow } from "../../ui/time";
 import { GoTo } from "../stream/go-to";
 import { Timeline } from "../stream/timeline";
+import { useWatching } from "../stream/use-watching";
 import { Tile, type WallClock } from "./tile";
 
 interface Props {
@@ -27,23 +26,15 @@ interface Props {
   at: number | undefined;
 }
 
-const LIVE: Source = { live: true };
 const UNKNOWN = { from: undefined, newest: undefined };
 
 /** Several cameras at once, live or all at the same moment. */
 export function WallPage({ streams: wanted, at: wantedAt }: Props) {
   const { kinesisVideo } = useApi();
-  const now = useNow(1000);
   const note = useNote();
   const kept = useKept();
   const [chosen, setChosen] = useState<string[]>(() => (wanted ?? kept.read()).slice(0, TILES_MAX));
-  const [source, setSource] = useState<Source>(() => (wantedAt === undefined ? LIVE : { live: false, from: wantedAt }));
-  const [at, setAt] = useState<number | undefined>(wantedAt);
-  const [view, setView] = useState<Span>(() => {
-    const first = firstView(UNKNOWN, Date.now());
-    return wantedAt === undefined ? first : showing(first, wantedAt);
-  });
-  const [held, setHeld] = useState(false);
+  const { now, source, at, setAt, view, following, moment, move, ...watching } = useWatching(wantedAt, UNKNOWN);
   const clock = useRef<WallClock>(undefined);
   const all = useLoad("streams of the wall", () => listStreams(kinesisVideo), 30_000);
   const names = useMemo(() => all.data?.map(({ StreamName }) => StreamName ?? "") ?? [], [all.data]);
@@ -53,33 +44,21 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
     return new Map(chosen.map((name, n) => [name, found[n] ?? {}]));
   });
   const drawn = useDrawn(chosen, view, now);
-  const following = source.live && !held;
   useEffect(() => {
-    if (following) setView((before) => followed(before, UNKNOWN, now));
-  }, [now, following]);
-  useEffect(() => {
-    note({ page: "wall", streams: chosen, at: source.live || at === undefined ? undefined : Math.round(at / 1000) * 1000 });
-  }, [note, chosen, source, at]);
+    note({ page: "wall", streams: chosen, at: moment });
+  }, [note, chosen, moment]);
   const choose = (streams: string[]) => {
     setChosen(streams);
     kept.write(streams);
   };
+  // All tiles begin anew together.
   const seek = (to: number) => {
     clock.current = undefined;
-    setAt(to);
-    setSource({ live: false, from: to });
-    setView((before) => showing(before, to));
+    watching.seek(to);
   };
   const live = () => {
     clock.current = undefined;
-    setHeld(false);
-    setAt(undefined);
-    setSource(LIVE);
-    setView(firstView(UNKNOWN, now));
-  };
-  const move = (to: Span) => {
-    setHeld(true);
-    setView(notBeyond(to, Date.now()));
+    watching.live();
   };
   if (all.failure && !all.data) return <Problem failure={all.failure} retry={all.reload} />;
   const options = names.map((name) => ({ label: name, value: name }));
@@ -87,7 +66,7 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
     <Frame
       title="Wall"
       actions={
-        <Button disabled={source.live && !held} onClick={live}>
+        <Button disabled={following} onClick={live}>
           Live
         </Button>
       }

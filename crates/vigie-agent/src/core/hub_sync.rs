@@ -21,12 +21,13 @@ use vigie_kvs::shapes::sync_edge_agent::{
 use super::effect::Effect;
 use super::event::CallFailure;
 
-/// How long the service may hold a request when it has nothing to say; also how old the summaries get.
-const WAIT_SECONDS: u32 = 20;
+/// How long the service may hold a request when it has nothing to say; also how old the summaries get. So a hub that is cut
+/// off without a word is said to be away within half a minute.
+const WAIT_SECONDS: u32 = 15;
 /// A service may learn SyncEdgeAgent: it is tried again after this.
 const SYNC_UNKNOWN_FOR: Duration = Duration::from_secs(3600);
 /// How far apart lists of configurations are asked for.
-const LIST_INTERVAL: Duration = Duration::from_secs(WAIT_SECONDS as u64);
+const LIST_INTERVAL: Duration = Duration::from_secs(20);
 /// News is collected for so long before it replaces a request.
 const NEWS_DELAY: Duration = Duration::from_millis(250);
 /// Requests that the service answers without having been asked to hold them are at least so far apart.

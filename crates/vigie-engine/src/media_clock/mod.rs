@@ -5,7 +5,8 @@
 //! a clock: both of the hub's come in with each frame.
 //!
 //! - Each track's stamps are made steady first (`pace.rs`): stamps that jump, stand still or run at another rate.
-//! - A session is anchored where its first frame arrives, or just behind the last session when that is later.
+//! - A session is anchored where its first frame arrives, or just behind the last session when that is later. Where what
+//!   comes together with it shows that it is older (`opening.rs`), so much earlier.
 //! - Every two seconds the least delay of the frames since tells how far camera and hub have drifted apart (a frame may
 //!   arrive late, never early). Above 50 ms the rate is bent, by at most 5 %, until they meet again: a drifting camera
 //!   stays well within 250 ms. What would lie 250 ms in the future is put where it arrives.
@@ -15,6 +16,7 @@
 //! - A hub whose clock was never set (it says a year before [`CLOCK_SET_FROM`]) goes on behind the media that it has.
 
 mod heard;
+mod opening;
 mod pace;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use vigie_media::Timestamp;
 
 use crate::clock::Now;
 use heard::Heard;
+use opening::Opening;
 use pace::Pace;
 
 /// Time steps back when it is farther ahead of the hub's clock than this.
@@ -119,6 +122,8 @@ pub struct MediaClock {
     /// The greatest timestamp that was given out, in any session; since time last stepped back.
     latest_us: i64,
     session: Option<Session>,
+    /// What is known of the next session before its first frame.
+    opening: Opening,
     /// Added to the clock of a hub that was never set.
     lift_us: i64,
 }
@@ -137,6 +142,9 @@ struct Session {
     wall_minus_mono_us: i64,
     last_mono: Duration,
     heard: Heard,
+    /// It began with frames that were so old; never so old that they would lie over another session.
+    opening: Opening,
+    floor_us: i64,
     /// The line is ahead of the hub's clock by so much, knowingly.
     ahead_us: i64,
     too_far_ahead_since: Option<Duration>,
@@ -162,12 +170,25 @@ impl MediaClock {
     /// For a stream whose media was last written up to `latest`, in whatever session; [`Timestamp::MIN`] when it has
     /// none.
     pub fn new(latest: Timestamp) -> Self {
-        Self { latest_us: latest.as_millis().saturating_mul(1000), session: None, lift_us: 0 }
+        Self {
+            latest_us: latest.as_millis().saturating_mul(1000),
+            session: None,
+            opening: Opening::default(),
+            lift_us: 0,
+        }
     }
 
     /// The source was opened anew: its media time may start anywhere.
     pub fn begin_session(&mut self) {
         self.session = None;
+    }
+
+    /// Frames that arrived together, in their order and before each is handled: of the first ones of a session they say how
+    /// old each track's first one was.
+    pub fn arrived(&mut self, frames: impl IntoIterator<Item = (CameraFrame, Duration)>) {
+        if self.session.is_none() {
+            self.opening = Opening::of(frames);
+        }
     }
 
     /// How far the time line is ahead of the hub's clock, after that was set back.
@@ -185,12 +206,18 @@ impl MediaClock {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => {
-                let mut anchor_us = wall_us.max(self.latest_us.saturating_add(1000));
+                let opening = std::mem::take(&mut self.opening);
+                let taken_us = wall_us.saturating_sub(opening.age_us(frame.track));
+                let mut anchor_us = taken_us.max(self.latest_us.saturating_add(1000));
                 if anchor_us.saturating_sub(wall_us) > AHEAD_MS_MAX * 1000 {
                     step = Some(TimeStep::Back { by_ms: anchor_us.saturating_sub(wall_us) / 1000 });
                     (anchor_us, self.latest_us) = (wall_us, i64::MIN);
                 }
-                Session::anchored(frame.media_us, anchor_us, wall_us, now.mono)
+                Session {
+                    opening,
+                    floor_us: self.latest_us,
+                    ..Session::anchored(frame.media_us, anchor_us, wall_us, now.mono)
+                }
             }
         };
         if session.follow_steps(wall_us, now.mono) {
@@ -229,7 +256,9 @@ impl Session {
             wall_minus_mono_us: wall_us.saturating_sub(micros(mono)),
             last_mono: mono,
             heard: Heard::new(JUDGE_EVERY_US),
-            ahead_us: anchor_us.saturating_sub(wall_us),
+            opening: Opening::default(),
+            floor_us: i64::MIN,
+            ahead_us: anchor_us.saturating_sub(wall_us).max(0),
             too_far_ahead_since: None,
             tracks: BTreeMap::new(),
             jump: None,
@@ -353,7 +382,9 @@ impl Session {
         let fits = |steady_us: &i64| {
             let delay_us =
                 wall_us.saturating_sub(self.wall_of(*steady_us)).saturating_add(self.ahead_us);
-            delay_us.abs() <= SHARED_TIME_LINE_US
+            let age_us = self.opening.age_us(frame.track);
+            (-SHARED_TIME_LINE_US..=SHARED_TIME_LINE_US + age_us).contains(&delay_us)
+                && (age_us == 0 || self.wall_of(*steady_us) > self.floor_us)
         };
         offsets
             .chain([0])

@@ -220,6 +220,10 @@ operations! {
         DESCRIBE_HUB = DescribeHub "/describeHub" Read Hub hub::DESCRIBE_HUB [
             AccessDenied InvalidArgument ResourceNotFound
         ];
+        /// Ends what is kept of a hub that calls no more.
+        FORGET_HUB = ForgetHub "/forgetHub" Write Hub hub::FORGET_HUB [
+            AccessDenied InvalidArgument ResourceInUse ResourceNotFound
+        ];
         /// The hubs that have called, or that streams are configured for.
         LIST_HUBS = ListHubs "/listHubs" Read Account hub::LIST_HUBS [
             AccessDenied InvalidArgument

@@ -1,4 +1,4 @@
-//! The hubs and what each last said of its streams: the extensions `ListHubs` and `DescribeHub`.
+//! The hubs and what each last said of its streams: the extensions `ListHubs`, `DescribeHub` and `ForgetHub`.
 //!
 //! Decides names and types alone.
 
@@ -47,7 +47,8 @@ pub struct HubSummary {
     /// When it last called.
     #[serde(default, with = "timestamp_option", skip_serializing_if = "Option::is_none")]
     pub last_seen_timestamp: Option<Timestamp>,
-    /// Whether it called within the last two minutes.
+    /// Whether a call of it is under way, or one ended within the last 8 s; of a hub that calls another instance of the
+    /// server, or called before this one was started: whether it called within two minutes.
     pub in_contact: bool,
     /// Streams that have an edge configuration for it.
     pub stream_count: u64,
@@ -87,6 +88,14 @@ pub struct DescribeHubInput {
     /// From the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
+}
+
+/// The extension `ForgetHub`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ForgetHubInput {
+    /// Which.
+    pub hub_device_arn: String,
 }
 
 /// What a hub last said of a stream.

@@ -8,16 +8,33 @@ use vigie_engine::sync::SyncState;
 use super::{at, edge, save, stream};
 use crate::{EdgeConfiguration, Hub, HubRow, MetadataDb};
 
-pub(super) async fn those_that_called_and_those_that_are_configured_are_listed(
-    db: Arc<dyn MetadataDb>,
-) {
-    let hub = Hub {
-        hub_device_arn: "hub-2".into(),
-        last_seen_at: at(4),
+fn hub(arn: &str, last_seen_ms: i64) -> Hub {
+    Hub {
+        hub_device_arn: arn.into(),
+        last_seen_at: at(last_seen_ms),
         agent_version: "1.0.0".into(),
         clock_skew_ms: None,
         holder: None,
-    };
+    }
+}
+
+pub(super) async fn one_that_has_called_again_is_not_forgotten(db: Arc<dyn MetadataDb>) {
+    for arn in ["hub-1", "hub-2"] {
+        db.save_hub(&hub(arn, 4)).await.unwrap();
+    }
+    db.save_hub(&hub("hub-1", 5)).await.unwrap();
+    assert!(!db.forget_hub("hub-1", at(4)).await.unwrap());
+    assert_eq!(db.hub("hub-1").await.unwrap(), Some(hub("hub-1", 5)));
+    assert!(db.forget_hub("hub-1", at(5)).await.unwrap());
+    assert!(!db.forget_hub("hub-1", at(5)).await.unwrap());
+    assert_eq!(db.hub("hub-1").await.unwrap(), None);
+    assert_eq!(db.hub("hub-2").await.unwrap(), Some(hub("hub-2", 4)));
+}
+
+pub(super) async fn those_that_called_and_those_that_are_configured_are_listed(
+    db: Arc<dyn MetadataDb>,
+) {
+    let hub = hub("hub-2", 4);
     db.save_hub(&hub).await.unwrap();
     let later = Hub { last_seen_at: at(5), clock_skew_ms: Some(-7), ..hub };
     db.save_hub(&later).await.unwrap();

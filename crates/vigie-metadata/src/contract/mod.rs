@@ -41,7 +41,8 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn MetadataDb>)) {
         edge_configurations: every_sync_state_reads_back, changes_are_saved_all_or_none,
             one_to_apply_needs_an_active_stream_with_retention_and_keeps_it_so,
             of_many_callers_that_change_one_row_at_once_one_wins, they_are_paged_by_hub_and_by_deadline;
-        hubs: those_that_called_and_those_that_are_configured_are_listed;
+        hubs: those_that_called_and_those_that_are_configured_are_listed,
+            one_that_has_called_again_is_not_forgotten;
         media_ledgers: entries_come_in_order_and_none_twice, what_is_missing_before_them_is_asked_for,
             ledgers_are_bounded_and_go_with_their_stream;
         secrets: they_are_found_by_name_and_by_arn, versions_that_are_dropped_are_gone_with_their_values,

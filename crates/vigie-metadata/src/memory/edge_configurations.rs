@@ -114,6 +114,17 @@ impl Hubs for MemoryMetadataDb {
         Ok(())
     }
 
+    async fn forget_hub(
+        &self,
+        hub_device_arn: &str,
+        last_seen_at: Timestamp,
+    ) -> Result<bool, DbError> {
+        let mut tables = self.tables();
+        let is_it =
+            tables.hubs.get(hub_device_arn).is_some_and(|hub| hub.last_seen_at == last_seen_at);
+        Ok(is_it && tables.hubs.remove(hub_device_arn).is_some())
+    }
+
     async fn hub(&self, hub_device_arn: &str) -> Result<Option<Hub>, DbError> {
         Ok(self.tables().hubs.get(hub_device_arn).cloned())
     }

@@ -1,8 +1,6 @@
 //! Hubs, as a person asks for them: `ListHubs` and `DescribeHub` (Vigie's own). Reads what hubs have said; decides
 //! nothing about them.
 
-use std::time::Duration;
-
 use vigie_kvs::KvsError;
 use vigie_kvs::shapes::hub::{
     DescribeHubInput, DescribeHubOutput, HubStream, HubSummary, ListHubsInput, ListHubsOutput,
@@ -17,8 +15,6 @@ use crate::hubs::Hubs;
 
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1000;
-/// A hub calls every twenty seconds, and its contact is saved every thirty.
-const IN_CONTACT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn list_hubs(
     hubs: &Hubs,
@@ -67,11 +63,12 @@ fn summary(hubs: &Hubs, hub: HubRow) -> HubSummary {
     let refused_agent = hubs.holders.refused_agent(&hub.hub_device_arn, now.mono);
     let age_hold_seconds_left = hubs.age_holds.seconds_left(&hub.hub_device_arn, now.mono);
     let (last_seen, agent_version) = hub.seen.unzip();
+    let standing = last_seen.map(|at| hubs.contacts.standing(&hub.hub_device_arn, at, now));
     HubSummary {
         hub_device_arn: hub.hub_device_arn,
         agent_version,
-        last_seen_timestamp: last_seen,
-        in_contact: last_seen.is_some_and(|seen| now.wall < seen + IN_CONTACT),
+        last_seen_timestamp: standing.map(|standing| standing.last_heard_at),
+        in_contact: standing.is_some_and(|standing| standing.is_in_contact),
         stream_count: hub.stream_count,
         failing_recorder_count: hub.failing_recorder_count,
         refused_agent,

@@ -10,6 +10,7 @@ pub(crate) mod delivery;
 pub(crate) mod describe_schedule;
 pub(crate) mod edge_configuration;
 mod erasure;
+pub(crate) mod forget_hub;
 pub(crate) mod fragments;
 pub(crate) mod hub;
 pub(crate) mod media_ledger;

@@ -36,7 +36,10 @@ pub(crate) async fn sync_edge_agent(
 ) -> Answer<SyncEdgeAgentOutput> {
     let came_at = hubs.process.now();
     call.authorize(&input.hub_device_arn)?;
-    note_contact(hubs, call, &input).await?;
+    let row_seen_at = note_contact(hubs, call, &input).await?;
+    let mono = || hubs.process.now().mono;
+    let arn = &input.hub_device_arn;
+    let _contact = hubs.contacts.begin(arn, row_seen_at, came_at.wall, mono);
     let receipts = media_ledger::take_ledgers(hubs, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
@@ -92,8 +95,8 @@ fn service_clock(came_at: Now, now: Now) -> ServiceClock {
     }
 }
 
-/// Notes that a hub calls, and refuses an agent while another one works as the hub.
-async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> Answer<()> {
+/// Notes that a hub calls, and refuses an agent while another one works as the hub. When its row says that it was seen.
+async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> Answer<Timestamp> {
     let now = hubs.process.now();
     let known = hubs.db.hub(&input.hub_device_arn).await?;
     let holder = identify(hubs, call, input, known.as_ref(), now)?;
@@ -106,9 +109,11 @@ async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> A
             && (0..LAST_SEEN_RESOLUTION_MS).contains(&age_ms)
             && is_like(hub.clock_skew_ms, clock_skew_ms)
             && hub.holder == holder
+            // Another instance is told at once that the hub calls here now.
+            && hubs.contacts.is_ours(&input.hub_device_arn, hub.last_seen_at)
     };
-    if known.as_ref().is_some_and(is_recent) {
-        return Ok(());
+    if let Some(hub) = known.as_ref().filter(|hub| is_recent(hub)) {
+        return Ok(hub.last_seen_at);
     }
     let was_too_much = known.and_then(|hub| hub.clock_skew_ms).is_some_and(is_too_much);
     if let Some(skew_ms) = clock_skew_ms.filter(|skew_ms| !was_too_much && is_too_much(*skew_ms)) {
@@ -126,7 +131,8 @@ async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> A
         clock_skew_ms,
         holder,
     };
-    Ok(hubs.db.save_hub(&hub).await?)
+    hubs.db.save_hub(&hub).await?;
+    Ok(hub.last_seen_at)
 }
 
 /// Who works as the hub from this call on.

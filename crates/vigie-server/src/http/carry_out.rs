@@ -16,8 +16,8 @@ use super::call::{SignedCall, text_header};
 use super::response;
 use crate::api::{
     access_keys, audit_events, data_endpoint, delivery, describe_schedule, edge_configuration,
-    fragments, hub, media_ledger, secrets, stream, stream_media, sts, sync_edge_agent, tag,
-    test_camera,
+    forget_hub, fragments, hub, media_ledger, secrets, stream, stream_media, sts, sync_edge_agent,
+    tag, test_camera,
 };
 use crate::app::App;
 use crate::failure::Answer;
@@ -118,6 +118,7 @@ pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Respons
         Id::TestCamera => call.json(&app.hubs, test_camera::test_camera).await,
         Id::ListHubs => call.json(&app.hubs, hub::list_hubs).await,
         Id::DescribeHub => call.json(&app.hubs, hub::describe_hub).await,
+        Id::ForgetHub => call.json(&app.hubs, forget_hub::forget_hub).await,
         Id::ListMediaGaps => call.json(&app.hubs, media_ledger::list_media_gaps).await,
         Id::ListMediaLosses => call.json(&app.hubs, media_ledger::list_media_losses).await,
         Id::DescribeSchedule => {

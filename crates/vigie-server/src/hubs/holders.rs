@@ -87,6 +87,11 @@ impl HubHolders {
         })
     }
 
+    /// Any agent may work as the hub from now on.
+    pub(crate) fn forget(&self, hub_device_arn: &str) {
+        self.hubs().remove(hub_device_arn);
+    }
+
     fn hubs(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

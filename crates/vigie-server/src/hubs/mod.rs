@@ -5,6 +5,7 @@
 mod age_holds;
 mod ask;
 mod clock_skews;
+mod contacts;
 mod holders;
 mod requests;
 mod waiter;
@@ -20,6 +21,7 @@ use crate::images::Images;
 use crate::process::Process;
 use age_holds::HubAgeHolds;
 use clock_skews::ClockSkews;
+use contacts::HubContacts;
 use holders::HubHolders;
 use requests::HubRequests;
 
@@ -35,6 +37,7 @@ pub(crate) struct Hubs {
     pub notices: Arc<dyn Notices>,
     pub requests: HubRequests,
     pub holders: HubHolders,
+    pub contacts: HubContacts,
     pub clock_skews: ClockSkews,
     pub age_holds: HubAgeHolds,
     /// Counts the hubs whose call is under way.
@@ -58,6 +61,7 @@ impl Hubs {
             notices,
             requests: HubRequests::new(own_notices()),
             holders: HubHolders::default(),
+            contacts: HubContacts::default(),
             clock_skews: ClockSkews::default(),
             age_holds: HubAgeHolds::default(),
             connected,

@@ -18,6 +18,7 @@ mod hostile_bodies;
 mod hub_agents;
 mod hub_ledgers;
 mod hub_requests;
+mod hubs;
 mod ingest_limits;
 mod limits;
 mod lost_metadata;

@@ -1,5 +1,7 @@
 //! From frames to fragments in the store: times are given, fragments cut, and what was written is said.
 
+use std::time::Duration;
+
 use vigie_engine::fragmenter::{Command, Fragmenter};
 use vigie_engine::media_clock::{CameraFrame, TimeStep};
 use vigie_engine::recorder::{Event, Failure};
@@ -27,6 +29,7 @@ impl RecordJob {
         };
         let leading_track = recording.tracks.first().map(|track| track.number);
         let has_pictures = frames.iter().any(|frame| Some(frame.track_number) == leading_track);
+        source.clock.arrived(frames.iter().filter_map(camera_frame));
         let mut commands = std::mem::take(&mut recording.commands);
         let (mut deviation, mut stepped_back_ms) = (None, None);
         for frame in frames {
@@ -228,5 +231,16 @@ impl RecordJob {
         if let Some(recording) = &mut self.recording {
             recording.fragmenter = Fragmenter::new(&recording.tracks, self.last_start);
         }
+    }
+}
+
+/// A frame of a camera, and when it arrived.
+fn camera_frame(frame: &SourceFrame) -> Option<(CameraFrame, Duration)> {
+    match frame.time {
+        FrameTime::Camera { media_us, arrival } => {
+            let (track, begins) = (frame.track_number, frame.key_frame);
+            Some((CameraFrame { track, media_us, begins }, arrival.mono))
+        }
+        FrameTime::Wall(_) => None,
     }
 }

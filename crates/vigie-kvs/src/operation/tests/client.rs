@@ -16,8 +16,9 @@ const WRITE: &str = "VIGIE_WRITE_CLIENT";
 const COMMAND: &str = "VIGIE_WRITE_CLIENT=1 cargo test --locked -p vigie-kvs --lib client";
 
 /// Each operation with the types of its input and its output.
-pub(super) const TYPES: [(&Operation, &str, &str); 12] = [
+pub(super) const TYPES: [(&Operation, &str, &str); 13] = [
     (&DESCRIBE_HUB, "DescribeHubInput", "DescribeHubOutput"),
+    (&FORGET_HUB, "ForgetHubInput", "Empty"),
     (&LIST_HUBS, "ListHubsInput", "ListHubsOutput"),
     (&LIST_MEDIA_GAPS, "ListMediaLedgerInput", "ListMediaGapsOutput"),
     (&LIST_MEDIA_LOSSES, "ListMediaLedgerInput", "ListMediaLossesOutput"),

@@ -69,6 +69,7 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         Id::ListMediaRanges => of::<ListMediaRangesInput>(operation, body),
         Id::ListHubs => of::<ListHubsInput>(operation, body),
         Id::DescribeHub => of::<DescribeHubInput>(operation, body),
+        Id::ForgetHub => of::<ForgetHubInput>(operation, body),
         Id::TestCamera => of::<TestCameraInput>(operation, body),
         Id::GetMediaForFragmentList => of::<GetMediaForFragmentListInput>(operation, body),
         Id::GetClip => of::<GetClipInput>(operation, body),

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
+use vigie_media::Timestamp;
 
 use super::{SqliteMetadataDb, limit, timestamp};
 use crate::db::{DbError, Hub, HubRow, Hubs};
@@ -11,6 +12,15 @@ impl Hubs for SqliteMetadataDb {
     async fn save_hub(&self, hub: &Hub) -> Result<(), DbError> {
         let hub = hub.clone();
         self.writer.write(move |db| save(db, &hub)).await.map(drop)
+    }
+
+    async fn forget_hub(
+        &self,
+        hub_device_arn: &str,
+        last_seen_at: Timestamp,
+    ) -> Result<bool, DbError> {
+        let hub_device_arn = hub_device_arn.to_owned();
+        self.writer.write(move |db| forget(db, &hub_device_arn, last_seen_at)).await
     }
 
     async fn hub(&self, hub_device_arn: &str) -> Result<Option<Hub>, DbError> {
@@ -38,6 +48,17 @@ fn save(db: &Connection, hub: &Hub) -> rusqlite::Result<bool> {
         holder_json,
     ])?;
     Ok(true)
+}
+
+fn forget(
+    db: &Connection,
+    hub_device_arn: &str,
+    last_seen_at: Timestamp,
+) -> rusqlite::Result<bool> {
+    let sql = "DELETE FROM hub WHERE hub_device_arn = ?1 AND last_seen_at_ms = ?2";
+    let removed =
+        db.prepare_cached(sql)?.execute(params![hub_device_arn, last_seen_at.as_millis()])?;
+    Ok(removed == 1)
 }
 
 pub(super) fn get(db: &Connection, hub_device_arn: &str) -> rusqlite::Result<Option<Hub>> {
