@@ -22,6 +22,8 @@ import time
 
 CLOCK_HZ = 90_000
 GROUP_PICTURES = 25
+# A picture that is sent so much behind its time, by a machine that has too much to do, is told.
+LATE_MS = 50
 
 
 def nal_units(stream):
@@ -371,6 +373,9 @@ class Connection:
         while not self.writer.is_closing():
             elapsed = number / camera.pictures_a_second
             await asyncio.sleep(max(0, start + elapsed - time.monotonic()))
+            late_ms = 1000 * (time.monotonic() - start - elapsed)
+            if late_ms > LATE_MS:
+                camera.log(event="late", milliseconds=late_ms)
             self.send_picture(number)
             while sound and camera.sound and sound_ticks / sound_hz <= elapsed:
                 payload_type, payload, ticks = camera.sound_frame(sound_number)

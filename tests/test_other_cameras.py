@@ -10,6 +10,8 @@ import media
 from streams import agent_status, configure, end_ms, get_media, start_ms, wait_for_fragments, wait_in_sync
 from waiting import eventually
 
+pytestmark = pytest.mark.real_time
+
 # Short files with a key frame a second, so that the end of each is soon reached. Audio comes from Matroska: of an MP4,
 # GStreamer leaves out the audio frames that its edit list hides.
 SECONDS = 4

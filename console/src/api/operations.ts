@@ -7,6 +7,7 @@
 /** Input and output of each. */
 export interface Operations {
   DescribeHub: { input: DescribeHubInput; output: DescribeHubOutput };
+  ForgetHub: { input: ForgetHubInput; output: Empty };
   ListHubs: { input: ListHubsInput; output: ListHubsOutput };
   ListMediaGaps: { input: ListMediaLedgerInput; output: ListMediaGapsOutput };
   ListMediaLosses: { input: ListMediaLedgerInput; output: ListMediaLossesOutput };
@@ -23,6 +24,7 @@ export interface Operations {
 /** Where each is. */
 export const PATHS: Record<keyof Operations, string> = {
   DescribeHub: "/describeHub",
+  ForgetHub: "/forgetHub",
   ListHubs: "/listHubs",
   ListMediaGaps: "/listMediaGaps",
   ListMediaLosses: "/listMediaLosses",
@@ -73,6 +75,7 @@ export type Action =
   | "secretsmanager:ListSecrets"
   | "secretsmanager:PutSecretValue"
   | "kinesisvideo:DescribeHub"
+  | "kinesisvideo:ForgetHub"
   | "kinesisvideo:ListHubs"
   | "kinesisvideo:ListMediaGaps"
   | "kinesisvideo:ListMediaLosses"
@@ -114,7 +117,7 @@ export interface HubSummary {
   AgentVersion?: string;
   /** When it last called. */
   LastSeenTimestamp?: number;
-  /** Whether a call of it is under way, or ended within seconds. */
+  /** Whether a call of it is under way, or one ended within the last 8 s; of a hub that calls another instance of the server, or called before this one was started: whether it called within two minutes. */
   InContact: boolean;
   /** Streams that have an edge configuration for it. */
   StreamCount: number;
@@ -272,6 +275,15 @@ export interface LossTotals {
   /** Bytes. */
   SizeBytes: number;
 }
+
+/** The extension `ForgetHub`. */
+export interface ForgetHubInput {
+  /** Which. */
+  HubDeviceArn: string;
+}
+
+/** The answer of operations that return nothing: `{}`. */
+export type Empty = Record<string, never>;
 
 /** The extension `ListHubs`. */
 export interface ListHubsInput {
@@ -638,6 +650,3 @@ export interface RevokeAccessKeyInput {
   /** `AKIA…`. */
   AccessKeyId: string;
 }
-
-/** The answer of operations that return nothing: `{}`. */
-export type Empty = Record<string, never>;

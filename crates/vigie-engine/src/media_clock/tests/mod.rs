@@ -94,6 +94,58 @@ fn audio_shares_the_time_line_or_is_put_beside_it() {
     assert_eq!(world.clock.timestamp(AUDIO, 99_064_000, world.now()), START.plus_millis(64));
 }
 
+/// A session that begins with so many frames of each track at once, a frame interval apart, and goes on as they are taken;
+/// the timestamps, and how far the newest is from the hub's clock.
+fn begun_with_a_burst(world: &mut World, burst: i64, tracks: &[u64]) -> (Vec<Timestamp>, i64) {
+    world.clock.begin_session();
+    world.elapsed_us += FRAME_US;
+    let frame = |track, number| CameraFrame { track, media_us: number * FRAME_US, begins: true };
+    let together: Vec<_> = (0..burst)
+        .flat_map(|number| tracks.iter().map(move |track| frame(*track, number)))
+        .collect();
+    let now = world.now();
+    world.clock.arrived(together.iter().map(|frame| (*frame, now.mono)));
+    let mut times: Vec<_> =
+        together.iter().map(|frame| world.clock.frame(*frame, now).timestamp).collect();
+    let mut last = 0;
+    for number in burst..burst + 50 {
+        world.elapsed_us += FRAME_US;
+        for track in tracks {
+            let now = world.now();
+            let timestamp = world.clock.timestamp(*track, number * FRAME_US, now);
+            last = timestamp.millis_since(now.wall);
+            times.push(timestamp);
+        }
+    }
+    (times, last)
+}
+
+#[test]
+fn a_session_that_begins_with_two_seconds_at_once_lies_where_they_were_taken() {
+    for tracks in [&[VIDEO][..], &[AUDIO, VIDEO]] {
+        let mut world = World::new();
+        world.elapsed_us = 60_000_000;
+        let (times, last_ms) = begun_with_a_burst(&mut world, 50, tracks);
+        for pair in times.chunks(tracks.len()).collect::<Vec<_>>().windows(2) {
+            assert!(pair[0].iter().all(|time| *time == pair[0][0]), "{pair:?}");
+            assert_eq!(pair[1][0].millis_since(pair[0][0]), 40, "{times:?}");
+        }
+        assert_eq!(last_ms, 0);
+    }
+}
+
+#[test]
+fn what_a_new_session_repeats_of_the_one_before_lies_behind_it() {
+    let mut world = World::new();
+    world.elapsed_us = 60_000_000;
+    let mut media_us = 0;
+    let (before, _) = world.record(&mut media_us, 10);
+    let (times, last_ms) = begun_with_a_burst(&mut world, 50, &[VIDEO]);
+    assert!(times[0] > before);
+    assert!(times.is_sorted_by(|earlier, later| earlier < later), "{times:?}");
+    assert!(last_ms <= 250, "{last_ms}");
+}
+
 #[test]
 fn a_new_session_goes_on_where_the_last_one_ended() {
     let mut world = World::new();
