@@ -97,9 +97,10 @@ test("a hub that is gone is forgotten, and one that calls cannot be", async () =
   await visit(page, "Hubs");
   await page.getByRole("link", { name: "attic", exact: true }).click();
   await page.getByText("This hub does not call", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Forget" }).waitFor();
+  await inspect(page, "hub-gone");
   await page.getByRole("button", { name: "Forget" }).click();
   const dialog = page.getByRole("dialog", { name: "Forget attic?" });
-  await inspect(page, "hub-forget");
   await dialog.getByRole("button", { name: "Forget" }).click();
   await page.getByText("The hub attic is forgotten.").waitFor();
   await page.getByRole("row", { name: /^barn/ }).first().waitFor();
