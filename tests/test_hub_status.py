@@ -9,7 +9,7 @@ import media
 from processes import VIGIE
 from signing import own_operation
 from streams import NEVER, configure, wait_for_fragments, wait_in_sync
-from waiting import eventually
+from waiting import always, eventually
 
 
 def status(agent, *options):
@@ -53,7 +53,12 @@ def test_a_hub_tells_why_there_is_no_media_on_the_spot_and_through_the_server(ow
 
     # Killed: it is gone, and says so when it is back. What it said last is still told.
     agent.kill()
-    assert status_json(agent)["Agent"] == "GONE"
+
+    def is_gone():
+        assert status_json(agent)["Agent"] == "GONE"
+
+    # Less than a second without media is no gap.
+    always(is_gone, until=time.time() + 2)
     agent.start()
     eventually(lambda: "HUB_OFF" in reasons(status_json(agent)["Streams"][0]["Gaps"]), 30, "the gap is told")
 
