@@ -375,7 +375,7 @@ class Connection:
             await asyncio.sleep(max(0, start + elapsed - time.monotonic()))
             late_ms = 1000 * (time.monotonic() - start - elapsed)
             if late_ms > LATE_MS:
-                camera.log(event="late", milliseconds=late_ms)
+                camera.log(event="late", picture=number, milliseconds=late_ms)
             self.send_picture(number)
             while sound and camera.sound and sound_ticks / sound_hz <= elapsed:
                 payload_type, payload, ticks = camera.sound_frame(sound_number)

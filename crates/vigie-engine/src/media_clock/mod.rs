@@ -183,9 +183,9 @@ impl MediaClock {
         self.session = None;
     }
 
-    /// Frames that arrived together, in their order and before each is handled: of the first ones of a session they say how
-    /// old each track's first one was.
-    pub fn arrived(&mut self, frames: impl IntoIterator<Item = (CameraFrame, Duration)>) {
+    /// Frames that arrived together, by track, media time (see [`CameraFrame`]) and arrival, in their order and before each is
+    /// handled: of the first ones of a session they say how old each track's first one was.
+    pub fn arrived(&mut self, frames: impl IntoIterator<Item = (u64, i64, Duration)>) {
         if self.session.is_none() {
             self.opening = Opening::of(frames);
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{CameraFrame, micros};
+use super::micros;
 
 /// No camera keeps more. Stamps that say so jump, or are in another unit.
 const AGE_US_MAX: i64 = 10_000_000;
@@ -17,17 +17,16 @@ const AGE_US_MAX: i64 = 10_000_000;
 pub(super) struct Opening(BTreeMap<u64, i64>);
 
 impl Opening {
-    pub(super) fn of(frames: impl IntoIterator<Item = (CameraFrame, Duration)>) -> Self {
+    /// Of frames by track, media time and arrival.
+    pub(super) fn of(frames: impl IntoIterator<Item = (u64, i64, Duration)>) -> Self {
         let mut first = BTreeMap::new();
         let mut ages = BTreeMap::new();
-        for (frame, arrival) in frames {
-            let (media_us, at) = *first.entry(frame.track).or_insert((frame.media_us, arrival));
-            let age_us = frame
-                .media_us
-                .saturating_sub(media_us)
-                .saturating_sub(micros(arrival.saturating_sub(at)));
+        for (track, media_us, arrival) in frames {
+            let (first_us, first_arrival) = *first.entry(track).or_insert((media_us, arrival));
+            let since = arrival.saturating_sub(first_arrival);
+            let age_us = media_us.saturating_sub(first_us).saturating_sub(micros(since));
             if (0..=AGE_US_MAX).contains(&age_us) {
-                let oldest_us = ages.entry(frame.track).or_insert(0);
+                let oldest_us = ages.entry(track).or_insert(0);
                 *oldest_us = age_us.max(*oldest_us);
             }
         }
@@ -45,9 +44,7 @@ mod tests {
     use super::*;
 
     fn age_us(frames: &[(i64, u64)]) -> i64 {
-        let frame = |&(media_us, at_us): &(i64, u64)| {
-            (CameraFrame { track: 1, media_us, begins: true }, Duration::from_micros(at_us))
-        };
+        let frame = |&(media_us, at_us): &(i64, u64)| (1, media_us, Duration::from_micros(at_us));
         Opening::of(frames.iter().map(frame)).age_us(1)
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::common::{HUB, TestServer, soon};
 
 /// Configures a stream for the hub and returns its ARN.
-async fn configured(server: &TestServer, stream: &str) -> String {
+pub(crate) async fn configured(server: &TestServer, stream: &str) -> String {
     let arn = server.create_stream(stream, 24).await;
     let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:cam-AbCdEf";
     let edge_config = json!({

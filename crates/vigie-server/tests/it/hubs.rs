@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::{HUB, TestServer, soon};
+use crate::hub_ledgers::configured;
 
 /// Whether the server says that the hub is there.
 async fn is_in_contact(server: &TestServer) -> bool {
@@ -52,14 +53,7 @@ async fn a_hub_that_is_gone_is_forgotten_and_one_that_is_not_stays() {
     server.clock.advance(Duration::from_secs(9));
 
     for stream in ["gate", "yard"] {
-        server.create_stream(stream, 24).await;
-        let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:cam-AbCdEf";
-        let source = json!({"MediaUriSecretArn": secret, "MediaUriType": "RTSP_URI"});
-        let edge_config = json!({
-            "HubDeviceArn": HUB, "RecorderConfig": {"MediaSourceConfig": source},
-        });
-        let input = json!({"StreamName": stream, "EdgeConfig": edge_config});
-        server.call("/startEdgeConfigurationUpdate", input).await.ok();
+        configured(&server, stream).await;
     }
     let answer = forget().await;
     assert_eq!(answer.error(), (400, "ResourceInUseException"));

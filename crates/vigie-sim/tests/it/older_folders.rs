@@ -162,8 +162,8 @@ fn a_store_of_an_older_build_is_read_as_it_is_and_holds_the_same_when_it_is_upgr
             .map(|file| file.state)
             .collect();
         assert!(states.iter().all(|state| *state == MediaFileState::Sealed), "{states:?}");
-        // The machine was booted since. What the hub had begun behind its last commit may have holes: it lies aside. The
-        // server had given it up when it stopped.
+        // The machine was booted since. What the hub had begun behind its last commit may have holes: it lies aside.
+        // The server's folder has nothing behind its commits.
         let aside: &[(&str, u64)] = match name {
             "hub" => &[("from-15259-of-20261129T143144Z-0000000029.mkv", 1960)],
             _ => &[],

@@ -29,7 +29,7 @@ impl RecordJob {
         };
         let leading_track = recording.tracks.first().map(|track| track.number);
         let has_pictures = frames.iter().any(|frame| Some(frame.track_number) == leading_track);
-        source.clock.arrived(frames.iter().filter_map(camera_frame));
+        source.clock.arrived(frames.iter().filter_map(arrival));
         let mut commands = std::mem::take(&mut recording.commands);
         let (mut deviation, mut stepped_back_ms) = (None, None);
         for frame in frames {
@@ -234,12 +234,11 @@ impl RecordJob {
     }
 }
 
-/// A frame of a camera, and when it arrived.
-fn camera_frame(frame: &SourceFrame) -> Option<(CameraFrame, Duration)> {
+/// Track, media time and arrival of a camera's frame.
+fn arrival(frame: &SourceFrame) -> Option<(u64, i64, Duration)> {
     match frame.time {
         FrameTime::Camera { media_us, arrival } => {
-            let (track, begins) = (frame.track_number, frame.key_frame);
-            Some((CameraFrame { track, media_us, begins }, arrival.mono))
+            Some((frame.track_number, media_us, arrival.mono))
         }
         FrameTime::Wall(_) => None,
     }

@@ -104,7 +104,7 @@ fn begun_with_a_burst(world: &mut World, burst: i64, tracks: &[u64]) -> (Vec<Tim
         .flat_map(|number| tracks.iter().map(move |track| frame(*track, number)))
         .collect();
     let now = world.now();
-    world.clock.arrived(together.iter().map(|frame| (*frame, now.mono)));
+    world.clock.arrived(together.iter().map(|frame| (frame.track, frame.media_us, now.mono)));
     let mut times: Vec<_> =
         together.iter().map(|frame| world.clock.frame(*frame, now).timestamp).collect();
     let mut last = 0;
