@@ -235,6 +235,18 @@ def h264_alaw_mkv(seconds=4):
     return _make(f"h264-alaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 8000), *_H264_CAMERA, *alaw])
 
 
+def h264_mulaw_mkv(seconds=4):
+    """The other law, at a rate that not many have and in stereo."""
+    mulaw = ["-c:a", "pcm_mulaw", "-ar", "11025", "-ac", "2"]
+    return _make(f"h264-mulaw-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds, 11025), *_H264_CAMERA, *mulaw])
+
+
+def h264_opus_mkv(seconds=4):
+    """H.264 with Opus in Matroska."""
+    opus = ["-c:a", "libopus", "-b:a", "48k", "-ac", "1"]
+    return _make(f"h264-opus-{seconds}s.mkv", [*_pattern(seconds), *_noise(seconds), *_H264_CAMERA, *opus])
+
+
 def _muxed(name, seconds, *more):
     """The pictures and the sound of `h264_b_frames_aac_mp4`, written in another way."""
     return _make(name, ["-i", str(h264_b_frames_aac_mp4(seconds)), "-c", "copy", *more])

@@ -31,10 +31,7 @@ def test_players_in_a_browser(own_site):
     producer.put_file(server, "archive", other, at_ms)
     whole = playback.on_demand(start_ms, at_ms + other.duration_ms)
     hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
-    alaw = producer.media(media.h264_alaw_mkv())
-    streams.create_stream(server, "alaw")
-    producer.put_file(server, "alaw", alaw, start_ms)
-    with_alaw = playback.on_demand(start_ms, start_ms + alaw.duration_ms)
+    sounds = {"alaw": media.h264_alaw_mkv, "opus": media.h264_opus_mkv}
     streams.create_stream(server, "live")
     with producer.live(server, "live", av):
         streams.wait_for_fragments(server, "live", 3)
@@ -48,10 +45,7 @@ def test_players_in_a_browser(own_site):
                 "framesPerSecond": media.FRAMES_PER_SECOND,
                 "heights": [360, 272],
             },
-            "g711": {
-                "hls": playback.hls_url(server, "alaw", **dict(with_alaw)),
-                "dash": playback.dash_url(server, "alaw", **with_alaw),
-            },
+            "sounds": {name: sound_of(server, name, make(), start_ms) for name, make in sounds.items()},
             "live": {
                 "hls": playback.hls_url(server, "live", **live),
                 "hlsTs": playback.hls_url(server, "live", **live, ContainerFormat="MPEG_TS"),
@@ -60,3 +54,16 @@ def test_players_in_a_browser(own_site):
             },
         }
         print(browsers.run("players.test.mjs", server, SITE=json.dumps(site)))
+
+
+def sound_of(server, name, path, start_ms):
+    """Sessions of a stream with this sound."""
+    source = producer.media(path)
+    streams.create_stream(server, name)
+    producer.put_file(server, name, source, start_ms)
+    whole = playback.on_demand(start_ms, start_ms + source.duration_ms)
+    return {
+        "hls": playback.hls_url(server, name, **dict(whole)),
+        "hlsTs": playback.hls_url(server, name, **dict(whole), ContainerFormat="MPEG_TS"),
+        "dash": playback.dash_url(server, name, **whole),
+    }

@@ -140,9 +140,20 @@ def test_codecs_that_cannot_be_played_are_refused_by_name(site, source):
                 ask(site.server, stream, **dict(options))
 
 
-def test_pictures_are_played_in_hls_without_the_sound_that_it_cannot_carry(site):
-    path = media.h264_alaw_mkv()
-    url = playback.hls_url(site.server, "alaw", **put(site, "alaw", producer.media(path)))
+@pytest.mark.parametrize("codec", ["alaw", "mulaw", "opus"])
+def test_sound_that_mpeg_ts_cannot_carry_is_in_fragmented_mp4_and_left_out_there(site, codec):
+    path = getattr(media, f"h264_{codec}_mkv")()
+    options = put(site, codec, producer.media(path))
+    url = playback.hls_url(site.server, codec, **dict(options))
+    kinds = {(of["codec_type"], of["codec_name"]) for of in playback.probe(url)["streams"]}
+    if codec == "opus":
+        assert kinds == {("video", "h264"), ("audio", "opus")}
+        assert playback.packet_hashes(url, "a:0") == playback.packet_hashes(path, "a:0")
+    else:
+        assert kinds == {("video", "h264"), ("audio", "flac")}
+        assert playback.samples(url) == playback.samples(path)
+    assert playback.frame_hashes(url) == playback.frame_hashes(path)
+    url = playback.hls_url(site.server, codec, **options, ContainerFormat="MPEG_TS")
     (only,) = playback.probe(url)["streams"]
     assert only["codec_name"] == "h264"
     assert playback.frame_hashes(url) == playback.frame_hashes(path)

@@ -5,6 +5,7 @@ const NAMES: [RegExp, string][] = [
   [/^(?:hvc1|hev1)\b/, "H.265"],
   [/^mp4a\.40\b/, "AAC"],
   [/^opus$/i, "Opus"],
+  [/^flac$/i, "FLAC"],
 ];
 
 export function codecName(codec: string): string {

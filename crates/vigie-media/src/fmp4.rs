@@ -25,10 +25,12 @@
 use bytes::Bytes;
 
 use crate::TrackKind;
+use crate::codec::flac;
+use crate::codec::g711::WaveFormat;
 use crate::matroska::DocumentHeader;
 use crate::mp4::write::{MovieTrack, NON_SYNC_SAMPLE, SYNC_SAMPLE, full_box, movie, plain_box};
 use crate::sample::timing::{DecodeTimes, TimedSample};
-use crate::sample::{SampleError, SampleTrack, fragment_samples};
+use crate::sample::{CodecConfig, SampleError, SampleTrack, fragment_samples};
 
 /// MIME type of both kinds of segment when they hold video.
 pub const VIDEO_MP4: &str = "video/mp4";
@@ -124,9 +126,13 @@ pub fn media_segment(
         SampleError::TooLarge("the fragment is too large for one segment");
     let runs: Vec<Run<'_>> = fragment_samples(tracks, header, fragment)?
         .into_iter()
-        .map(|of| Run {
-            track: of.track,
-            samples: of.timed(DecodeTimes::BeforePresentation, place.start_ms, place.end_ms),
+        .map(|of| {
+            let timed = of.timed(DecodeTimes::BeforePresentation, place.start_ms, place.end_ms);
+            let samples = match of.track.config() {
+                CodecConfig::G711AsFlac(format) => in_flac(format, &timed),
+                _ => timed,
+            };
+            Run { track: of.track, samples }
         })
         .collect();
     let samples = || runs.iter().flat_map(|run| &run.samples);
@@ -143,6 +149,32 @@ pub fn media_segment(
     pieces.push(Bytes::from(head));
     pieces.extend(samples().map(|sample| sample.data.clone()));
     Ok(Segment { pieces })
+}
+
+/// G.711 as FLAC; what is longer than a block, as several samples.
+fn in_flac(format: &WaveFormat, g711: &[TimedSample]) -> Vec<TimedSample> {
+    let channels = usize::from(format.channels.max(1));
+    let mut out = Vec::with_capacity(g711.len());
+    for sample in g711 {
+        let until = sample.dts + u64::from(sample.duration);
+        let mut dts = sample.dts;
+        let mut blocks = sample.data.chunks(flac::BLOCK_SAMPLES_MAX * channels).peekable();
+        while let Some(block) = blocks.next() {
+            let end = match blocks.peek() {
+                Some(_) => until.min(dts + flac::BLOCK_SAMPLES_MAX as u64),
+                None => until,
+            };
+            out.push(TimedSample {
+                dts,
+                composition_offset: 0,
+                duration: end.saturating_sub(dts) as u32,
+                key_frame: true,
+                data: flac::frame(format, dts, block).into(),
+            });
+            dts = end;
+        }
+    }
+    out
 }
 
 /// The samples of one track.

@@ -6,6 +6,7 @@
 pub mod aac;
 mod bits;
 mod colour;
+pub mod flac;
 pub mod g711;
 pub mod h264;
 pub mod h264_slice;

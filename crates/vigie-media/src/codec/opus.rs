@@ -46,6 +46,23 @@ impl OpusHead {
     }
 }
 
+/// How long a packet plays, in samples at 48 kHz (RFC 6716 section 3.1); `None` of one that is cut off before it says so, or
+/// says more than the 120 ms that a packet may last.
+pub fn packet_samples(packet: &[u8]) -> Option<u32> {
+    let toc = *packet.first()?;
+    let frame = match toc >> 3 {
+        config @ 0..=11 => [480, 960, 1920, 2880][usize::from(config % 4)],
+        config @ 12..=15 => [480, 960][usize::from(config % 2)],
+        config => [120, 240, 480, 960][usize::from(config % 4)],
+    };
+    let frames = match toc & 0x3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(*packet.get(1)? & 0x3F),
+    };
+    Some(frame * frames).filter(|&samples| samples <= 5760)
+}
+
 /// A Matroska track of Opus. Nothing is dropped at the beginning: what a camera sends has no beginning.
 pub fn track(number: u64, name: &str, channels: u8) -> Track {
     let head = OpusHead { channels: channels.clamp(1, 2), pre_skip: 0 };
@@ -80,6 +97,20 @@ mod tests {
             assert_eq!(track.codec_private, head.to_bytes()[..]);
             assert_eq!(track.audio.map(|audio| audio.channels), Some(channels.into()));
         }
+    }
+
+    #[test]
+    fn a_packet_says_how_long_it_plays() {
+        let check =
+            |packet: &[u8], expect| assert_eq!(packet_samples(packet), expect, "{packet:x?}");
+        // libopus at 20 ms, mono and stereo; two frames of 60 ms; six of 2.5 ms.
+        check(&[0x78, 0], Some(960));
+        check(&[0xFC, 0], Some(960));
+        check(&[0x19, 0], Some(5760));
+        check(&[0x83, 6], Some(720));
+        check(&[0x1B, 3], None);
+        check(&[0x03], None);
+        check(&[], None);
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl<'a> Elementary<'a> {
                 let adts = Adts::new(config).ok_or_else(|| unsupported(track))?;
                 Ok(Self::Aac(track, adts))
             }
-            CodecConfig::G711(_) => Err(unsupported(track)),
+            CodecConfig::G711(_) | CodecConfig::G711AsFlac(_) | CodecConfig::Opus(_) => {
+                Err(unsupported(track))
+            }
         }
     }
 

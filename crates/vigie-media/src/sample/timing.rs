@@ -143,7 +143,7 @@ fn audio(of: &TrackSamples<'_>, start_ms: i64) -> Vec<TimedSample> {
     let mut next = None::<i64>;
     for sample in &of.samples {
         let own = on_timeline(start_ms, sample.offset_ms, timescale);
-        let nominal = i64::from(of.track.nominal_duration(sample.data.len()).unwrap_or(0));
+        let nominal = i64::from(of.track.nominal_duration(&sample.data).unwrap_or(0));
         let tolerance = ticks(JITTER_MS, timescale).min(nominal / 2);
         let dts = match next {
             Some(next) if next.abs_diff(own) <= tolerance.unsigned_abs() => next,

@@ -7,7 +7,8 @@ use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::g711::WaveFormat;
 use crate::codec::h264::AvcConfig;
 use crate::codec::h265::HevcConfig;
-use crate::codec::{CodecError, nal};
+use crate::codec::opus::{self, OpusHead};
+use crate::codec::{CodecError, flac, nal};
 use crate::{Track, TrackKind, VideoSettings, codec_id};
 
 /// Units per second of video times in MP4: MPEG's clock, of which a millisecond is a whole number.
@@ -28,6 +29,10 @@ pub enum CodecConfig {
     Aac(AudioSpecificConfig, Bytes),
     /// `alaw` or `ulaw`.
     G711(WaveFormat),
+    /// `fLaC`: the stored frames are G.711, those that are written FLAC of its samples.
+    G711AsFlac(WaveFormat),
+    /// `Opus`.
+    Opus(OpusHead),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +61,7 @@ impl SampleTrack {
             codec_id::H265,
             codec_id::AAC,
             codec_id::MS_ACM,
+            codec_id::OPUS,
             H264_OF_API_PAGES,
             H265_OF_API_PAGES,
         ];
@@ -81,9 +87,19 @@ impl SampleTrack {
                 let config = AudioSpecificConfig::parse(private).map_err(invalid)?;
                 (CodecConfig::Aac(config, private.clone()), None)
             }
+            codec_id::OPUS => (CodecConfig::Opus(OpusHead::parse(private).map_err(invalid)?), None),
             _ => (CodecConfig::G711(WaveFormat::parse(private).map_err(invalid)?), None),
         };
         Ok(Self { number, config, size })
+    }
+
+    /// G.711 as FLAC, which is how browsers play it; other tracks as they are.
+    pub fn with_g711_as_flac(self) -> Result<Self, SampleError> {
+        let CodecConfig::G711(format) = self.config else { return Ok(self) };
+        let track_number = self.number.into();
+        flac::check(&format)
+            .map_err(|reason| SampleError::InvalidCodecPrivate { track_number, reason })?;
+        Ok(Self { config: CodecConfig::G711AsFlac(format), ..self })
     }
 
     /// Matroska `TrackNumber`, which is the `track_ID` in MP4 as well.
@@ -100,7 +116,10 @@ impl SampleTrack {
     pub fn kind(&self) -> TrackKind {
         match self.config {
             CodecConfig::H264(_) | CodecConfig::H265(_) => TrackKind::Video,
-            CodecConfig::Aac(..) | CodecConfig::G711(_) => TrackKind::Audio,
+            CodecConfig::Aac(..)
+            | CodecConfig::G711(_)
+            | CodecConfig::G711AsFlac(_)
+            | CodecConfig::Opus(_) => TrackKind::Audio,
         }
     }
 
@@ -114,29 +133,36 @@ impl SampleTrack {
         match &self.config {
             CodecConfig::H264(_) | CodecConfig::H265(_) => VIDEO_TIMESCALE,
             CodecConfig::Aac(config, _) => config.sampling_frequency_hz,
-            CodecConfig::G711(format) => format.sampling_frequency_hz,
+            CodecConfig::G711(format) | CodecConfig::G711AsFlac(format) => {
+                format.sampling_frequency_hz
+            }
+            CodecConfig::Opus(_) => opus::SAMPLING_FREQUENCY_HZ,
         }
     }
 
-    /// RFC 6381 codec string, such as `avc1.4D4029`, `hvc1.1.6.L93.B0`, `mp4a.40.2`, `alaw`.
+    /// RFC 6381 codec string, such as `avc1.4D4029`, `hvc1.1.6.L93.B0`, `mp4a.40.2`, `alaw`, `fLaC`, `Opus`.
     pub fn codec_string(&self) -> String {
         match &self.config {
             CodecConfig::H264(config) => config.codec_string(),
             CodecConfig::H265(config) => config.codec_string(),
             CodecConfig::Aac(config, _) => config.codec_string(),
             CodecConfig::G711(format) => format.codec_string().to_owned(),
+            CodecConfig::G711AsFlac(_) => "fLaC".to_owned(),
+            CodecConfig::Opus(_) => "Opus".to_owned(),
         }
     }
 
-    /// How long a frame of an audio track plays by its codec, in units of [`Self::timescale`]; `None` of video.
-    pub(super) fn nominal_duration(&self, size_bytes: usize) -> Option<u32> {
+    /// How long a frame of an audio track plays by its codec, in units of [`Self::timescale`]; `None` of video, and of what does
+    /// not say so.
+    pub(super) fn nominal_duration(&self, data: &[u8]) -> Option<u32> {
         match &self.config {
             CodecConfig::H264(_) | CodecConfig::H265(_) => None,
             CodecConfig::Aac(config, _) => Some(config.samples_per_frame),
             // One byte a channel.
-            CodecConfig::G711(format) => {
-                u32::try_from(size_bytes / usize::from(format.channels.max(1))).ok()
+            CodecConfig::G711(format) | CodecConfig::G711AsFlac(format) => {
+                u32::try_from(data.len() / usize::from(format.channels.max(1))).ok()
             }
+            CodecConfig::Opus(_) => opus::packet_samples(data),
         }
     }
 
@@ -149,7 +175,10 @@ impl SampleTrack {
         let length_size = match &self.config {
             CodecConfig::H264(config) => config.nal_length_size,
             CodecConfig::H265(config) => config.nal_length_size,
-            CodecConfig::Aac(..) | CodecConfig::G711(_) => return Ok(()),
+            CodecConfig::Aac(..)
+            | CodecConfig::G711(_)
+            | CodecConfig::G711AsFlac(_)
+            | CodecConfig::Opus(_) => return Ok(()),
         };
         let mut units = nal::length_prefixed(data, length_size).peekable();
         if units.peek().is_none() {

@@ -317,7 +317,7 @@ pub(super) fn codec_of(config: &CodecConfig) -> Option<(Codec, Vec<Bytes>, usize
             let sets = config.vps.iter().chain(&config.sps).chain(&config.pps).cloned().collect();
             Some((Codec::H265, sets, config.nal_length_size))
         }
-        CodecConfig::Aac(..) | CodecConfig::G711(_) => None,
+        _ => None,
     }
 }
 

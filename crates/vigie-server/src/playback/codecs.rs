@@ -29,4 +29,6 @@ pub(crate) enum AudioCodec {
     Aac,
     #[serde(rename = "7")]
     G711,
+    #[serde(rename = "o")]
+    Opus,
 }

@@ -295,9 +295,13 @@ impl Playing<'_> {
                     sampling_frequency_hz: config.sampling_frequency_hz,
                     channels: config.channels,
                 },
-                (None, CodecConfig::G711(format)) => RepresentationKind::Audio {
+                (None, CodecConfig::G711AsFlac(format)) => RepresentationKind::Audio {
                     sampling_frequency_hz: format.sampling_frequency_hz,
                     channels: format.channels.into(),
+                },
+                (None, CodecConfig::Opus(head)) => RepresentationKind::Audio {
+                    sampling_frequency_hz: track.timescale(),
+                    channels: head.channels.into(),
                 },
                 (None, _) => RepresentationKind::Audio {
                     sampling_frequency_hz: track.timescale(),

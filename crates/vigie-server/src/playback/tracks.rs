@@ -11,7 +11,7 @@ use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::matroska::{DocumentHeader, ReadError};
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
-use vigie_media::{Track, TrackKind, codec_id};
+use vigie_media::{Track, TrackKind};
 
 use super::codecs::{AudioCodec, Codecs, VideoCodec};
 use super::session::Protocol;
@@ -34,9 +34,7 @@ impl PlayedTracks {
     pub(crate) fn of(header: DocumentHeader, protocol: Protocol) -> Result<Self, KvsError> {
         let first = |kind| header.tracks.iter().find(|track| track.kind == kind);
         let video = first(TrackKind::Video);
-        // Pictures are not refused for the sake of sound that only Matroska carries here.
-        let audio = first(TrackKind::Audio)
-            .filter(|audio| video.is_none() || audio.codec_id != codec_id::OPUS);
+        let audio = first(TrackKind::Audio);
         let mut tracks = Vec::new();
         let mut codecs = Codecs::default();
         let mut parameters = FnvHasher::default();
@@ -55,22 +53,18 @@ impl PlayedTracks {
             tracks.push(track);
         }
         if let Some(audio) = audio {
-            let track = SampleTrack::new(audio).map_err(|error| refusal(&error));
-            // HLS carries no G.711. A camera's pictures are not refused for the sake of its sound.
-            let is_g711 =
-                matches!(track.as_ref().map(SampleTrack::config), Ok(CodecConfig::G711(_)));
-            let left_out = is_g711 && matches!(protocol, Protocol::Hls { .. });
-            if left_out && video.is_none() {
-                return Err(unsupported("G.711 in HLS"));
-            }
-            if !left_out {
-                let track = track?;
-                codecs.audio = Some(match track.config() {
-                    CodecConfig::Aac(..) => AudioCodec::Aac,
-                    CodecConfig::G711(_) => AudioCodec::G711,
-                    _ => return Err(unsupported(&audio.codec_id)),
-                });
+            let played = played_sound(audio, protocol);
+            // A camera's pictures are not refused for the sake of sound that has no place in MPEG-TS.
+            let is_left_out = video.is_some() && matches!(played, Ok(None));
+            if !is_left_out {
+                let (track, codec) =
+                    played?.ok_or_else(|| unsupported("G.711 or Opus in MPEG_TS"))?;
+                codecs.audio = Some(codec);
                 add(&mut parameters, audio);
+                if matches!(track.config(), CodecConfig::G711AsFlac(_)) {
+                    // Earlier versions sent it as it is stored: a session of theirs is not given other bytes under the same name.
+                    parameters.write(b"fLaC");
+                }
                 tracks.push(track);
             }
         }
@@ -84,6 +78,26 @@ impl PlayedTracks {
     pub(crate) fn track(&self, number: usize) -> Option<&SampleTrack> {
         self.tracks.get(number.checked_sub(1)?)
     }
+}
+
+/// Sound as a session of this protocol plays it; `None` of a codec that has no place there.
+fn played_sound(
+    audio: &Track,
+    protocol: Protocol,
+) -> Result<Option<(SampleTrack, AudioCodec)>, KvsError> {
+    let read = SampleTrack::new(audio).and_then(|track| match is_transport_stream(protocol) {
+        true => Ok(track),
+        false => track.with_g711_as_flac(),
+    });
+    let track = read.map_err(|error| refusal(&error))?;
+    let codec = match track.config() {
+        CodecConfig::Aac(..) => AudioCodec::Aac,
+        CodecConfig::G711AsFlac(_) => AudioCodec::G711,
+        CodecConfig::Opus(_) if !is_transport_stream(protocol) => AudioCodec::Opus,
+        CodecConfig::G711(_) | CodecConfig::Opus(_) => return Ok(None),
+        CodecConfig::H264(_) | CodecConfig::H265(_) => return Err(unsupported(&audio.codec_id)),
+    };
+    Ok(Some((track, codec)))
 }
 
 fn is_transport_stream(protocol: Protocol) -> bool {
@@ -126,6 +140,7 @@ mod tests {
     use vigie_media::codec::CodecError;
     use vigie_media::codec::aac::{self, AudioSpecificConfig};
     use vigie_media::codec::g711::{self, Law};
+    use vigie_media::codec::opus;
     use vigie_media::matroska::{Limits, writer};
 
     use super::*;
@@ -169,14 +184,18 @@ mod tests {
     #[test]
     fn what_cannot_be_played_is_refused_by_its_exception() {
         let only = |audio| Ok(Codecs { video: None, audio: Some(audio) });
-        let (aac, alaw) = (only(AudioCodec::Aac), only(AudioCodec::G711));
         let unsupported = Err(ErrorKind::UnsupportedStreamMediaType);
-        check(&[sound(1)], [aac; 3]);
-        check(&[g711::track(1, "a", Law::A, 8000, 1)], [unsupported, unsupported, alaw]);
+        check(&[sound(1)], [only(AudioCodec::Aac); 3]);
+        let alaw = g711::track(1, "a", Law::A, 8000, 1);
+        check(&[alaw], [only(AudioCodec::G711), unsupported, only(AudioCodec::G711)]);
+        let opus = opus::track(1, "a", 2);
+        check(&[opus], [only(AudioCodec::Opus), unsupported, only(AudioCodec::Opus)]);
+        let too_fast = g711::track(1, "a", Law::A, 1 << 20, 1);
+        let invalid = Err(ErrorKind::InvalidCodecPrivateData);
+        check(&[too_fast], [invalid, unsupported, invalid]);
         check(&[picture(1, "V_MJPEG", b"x"), sound(2)], [unsupported; 3]);
         let missing = Err(ErrorKind::MissingCodecPrivateData);
         check(&[picture(1, "V_MPEG4/ISO/AVC", b""), sound(2)], [missing; 3]);
-        let invalid = Err(ErrorKind::InvalidCodecPrivateData);
         check(&[picture(1, "V_MPEG4/ISO/AVC", b"nonsense"), sound(2)], [invalid; 3]);
     }
 

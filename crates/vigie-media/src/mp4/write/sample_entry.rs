@@ -1,8 +1,11 @@
-//! Sample entries: the codec of a track with its parameters (ISO/IEC 14496-12 §8.5.2, 14496-14 §5.6, 14496-15).
+//! Sample entries: the codec of a track with its parameters (ISO/IEC 14496-12 §8.5.2, 14496-14 §5.6, 14496-15; of FLAC and
+//! Opus what their projects publish as "Encapsulation of … in ISO Base Media File Format").
 
 use super::boxes::{full_box, plain_box};
 use crate::VideoSettings;
+use crate::codec::flac;
 use crate::codec::g711::Law;
+use crate::codec::opus::{OpusHead, SAMPLING_FREQUENCY_HZ};
 use crate::sample::{CodecConfig, SampleTrack};
 
 /// The `stsd` box.
@@ -39,7 +42,26 @@ fn sample_entry(out: &mut Vec<u8>, track: &SampleTrack) {
                 audio(out, format.channels.into(), format.sampling_frequency_hz);
             });
         }
+        CodecConfig::G711AsFlac(format) => plain_box(out, *b"fLaC", |out| {
+            audio(out, format.channels.into(), format.sampling_frequency_hz);
+            full_box(out, *b"dfLa", 0, 0, |out| {
+                let stream_info = flac::stream_info(format);
+                out.extend_from_slice(&[0x80, 0, 0, stream_info.len() as u8]); // the last block, STREAMINFO
+                out.extend_from_slice(&stream_info);
+            });
+        }),
+        CodecConfig::Opus(head) => plain_box(out, *b"Opus", |out| {
+            audio(out, head.channels.into(), SAMPLING_FREQUENCY_HZ);
+            plain_box(out, *b"dOps", |out| opus_config(out, head));
+        }),
     }
+}
+
+/// Nothing is dropped at the beginning: what is written begins anywhere in what was sent.
+fn opus_config(out: &mut Vec<u8>, head: &OpusHead) {
+    out.extend_from_slice(&[0, head.channels, 0, 0]);
+    out.extend_from_slice(&SAMPLING_FREQUENCY_HZ.to_be_bytes());
+    out.extend_from_slice(&[0, 0, 0]); // no gain, mono or stereo
 }
 
 fn visual(out: &mut Vec<u8>, size: Option<VideoSettings>) {

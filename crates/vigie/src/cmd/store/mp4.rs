@@ -15,7 +15,7 @@ use super::selection::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
 
 /// Writes the selection to the new file `path`: its first video track and its first audio track. Sound that cannot be
-/// written so (Opus) costs no pictures: it is left out, and that is said.
+/// written so costs no pictures: it is left out, and that is said.
 pub fn write(
     path: &Path,
     header: &DocumentHeader,
