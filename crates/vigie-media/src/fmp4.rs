@@ -29,8 +29,8 @@ use crate::codec::flac;
 use crate::codec::g711::WaveFormat;
 use crate::matroska::DocumentHeader;
 use crate::mp4::write::{MovieTrack, NON_SYNC_SAMPLE, SYNC_SAMPLE, full_box, movie, plain_box};
-use crate::sample::timing::{DecodeTimes, TimedSample};
-use crate::sample::{CodecConfig, SampleError, SampleTrack, fragment_samples};
+use crate::sample::timing::{DecodeTimes, TimedSample, ticks};
+use crate::sample::{CodecConfig, SampleError, SampleTrack, Unreadable, fragment_samples};
 
 /// MIME type of both kinds of segment when they hold video.
 pub const VIDEO_MP4: &str = "video/mp4";
@@ -114,8 +114,9 @@ fn no_samples() -> Vec<u8> {
 }
 
 /// `moof` and `mdat` of the frames of `tracks` in a stored fragment (its Cluster and the Tags after it); the data of
-/// each track stands together, in the order of `tracks`. Frames of other tracks are left out. A track without a frame
-/// in the fragment gets a `traf` without a run.
+/// each track stands together, in the order of `tracks`. Frames of other tracks are left out, and so are those that are not
+/// what their codec says. A track without a frame in the fragment gets a `traf` without a run, which says where it stands all the
+/// same: without that, players take nothing of the segment.
 pub fn media_segment(
     tracks: &[SampleTrack],
     header: &DocumentHeader,
@@ -124,7 +125,7 @@ pub fn media_segment(
 ) -> Result<Segment, SampleError> {
     const TOO_LARGE: SampleError =
         SampleError::TooLarge("the fragment is too large for one segment");
-    let runs: Vec<Run<'_>> = fragment_samples(tracks, header, fragment)?
+    let runs: Vec<Run<'_>> = fragment_samples(tracks, header, fragment, Unreadable::LeftOut)?
         .into_iter()
         .map(|of| {
             let timed = of.timed(DecodeTimes::BeforePresentation, place.start_ms, place.end_ms);
@@ -132,7 +133,9 @@ pub fn media_segment(
                 CodecConfig::G711AsFlac(format) => in_flac(format, &timed),
                 _ => timed,
             };
-            Run { track: of.track, samples }
+            let start = ticks(place.start_ms, of.track.timescale()).max(0).unsigned_abs();
+            let dts = samples.first().map_or(start, |first| first.dts);
+            Run { track: of.track, dts, samples }
         })
         .collect();
     let samples = || runs.iter().flat_map(|run| &run.samples);
@@ -180,6 +183,8 @@ fn in_flac(format: &WaveFormat, g711: &[TimedSample]) -> Vec<TimedSample> {
 /// The samples of one track.
 struct Run<'a> {
     track: &'a SampleTrack,
+    /// Where it begins.
+    dts: u64,
     samples: Vec<TimedSample>,
 }
 
@@ -210,8 +215,10 @@ fn traf(out: &mut Vec<u8>, run: &Run<'_>, data_offset: i32) {
     full_box(out, *b"tfhd", 0, DEFAULT_BASE_IS_MOOF, |out| {
         out.extend_from_slice(&run.track.number().to_be_bytes());
     });
-    let Some(first) = run.samples.first() else { return };
-    full_box(out, *b"tfdt", 1, 0, |out| out.extend_from_slice(&first.dts.to_be_bytes()));
+    full_box(out, *b"tfdt", 1, 0, |out| out.extend_from_slice(&run.dts.to_be_bytes()));
+    if run.samples.is_empty() {
+        return;
+    }
     let mut flags = DATA_OFFSET | SAMPLE_DURATION | SAMPLE_SIZE;
     if run.track.kind() == TrackKind::Video {
         flags |= SAMPLE_FLAGS;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::CodecError;
-use super::bits::BitReader;
+use super::bits::{BitReader, BitWriter};
 use crate::{AudioSettings, Track, TrackKind, codec_id};
 
 /// What the config says of the core coder.
@@ -51,6 +51,42 @@ impl AudioSpecificConfig {
             _ => return None,
         };
         Some((2 << 11 | frequency << 7 | channels << 3).to_be_bytes())
+    }
+
+    /// A frame of silence (ISO/IEC 14496-3 §4.4.2): each channel without a spectrum. `None` where the core coder is not AAC-LC or
+    /// the stream itself says which channels there are.
+    pub fn silence(&self) -> Option<Vec<u8>> {
+        const SINGLE: u32 = 0;
+        const PAIR: u32 = 1;
+        const LOW_FREQUENCIES: u32 = 3;
+        const END: u32 = 7;
+        let elements: &[(u32, u32)] = match self.channels {
+            1 => &[(SINGLE, 0)],
+            2 => &[(PAIR, 0)],
+            3 => &[(SINGLE, 0), (PAIR, 0)],
+            4 => &[(SINGLE, 0), (PAIR, 0), (SINGLE, 1)],
+            5 => &[(SINGLE, 0), (PAIR, 0), (PAIR, 1)],
+            6 => &[(SINGLE, 0), (PAIR, 0), (PAIR, 1), (LOW_FREQUENCIES, 0)],
+            8 => &[(SINGLE, 0), (PAIR, 0), (PAIR, 1), (PAIR, 2), (LOW_FREQUENCIES, 0)],
+            _ => return None,
+        };
+        if !matches!(self.object_type, 2 | 5 | 29) {
+            return None;
+        }
+        let mut out = BitWriter::default();
+        for &(element, instance) in elements {
+            out.put(element, 3);
+            out.put(instance, 4);
+            if element == PAIR {
+                out.put(0, 1); // no window in common
+            }
+            for _ in 0..if element == PAIR { 2 } else { 1 } {
+                // global_gain; one long window, of which no scale factor band is sent; no pulses, shaping or gain control.
+                out.put(0, 8 + 11 + 3);
+            }
+        }
+        out.put(END, 3);
+        Some(out.into_bytes())
     }
 
     /// RFC 6381 codec string.

@@ -1,4 +1,4 @@
-//! A bounded bit reader over a slice, for the H.265 SPS and AudioSpecificConfig.
+//! Bits: a bounded reader over a slice, for the H.265 SPS and AudioSpecificConfig, and a writer, for FLAC and AAC.
 
 use super::CodecError;
 
@@ -55,6 +55,43 @@ impl<'a> BitReader<'a> {
             }
         }
         Ok((1u32 << zeros) - 1 + self.bits(zeros)?)
+    }
+}
+
+/// Writes bits, from the most significant of each byte down.
+#[derive(Default)]
+pub(super) struct BitWriter {
+    pub(super) bytes: Vec<u8>,
+    /// Those that make no byte yet, at the low end.
+    waiting: u64,
+    /// How many these are: fewer than eight.
+    waiting_count: u32,
+}
+
+impl BitWriter {
+    /// The lowest `count` bits of `value`, at most 32.
+    pub(super) fn put(&mut self, value: u32, count: u32) {
+        self.waiting = self.waiting << count | u64::from(value) & ((1 << count) - 1);
+        self.waiting_count += count;
+        while self.waiting_count >= 8 {
+            self.waiting_count -= 8;
+            self.bytes.push((self.waiting >> self.waiting_count) as u8);
+        }
+    }
+
+    pub(super) fn put_signed(&mut self, value: i32, count: u32) {
+        self.put(value as u32, count);
+    }
+
+    pub(super) fn put_zeros(&mut self, count: u32) {
+        (0..count / 32).for_each(|_| self.put(0, 32));
+        self.put(0, count % 32);
+    }
+
+    /// Fills the last byte with zeros.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.put(0, (8 - self.waiting_count) % 8);
+        self.bytes
     }
 }
 

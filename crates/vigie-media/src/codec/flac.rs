@@ -4,6 +4,7 @@
 //! Writes frames that stand alone, by fixed predictors and one Rice parameter each; reads none.
 
 use super::CodecError;
+use super::bits::BitWriter;
 use super::g711::{Law, WaveFormat};
 
 /// Samples of a channel in one frame at most: what FLAC's streamable subset allows at these frequencies (RFC 9639 section 7).
@@ -46,7 +47,7 @@ pub fn frame(format: &WaveFormat, first_sample: u64, g711: &[u8]) -> Vec<u8> {
     let channels = usize::from(format.channels.max(1));
     let block: Vec<i32> = g711.iter().map(|&byte| linear(format.law, byte)).collect();
     let count = block.len() / channels;
-    let mut out = Bits::default();
+    let mut out = BitWriter::default();
     header(&mut out, format, first_sample, count);
     let wasted = wasted_bits(format.law);
     for channel in 0..channels {
@@ -84,7 +85,7 @@ fn wasted_bits(law: Law) -> u32 {
 }
 
 /// RFC 9639 section 9.1: blocks may differ in size, so that the header has the number of the first sample.
-fn header(out: &mut Bits, format: &WaveFormat, first_sample: u64, count: usize) {
+fn header(out: &mut BitWriter, format: &WaveFormat, first_sample: u64, count: usize) {
     let (frequency, frequency_follows) = match format.sampling_frequency_hz {
         8_000 => (4, None),
         16_000 => (5, None),
@@ -115,7 +116,7 @@ fn header(out: &mut Bits, format: &WaveFormat, first_sample: u64, count: usize) 
 }
 
 /// A number of up to [`NUMBER_BITS`] as UTF-8 would write it (RFC 9639 section 9.1.5).
-fn coded_number(out: &mut Bits, number: u64) {
+fn coded_number(out: &mut BitWriter, number: u64) {
     if number < 0x80 {
         return out.put(number as u32, 8);
     }
@@ -130,9 +131,9 @@ fn coded_number(out: &mut Bits, number: u64) {
 }
 
 /// One channel (RFC 9639 section 9.2), in the shortest of its forms that are written here.
-fn subframe(out: &mut Bits, wasted: u32, samples: &[i32]) {
+fn subframe(out: &mut BitWriter, wasted: u32, samples: &[i32]) {
     let sample_bits = SAMPLE_BITS - wasted;
-    let head = |out: &mut Bits, kind: u32| {
+    let head = |out: &mut BitWriter, kind: u32| {
         out.put(kind << 1 | 1, 8);
         out.put(1, wasted); // unary: as many bits as are wasted
     };
@@ -210,43 +211,6 @@ fn crc(bytes: &[u8], bits: u32, polynomial: u16) -> u16 {
             if crc & top == 0 { shifted } else { shifted ^ polynomial }
         })
     })
-}
-
-/// Bits, from the most significant of each byte down.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    /// Those that make no byte yet, at the low end.
-    waiting: u64,
-    /// How many these are: fewer than eight.
-    waiting_count: u32,
-}
-
-impl Bits {
-    /// The lowest `count` bits of `value`, at most 32.
-    fn put(&mut self, value: u32, count: u32) {
-        self.waiting = self.waiting << count | u64::from(value) & ((1 << count) - 1);
-        self.waiting_count += count;
-        while self.waiting_count >= 8 {
-            self.waiting_count -= 8;
-            self.bytes.push((self.waiting >> self.waiting_count) as u8);
-        }
-    }
-
-    fn put_signed(&mut self, value: i32, count: u32) {
-        self.put(value as u32, count);
-    }
-
-    fn put_zeros(&mut self, count: u32) {
-        (0..count / 32).for_each(|_| self.put(0, 32));
-        self.put(0, count % 32);
-    }
-
-    /// Fills the last byte with zeros.
-    fn into_bytes(mut self) -> Vec<u8> {
-        self.put(0, (8 - self.waiting_count) % 8);
-        self.bytes
-    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,16 @@ impl WaveFormat {
         out
     }
 
+    /// 20 ms of silence.
+    pub fn silence(&self) -> Vec<u8> {
+        let silent = match self.law {
+            Law::A => 0xD5,
+            Law::Mu => 0xFF,
+        };
+        let samples = (self.sampling_frequency_hz / 50).clamp(1, 4096) as usize;
+        vec![silent; samples * usize::from(self.channels)]
+    }
+
     /// Codec string: the MP4 sample entry's name, as RFC 6381 has no other for G.711.
     pub fn codec_string(&self) -> &'static str {
         match self.law {

@@ -63,6 +63,11 @@ pub fn packet_samples(packet: &[u8]) -> Option<u32> {
     Some(frame * frames).filter(|&samples| samples <= 5760)
 }
 
+/// 20 ms of silence, mono or stereo: a frame of CELT at full band whose first bits say so (RFC 6716 section 4.3).
+pub fn silence(channels: u8) -> [u8; 3] {
+    [if channels > 1 { 0xFC } else { 0xF8 }, 0xFF, 0xFE]
+}
+
 /// A Matroska track of Opus. Nothing is dropped at the beginning: what a camera sends has no beginning.
 pub fn track(number: u64, name: &str, channels: u8) -> Track {
     let head = OpusHead { channels: channels.clamp(1, 2), pre_skip: 0 };

@@ -13,7 +13,7 @@ use super::write::{Edit, MOVIE_TIMESCALE, MovieTrack, full_box, movie, plain_box
 use crate::fmp4::Segment;
 use crate::matroska::DocumentHeader;
 use crate::sample::timing::{DecodeTimes, TimedSample};
-use crate::sample::{SampleError, SampleTrack, TrackSamples, fragment_samples};
+use crate::sample::{SampleError, SampleTrack, TrackSamples, Unreadable, fragment_samples};
 use crate::{Timestamp, TrackKind};
 
 /// A longer gap becomes this long: the duration of one sample has 32 bits, of 90,000 units a second.
@@ -81,8 +81,12 @@ impl<'a> Mp4Writer<'a> {
         start: Timestamp,
         duration_ms: i64,
     ) -> Result<(), SampleError> {
-        let samples =
-            fragment_samples(self.tables.iter().map(|table| table.track), header, fragment)?;
+        let samples = fragment_samples(
+            self.tables.iter().map(|table| table.track),
+            header,
+            fragment,
+            Unreadable::Refused,
+        )?;
         let longest_gap = Timestamp::from_millis(self.end_ms.unwrap_or(i64::MAX))
             .plus_millis(GAP_HOURS_MAX * 60 * 60 * 1000);
         let mut start_ms = start.min(longest_gap).as_millis();
@@ -141,7 +145,7 @@ pub fn fragment_data(
     header: &DocumentHeader,
     fragment: Bytes,
 ) -> Result<Segment, SampleError> {
-    let samples = fragment_samples(tracks, header, fragment)?;
+    let samples = fragment_samples(tracks, header, fragment, Unreadable::Refused)?;
     let data = |of: TrackSamples<'_>| of.samples.into_iter().map(|sample| sample.data);
     Ok(Segment { pieces: samples.into_iter().flat_map(data).collect() })
 }

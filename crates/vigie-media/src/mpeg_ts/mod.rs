@@ -17,7 +17,7 @@ use self::elementary::{AccessUnit, CLOCK_HZ, Elementary};
 use self::packet::Packets;
 use crate::fmp4::{Segment, SegmentPlace};
 use crate::matroska::DocumentHeader;
-use crate::sample::{SampleError, SampleTrack, fragment_samples};
+use crate::sample::{SampleError, SampleTrack, Unreadable, fragment_samples};
 
 /// MIME type of a segment.
 pub const VIDEO_MP2T: &str = "video/mp2t";
@@ -41,7 +41,9 @@ pub fn segment(
     let streams = tracks.iter().map(Elementary::new).collect::<Result<Vec<_>, _>>()?;
     let fragment_bytes = fragment.len();
     let mut units: Vec<(usize, AccessUnit)> = Vec::new();
-    for (index, samples) in fragment_samples(tracks, header, fragment)?.iter().enumerate() {
+    for (index, samples) in
+        fragment_samples(tracks, header, fragment, Unreadable::LeftOut)?.iter().enumerate()
+    {
         let of = streams[index].access_units(samples, place)?;
         units.extend(of.into_iter().map(|unit| (index, unit)));
     }

@@ -9,7 +9,7 @@ mod samples;
 pub mod timing;
 mod track;
 
-pub use fragment::fragment_samples;
+pub use fragment::{Unreadable, fragment_samples};
 pub use samples::{Sample, TrackSamples};
 pub use track::{CodecConfig, SampleTrack, VIDEO_TIMESCALE, sample_tracks};
 

@@ -24,14 +24,23 @@
 //! Decode and presentation time are one. Times of milliseconds cannot count samples, so a frame follows the one before
 //! it by as many samples as that one holds, and only the first one, and one that is more than [`JITTER_MS`] or half a
 //! frame away from its own time, takes its own time.
+//!
+//! In segments, sound that pauses, comes late or never (a microphone that is off) becomes silence: no player goes on with the
+//! pictures of a presentation whose sound is not there. In files a hole stays a hole, which they all play over.
 
 use bytes::Bytes;
 
+use super::SampleTrack;
 use super::samples::{Sample, TrackSamples};
 use crate::TrackKind;
 
 /// How far an audio frame's time may be from where the samples before it end.
 pub const JITTER_MS: i64 = 20;
+/// In segments, time without sound for this long is filled with silence. Shorter holes at the ends of a fragment may hold sound of
+/// its neighbours, whose frames are not cut where pictures are.
+pub const HOLE_MS: i64 = 500;
+/// A hole that is longer than any fragment that is played is left.
+const SILENCE_MS_MAX: i64 = 60_000;
 /// How many times the usual distance the last picture may be shown to reach the end of its fragment.
 pub const STRETCH_MAX: i64 = 4;
 /// The distance between pictures when nothing at all tells it: 25 pictures a second.
@@ -78,7 +87,7 @@ impl TrackSamples<'_> {
     pub fn timed(&self, rule: DecodeTimes, start_ms: i64, end_ms: Option<i64>) -> Vec<TimedSample> {
         match self.track.kind() {
             TrackKind::Video => video(self, rule, start_ms, end_ms),
-            _ => audio(self, start_ms),
+            _ => audio(self, rule, start_ms, end_ms),
         }
     }
 }
@@ -137,35 +146,95 @@ fn clamp_offset(offset: i64) -> i32 {
     i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX })
 }
 
-fn audio(of: &TrackSamples<'_>, start_ms: i64) -> Vec<TimedSample> {
+fn audio(
+    of: &TrackSamples<'_>,
+    rule: DecodeTimes,
+    start_ms: i64,
+    end_ms: Option<i64>,
+) -> Vec<TimedSample> {
     let timescale = of.track.timescale();
-    let mut timed: Vec<TimedSample> = Vec::with_capacity(of.samples.len());
-    let mut next = None::<i64>;
-    for sample in &of.samples {
+    let silence = match rule {
+        DecodeTimes::BeforePresentation => Silence::of(of.track),
+        DecodeTimes::Sorted => None,
+    };
+    let mut sound = Sound { timed: Vec::with_capacity(of.samples.len()), silence };
+    let mut next = on_timeline(start_ms, 0, timescale);
+    for (index, sample) in of.samples.iter().enumerate() {
         let own = on_timeline(start_ms, sample.offset_ms, timescale);
-        let nominal = i64::from(of.track.nominal_duration(&sample.data).unwrap_or(0));
-        let tolerance = ticks(JITTER_MS, timescale).min(nominal / 2);
-        let dts = match next {
-            Some(next) if next.abs_diff(own) <= tolerance.unsigned_abs() => next,
-            _ => own,
-        };
-        if let Some(before) = timed.last_mut() {
-            // A time that goes back cannot be written; then the sample follows at once.
-            let distance = dts.unsigned_abs().saturating_sub(before.dts);
-            before.duration = u32::try_from(distance).unwrap_or(u32::MAX);
+        let nominal = of.track.nominal_duration(&sample.data).unwrap_or(0);
+        let tolerance = ticks(JITTER_MS, timescale).min(i64::from(nominal) / 2);
+        let follows = index > 0 && next.abs_diff(own) <= tolerance.unsigned_abs();
+        let dts = if follows { next } else { own };
+        sound.fill(next, dts);
+        next = sound.push(dts, nominal, sample.data.clone());
+    }
+    if let Some(end_ms) = end_ms {
+        sound.fill(next, on_timeline(end_ms, 0, timescale));
+    }
+    sound.timed
+}
+
+/// What fills holes in a track's sound.
+struct Silence {
+    frame: Bytes,
+    nominal: u32,
+    /// Shorter holes are left.
+    hole: i64,
+    /// So are those that nobody could listen to.
+    frames_max: i64,
+}
+
+impl Silence {
+    fn of(track: &SampleTrack) -> Option<Self> {
+        let frame = track.silence()?;
+        let nominal = track.nominal_duration(&frame).filter(|&nominal| nominal > 0)?;
+        let timescale = track.timescale();
+        Some(Self {
+            frame,
+            nominal,
+            hole: ticks(HOLE_MS, timescale),
+            frames_max: ticks(SILENCE_MS_MAX, timescale) / i64::from(nominal),
+        })
+    }
+}
+
+struct Sound {
+    timed: Vec<TimedSample>,
+    silence: Option<Silence>,
+}
+
+impl Sound {
+    /// Adds a frame and gives where it ends.
+    fn push(&mut self, dts: i64, nominal: u32, data: Bytes) -> i64 {
+        let mut dts = dts.max(0).unsigned_abs();
+        if let Some(before) = self.timed.last_mut() {
+            // A time that goes back cannot be written; then the frame follows at once.
+            dts = dts.max(before.dts);
+            before.duration = u32::try_from(dts - before.dts).unwrap_or(u32::MAX);
         }
-        let dts =
-            timed.last().map_or(dts.unsigned_abs(), |before| before.dts.max(dts.unsigned_abs()));
-        next = Some(i64::try_from(dts).unwrap_or(i64::MAX).saturating_add(nominal));
-        timed.push(TimedSample {
+        self.timed.push(TimedSample {
             dts,
             composition_offset: 0,
-            duration: u32::try_from(nominal).unwrap_or(u32::MAX),
+            duration: nominal,
             key_frame: true,
-            data: sample.data.clone(),
+            data,
         });
+        i64::try_from(dts).unwrap_or(i64::MAX).saturating_add(nominal.into())
     }
-    timed
+
+    /// Fills the time from `from` to `until` with as many frames of silence as fit, if it is long.
+    fn fill(&mut self, from: i64, until: i64) {
+        let Some(silence) = &self.silence else { return };
+        let (frame, nominal) = (silence.frame.clone(), silence.nominal);
+        let hole = until.saturating_sub(from);
+        let count = hole / i64::from(nominal);
+        if hole < silence.hole || count > silence.frames_max {
+            return;
+        }
+        for index in 0..count {
+            self.push(from + index * i64::from(nominal), nominal, frame.clone());
+        }
+    }
 }
 
 /// Decode times by [`DecodeTimes::BeforePresentation`] of presentation times, which are 0 or later, in decode order.

@@ -166,6 +166,18 @@ impl SampleTrack {
         }
     }
 
+    /// A frame of silence; `None` of video, and of sound for which none is known.
+    pub(super) fn silence(&self) -> Option<Bytes> {
+        match &self.config {
+            CodecConfig::H264(_) | CodecConfig::H265(_) => None,
+            CodecConfig::Aac(config, _) => config.silence().map(Bytes::from),
+            CodecConfig::G711(format) | CodecConfig::G711AsFlac(format) => {
+                Some(format.silence().into())
+            }
+            CodecConfig::Opus(head) => Some(Bytes::copy_from_slice(&opus::silence(head.channels))),
+        }
+    }
+
     /// Whether the codec could have made these bytes, as far as that shows without decoding: the NAL units of a frame
     /// fill it exactly, and it is not empty.
     pub(super) fn check_frame(&self, data: &[u8]) -> Result<(), CodecError> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use mp4_atom::{Any, Codec, DecodeMaybe, Moof, Moov};
 use vigie_media::fmp4::{self, Segment, SegmentPlace};
-use vigie_media::mp4::{Limits, Mp4Reader, Sample};
+use vigie_media::mp4::{Limits, Mp4Reader, Sample, fragment_data};
 use vigie_media::sample::{SampleError, SampleTrack, sample_tracks};
 
 use crate::common::stored::{self, Stored};
@@ -184,16 +184,76 @@ fn the_same_arguments_give_the_same_bytes_and_frame_data_is_not_copied() {
     assert!(once.pieces[1..].iter().all(|piece| fragment.contains(&piece.as_ptr())));
 }
 
+/// The decode time, the duration and the sizes of each track's samples in a segment.
+fn runs(segment: &Segment) -> Vec<(u64, u64, Vec<u32>)> {
+    let [Any::Moof(moof), _] = &boxes(&segment.to_vec())[..] else { panic!("other boxes") };
+    let of = |traf: &mp4_atom::Traf| {
+        let samples: Vec<_> = traf.trun.iter().flat_map(|trun| &trun.samples).collect();
+        let lasts = samples.iter().map(|entry| u64::from(entry.duration.unwrap())).sum();
+        let sizes = samples.iter().map(|entry| entry.size.unwrap()).collect();
+        (traf.tfdt.as_ref().unwrap().base_media_decode_time, lasts, sizes)
+    };
+    moof.traf.iter().map(of).collect()
+}
+
 #[test]
-fn a_track_without_frames_gets_an_empty_run() {
+fn sound_that_does_not_come_is_silence() {
     let stored = &stored::all()[0];
     let mut tracks = stored.header.tracks.clone();
     tracks[1].number = 9;
     let tracks = sample_tracks(&tracks).unwrap();
-    let [Any::Moof(moof), _] = &boxes(&segment(stored, &tracks, 0, 0).to_vec())[..] else {
-        panic!("other boxes");
+    let frequency = u64::from(tracks[1].timescale());
+    let found = runs(&segment(stored, &tracks, 0, START_MS));
+    let (dts, lasts, sizes) = &found[1];
+    let fragment_ms = stored.end_ms(0) - stored.fragments[0].timecode_ms;
+    assert_eq!(
+        *dts,
+        ((stored.fragments[0].timecode_ms + START_MS) as u64 * frequency + 500) / 1000
+    );
+    // Whole frames, as many as fit.
+    let frame = 1024 * 1000 / frequency;
+    assert!(
+        (fragment_ms as u64 - lasts * 1000 / frequency) <= frame,
+        "{lasts} of {fragment_ms} ms"
+    );
+    assert!(sizes.len() > 10 && sizes.iter().all(|&size| size == sizes[0] && size < 10));
+}
+
+#[test]
+fn a_track_without_frames_that_has_no_silence_says_where_it_stands() {
+    let stored = &stored::all()[0];
+    let mut tracks = stored.header.tracks.clone();
+    tracks[0].number = 9;
+    let tracks = sample_tracks(&tracks).unwrap();
+    let found = runs(&segment(stored, &tracks, 0, START_MS));
+    let start = (stored.fragments[0].timecode_ms + START_MS) as u64 * 90;
+    assert_eq!(found[0], (start, 0, Vec::new()));
+}
+
+/// The first fragment, with the frame of its video that is `index`-th in it broken.
+fn with_broken_frame(stored: &Stored, index: usize) -> Bytes {
+    let fragment = &stored.fragments[0];
+    let frame = stored.frames(fragment, 1)[index].data.as_ptr() as usize;
+    let mut bytes = fragment.bytes.to_vec();
+    bytes[frame - fragment.bytes.as_ptr() as usize] = 0x7F; // the first NAL unit's length
+    bytes.into()
+}
+
+#[test]
+fn a_frame_that_cannot_be_read_is_left_out_and_of_a_key_frame_what_needs_it() {
+    let stored = &stored::all()[0];
+    let tracks = sample_tracks(&stored.header.tracks).unwrap();
+    let place = SegmentPlace { sequence_number: 1, start_ms: 0, end_ms: None };
+    let count = |bytes| {
+        let made = fmp4::media_segment(&tracks, &stored.header, bytes, &place).unwrap();
+        runs(&made).iter().map(|(_, _, sizes)| sizes.len()).collect::<Vec<usize>>()
     };
-    assert_eq!((moof.traf[1].tfhd.track_id, moof.traf[1].trun.len()), (9, 0));
+    let whole = count(stored.fragments[0].bytes.clone());
+    assert_eq!(count(with_broken_frame(stored, 3)), [whole[0] - 1, whole[1]]);
+    assert_eq!(count(with_broken_frame(stored, 0)), [0, whole[1]]);
+    let bytes = with_broken_frame(stored, 3);
+    let error = fragment_data(&tracks, &stored.header, bytes).unwrap_err();
+    assert!(matches!(error, SampleError::InvalidFrame { track_number: 1, .. }), "{error}");
 }
 
 #[test]
@@ -210,13 +270,4 @@ fn what_cannot_be_given_out_is_refused_by_its_reason() {
     assert_eq!(error, SampleError::MissingCodecPrivate { track_number: 1 });
     let error = refused(|track| track.codec_private = Bytes::from_static(&[1, 2, 3]));
     assert!(matches!(error, SampleError::InvalidCodecPrivate { track_number: 1, .. }));
-
-    let tracks = sample_tracks(&stored.header.tracks).unwrap();
-    let fragment = &stored.fragments[0];
-    let frame = stored.frames(fragment, 1)[0].data.as_ptr() as usize;
-    let mut bytes = fragment.bytes.to_vec();
-    bytes[frame - fragment.bytes.as_ptr() as usize] = 0x7F; // the first NAL unit's length
-    let place = SegmentPlace { sequence_number: 1, start_ms: 0, end_ms: None };
-    let error = fmp4::media_segment(&tracks, &stored.header, bytes.into(), &place).unwrap_err();
-    assert!(matches!(error, SampleError::InvalidFrame { track_number: 1, .. }), "{error}");
 }

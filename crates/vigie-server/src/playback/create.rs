@@ -10,11 +10,12 @@ use vigie_kvs::shapes::streaming_session::{
 };
 use vigie_kvs::{ErrorKind, KvsError};
 use vigie_media::Timestamp;
-use vigie_media::sample::{TrackSamples, fragment_samples};
+use vigie_media::sample::{TrackSamples, Unreadable, fragment_samples};
 
 use super::Playback;
 use super::codecs::Codecs;
 use super::fragment_cache::Candidates;
+use super::key_frame::{beginning_of_live, beginning_of_range};
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
@@ -106,7 +107,7 @@ pub(super) fn keeps_nothing() -> KvsError {
 
 /// Of each track in a fragment; 1 where it cannot be told.
 fn bits_a_second(tracks: &PlayedTracks, fragment: Bytes, duration_ms: u32) -> Vec<u64> {
-    let samples = fragment_samples(&tracks.tracks, &tracks.header, fragment);
+    let samples = fragment_samples(&tracks.tracks, &tracks.header, fragment, Unreadable::LeftOut);
     let bits = |of: &TrackSamples<'_>| {
         let bytes: u64 = of.samples.iter().map(|sample| sample.data.len() as u64).sum();
         (bytes.saturating_mul(8000) / u64::from(duration_ms).max(1)).max(1)
@@ -154,7 +155,7 @@ impl Asked {
         let first = match self.range {
             SessionRange::Live => self.begin_live(&playback.media, &mut session, now).await?,
             SessionRange::LiveReplay { .. } | SessionRange::OnDemand { .. } => {
-                self.first_in_range(&playback.media).await?
+                self.begin_range(&playback.media, &mut session).await?
             }
         };
         let Some(first) = first else {
@@ -230,19 +231,25 @@ impl Asked {
             // Sequences have gaps: each producer's connection takes a block of them.
             span = span.saturating_mul(8);
         };
-        let mut first = &newest;
-        for fragment in fragments.iter().rev().take(wanted) {
-            let pause = first.server_timestamp.millis_since(ends_at(fragment));
-            if pause > LIVE_MS {
-                break;
-            }
-            first = fragment;
-        }
+        // How many of the newest ones follow each other without a pause.
+        let pairs = fragments.iter().zip(fragments.iter().skip(1)).rev();
+        let pause = |(earlier, later): &(&StoredFragment, &StoredFragment)| {
+            later.server_timestamp.millis_since(ends_at(earlier))
+        };
+        let count = 1 + pairs.take_while(|pair| pause(pair) <= LIVE_MS).count();
+        let index = fragments.len().saturating_sub(count.min(wanted));
+        let earliest = fragments.len().saturating_sub(count);
+        let first = beginning_of_live(&fragments, index, earliest).unwrap_or(&newest);
         session.mode = Mode::Live { first_sequence: first.sequence, initial_ms: 0 };
         Ok(Some(newest))
     }
 
-    async fn first_in_range(&self, media: &Media) -> Answer<Option<StoredFragment>> {
+    /// Lets a session of a range begin with its first fragment, or with the one that has that one's key frame. Returns it.
+    async fn begin_range(
+        &self,
+        media: &Media,
+        session: &mut PlaybackSession,
+    ) -> Answer<Option<StoredFragment>> {
         let (start, end) = match self.range {
             SessionRange::OnDemand { start, end } => (start, end),
             SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
@@ -262,9 +269,19 @@ impl Asked {
             query = query.after(query.order.position(last));
             let mut found = found.into_iter();
             let alive = found.find(|fragment| fragment.server_timestamp >= expired_before);
-            if alive.is_some() {
-                return Ok(alive);
+            let Some(alive) = alive else { continue };
+            let in_range = FragmentQuery { after: None, ..query };
+            let alive_sequence = alive.sequence;
+            let first = beginning_of_range(media, &key, in_range, alive, expired_before).await?;
+            match &mut session.mode {
+                Mode::OnDemand { start_ms, .. } | Mode::LiveReplay { start_ms, .. }
+                    if first.sequence != alive_sequence =>
+                {
+                    *start_ms = query.order.value(&first);
+                }
+                _ => {}
             }
+            return Ok(Some(first));
         }
     }
 

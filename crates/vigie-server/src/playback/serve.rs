@@ -10,7 +10,7 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
-use vigie_media::sample::{CodecConfig, SampleTrack, fragment_samples};
+use vigie_media::sample::{CodecConfig, SampleTrack, Unreadable, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
 
 use super::Playback;
@@ -148,7 +148,8 @@ impl Playing<'_> {
         };
         let bytes =
             self.playback.fragments.bytes(&self.playback.media, fragment).await.map_err(gone)?;
-        let found = fragment_samples(&tracks.tracks[video..=video], &tracks.header, bytes);
+        let only = &tracks.tracks[video..=video];
+        let found = fragment_samples(only, &tracks.header, bytes, Unreadable::LeftOut);
         let pictures = found.ok().and_then(|found| Some(found.first()?.samples.len()));
         let seconds = f64::from(fragment.duration_ms) / 1000.0;
         Ok(pictures.filter(|&count| count > 0 && seconds > 0.0).map(|n| n as f64 / seconds))
