@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_file_s_name_has_its_stream_and_its_times() {
-        let at = |millis| Timestamp::from_millis(1_795_876_200_000 + millis);
+        let at = |millis: i64| Timestamp::from_millis(1_795_876_200_000 + millis);
         let name = file_name("gate", at(999), at(600_001));
         assert_eq!(name, "gate-20261128T143000Z-20261128T144001Z.mp4");
     }

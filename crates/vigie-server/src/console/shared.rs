@@ -106,6 +106,7 @@ pub(crate) async fn answer(
             if error.kind.is_of_authentication()
                 && let Some(held) = rooms.limits.answered(repeated, true, now.mono)
             {
+                rooms.links.media.metrics.held_back_answers.inc();
                 let mut stopped = process.stopping();
                 tokio::select! {
                     biased;

@@ -42,7 +42,7 @@ pub fn write(
         let entry = &fragment.entry;
         let (start, duration_ms) = (entry.producer_timestamp, entry.duration_ms.into());
         match writer.add_fragment(&header, bytes, start, duration_ms) {
-            Ok(()) => {
+            Ok(_) => {
                 indexed.insert(entry.sequence);
             }
             Err(error) => {
