@@ -64,6 +64,8 @@ export function SharedPlayer({ shared, path, span, seek, stopped }: Props) {
   }, [path, stopped]);
   const goTo = (to: number) => {
     const reached = span ? Math.min(Math.max(to, span.from), span.until - 1) : to;
+    // At once: what the slider is given back is heard as another wish.
+    setAt(reached);
     if (!playing.current?.goTo(reached)) seek?.(reached);
   };
   return (
