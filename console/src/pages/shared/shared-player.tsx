@@ -42,7 +42,11 @@ export function SharedPlayer({ shared, path, span, seek, stopped }: Props) {
       // Another browser plays it, and it can be downloaded: to ask again changes nothing.
       if (what.name !== "Codec") again = window.setTimeout(stopped, AGAIN_MS);
     };
-    const tell = () => setAt(playing.current?.playingAt());
+    const tell = () => {
+      const now = playing.current?.playingAt();
+      // Until it is there, where it goes is shown.
+      if (now !== undefined && !element.seeking) setAt(now);
+    };
     const begun = () => setWaiting(false);
     element.addEventListener("timeupdate", tell);
     element.addEventListener("seeked", tell);
