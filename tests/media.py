@@ -121,6 +121,11 @@ def small_h264_mkv(seconds=10):
     return _make(f"small-h264-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_H264_CAMERA])
 
 
+def small_h264_aac_mkv(seconds=10):
+    """H.264 with AAC of small pictures, for hours that are quickly made."""
+    return _make(f"small-h264-aac-{seconds}s.mkv", [*_pattern(seconds, "320x180"), *_noise(seconds), *_H264_CAMERA, *_AAC])
+
+
 def changing_parts(codec):
     """What the changing files are made of: a raw stream for each size, two seconds long, with its parameter sets."""
     encoder = _H264_CAMERA if codec == "h264" else _H265_CAMERA[: _H265_CAMERA.index("-tag:v")] + _H265_CAMERA[-2:]

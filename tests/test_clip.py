@@ -49,6 +49,7 @@ MEDIA = {
     "h264-aac": media.h264_aac_mkv,
     "h264-b-frames-aac": media.h264_b_frames_aac_mkv,
     "h264-alaw": media.h264_alaw_mkv,
+    "h264-opus": media.h264_opus_mkv,
     "h265-aac": media.h265_aac_mkv,
     "h265-mulaw": media.h265_mulaw_mkv,
 }
@@ -65,7 +66,9 @@ def test_a_clip_holds_the_frames_that_were_stored(site, stream, tmp_path, name):
         assert len(stored) >= 40
         assert frame_hashes(clip, kind, "-c", "copy") == stored, kind
         # Decoding needs the parameter sets and the order to be right as well.
-        assert frame_hashes(clip, kind) == frame_hashes(source, kind), kind
+        # (A clip begins anywhere: nothing of its Opus is dropped, as it is at the beginning of what an encoder made.)
+        if (name, kind) != ("h264-opus", "a"):
+            assert frame_hashes(clip, kind) == frame_hashes(source, kind), kind
     ours, theirs = media.packets(clip, "v"), media.packets(source, "v")
     shift = ours[0][0] - theirs[0][0]
     assert [(pts - shift, key) for pts, _, key in ours] == [(pts, key) for pts, _, key in theirs]

@@ -12,33 +12,35 @@ import { useDarkMode } from "./ui/theme";
 
 // Loaded while somebody types a key: the sign-in page does not wait for it.
 const whole = () => import("./signed-in");
+const SharedPage = lazy(async () => ({ default: (await import("./pages/shared/shared")).SharedPage }));
 const SignedIn = lazy(async () => ({ default: (await whole()).SignedIn }));
 
 export function App() {
   const [dark, toggleDark] = useDarkMode();
   const session = useSession();
   const route = useRoute();
+  const isShared = route.page === "shared";
   const [settings, setSettings] = useState<Settings | Error>();
   const [round, setRound] = useState(0);
   useEffect(() => {
     fetchSettings().then(setSettings, (error: unknown) => setSettings(new Error(failureOf(error).message)));
   }, [round]);
   useEffect(() => {
-    if (!session) void whole();
-  }, [session]);
+    if (!session && !isShared) void whole();
+  }, [session, isShared]);
   const loaded = settings instanceof Error ? undefined : settings;
   return (
     <>
       <header id="top">
         <TopNavigation
-          identity={{ href: "#/", title: "Vigie" }}
+          identity={{ href: isShared ? location.hash : "#/", title: "Vigie" }}
           utilities={[
             {
               type: "button",
               text: dark ? "Light mode" : "Dark mode",
               onClick: toggleDark,
             },
-            ...(session && loaded
+            ...(session && loaded && !isShared
               ? [
                   {
                     type: "menu-dropdown" as const,
@@ -54,16 +56,21 @@ export function App() {
           ]}
         />
       </header>
-      {settings instanceof Error && (
+      {route.page === "shared" && (
+        <Suspense fallback={<Spinner size="large" />}>
+          <SharedPage key={route.secret} secret={route.secret} />
+        </Suspense>
+      )}
+      {!isShared && settings instanceof Error && (
         <Problem
           failure={{ name: "Unreachable", message: settings.message }}
           retry={() => setRound((before) => before + 1)}
         />
       )}
-      {!settings && <Spinner size="large" />}
+      {!isShared && !settings && <Spinner size="large" />}
       {loaded && route.page === "welcome" && <Welcome code={route.code} stream={route.stream} />}
-      {loaded && route.page !== "welcome" && !session && <SignIn settings={loaded} />}
-      {loaded && route.page !== "welcome" && session && (
+      {loaded && route.page !== "welcome" && !isShared && !session && <SignIn settings={loaded} />}
+      {loaded && route.page !== "welcome" && !isShared && session && (
         <Suspense fallback={<Spinner size="large" />}>
           <SignedIn settings={loaded} session={session} route={route} />
         </Suspense>

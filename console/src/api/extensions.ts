@@ -2,6 +2,7 @@
 import type { Call } from "./call";
 import type {
   CreateAccessKeyInput,
+  CreateShareLinkInput,
   DescribeScheduleInput,
   HubStream,
   HubSummary,
@@ -54,6 +55,12 @@ export function extensions(call: Call) {
     listAccessKeys: () => everyPage(call, "ListAccessKeys", { MaxResults: 1000 }, (page) => page.AccessKeys),
     createAccessKey: async (input: CreateAccessKeyInput) => (await call("CreateAccessKey", input)).AccessKey,
     revokeAccessKey: (AccessKeyId: string) => call("RevokeAccessKey", { AccessKeyId }),
+    exportClip: async (StreamName: string, { from, until }: Range) =>
+      (await call("ExportClip", { StreamName, StartTimestamp: from / 1000, EndTimestamp: until / 1000 })).Files,
+    createShareLink: (link: CreateShareLinkInput) => call("CreateShareLink", link),
+    listShareLinks: (StreamName: string) =>
+      everyPage(call, "ListShareLinks", { StreamName, MaxResults: 1000 }, (page) => page.ShareLinks),
+    revokeShareLink: (StreamName: string, LinkId: string) => call("RevokeShareLink", { StreamName, LinkId }),
     listAuditEvents: (NextToken?: string) => call("ListAuditEvents", { MaxResults: 100, NextToken }),
   };
 }

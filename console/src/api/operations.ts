@@ -14,6 +14,10 @@ export interface Operations {
   DescribeSchedule: { input: DescribeScheduleInput; output: DescribeScheduleOutput };
   DescribeStreamMedia: { input: DescribeStreamMediaInput; output: DescribeStreamMediaOutput };
   ListMediaRanges: { input: ListMediaRangesInput; output: ListMediaRangesOutput };
+  ExportClip: { input: ExportClipInput; output: ExportClipOutput };
+  CreateShareLink: { input: CreateShareLinkInput; output: CreateShareLinkOutput };
+  ListShareLinks: { input: ListShareLinksInput; output: ListShareLinksOutput };
+  RevokeShareLink: { input: RevokeShareLinkInput; output: Empty };
   TestCamera: { input: TestCameraInput; output: TestCameraOutput };
   CreateAccessKey: { input: CreateAccessKeyInput; output: CreateAccessKeyOutput };
   ListAccessKeys: { input: ListAccessKeysInput; output: ListAccessKeysOutput };
@@ -31,6 +35,10 @@ export const PATHS: Record<keyof Operations, string> = {
   DescribeSchedule: "/describeSchedule",
   DescribeStreamMedia: "/describeStreamMedia",
   ListMediaRanges: "/listMediaRanges",
+  ExportClip: "/exportClip",
+  CreateShareLink: "/createShareLink",
+  ListShareLinks: "/listShareLinks",
+  RevokeShareLink: "/revokeShareLink",
   TestCamera: "/testCamera",
   CreateAccessKey: "/createAccessKey",
   ListAccessKeys: "/listAccessKeys",
@@ -82,6 +90,10 @@ export type Action =
   | "kinesisvideo:DescribeSchedule"
   | "kinesisvideo:DescribeStreamMedia"
   | "kinesisvideo:ListMediaRanges"
+  | "kinesisvideo:ExportClip"
+  | "kinesisvideo:CreateShareLink"
+  | "kinesisvideo:ListShareLinks"
+  | "kinesisvideo:RevokeShareLink"
   | "kinesisvideo:SyncEdgeAgent"
   | "kinesisvideo:TestCamera"
   | "kinesisvideo:CreateAccessKey"
@@ -459,6 +471,143 @@ export interface HeldMedia {
   FragmentCount: number;
   /** Their bytes. */
   SizeBytes: number;
+}
+
+/** Asks for the files of a range. */
+export interface ExportClipInput {
+  /** Either this or the ARN. */
+  StreamName?: string;
+  /** Either this or the name. */
+  StreamARN?: string;
+  /** Where the range begins, by the producer's clock. */
+  StartTimestamp: number;
+  /** Where it ends. */
+  EndTimestamp: number;
+  /** For how many seconds the URLs hold: 300..=43200, else 12 hours. */
+  Expires?: number;
+}
+
+/** The files of a range. */
+export interface ExportClipOutput {
+  /** In the order of time. More than one where tracks or codec parameters change, for a file has one set of them. */
+  Files: ClipFile[];
+}
+
+/** One MP4 file, which is made while it is downloaded. */
+export interface ClipFile {
+  /** Where it is downloaded, by anybody who has this. Takes `Range`. */
+  ClipFileURL: string;
+  /** Where its SHA-256 is computed and told. */
+  ChecksumURL: string;
+  /** A good name for it. */
+  FileName: string;
+  /** Where its media begins, by the producer's clock: with the key frame at or before the start that was asked for. */
+  StartTimestamp: number;
+  /** Where its media ends. */
+  EndTimestamp: number;
+  /** Fragments in it. */
+  FragmentCount: number;
+  /** Their stored bytes, of which the file's size is a little less or more. */
+  MediaSizeBytes: number;
+  /** RFC 6381 codec strings of its tracks. */
+  Codecs: string[];
+  /** Gaps in it, the first 1,000. */
+  Gaps: ClipGap[];
+  /** All gaps in it. */
+  GapCount: number;
+}
+
+/** A time of which a file has no media. */
+export interface ClipGap {
+  /** Begin, by the producer's clock. */
+  StartTimestamp: number;
+  /** End. */
+  EndTimestamp: number;
+}
+
+/** Asks for a new share link. */
+export interface CreateShareLinkInput {
+  /** Either this or the ARN. */
+  StreamName?: string;
+  /** Either this or the name. */
+  StreamARN?: string;
+  /** What it shows. */
+  Kind: ShareLinkKind;
+  /** Where what it shows begins, by the producer's clock. Of a stream: now, unless given. */
+  StartTimestamp?: number;
+  /** Where a clip ends. */
+  EndTimestamp?: number;
+  /** For how many seconds it holds: 300..=2592000. */
+  Expires: number;
+}
+
+/** What a share link shows. */
+export type ShareLinkKind =
+  /** A stream: live, and what it recorded from a moment on. */
+  | "STREAM"
+  /** One range, to play and to download. */
+  | "CLIP";
+
+/** Answers CreateShareLink. */
+export interface CreateShareLinkOutput {
+  /** The link. */
+  ShareLink: ShareLink;
+  /** What to hand over; shown this once. */
+  ShareLinkURL: string;
+}
+
+/** A share link without its secret. */
+export interface ShareLink {
+  /** Names it, and opens nothing. */
+  LinkId: string;
+  /** Of the stream. */
+  StreamARN: string;
+  /** Of the stream. */
+  StreamName: string;
+  /** What it shows. */
+  Kind: ShareLinkKind;
+  /** Where what it shows begins, by the producer's clock. */
+  StartTimestamp: number;
+  /** Where a clip ends. */
+  EndTimestamp?: number;
+  /** Who made it. */
+  PrincipalArn: string;
+  /** When it was made. */
+  CreationTime: number;
+  /** When it ends. */
+  ExpirationTime: number;
+  /** When it was revoked, if it was. */
+  RevocationTime?: number;
+}
+
+/** Asks for a page of a stream's share links. */
+export interface ListShareLinksInput {
+  /** Either this or the ARN. */
+  StreamName?: string;
+  /** Either this or the name. */
+  StreamARN?: string;
+  /** 1..=1000. */
+  MaxResults?: number;
+  /** From the page before. */
+  NextToken?: string;
+}
+
+/** A page of a stream's share links, newest first; those that have ended are in it for 30 days. */
+export interface ListShareLinksOutput {
+  /** One page. */
+  ShareLinks: ShareLink[];
+  /** For the next page. */
+  NextToken?: string;
+}
+
+/** Ends a share link for good, with all that plays or downloads through it. */
+export interface RevokeShareLinkInput {
+  /** Either this or the ARN. */
+  StreamName?: string;
+  /** Either this or the name. */
+  StreamARN?: string;
+  /** Which one. */
+  LinkId: string;
 }
 
 /** Asks a hub to try a camera's address. */

@@ -1,12 +1,10 @@
-/** Video of a stream: sessions to play, clips to keep, images to look at. */
+/** Video of a stream: sessions to play, images to look at. */
 import {
-  GetClipCommand,
   GetHLSStreamingSessionURLCommand,
   GetImagesCommand,
   type GetImagesOutput,
   type KinesisVideoArchivedMediaClient,
 } from "@aws-sdk/client-kinesis-video-archived-media";
-import { HttpResponse } from "@smithy/core/protocols";
 import { limited } from "../logic/limited";
 import { type Sampling, samplings } from "../logic/sampling";
 import type { Span } from "../logic/timeline";
@@ -48,44 +46,6 @@ export async function playlistUrl(
   );
   const url = new URL(answer.HLSStreamingSessionURL ?? "");
   return `${location.origin}${url.pathname}${url.search}`;
-}
-
-/** Fetches a range as one file; tells how many bytes have come, and of how many. */
-export async function fetchClip(
-  client: KinesisVideoArchivedMediaClient,
-  StreamName: string,
-  span: Span,
-  progress: (bytes: number, all: number) => void,
-  abort: AbortSignal,
-): Promise<Blob> {
-  const command = new GetClipCommand({
-    StreamName,
-    ClipFragmentSelector: {
-      FragmentSelectorType: "PRODUCER_TIMESTAMP",
-      TimestampRange: { StartTimestamp: new Date(span.from), EndTimestamp: new Date(span.until) },
-    },
-  });
-  let all = Number.NaN;
-  // The SDK gives the file and keeps to itself how long it is.
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      if (HttpResponse.isInstance(result.response)) all = Number(result.response.headers["content-length"]);
-      return result;
-    },
-    { step: "deserialize", priority: "low" },
-  );
-  const answer = await client.send(command, { abortSignal: abort });
-  const reader = answer.Payload?.transformToWebStream().getReader();
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let bytes = 0;
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
-    const piece = read.value as Uint8Array<ArrayBuffer>;
-    pieces.push(piece);
-    bytes += piece.length;
-    progress(bytes, all);
-  }
-  return new Blob(pieces, { type: answer.ContentType ?? "video/mp4" });
 }
 
 export interface Picture {

@@ -28,6 +28,7 @@ test("who did it is said in words where there is no ARN", () => {
   expect(of("unproven")).toBe("Nobody known");
   expect(of("vigie:server")).toBe("The server");
   expect(of("vigie:first-start")).toBe("The first start");
+  expect(of("vigie:share-link")).toBe("Who has the link");
 });
 
 test("only a command is at the machine", () => {
@@ -42,6 +43,7 @@ test("the subject is the resource without its place, or the file", () => {
   expect(subjectText(CALL)).toBe("stream/gate");
   expect(subjectText({ ...CALL, Resource: "arn:aws:kinesisvideo:us-east-1:000000000000:stream/gate/*" })).toBe("stream/gate");
   expect(subjectText({ ...CALL, Resource: "arn:aws:iam::000000000000:access-key/AKIA" })).toBe("access-key/AKIA");
+  expect(subjectText({ ...CALL, Resource: `${CALL.Resource}/share-link/0a1b` })).toBe("stream/gate/share-link/0a1b");
   expect(subjectText(COMMAND)).toBe("unclaimed/gate/lost.mkv");
   expect(subjectText({ ...COMMAND, Path: undefined })).toBe("–");
 });

@@ -17,6 +17,8 @@ export function whoText(principal: string): string {
       return "The server";
     case "vigie:first-start":
       return "The first start";
+    case "vigie:share-link":
+      return "Who has the link";
     default:
       return principal.split(":").at(-1) ?? principal;
   }
@@ -27,10 +29,10 @@ export function keyText({ AccessKeyId, PrincipalArn }: AuditEvent): string {
   return AccessKeyId ?? (PrincipalArn.startsWith("local:") ? "at the machine" : "–");
 }
 
-/** `stream/gate` of a stream's ARN; of a command, the file that it was about. */
+/** `stream/gate` of a stream's ARN, `stream/gate/share-link/0a` of a link's; of a command, the file that it was about. */
 export function subjectText({ Resource, Path }: AuditEvent): string {
   if (!Resource) return Path ?? "–";
-  return Resource.split(":").slice(5).join(":").replace(/\/(\d{10,}|\*)$/, "") || Resource;
+  return Resource.split(":").slice(5).join(":").replace(/\/(\d{10,}|\*)(?=$|\/share-link\/)/, "") || Resource;
 }
 
 /** What stands below the outcome: how much video went, and how many calls the line stands for. */

@@ -54,7 +54,7 @@ export function viewerPolicy(): string {
   return document([
     {
       Effect: "Allow",
-      Action: ["kinesisvideo:Describe*", "kinesisvideo:Get*", "kinesisvideo:List*"],
+      Action: ["kinesisvideo:Describe*", "kinesisvideo:Get*", "kinesisvideo:List*", "kinesisvideo:ExportClip"],
       Resource: "*",
     },
   ]);

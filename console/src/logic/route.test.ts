@@ -15,6 +15,7 @@ test.each<[Route, string]>([
   [{ page: "wall", streams: ["gate"], at: 1795358107000 }, "#/wall?streams=gate&at=1795358107000"],
   [{ page: "welcome", code: "a-b_c", stream: "demo" }, "#/welcome/a-b_c/demo"],
   [{ page: "welcome", code: "a", stream: undefined }, "#/welcome/a"],
+  [{ page: "shared", secret: "a-b_c" }, "#/shared/a-b_c"],
 ])("a page has one address: %o", (route, href) => {
   expect(hrefOf(route)).toBe(href);
   expect(parseRoute(href)).toEqual(route);
@@ -26,6 +27,8 @@ test.each<[string, Route["page"]]>([
   ["#/nothing", "nowhere"],
   ["#/streams/gate/nothing", "nowhere"],
   ["#/keys/more", "nowhere"],
+  ["#/shared", "nowhere"],
+  ["#/shared/a/b", "nowhere"],
   ["#/streams/%E0%A4%A", "stream"],
 ])("what is no address leads nowhere, quietly: %s", (hash, page) => {
   expect(parseRoute(hash).page).toBe(page);

@@ -2,6 +2,7 @@
 export type Route =
   | { page: "streams" }
   | { page: "welcome"; code: string; stream: string | undefined }
+  | { page: "shared"; secret: string }
   | { page: "stream"; name: string; at: number | undefined }
   | { page: "edge"; name: string }
   | { page: "wall"; streams: string[] | undefined; at: number | undefined }
@@ -32,6 +33,8 @@ export function parseRoute(hash: string): Route {
       return { page: "hub", name: second };
     case "welcome":
       return second === undefined ? { page: "nowhere" } : { page: "welcome", code: second, stream: third };
+    case "shared":
+      return second === undefined || third !== undefined ? { page: "nowhere" } : { page: "shared", secret: second };
     case "add-hub":
       return { page: "hub-wizard" };
     case "add-camera":
@@ -66,6 +69,8 @@ export function hrefOf(route: Route): string {
       return "#/add-hub";
     case "welcome":
       return `#/welcome/${encodeURIComponent(route.code)}${route.stream ? `/${encodeURIComponent(route.stream)}` : ""}`;
+    case "shared":
+      return `#/shared/${encodeURIComponent(route.secret)}`;
     case "nowhere":
       return "#/";
     default:

@@ -36,7 +36,7 @@ export function parseWhen(typed: string, now: number, dayFirst: boolean): When {
   if (text === "now" || text === "live") return { live: true };
   const ago = agoIn(text);
   if (ago !== undefined) return { at: now - ago };
-  const utc = /(?:\s|\b)(?:utc|gmt|z)$/.test(text);
+  const utc = /(?<![a-z])(?:utc|gmt|z)$/.test(text);
   const rest = text.replace(/\s*(?:utc|gmt|z)$/, "").replace(/(\d)t(\d)/, "$1 $2");
   const offset = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([+-]\d\d:?\d\d)$/.exec(rest);
   if (offset) return notLater(Date.parse(`${offset[1]}T${offset[2]}${offset[3]}`), now, text);

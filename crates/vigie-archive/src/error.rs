@@ -20,6 +20,9 @@ pub enum ArchiveError {
         /// Left to others.
         reserve_bytes: u64,
     },
+    /// The bytes that are there are not those that were written.
+    #[error("media store: {0}")]
+    Damaged(String),
     /// There is no space. It passes when there is some.
     #[error("media store: {0}")]
     Full(String),

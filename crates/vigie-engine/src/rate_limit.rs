@@ -148,6 +148,10 @@ pub const fn aws_quotas(operation: OperationId) -> Quotas {
         | Id::ListMediaGaps
         | Id::ListMediaLosses
         | Id::DescribeSchedule
+        | Id::ExportClip
+        | Id::CreateShareLink
+        | Id::ListShareLinks
+        | Id::RevokeShareLink
         | Id::DescribeStreamMedia
         | Id::ListMediaRanges
         | Id::SyncEdgeAgent

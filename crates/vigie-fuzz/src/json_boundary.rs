@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, describe_schedule, edge, hub, hub_request, images,
-    media, media_ledger, secrets, stream, stream_media, streaming_session, sync_edge_agent, tag,
+    administration, archived_media, clip_file, delivery, describe_schedule, edge, hub, hub_request,
+    images, media, media_ledger, secrets, share_link, stream, stream_media, streaming_session,
+    sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Protocol};
 
@@ -99,6 +100,10 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::ListSecrets => read::<secrets::ListSecretsInput>,
         Id::DeleteSecret => read::<secrets::DeleteSecretInput>,
         Id::GetClip => read::<archived_media::GetClipInput>,
+        Id::ExportClip => read::<clip_file::ExportClipInput>,
+        Id::CreateShareLink => read::<share_link::CreateShareLinkInput>,
+        Id::ListShareLinks => read::<share_link::ListShareLinksInput>,
+        Id::RevokeShareLink => read::<share_link::RevokeShareLinkInput>,
         Id::GetImages => read::<images::GetImagesInput>,
         Id::GetHLSStreamingSessionURL => read::<streaming_session::GetHlsStreamingSessionUrlInput>,
         Id::GetDASHStreamingSessionURL => {

@@ -24,6 +24,7 @@ mod memory;
 mod notices;
 mod secrets;
 mod settings;
+mod share_links;
 mod streams;
 
 use async_trait::async_trait;
@@ -44,12 +45,13 @@ pub use notices::SilentNotices;
 pub use notices::{InProcessNotices, Notice, Notices, Subscription};
 pub use secrets::{SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
 pub use settings::Settings;
+pub use share_links::{ShareLink, ShareLinks};
 pub use streams::{Stream, StreamKey, StreamStatus, Streams};
 
 /// An engine.
 #[async_trait]
 pub trait MetadataDb:
-    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + Settings
+    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + ShareLinks + Settings
 {
     /// Whether the engine answers and takes changes now; the error says why not.
     async fn check(&self) -> Result<(), DbError>;

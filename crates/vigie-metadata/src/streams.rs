@@ -85,7 +85,7 @@ pub trait Streams: Send + Sync {
         expected_version: &str,
         edge: Option<&EdgeChange>,
     ) -> Result<bool, DbError>;
-    /// Removes a stream, its tags and its ledgers, once its media is gone. Its edge configuration stays, so that its hub is
+    /// Removes a stream, its tags, its share links and its ledgers, once its media is gone. Its edge configuration stays, so that its hub is
     /// still told.
     async fn finish_stream_deletion(&self, arn: &str) -> Result<(), DbError>;
 

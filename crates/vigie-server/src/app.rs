@@ -8,7 +8,9 @@ use crate::api::{Control, Secrets, Streams};
 use crate::audit::Audit;
 use crate::auth::{Access, MasterKey};
 use crate::background::{Background, MediaDeletion};
+use crate::clip_files::ClipFiles;
 use crate::config::ServerConfig;
+use crate::console::shared::OpenedLinks;
 use crate::engines::Engines;
 use crate::get_media::Consumers;
 use crate::guard::Guards;
@@ -20,6 +22,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::playback::Playback;
 use crate::process::Process;
+use crate::share_links::ShareLinks;
 
 pub(crate) struct App {
     pub process: Arc<Process>,
@@ -38,7 +41,10 @@ pub(crate) struct App {
     pub media: Arc<Media>,
     pub ingest: Arc<Ingest>,
     pub consumers: Arc<Consumers>,
-    pub playback: Playback,
+    pub playback: Arc<Playback>,
+    pub clip_files: Arc<ClipFiles>,
+    pub share_links: ShareLinks,
+    pub opened_links: OpenedLinks,
     /// Absent when images are switched off.
     pub images: Option<Arc<Images>>,
     pub background: Arc<Background>,
@@ -108,16 +114,30 @@ impl App {
             notices,
             deletion,
         };
+        let clip_files = Arc::new(ClipFiles::new(
+            Arc::clone(&media),
+            Arc::clone(&db),
+            Arc::clone(&guards.limits),
+            master_key.clone(),
+        ));
+        let playback = Arc::new(Playback::new(
+            Arc::clone(&media),
+            Arc::clone(&db),
+            Arc::clone(&guards.limits),
+            master_key.clone(),
+        ));
         Self {
-            access: Access::new(
-                Arc::clone(&process),
-                Arc::clone(&config),
-                Arc::clone(&db),
-                master_key.clone(),
-            ),
+            access: Access::new(Arc::clone(&process), Arc::clone(&config), db, master_key),
             ingest: Arc::new(Ingest::new(Arc::clone(&media), Arc::clone(&turns))),
             consumers: Arc::new(Consumers::new(Arc::clone(&media), turns)),
-            playback: Playback::new(Arc::clone(&media), db, Arc::clone(&guards.limits), master_key),
+            share_links: ShareLinks {
+                media: Arc::clone(&media),
+                playback: Arc::clone(&playback),
+                clip_files: Arc::clone(&clip_files),
+            },
+            opened_links: OpenedLinks::default(),
+            clip_files,
+            playback,
             process,
             config,
             metrics,

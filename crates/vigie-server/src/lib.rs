@@ -11,10 +11,11 @@
 //! ingest/     PutMedia                     archive/             the media seam's embedded engine
 //! console/    the web console's files      backup/              copies of all but media
 //! clip/       GetClip                      images/              GetImages
+//! clip_files/ ranges as files of any length
 //! get_media/  GetMedia, of a list too      background/          deadlines, retention, unfinished deletions
 //! playback/   HLS and DASH sessions        fragment_selection/  which fragments a range stands for
 //! audit/      who did what                 guard/               limits, budgets, what is known of a call
-//! hubs/      what hubs say and are asked
+//! hubs/      what hubs say and are asked   share_links/        what shows a stream or a clip without an account
 //! ```
 
 mod access_keys;
@@ -27,6 +28,7 @@ pub mod auth;
 mod background;
 mod backup;
 mod clip;
+mod clip_files;
 mod config;
 mod console;
 mod data_dir;
@@ -50,6 +52,7 @@ pub mod private_file;
 mod process;
 mod runtime;
 mod server;
+mod share_links;
 mod start_error;
 mod time_text;
 mod tls;

@@ -130,6 +130,14 @@ impl fmt::Display for Disagreement {
 
 /// Compares the whole index with the whole disk. Reads every byte of media.
 pub fn check(reader: &StoreReader) -> Result<Vec<Disagreement>, StoreError> {
+    check_watched(reader, |_, _| {})
+}
+
+/// The same, which says after each media file how many of how many are checked.
+pub fn check_watched(
+    reader: &StoreReader,
+    mut checked: impl FnMut(u64, u64),
+) -> Result<Vec<Disagreement>, StoreError> {
     let mut found = Vec::new();
     let unsound = or_unsound(reader.unsound(), &mut found)?.unwrap_or_default();
     found.extend(unsound.into_iter().map(|what| Disagreement::Index { what }));
@@ -139,13 +147,18 @@ pub fn check(reader: &StoreReader) -> Result<Vec<Disagreement>, StoreError> {
         .filter_map(|file| Some((file.media_file.id, file.open_fragment?)))
         .collect();
     let mut known = BTreeSet::new();
-    for key in or_unsound(reader.stream_keys(), &mut found)?.unwrap_or_default() {
+    let keys = or_unsound(reader.stream_keys(), &mut found)?.unwrap_or_default();
+    let counts = keys.iter().filter_map(|key| reader.totals(key).ok());
+    let (mut count, all) = (0, counts.map(|totals| totals.media_file_count).sum());
+    for key in keys {
         let mut sequences = BTreeSet::new();
         let files = or_unsound(reader.media_files(&key), &mut found)?.unwrap_or_default();
         for file in files {
             known.insert(reader.root().join(&file.place.path));
             let open = open.get(&file.id);
             check_media_file(reader, &key, &file, open, &mut sequences, &mut found)?;
+            count += 1;
+            checked(count, all);
         }
     }
     for path in list_media_files(reader.disk(), reader.root())? {

@@ -54,7 +54,7 @@ mod write_out;
 mod writer;
 
 pub use blocks::FragmentBlocks;
-pub use check::{Disagreement, check};
+pub use check::{Disagreement, check, check_watched};
 pub use commit::{SyncHandle, SyncJob, SyncOutcome};
 pub use discarded::DiscardedMedia;
 pub use error::{IndexError, StoreError, describe};
@@ -70,7 +70,7 @@ pub use index::{
 pub use os_disk::OsDisk;
 pub use private_sqlite::{create_private, make_private, sqlite_files};
 pub use read::StoreReader;
-pub use repair::{RepairReport, rebuild, repair};
+pub use repair::{RepairReport, rebuild, repair, repair_watched};
 pub use report::{CommitReport, Deleted, FailedFragment, PersistedFragment, RecoveryReport};
 pub use settings::{StoreSettings, Uncommitted};
 pub use space_reserve::SpaceReserve;

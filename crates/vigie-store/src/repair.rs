@@ -56,13 +56,24 @@ pub fn repair(
     index_path: &Path,
     write: bool,
 ) -> Result<RepairReport, StoreError> {
+    repair_watched(disk, root, index_path, write, &mut |_, _| {})
+}
+
+/// The same, which says after each media file how many of how many are read.
+pub fn repair_watched(
+    disk: &dyn Disk,
+    root: &Path,
+    index_path: &Path,
+    write: bool,
+    read: Watch<'_>,
+) -> Result<RepairReport, StoreError> {
     let _lock = IndexLock::acquire(index_path)?;
     // One that cannot be read is why a repair is asked for.
     let old =
         disk.open_read_only(index_path).is_ok().then(|| SqliteIndex::open_read_only(index_path));
     let old = old.and_then(Result::ok);
     if !write {
-        return rebuild(disk, root, old.as_deref(), None);
+        return rebuild_watched(disk, root, old.as_deref(), None, read);
     }
     let directory = index_path.parent().unwrap_or(Path::new("."));
     create_dir_durably(disk, directory)
@@ -73,7 +84,7 @@ pub fn repair(
         remove(disk, &with_extension(&new_path, suffix))?;
     }
     let mut index = SqliteIndex::open(&new_path)?;
-    let mut report = rebuild(disk, root, old.as_deref(), Some(&mut index))?;
+    let mut report = rebuild_watched(disk, root, old.as_deref(), Some(&mut index), read)?;
     drop((index, old));
     report.old_index = replace(disk, index_path, &new_path)?;
     remove(disk, &IndexLock::path_of(&new_path))?;
@@ -105,6 +116,19 @@ pub fn rebuild<'a>(
     old: Option<&'a dyn IndexRead>,
     index: Option<&'a mut dyn Index>,
 ) -> Result<RepairReport, StoreError> {
+    rebuild_watched(disk, root, old, index, &mut |_, _| {})
+}
+
+/// Is told how many of how many media files are done.
+type Watch<'a> = &'a mut dyn FnMut(u64, u64);
+
+fn rebuild_watched<'a>(
+    disk: &'a dyn Disk,
+    root: &'a Path,
+    old: Option<&'a dyn IndexRead>,
+    index: Option<&'a mut dyn Index>,
+    read: Watch<'_>,
+) -> Result<RepairReport, StoreError> {
     let journal = Journal::open(disk, root)?.journal;
     let older = old.and_then(|old| boot_of_index(old).ok().flatten());
     let mut rebuild = Rebuild {
@@ -122,8 +146,11 @@ pub fn rebuild<'a>(
         waiting: 0,
     };
     rebuild.old_streams();
-    for path in list_media_files(disk, root)? {
+    let paths = list_media_files(disk, root)?;
+    let all = paths.len() as u64;
+    for (count, path) in (1..).zip(paths) {
         rebuild.media_file(&path)?;
+        read(count, all);
     }
     rebuild.finish()
 }

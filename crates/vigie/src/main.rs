@@ -10,6 +10,7 @@ mod failure;
 mod logging;
 mod open_files;
 mod output;
+mod progress;
 mod stop;
 mod supervisor;
 mod system;

@@ -31,8 +31,15 @@ const LEGEND: { look: Bar["look"]; text: string }[] = [
   { look: "loss", text: "Lost before it was uploaded" },
 ];
 
+interface Props {
+  name: string;
+  at: number | undefined;
+  /** A link was made. */
+  shared: () => void;
+}
+
 /** The video of a stream: the player, and the time line that says where there is some. */
-export function Footage({ name, at: wanted }: { name: string; at: number | undefined }) {
+export function Footage({ name, at: wanted, shared }: Props) {
   const { settings } = useApi();
   const note = useNote();
   const known = useKnown(name) ?? UNKNOWN;
@@ -126,6 +133,7 @@ export function Footage({ name, at: wanted }: { name: string; at: number | undef
           setSelecting={setSelecting}
           select={setSelection}
           seek={seek}
+          shared={shared}
         />
         <AsTable drawn={drawn} seek={seek} />
       </SpaceBetween>

@@ -1,16 +1,17 @@
-import Alert from "@cloudscape-design/components/alert";
 import Button from "@cloudscape-design/components/button";
-import ProgressBar from "@cloudscape-design/components/progress-bar";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useApi } from "../../api/api";
-import { fetchClip, fetchImages, type Picture } from "../../api/playback";
+import { fetchImages, type Picture } from "../../api/playback";
 import type { Span } from "../../logic/timeline";
-import { durationText, sizeText } from "../../logic/units";
+import { durationText } from "../../logic/units";
 import { useAction } from "../../ui/action";
+import { downloadAll } from "../../ui/download";
 import { Problem } from "../../ui/problem";
 import { localText, Time } from "../../ui/time";
+import { SaveDialog } from "../saving/save-dialog";
+import { ShareDialog } from "../saving/share-dialog";
 
 interface Props {
   streamName: string;
@@ -21,42 +22,20 @@ interface Props {
   setSelecting: (selecting: boolean) => void;
   select: (span: Span | undefined) => void;
   seek: (at: number) => void;
+  /** There is one more link. */
+  shared: () => void;
 }
 
 const IMAGES = 12;
 const IMAGE_WIDTH_PX = 320;
 
-/** How much of a file has come. */
-interface Come {
-  bytes: number;
-  /** Not a number until the server has said it. */
-  all: number;
-}
-
 /** What can be done with a part of time: marked, kept as a file, looked at. */
 export function RangeTools(props: Props) {
-  const { streamName, at, selection, selecting, setSelecting, select, seek } = props;
+  const { streamName, at, selection, selecting, setSelecting, select, seek, shared } = props;
   const { archivedMedia, settings } = useApi();
-  const [come, setCome] = useState<Come>();
+  const [dialog, setDialog] = useState<"save" | "share">();
   const [pictures, setPictures] = useState<Picture[]>();
-  const clip = useAction();
   const strip = useAction();
-  const abort = useRef<AbortController>(undefined);
-  const download = (span: Span) =>
-    clip.act(async () => {
-      const { signal } = (abort.current = new AbortController());
-      setCome({ bytes: 0, all: Number.NaN });
-      try {
-        const progress = (bytes: number, all: number) => setCome({ bytes, all });
-        const file = await fetchClip(archivedMedia, streamName, span, progress, signal);
-        save(file, fileName(streamName, span.from, "mp4"));
-      } catch (error) {
-        // Whoever stopped it knows.
-        if (!signal.aborted) throw error;
-      } finally {
-        setCome(undefined);
-      }
-    });
   const look = (span: Span) =>
     strip.act(async () => {
       setPictures(undefined);
@@ -67,6 +46,8 @@ export function RangeTools(props: Props) {
     const span = { from: at, until: at, ...selection, ...change };
     select(span.until < span.from ? { from: at, until: at } : span);
   };
+  const marked = selection && selection.until > selection.from ? selection : undefined;
+  const files = (pictures ?? []).flatMap(({ at, url }) => (url ? [{ url, name: fileName(streamName, at) }] : []));
   return (
     <SpaceBetween size="s">
       <SpaceBetween direction="horizontal" size="xs">
@@ -84,19 +65,13 @@ export function RangeTools(props: Props) {
         <Button disabled={at === undefined} onClick={() => mark({ until: at ?? 0 })}>
           End here
         </Button>
-        {selection && selection.until > selection.from && (
+        {marked && (
           <SpaceBetween direction="horizontal" size="xs">
-            <Button
-              variant="primary"
-              iconName="download"
-              loading={clip.busy}
-              loadingText="Downloading the clip"
-              onClick={() => void download(selection)}
-            >
-              Download clip
+            <Button variant="primary" iconName="download" onClick={() => setDialog("save")}>
+              Save video
             </Button>
             {settings.Images && (
-              <Button loading={strip.busy} onClick={() => void look(selection)}>
+              <Button loading={strip.busy} onClick={() => void look(marked)}>
                 Show images
               </Button>
             )}
@@ -111,20 +86,15 @@ export function RangeTools(props: Props) {
             </Button>
           </SpaceBetween>
         )}
+        <Button iconName="share" onClick={() => setDialog("share")}>
+          Share
+        </Button>
       </SpaceBetween>
       {selection && (
         <div role="status">
           From <Time at={selection.from} /> to <Time at={selection.until} />,{" "}
           {durationText(selection.until - selection.from)}
         </div>
-      )}
-      {come && <Progress come={come} stop={() => abort.current?.abort()} />}
-      {clip.failure?.name === "ClientLimitExceededException" ? (
-        <Alert type="error" header="The range is too long for one clip">
-          {clip.failure.message}
-        </Alert>
-      ) : (
-        clip.failure && <Problem failure={clip.failure} />
       )}
       {strip.failure && <Problem failure={strip.failure} />}
       {pictures && (
@@ -136,7 +106,7 @@ export function RangeTools(props: Props) {
                 {localText(picture.at)}
               </button>
               {picture.url && (
-                <a href={picture.url} download={fileName(streamName, picture.at, "jpg")}>
+                <a href={picture.url} download={fileName(streamName, picture.at)}>
                   Save
                 </a>
               )}
@@ -144,31 +114,21 @@ export function RangeTools(props: Props) {
           ))}
         </div>
       )}
+      {files.length > 1 && (
+        <Button iconName="download" onClick={() => void downloadAll(files)}>
+          Save all images
+        </Button>
+      )}
+      {dialog === "save" && marked && (
+        <SaveDialog streams={[streamName]} span={marked} share={() => setDialog("share")} close={() => setDialog(undefined)} />
+      )}
+      {dialog === "share" && (
+        <ShareDialog streamName={streamName} span={marked} made={shared} close={() => setDialog(undefined)} />
+      )}
     </SpaceBetween>
   );
 }
 
-function Progress({ come: { bytes, all }, stop }: { come: Come; stop: () => void }) {
-  // The server makes the file's index before it sends the first byte.
-  const text = Number.isNaN(all) ? "The server makes the file" : `${sizeText(bytes)} of ${sizeText(all)}`;
-  return (
-    <div className="progress">
-      <ProgressBar label="Clip" value={Number.isNaN(all) ? 0 : (bytes / all) * 100} additionalInfo={text} />
-      <Button onClick={stop}>Stop</Button>
-    </div>
-  );
-}
-
-function fileName(streamName: string, at: number, suffix: string): string {
-  return `${streamName}-${new Date(at).toISOString().replace(/[:.]/g, "")}.${suffix}`;
-}
-
-function save(file: Blob, name: string): void {
-  const url = URL.createObjectURL(file);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The browser has taken it over by then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+function fileName(streamName: string, at: number): string {
+  return `${streamName}-${new Date(at).toISOString().replace(/[-:.]/g, "")}.jpg`;
 }

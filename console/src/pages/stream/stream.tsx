@@ -24,6 +24,7 @@ import { Problem } from "../../ui/problem";
 import { go } from "../../ui/route";
 import { StreamStatus, SyncStatus } from "../../ui/status";
 import { Time } from "../../ui/time";
+import { ShareLinks } from "../saving/share-links";
 import { StreamDialog } from "../streams/stream-dialog";
 import { DeleteStream } from "../streams/streams";
 import { TagsDialog } from "../streams/tags-dialog";
@@ -51,6 +52,7 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
     () => (hub ? extensions.describeHubItself(hub).catch(() => undefined) : Promise.resolve(undefined)),
     5000,
   );
+  const links = useLoad(`links ${name}`, () => extensions.listShareLinks(name), 30_000);
   const [dialog, setDialog] = useState<Dialog>();
   const close = () => setDialog(undefined);
   if (stream.failure && !stream.data) return <Problem failure={stream.failure} retry={stream.reload} />;
@@ -88,7 +90,8 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
           {text}
         </Alert>
       ))}
-      <Footage name={name} at={at} />
+      <Footage name={name} at={at} shared={links.reload} />
+      <ShareLinks streamName={name} links={links} />
       <Container header={<Header variant="h2">Details</Header>}>
         <KeyValuePairs
           columns={4}

@@ -18,6 +18,7 @@ import { useNote } from "../../ui/route";
 import { GoTo } from "../stream/go-to";
 import { Timeline } from "../stream/timeline";
 import { useWatching } from "../stream/use-watching";
+import { SaveAround } from "../saving/save-around";
 import { Tile, type WallClock } from "./tile";
 
 interface Props {
@@ -35,6 +36,7 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
   const kept = useKept();
   const [chosen, setChosen] = useState<string[]>(() => (wanted ?? kept.read()).slice(0, TILES_MAX));
   const { now, source, at, setAt, view, following, moment, move, ...watching } = useWatching(wantedAt, UNKNOWN);
+  const [saving, setSaving] = useState<number>();
   const clock = useRef<WallClock>(undefined);
   const all = useLoad("streams of the wall", () => listStreams(kinesisVideo), 30_000);
   const names = useMemo(() => all.data?.map(({ StreamName }) => StreamName ?? "") ?? [], [all.data]);
@@ -66,9 +68,14 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
     <Frame
       title="Wall"
       actions={
-        <Button disabled={following} onClick={live}>
-          Live
-        </Button>
+        <SpaceBetween direction="horizontal" size="xs">
+          <Button iconName="download" disabled={chosen.length === 0} onClick={() => setSaving(at ?? now)}>
+            Save video
+          </Button>
+          <Button disabled={following} onClick={live}>
+            Live
+          </Button>
+        </SpaceBetween>
       }
     >
       <FormField label="Cameras" constraintText={`${TILES_MAX} at most. The address is of this wall, at this moment.`}>
@@ -122,6 +129,7 @@ export function WallPage({ streams: wanted, at: wantedAt }: Props) {
           <GoTo streamName={undefined} at={at} seek={seek} live={live} />
         </SpaceBetween>
       )}
+      {saving !== undefined && <SaveAround streams={chosen} at={saving} close={() => setSaving(undefined)} />}
     </Frame>
   );
 }

@@ -6,8 +6,9 @@
 use super::{AccessLevel, Operation, ResourceKind, Service};
 use crate::error::ErrorKind as E;
 use crate::schema::{
-    administration, archived_media, describe_schedule, edge, hub, hub_request, kinesisvideo, media,
-    media_ledger, secretsmanager, stream_media, sts, sync_edge_agent,
+    administration, archived_media, clip_file, describe_schedule, edge, hub, hub_request,
+    kinesisvideo, media, media_ledger, secretsmanager, share_link, stream_media, sts,
+    sync_edge_agent,
 };
 
 /// One row per operation: constant, id, address, access level, resource, input shape, errors. The name is the id's; the
@@ -246,6 +247,23 @@ operations! {
         ];
         /// Where media of a stream lies in time.
         LIST_MEDIA_RANGES = ListMediaRanges "/listMediaRanges" Read Stream stream_media::LIST_MEDIA_RANGES [
+            AccessDenied InvalidArgument ResourceNotFound
+        ];
+        /// The MP4 files of a range of any length, by URLs that whoever has them can download from.
+        EXPORT_CLIP = ExportClip "/exportClip" Write Stream clip_file::EXPORT_CLIP [
+            AccessDenied ClientLimitExceeded InvalidArgument InvalidCodecPrivateData
+            MissingCodecPrivateData NoDataRetention ResourceNotFound UnsupportedStreamMediaType
+        ];
+        /// A link that shows a stream or a clip without an account.
+        CREATE_SHARE_LINK = CreateShareLink "/createShareLink" Write Stream share_link::CREATE_SHARE_LINK [
+            AccessDenied ClientLimitExceeded InvalidArgument NoDataRetention ResourceNotFound
+        ];
+        /// The share links of a stream, without their secrets.
+        LIST_SHARE_LINKS = ListShareLinks "/listShareLinks" Read Stream share_link::LIST_SHARE_LINKS [
+            AccessDenied InvalidArgument ResourceNotFound
+        ];
+        /// Ends a share link for good.
+        REVOKE_SHARE_LINK = RevokeShareLink "/revokeShareLink" Write Stream share_link::REVOKE_SHARE_LINK [
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// The hub sync: a hub says what it has, and hears what it is owed.

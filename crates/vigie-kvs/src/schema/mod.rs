@@ -5,6 +5,7 @@
 
 pub(crate) mod administration;
 pub(crate) mod archived_media;
+pub(crate) mod clip_file;
 pub(crate) mod describe_schedule;
 pub(crate) mod edge;
 pub(crate) mod hub;
@@ -13,6 +14,7 @@ pub(crate) mod kinesisvideo;
 pub(crate) mod media;
 pub(crate) mod media_ledger;
 pub(crate) mod secretsmanager;
+pub(crate) mod share_link;
 pub(crate) mod stream_media;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;

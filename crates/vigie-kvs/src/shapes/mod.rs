@@ -5,6 +5,7 @@
 
 pub mod administration;
 pub mod archived_media;
+pub mod clip_file;
 pub mod delivery;
 pub mod describe_schedule;
 pub mod edge;
@@ -14,6 +15,7 @@ pub mod images;
 pub mod media;
 pub mod media_ledger;
 pub mod secrets;
+pub mod share_link;
 pub mod stream;
 pub mod stream_media;
 pub mod streaming_session;

@@ -73,14 +73,15 @@ impl<'a> Mp4Writer<'a> {
     }
 
     /// Adds the frames of the next fragment (its Cluster and the Tags after it). `start` is when its Cluster's
-    /// timestamp is, `duration_ms` how long its media lasts.
+    /// timestamp is, `duration_ms` how long its media lasts. Returns the length of its data in the file. One that is refused
+    /// leaves the file as it was, unless it is refused for being too large.
     pub fn add_fragment(
         &mut self,
         header: &DocumentHeader,
         fragment: Bytes,
         start: Timestamp,
         duration_ms: i64,
-    ) -> Result<(), SampleError> {
+    ) -> Result<u64, SampleError> {
         let samples = fragment_samples(
             self.tables.iter().map(|table| table.track),
             header,
@@ -93,6 +94,7 @@ impl<'a> Mp4Writer<'a> {
         let late_ms = self.overlap_ms(&samples, start_ms);
         start_ms = start_ms.saturating_add(late_ms);
         let end_ms = start_ms.saturating_add(duration_ms);
+        let begins_bytes = self.data_size_bytes;
         for (table, samples) in self.tables.iter_mut().zip(&samples) {
             let timed = samples.timed(DecodeTimes::Sorted, start_ms, Some(end_ms));
             let offset = self.data_size_bytes;
@@ -100,7 +102,7 @@ impl<'a> Mp4Writer<'a> {
         }
         self.end_ms = Some(end_ms);
         self.begins_at.get_or_insert(start);
-        Ok(())
+        Ok(self.data_size_bytes - begins_bytes)
     }
 
     /// By how much a fragment at `start_ms` has to be moved so that no track goes back in time.

@@ -11,6 +11,7 @@ mod media_ledgers;
 mod notices;
 mod secrets;
 mod settings;
+mod share_links;
 mod streams;
 
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn MetadataDb>)) {
             those_whose_window_is_over_are_told;
         access_keys: one_is_revoked_once_and_the_last_root_key_never, they_are_paged_oldest_first,
             of_many_that_are_first_at_once_one_is;
+        share_links: one_is_found_by_its_id_and_by_its_secret, they_are_paged_newest_first,
+            one_is_revoked_once, a_stream_has_so_many_and_they_go_with_it;
         settings: one_is_saved_and_claimed_once;
     }
 }

@@ -4,6 +4,7 @@ mod access_keys;
 mod edge_configurations;
 mod media_ledgers;
 mod secrets;
+mod share_links;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use async_trait::async_trait;
 use vigie_kvs::shapes::media_ledger::LedgerEntry;
 
 use crate::{
-    AccessKey, DbError, EdgeConfiguration, Hub, MediaLedger, MetadataDb, Secret, Settings, Stream,
+    AccessKey, DbError, EdgeConfiguration, Hub, MediaLedger, MetadataDb, Secret, Settings,
+    ShareLink, Stream,
 };
 
 /// See the module's documentation.
@@ -31,6 +33,8 @@ struct Tables {
     ledgers: BTreeMap<(String, String), Ledger>,
     secrets: BTreeMap<String, StoredSecret>,
     access_keys: BTreeMap<String, AccessKey>,
+    /// By id.
+    share_links: BTreeMap<String, ShareLink>,
     settings: BTreeMap<String, Vec<u8>>,
 }
 

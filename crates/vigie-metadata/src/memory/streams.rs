@@ -88,6 +88,7 @@ impl Streams for MemoryMetadataDb {
         let mut tables = self.tables();
         tables.streams.remove(arn);
         tables.tags.remove(arn);
+        tables.share_links.retain(|_, link| link.stream_arn != arn);
         tables.ledgers.retain(|(stream_arn, _), _| stream_arn != arn);
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(super) fn of_store(error: StoreError) -> ArchiveError {
         StoreError::DiskFull { free_bytes, reserve_bytes } => {
             ArchiveError::BelowReserve { free_bytes, reserve_bytes }
         }
+        StoreError::Damaged { .. } => ArchiveError::Damaged(text),
         error if error.is_index_locked() => ArchiveError::Locked(text),
         error if error.is_disk_full() => ArchiveError::Full(text),
         error if error.is_passing() => ArchiveError::Busy(text),

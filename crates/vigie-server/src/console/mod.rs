@@ -4,6 +4,7 @@
 //! nobody else. The console is an ordinary client of the public API: nothing here knows a stream, a key or a session.
 
 mod assets;
+pub(crate) mod shared;
 pub(crate) mod sign_in;
 
 use bytes::Bytes;

@@ -13,6 +13,9 @@ use crate::media::Media;
 /// Index entries that are read at a time.
 const ENTRIES_PER_READ: usize = 1000;
 
+/// Every sequence.
+const NEWEST: u64 = u64::MAX;
+
 /// The fragments that start within `range` and have not expired, in the order of the selector's clock; by the
 /// producer's clock without repetitions. Stops looking when some `looked_at_max` are found.
 pub(crate) async fn list_range(
@@ -21,6 +24,17 @@ pub(crate) async fn list_range(
     selector: FragmentSelectorType,
     range: TimestampRange,
     looked_at_max: usize,
+) -> Answer<Vec<StoredFragment>> {
+    list_range_as_of(media, stream, selector, range, (NEWEST, looked_at_max)).await
+}
+
+/// The same of what there was when the fragment of this sequence was the newest: what comes later changes nothing of it.
+pub(crate) async fn list_range_as_of(
+    media: &Media,
+    stream: &Stream,
+    selector: FragmentSelectorType,
+    range: TimestampRange,
+    (newest_sequence, looked_at_max): (u64, usize),
 ) -> Answer<Vec<StoredFragment>> {
     let key = media.config.media_key(stream);
     let query = match selector {
@@ -42,7 +56,9 @@ pub(crate) async fn list_range(
     }
     // Expired media waits for the rest of its media file to expire; it is not seen any more.
     let expired_before = media.expired_before(stream);
-    fragments.retain(|fragment| fragment.server_timestamp >= expired_before);
+    fragments.retain(|fragment| {
+        fragment.server_timestamp >= expired_before && fragment.sequence <= newest_sequence
+    });
     Ok(match selector {
         FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),
         FragmentSelectorType::ServerTimestamp => fragments,

@@ -63,6 +63,8 @@ pub(crate) enum Repeated {
     PutMedia { key: String, stream: String },
     /// Credentials that do not hold: an access key id as claimed, from an address.
     Credentials { key: String, address: IpAddr },
+    /// Share links that do not hold, from an address.
+    ShareLink { address: IpAddr },
 }
 
 impl Repeated {

@@ -22,7 +22,7 @@ use crate::api::{
 use crate::app::App;
 use crate::failure::Answer;
 use crate::ingest::Ingest;
-use crate::{clip, get_media, images, ingest, playback};
+use crate::{clip, clip_files, get_media, images, ingest, playback, share_links};
 
 /// What GetMedia, GetMediaForFragmentList and PutMedia answer with, as the service does on the wire.
 const MATROSKA: &str = "video/webm";
@@ -88,12 +88,16 @@ pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Respons
             let clip = clip::get_clip(&app.media, &call.call, call.input()?).await?;
             Ok(response::sized(VIDEO_MP4, clip.size_bytes, clip.pieces))
         }
+        Id::ExportClip => call.json(&app.clip_files, clip_files::export_clip).await,
+        Id::CreateShareLink => call.json(&app.share_links, share_links::create_share_link).await,
+        Id::ListShareLinks => call.json(&app.share_links, share_links::list_share_links).await,
+        Id::RevokeShareLink => call.json(&app.share_links, share_links::revoke_share_link).await,
         Id::ListFragments => call.json(app.media.as_ref(), fragments::list_fragments).await,
         Id::GetHLSStreamingSessionURL => {
-            call.json(&app.playback, playback::get_hls_streaming_session_url).await
+            call.json(app.playback.as_ref(), playback::get_hls_streaming_session_url).await
         }
         Id::GetDASHStreamingSessionURL => {
-            call.json(&app.playback, playback::get_dash_streaming_session_url).await
+            call.json(app.playback.as_ref(), playback::get_dash_streaming_session_url).await
         }
         Id::GetImages => match &app.images {
             Some(images) => call.json(images, images::get_images).await,

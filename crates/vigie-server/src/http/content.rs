@@ -3,14 +3,16 @@
 //! Decides between the whole, a part, and "you have it already". Never knows what the content is.
 
 use std::hash::Hasher;
+use std::ops::Range;
 
 use bytes::Bytes;
 use fnv::FnvHasher;
 use hyper::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
+use tokio::sync::mpsc;
 
 use super::body::ResponseBody;
 
@@ -36,6 +38,8 @@ pub(crate) enum Keep {
         /// After this nobody wants it any more.
         seconds: u64,
     },
+    /// Not at all: it is too long for a cache, and nobody else's business.
+    Nowhere,
 }
 
 impl Content {
@@ -50,10 +54,67 @@ impl Content {
 
     /// The answer to a request with these headers.
     pub(crate) fn respond(self, request: &HeaderMap) -> Response<ResponseBody> {
-        let size: u64 = self.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let Self { content_type, pieces, keep, etag } = self;
+        let size_bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let of = Description { content_type, size_bytes, keep, etag };
+        of.respond(request, |range| ResponseBody::parts(cut(pieces, range)))
+    }
+}
+
+/// A file that is made while it is sent.
+pub(crate) struct Download {
+    pub description: Description,
+    /// Under which it is saved. Letters, digits, `.`, `_` and `-`.
+    pub file_name: String,
+    /// Begins to make the bytes of a part.
+    pub begin: Box<dyn FnOnce(Range<u64>) -> mpsc::Receiver<Bytes> + Send>,
+}
+
+impl Download {
+    /// The answer to a request with these headers. Of one that wants no bytes nothing is made.
+    pub(crate) fn respond(self, method: &Method, request: &HeaderMap) -> Response<ResponseBody> {
+        let Self { description, file_name, begin } = self;
+        let mut response = description.respond(request, |range| match range.end - range.start {
+            0 => ResponseBody::whole(Bytes::new()),
+            left_bytes => {
+                // The length is told all the same.
+                let is_wanted = method != Method::HEAD;
+                let pieces = if is_wanted { begin(range) } else { mpsc::channel(1).1 };
+                ResponseBody::Sized { left_bytes, pieces }
+            }
+        });
+        let disposition = format!("attachment; filename=\"{file_name}\"");
+        if let Ok(value) = HeaderValue::try_from(disposition) {
+            response.headers_mut().insert(CONTENT_DISPOSITION, value);
+        }
+        response
+    }
+}
+
+/// What is said of content, whatever brings its bytes.
+pub(crate) struct Description {
+    /// MIME type.
+    pub content_type: &'static str,
+    /// Length of the whole.
+    pub size_bytes: u64,
+    /// For how long.
+    pub keep: Keep,
+    /// A strong validator, with its quotes.
+    pub etag: String,
+}
+
+impl Description {
+    /// The answer to a request with these headers; `body` gives the bytes of a part, which may be empty.
+    fn respond(
+        self,
+        request: &HeaderMap,
+        body: impl FnOnce(Range<u64>) -> ResponseBody,
+    ) -> Response<ResponseBody> {
+        let size = self.size_bytes;
         let keep = match self.keep {
             Keep::Revalidate => "no-cache".to_owned(),
             Keep::Immutable { seconds } => format!("private, max-age={seconds}, immutable"),
+            Keep::Nowhere => "no-store".to_owned(),
         };
         let known = text(request, IF_NONE_MATCH);
         let (status, range) = if known.is_some_and(|known| names(known, &self.etag)) {
@@ -72,7 +133,7 @@ impl Content {
             StatusCode::RANGE_NOT_SATISFIABLE => Some(format!("bytes */{size}")),
             _ => None,
         };
-        let mut response = Response::new(ResponseBody::parts(cut(self.pieces, range)));
+        let mut response = Response::new(body(range));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
@@ -100,11 +161,7 @@ fn names(known: &str, etag: &str) -> bool {
 
 /// The one range that is asked for: none, one that cannot be had, or one that can. Several at once, and units other
 /// than bytes, are answered with the whole, which is always allowed.
-fn wanted_range(
-    request: &HeaderMap,
-    etag: &str,
-    size: u64,
-) -> Option<Option<std::ops::Range<u64>>> {
+fn wanted_range(request: &HeaderMap, etag: &str, size: u64) -> Option<Option<Range<u64>>> {
     let range = text(request, RANGE)?.trim().strip_prefix("bytes=")?;
     if request.contains_key(IF_RANGE) && text(request, IF_RANGE) != Some(etag) {
         return None;
@@ -125,7 +182,7 @@ fn wanted_range(
 }
 
 /// The bytes of `range`, without copying.
-fn cut(pieces: Vec<Bytes>, range: std::ops::Range<u64>) -> Vec<Bytes> {
+fn cut(pieces: Vec<Bytes>, range: Range<u64>) -> Vec<Bytes> {
     let mut at = 0;
     let mut kept = Vec::with_capacity(pieces.len());
     for piece in pieces {

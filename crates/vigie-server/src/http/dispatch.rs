@@ -19,10 +19,11 @@ use super::carry_out::carry_out;
 use super::content::Content;
 use super::{cors, probes, response};
 use crate::app::App;
+use crate::clip_files::Served;
 use crate::failure::Answer;
 use crate::guard::{Answered, Asked, CallRecord, Repeated};
 use crate::metrics::RequestLabels;
-use crate::{console, playback};
+use crate::{clip_files, console, playback};
 
 pub(super) async fn dispatch(
     app: Arc<App>,
@@ -41,6 +42,17 @@ pub(super) async fn dispatch(
         let body = request.into_body();
         return console::sign_in::answer(rooms, share, remote, body, &request_id).await;
     }
+    if request.method() == Method::POST && request.uri().path() == console::shared::PATH {
+        let rooms = console::shared::Rooms {
+            links: &app.share_links,
+            audit: app.audit.as_ref(),
+            limits: app.guards.limits.as_ref(),
+            opened: &app.opened_links,
+        };
+        let share = app.guards.body_budget.share(remote.ip());
+        let body = request.into_body();
+        return console::shared::answer(rooms, share, remote, body, &request_id).await;
+    }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
         return response;
@@ -55,6 +67,9 @@ pub(super) async fn dispatch(
         Some(asked) => answer(&app, asked, remote, head, body, &request_id).await,
         None if let Some((name, answer)) = playback::serve(&app.playback, &head).await => {
             (name, content(answer, name, &request_id, &head))
+        }
+        None if let Some((name, answer)) = clip_files::serve(&app.clip_files, &head).await => {
+            (name, clip_file(answer, name, &request_id, &head))
         }
         None => ("unknown", unknown_operation(&head, &request_id)),
     };
@@ -108,6 +123,20 @@ async fn tarpit(app: &App, record: &CallRecord, answered: Answered<'_>) {
         biased;
         () = stopped.wait() => {}
         () = app.process.sleep(held.delay) => {}
+    }
+}
+
+/// The answer to a URL of a clip file.
+fn clip_file(
+    answer: Answer<Served>,
+    name: &str,
+    request_id: &str,
+    head: &Parts,
+) -> Response<ResponseBody> {
+    match answer {
+        Ok(Served::File(file)) => file.respond(&head.method, &head.headers),
+        Ok(Served::Checksum(checksum)) => content(Ok(checksum), name, request_id, head),
+        Err(failure) => content(Err(failure), name, request_id, head),
     }
 }
 

@@ -21,11 +21,15 @@ use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
 use crate::api::Call;
 use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
+use crate::auth::Grant;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
 use crate::fragment_selection::check_server_range;
 use crate::media::Media;
 
+const HLS_MASTER_PLAYLIST: &str = "/hls/v1/getHLSMasterPlaylist.m3u8";
+/// Five hours of two seconds each.
+const FRAGMENTS_OF_GRANT: i64 = 10_000;
 const EXPIRES_SECONDS_DEFAULT: i64 = 300;
 /// Of live sessions, and of replays.
 const FRAGMENTS_DEFAULT_LIVE: u16 = 5;
@@ -64,12 +68,11 @@ pub(crate) async fn get_hls_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_media_playlist_fragment_results,
     };
-    let token = asked.token(playback, call).await?;
+    let grant = Grant::of_key(&call.identity.lasting_access_key_id);
+    let token = asked.token(playback, grant).await?;
     let base = playback.base_url(call)?;
     Ok(GetHlsStreamingSessionUrlOutput {
-        hls_streaming_session_url: format!(
-            "{base}/hls/v1/getHLSMasterPlaylist.m3u8?SessionToken={token}"
-        ),
+        hls_streaming_session_url: format!("{base}{HLS_MASTER_PLAYLIST}?SessionToken={token}"),
     })
 }
 
@@ -90,13 +93,38 @@ pub(crate) async fn get_dash_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_manifest_fragment_results,
     };
-    let token = asked.token(playback, call).await?;
+    let grant = Grant::of_key(&call.identity.lasting_access_key_id);
+    let token = asked.token(playback, grant).await?;
     let base = playback.base_url(call)?;
     Ok(GetDashStreamingSessionUrlOutput {
         dash_streaming_session_url: format!(
             "{base}/dash/v1/getDASHManifest.mpd?SessionToken={token}"
         ),
     })
+}
+
+/// The path of a session that was made without a call, for who holds what it was made with.
+pub(crate) async fn hls_url_of_grant(
+    playback: &Playback,
+    stream: Stream,
+    range: SessionRange,
+    grant: Grant,
+    expires_seconds: i64,
+) -> Answer<String> {
+    let asked = Asked {
+        stream,
+        selector: FragmentSelectorType::ProducerTimestamp,
+        range,
+        protocol: Protocol::Hls {
+            container: ContainerFormat::FragmentedMp4,
+            discontinuity: DiscontinuityMode::OnDiscontinuity,
+            date_times: DateTimes::Fragments,
+        },
+        expires: Some(expires_seconds),
+        fragments_max: matches!(range, SessionRange::OnDemand { .. }).then_some(FRAGMENTS_OF_GRANT),
+    };
+    let token = asked.token(playback, grant).await?;
+    Ok(format!("{HLS_MASTER_PLAYLIST}?SessionToken={token}"))
 }
 
 /// Of a stream without data retention, for a new session and for one that began when there was some.
@@ -126,7 +154,7 @@ struct Asked {
 }
 
 impl Asked {
-    async fn token(&self, playback: &Playback, call: &Call) -> Answer<String> {
+    async fn token(&self, playback: &Playback, grant: Grant) -> Answer<String> {
         let now = playback.media.process.now().wall;
         if self.stream.retention_hours == 0 {
             return Err(keeps_nothing().into());
@@ -145,7 +173,7 @@ impl Asked {
             created_ms: now.as_millis(),
             expires_ms: now.plus_millis(expires_ms).as_millis(),
             protocol: self.protocol,
-            access_key_id: Some(call.identity.lasting_access_key_id.clone()),
+            grant,
             selector: self.selector,
             mode: self.mode(),
             fragments_max: fragments_max.unwrap_or(fragments_default).max(1),

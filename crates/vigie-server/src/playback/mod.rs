@@ -35,7 +35,9 @@ use crate::guard::Limits;
 use crate::media::Media;
 use fragment_cache::FragmentCache;
 
-pub(crate) use create::{get_dash_streaming_session_url, get_hls_streaming_session_url};
+pub(crate) use create::{
+    get_dash_streaming_session_url, get_hls_streaming_session_url, hls_url_of_grant,
+};
 pub use request::SessionUrl;
 pub(crate) use serve::serve;
 

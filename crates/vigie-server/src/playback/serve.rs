@@ -8,7 +8,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
-use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
+use vigie_kvs::{FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
 use vigie_media::sample::{CodecConfig, SampleTrack, Unreadable, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
@@ -50,7 +50,7 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
     let at = playback.media.process.now();
     let now = at.wall;
     let session = open(&playback.master_key, &parameters, now)?;
-    check_access_key(playback, &session).await?;
+    session.grant.check(playback.db.as_ref(), now).await?;
     guard::verified(&head.extensions);
     let admitted = playback.limits.admit_session(asked.counted(), session.id, at.mono);
     admitted.inspect_err(|_| {
@@ -74,17 +74,6 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
         Asked::DashManifest => of.dash_manifest().await,
         Asked::Mp4MediaFragment | Asked::TsFragment => of.media_fragment(asked).await,
     }
-}
-
-/// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
-async fn check_access_key(playback: &Playback, session: &PlaybackSession) -> Answer<()> {
-    let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
-    let key = playback.db.access_key(access_key_id).await?;
-    if key.is_some_and(|key| key.revoked_at.is_none()) {
-        return Ok(());
-    }
-    let message = "the access key that asked for this session was revoked; ask for a new streaming session URL";
-    Err(KvsError::new(ErrorKind::UnrecognizedClient, message).into())
 }
 
 /// A request of a session.

@@ -2,8 +2,8 @@
 //!
 //! Sessions are stateless. The token is sealed (AES-256-GCM under a key that is derived from the master key for this
 //! purpose), so that it can be neither read, nor made, nor changed outside, and any instance of the server can serve
-//! it. It names one stream by name and creation time, and the access key that asked for it: it opens nothing else, and
-//! nothing at all once that stream is gone or that key was revoked. Decides nothing about which fragments a session shows.
+//! it. It names one stream by name and creation time, and the access key or share link that it was made with: it opens
+//! nothing else, and nothing at all once that stream is gone or either was revoked. Decides nothing about which fragments a session shows.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
 use vigie_media::Timestamp;
 
 use super::codecs::Codecs;
-use crate::auth::{MasterKey, SealError};
+use crate::auth::{Grant, MasterKey, SealError};
 
 /// What a session plays and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +36,9 @@ pub(crate) struct PlaybackSession {
     /// The protocol with its options.
     #[serde(rename = "p")]
     pub protocol: Protocol,
-    /// The lasting access key that asked for it, with which it ends; `None` of sessions that older servers made.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub access_key_id: Option<String>,
+    /// With what it ends before.
+    #[serde(flatten)]
+    pub grant: Grant,
     /// By which clock fragments are chosen.
     #[serde(rename = "s")]
     pub selector: FragmentSelectorType,
@@ -196,7 +196,7 @@ pub(super) fn example() -> PlaybackSession {
             discontinuity: DiscontinuityMode::OnDiscontinuity,
             date_times: DateTimes::Never,
         },
-        access_key_id: Some("AKIAEXAMPLE234567ABC".into()),
+        grant: Grant::of_key("AKIAEXAMPLE234567ABC"),
         selector: FragmentSelectorType::ProducerTimestamp,
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
         fragments_max: 1000,
@@ -235,7 +235,7 @@ mod tests {
         let mut older = serde_json::to_value(example()).unwrap();
         older.as_object_mut().unwrap().remove("a").unwrap();
         let older: PlaybackSession = serde_json::from_value(older).unwrap();
-        assert_eq!(older, PlaybackSession { access_key_id: None, ..example() });
+        assert_eq!(older, PlaybackSession { grant: Grant::default(), ..example() });
         let key = MasterKey::from_bytes([7; 32]);
         assert_eq!(PlaybackSession::open(&key, &older.seal(&key).unwrap()), Some(older));
     }

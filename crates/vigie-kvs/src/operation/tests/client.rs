@@ -16,7 +16,7 @@ const WRITE: &str = "VIGIE_WRITE_CLIENT";
 const COMMAND: &str = "VIGIE_WRITE_CLIENT=1 cargo test --locked -p vigie-kvs --lib client";
 
 /// Each operation with the types of its input and its output.
-pub(super) const TYPES: [(&Operation, &str, &str); 13] = [
+pub(super) const TYPES: [(&Operation, &str, &str); 17] = [
     (&DESCRIBE_HUB, "DescribeHubInput", "DescribeHubOutput"),
     (&FORGET_HUB, "ForgetHubInput", "Empty"),
     (&LIST_HUBS, "ListHubsInput", "ListHubsOutput"),
@@ -25,6 +25,10 @@ pub(super) const TYPES: [(&Operation, &str, &str); 13] = [
     (&DESCRIBE_SCHEDULE, "DescribeScheduleInput", "DescribeScheduleOutput"),
     (&DESCRIBE_STREAM_MEDIA, "DescribeStreamMediaInput", "DescribeStreamMediaOutput"),
     (&LIST_MEDIA_RANGES, "ListMediaRangesInput", "ListMediaRangesOutput"),
+    (&EXPORT_CLIP, "ExportClipInput", "ExportClipOutput"),
+    (&CREATE_SHARE_LINK, "CreateShareLinkInput", "CreateShareLinkOutput"),
+    (&LIST_SHARE_LINKS, "ListShareLinksInput", "ListShareLinksOutput"),
+    (&REVOKE_SHARE_LINK, "RevokeShareLinkInput", "Empty"),
     (&TEST_CAMERA, "TestCameraInput", "TestCameraOutput"),
     (&CREATE_ACCESS_KEY, "CreateAccessKeyInput", "CreateAccessKeyOutput"),
     (&LIST_ACCESS_KEYS, "ListAccessKeysInput", "ListAccessKeysOutput"),

@@ -10,7 +10,7 @@ use super::shape_source::{Declared, Kind, declared};
 const README: &str = include_str!("../../../../../README.md");
 const ACCESS: &str = include_str!("../../../../../docs/access.md");
 /// All that is for people who use what is there now.
-const DOCUMENTS: [(&str, &str); 14] = [
+const DOCUMENTS: [(&str, &str); 15] = [
     ("README.md", README),
     ("ARCHITECTURE.md", include_str!("../../../../../ARCHITECTURE.md")),
     ("CONTRIBUTING.md", include_str!("../../../../../CONTRIBUTING.md")),
@@ -23,6 +23,7 @@ const DOCUMENTS: [(&str, &str); 14] = [
     ("docs/health.md", include_str!("../../../../../docs/health.md")),
     ("docs/media.md", include_str!("../../../../../docs/media.md")),
     ("docs/playback.md", include_str!("../../../../../docs/playback.md")),
+    ("docs/saving.md", include_str!("../../../../../docs/saving.md")),
     ("docs/store.md", include_str!("../../../../../docs/store.md")),
     ("docs/tls.md", include_str!("../../../../../docs/tls.md")),
 ];

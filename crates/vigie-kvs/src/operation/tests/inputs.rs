@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::super::*;
 use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
-    administration::*, archived_media::*, delivery::*, describe_schedule::*, edge::*, hub::*,
-    hub_request::*, images::*, media::*, media_ledger::*, secrets::*, stream::*, stream_media::*,
-    streaming_session::*, sync_edge_agent::*, tag::*,
+    administration::*, archived_media::*, clip_file::*, delivery::*, describe_schedule::*, edge::*,
+    hub::*, hub_request::*, images::*, media::*, media_ledger::*, secrets::*, share_link::*,
+    stream::*, stream_media::*, streaming_session::*, sync_edge_agent::*, tag::*,
 };
 
 /// The operations whose input is JSON; PutMedia's comes in headers, STS's in forms.
@@ -67,6 +67,10 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         Id::DescribeSchedule => of::<DescribeScheduleInput>(operation, body),
         Id::DescribeStreamMedia => of::<DescribeStreamMediaInput>(operation, body),
         Id::ListMediaRanges => of::<ListMediaRangesInput>(operation, body),
+        Id::ExportClip => of::<ExportClipInput>(operation, body),
+        Id::CreateShareLink => of::<CreateShareLinkInput>(operation, body),
+        Id::ListShareLinks => of::<ListShareLinksInput>(operation, body),
+        Id::RevokeShareLink => of::<RevokeShareLinkInput>(operation, body),
         Id::ListHubs => of::<ListHubsInput>(operation, body),
         Id::DescribeHub => of::<DescribeHubInput>(operation, body),
         Id::ForgetHub => of::<ForgetHubInput>(operation, body),

@@ -10,14 +10,16 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Field, GenericArgument, Ident, Item, ItemStruct, Lit, LitStr, Meta};
 use syn::{PathArguments, Token, Type, braced};
 
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     include_str!("../../shapes/mod.rs"),
     include_str!("../../shapes/administration.rs"),
+    include_str!("../../shapes/clip_file.rs"),
     include_str!("../../shapes/edge.rs"),
     include_str!("../../shapes/hub.rs"),
     include_str!("../../shapes/hub_request.rs"),
     include_str!("../../shapes/media_ledger.rs"),
     include_str!("../../shapes/describe_schedule.rs"),
+    include_str!("../../shapes/share_link.rs"),
     include_str!("../../shapes/stream_media.rs"),
     include_str!("../../shapes/sync_edge_agent.rs"),
 ];

@@ -11,6 +11,7 @@ mod media_ledger;
 mod schema;
 mod secret;
 mod setting;
+mod share_link;
 mod stream;
 #[cfg(test)]
 mod tests;

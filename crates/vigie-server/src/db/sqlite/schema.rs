@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 
 /// Takes the database to the newest version, all steps in one transaction.
@@ -137,6 +138,13 @@ mod tests {
         let hub = super::super::hub::get(&connection, "arn:hub").unwrap().unwrap();
         assert_eq!((hub.last_seen_at.as_millis(), hub.agent_version.as_str()), (5, "1.0.0"));
         assert_eq!((hub.clock_skew_ms, hub.holder), (None, None));
+    }
+
+    #[test]
+    fn a_folder_of_the_sixth_version_opens_without_share_links() {
+        let connection = written_by(6, "");
+        upgrade(&connection).unwrap();
+        assert_eq!(super::super::share_link::get(&connection, "link").unwrap(), None);
     }
 
     #[test]

@@ -133,6 +133,7 @@ pub(super) fn mark_deleting(
 
 pub(super) fn remove(db: &Connection, arn: &str) -> rusqlite::Result<bool> {
     db.prepare_cached("DELETE FROM stream_tag WHERE stream_arn = ?1")?.execute([arn])?;
+    db.prepare_cached("DELETE FROM share_link WHERE stream_arn = ?1")?.execute([arn])?;
     super::media_ledger::remove(db, arn)?;
     db.prepare_cached("DELETE FROM stream WHERE arn = ?1")?.execute([arn])?;
     Ok(true)

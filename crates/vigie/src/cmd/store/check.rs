@@ -7,6 +7,7 @@ use super::folder::Folder;
 use crate::cli::StoreCheckOptions;
 use crate::failure::{Doing, Failure};
 use crate::output;
+use crate::progress::{Progress, files_text};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -24,7 +25,10 @@ pub fn check(options: &StoreCheckOptions) -> Result<(), Failure> {
     // Held to the end: a file that is just being written or removed is no disagreement.
     let _lock = folder.exclusive(IndexLock::acquire(&folder.index()).map_err(Into::into))?;
     let reader = folder.reader()?;
-    let disagreements = vigie_store::check(&reader).doing(folder.reading())?;
+    let mut progress = Progress::new("check", 0, files_text);
+    let checked = vigie_store::check_watched(&reader, |count, all| progress.reach(count, all));
+    drop(progress);
+    let disagreements = checked.doing(folder.reading())?;
     let mut report = Report {
         stream_count: 0,
         media_file_count: 0,

@@ -8,6 +8,8 @@ use vigie_media::matroska::{DocumentHeader, FileWriter};
 
 use super::selection::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
+use crate::output::size_text;
+use crate::progress::Progress;
 
 /// Writes the selection to the new file `path`.
 pub fn write(
@@ -31,23 +33,27 @@ fn write_to(
     let mut exported =
         Exported { fragment_count: 0, size_bytes: 0, lost_count: 0, sound_left_out: None };
     let mut unreadable = 0;
-    exported.lost_count = selection.read_each(|Selected { fragment, bytes, header }| {
-        let entry = &fragment.entry;
-        if !writer.accepts(&header) {
-            return Err(Failure::other("the tracks of the stream changed meanwhile; try again"));
-        }
-        match writer.fragment(&bytes, entry.producer_timestamp, entry.duration_ms) {
-            Ok(cluster) => {
-                exported.fragment_count += 1;
-                file.write_all(&cluster).doing(writing())
+    let mut progress = Progress::new("export", selection.size_bytes()?, size_text);
+    exported.lost_count =
+        selection.read_each(&mut progress, |Selected { fragment, bytes, header }| {
+            let entry = &fragment.entry;
+            if !writer.accepts(&header) {
+                return Err(Failure::other(
+                    "the tracks of the stream changed meanwhile; try again",
+                ));
             }
-            Err(error) => {
-                tracing::warn!(sequence = entry.sequence, %error, "fragment left out");
-                unreadable += 1;
-                Ok(())
+            match writer.fragment(&bytes, entry.producer_timestamp, entry.duration_ms) {
+                Ok(cluster) => {
+                    exported.fragment_count += 1;
+                    file.write_all(&cluster).doing(writing())
+                }
+                Err(error) => {
+                    tracing::warn!(sequence = entry.sequence, %error, "fragment left out");
+                    unreadable += 1;
+                    Ok(())
+                }
             }
-        }
-    })?;
+        })?;
     exported.lost_count += unreadable;
     let end = writer.finish();
     file.write_all(&end.tail).doing(writing())?;

@@ -13,6 +13,8 @@ use vigie_media::{Track, TrackKind};
 
 use super::selection::{Exported, Selected, Selection, write_new};
 use crate::failure::{Doing, Failure};
+use crate::output::size_text;
+use crate::progress::Progress;
 
 /// Writes the selection to the new file `path`: its first video track and its first audio track. Sound that cannot be
 /// written so costs no pictures: it is left out, and that is said.
@@ -38,11 +40,14 @@ pub fn write(
     // What is recorded meanwhile is not in the index.
     let mut indexed = BTreeSet::new();
     let mut unreadable = 0;
-    let lost = selection.read_each(|Selected { fragment, bytes, header }| {
+    // Once for the index, and once for what it is of.
+    let mut progress =
+        Progress::new("export", selection.size_bytes()?.saturating_mul(2), size_text);
+    let lost = selection.read_each(&mut progress, |Selected { fragment, bytes, header }| {
         let entry = &fragment.entry;
         let (start, duration_ms) = (entry.producer_timestamp, entry.duration_ms.into());
         match writer.add_fragment(&header, bytes, start, duration_ms) {
-            Ok(()) => {
+            Ok(_) => {
                 indexed.insert(entry.sequence);
             }
             Err(error) => {
@@ -61,7 +66,7 @@ pub fn write(
         let mut file = BufWriter::new(file);
         file.write_all(&head.bytes).doing(writing())?;
         let mut left_bytes = head.data_size_bytes;
-        selection.read_each(|Selected { fragment, bytes, header }| {
+        selection.read_each(&mut progress, |Selected { fragment, bytes, header }| {
             if !indexed.contains(&fragment.entry.sequence) {
                 return Ok(());
             }

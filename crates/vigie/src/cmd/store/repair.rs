@@ -9,6 +9,7 @@ use crate::cli::StoreRepairOptions;
 use crate::cmd::operator::note_one;
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::{Progress, files_text};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -34,7 +35,11 @@ struct Damaged {
 pub fn repair(options: &StoreRepairOptions) -> Result<(), Failure> {
     let folder = Folder::new(&options.data_dir);
     folder.require_media()?;
-    let repaired = vigie_store::repair(&OsDisk, &folder.media(), &folder.index(), options.yes);
+    let mut progress = Progress::new("repair", 0, files_text);
+    let (media, index, yes) = (folder.media(), folder.index(), options.yes);
+    let mut read = |count, all| progress.reach(count, all);
+    let repaired = vigie_store::repair_watched(&OsDisk, &media, &index, yes, &mut read);
+    drop(progress);
     if options.yes {
         let config = ServerConfig::new(&options.data_dir);
         note_one(&config, FolderCommand::RepairIndex, Some(&folder.index()), &repaired);

@@ -12,6 +12,7 @@ use vigie_store::{
 };
 
 use crate::failure::{Doing, Failure};
+use crate::progress::Progress;
 use crate::zone;
 
 /// Fragments that are listed at a time.
@@ -77,9 +78,20 @@ impl<'a> Selection<'a> {
         }
     }
 
+    /// Bytes of all its fragments.
+    pub fn size_bytes(&self) -> Result<u64, Failure> {
+        let mut size_bytes = 0;
+        self.each(|fragment| {
+            size_bytes += fragment.entry.size_bytes;
+            Ok(())
+        })?;
+        Ok(size_bytes)
+    }
+
     /// Every fragment with its bytes. One that cannot be read is said and passed over; gives how many those were.
     pub fn read_each(
         &self,
+        progress: &mut Progress,
         mut write: impl FnMut(Selected) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
         let mut lost_count = 0;
@@ -91,6 +103,7 @@ impl<'a> Selection<'a> {
                 let bytes = self.reader.read(&fragment).doing("read a fragment")?;
                 Ok((header, bytes))
             });
+            progress.advance(fragment.entry.size_bytes);
             match read {
                 Ok((of_file, bytes)) => {
                     header = Some((fragment.media_file.id, Arc::clone(&of_file)));
@@ -147,18 +160,72 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Makes the new file `path` for one container's bytes. What is left of a failed export is removed.
+/// Makes the new file `path` for one container's bytes. They stand under another name beside it until they are whole: an
+/// export that is cut off (Ctrl-C, a power cut) leaves no file that looks like one. What is left of a failed one is removed.
 pub fn write_new(
     path: &Path,
     write: impl FnOnce(std::fs::File) -> Result<Exported, Failure>,
 ) -> Result<Exported, Failure> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let file = file.map_err(|error| {
-        Failure::other(format!("cannot create {}: {}", path.display(), describe(&error)))
-    })?;
-    write(file).inspect_err(|_| {
-        if let Err(error) = std::fs::remove_file(path) {
-            tracing::warn!(path = %path.display(), %error, "remove an incomplete export");
+    let cannot = |error: &std::io::Error| {
+        Failure::other(format!("cannot create {}: {}", path.display(), describe(error)))
+    };
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(cannot(&std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = std::path::PathBuf::from(part);
+    // One that was cut off before may have left its own.
+    let file = std::fs::File::create(&part).map_err(|error| cannot(&error))?;
+    let written = write(file).and_then(|exported| {
+        std::fs::rename(&part, path).map_err(|error| cannot(&error))?;
+        Ok(exported)
+    });
+    written.inspect_err(|_| {
+        if let Err(error) = std::fs::remove_file(&part) {
+            tracing::warn!(path = %part.display(), %error, "remove an incomplete export");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn exported() -> Exported {
+        Exported { fragment_count: 1, size_bytes: 5, lost_count: 0, sound_left_out: None }
+    }
+
+    #[test]
+    fn a_file_has_its_name_when_it_is_whole_and_leaves_nothing_when_it_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mkv");
+        let names = || {
+            let entries = std::fs::read_dir(folder.path()).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect::<Vec<_>>()
+        };
+        // As one that was cut off leaves it.
+        std::fs::write(folder.path().join("clip.mkv.part"), "of an export before").unwrap();
+        let failed = write_new(&path, |mut file| {
+            file.write_all(b"half").unwrap();
+            assert_eq!(names(), ["clip.mkv.part"]);
+            Err(Failure::other("the disk is full"))
+        });
+        assert!(failed.is_err() && names().is_empty());
+        let write = |mut file: std::fs::File| {
+            file.write_all(b"whole").unwrap();
+            Ok(exported())
+        };
+        assert!(write_new(&path, write).is_ok());
+        assert_eq!(
+            (names(), std::fs::read(&path).unwrap()),
+            (vec!["clip.mkv".to_owned()], b"whole".to_vec())
+        );
+        let over_it = write_new(&path, |_| panic!("what is there is not written over"));
+        assert!(over_it.is_err());
+    }
 }

@@ -1,0 +1,25 @@
+/** Hands files to the browser, which keeps them where it keeps downloads. */
+
+/** A browser drops downloads that begin at the same moment. */
+const BETWEEN_MS = 400;
+
+export function download(url: string, name: string): void {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+}
+
+export async function downloadAll(files: { url: string; name: string }[]): Promise<void> {
+  for (const { url, name } of files) {
+    download(url, name);
+    await new Promise((done) => setTimeout(done, BETWEEN_MS));
+  }
+}
+
+export function downloadText(text: string, name: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  download(url, name);
+  // The browser has taken it over by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
