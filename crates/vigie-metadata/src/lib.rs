@@ -25,6 +25,7 @@ mod notices;
 mod secrets;
 mod settings;
 mod streams;
+mod users;
 
 use async_trait::async_trait;
 
@@ -45,11 +46,12 @@ pub use notices::{InProcessNotices, Notice, Notices, Subscription};
 pub use secrets::{SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
 pub use settings::Settings;
 pub use streams::{Stream, StreamKey, StreamStatus, Streams};
+pub use users::{User, UserKey, Users};
 
 /// An engine.
 #[async_trait]
 pub trait MetadataDb:
-    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + Settings
+    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + Users + Settings
 {
     /// Whether the engine answers and takes changes now; the error says why not.
     async fn check(&self) -> Result<(), DbError>;

@@ -16,6 +16,7 @@ pub(crate) mod secretsmanager;
 pub(crate) mod stream_media;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
+pub(crate) mod users;
 mod validate;
 
 pub(crate) use validate::{Patterns, Violation, validate};

@@ -12,6 +12,7 @@ mod notices;
 mod secrets;
 mod settings;
 mod streams;
+mod users;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn MetadataDb>)) {
             those_whose_window_is_over_are_told;
         access_keys: one_is_revoked_once_and_the_last_root_key_never, they_are_paged_oldest_first,
             of_many_that_are_first_at_once_one_is;
+        users: a_name_is_taken_once_in_any_case, a_newer_save_is_not_overwritten, they_are_paged_by_name_in_any_case;
         settings: one_is_saved_and_claimed_once;
     }
 }

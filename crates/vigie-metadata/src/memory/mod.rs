@@ -5,6 +5,7 @@ mod edge_configurations;
 mod media_ledgers;
 mod secrets;
 mod streams;
+mod users;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use vigie_kvs::shapes::media_ledger::LedgerEntry;
 
 use crate::{
     AccessKey, DbError, EdgeConfiguration, Hub, MediaLedger, MetadataDb, Secret, Settings, Stream,
+    User,
 };
 
 /// See the module's documentation.
@@ -31,6 +33,8 @@ struct Tables {
     ledgers: BTreeMap<(String, String), Ledger>,
     secrets: BTreeMap<String, StoredSecret>,
     access_keys: BTreeMap<String, AccessKey>,
+    /// By name in lower case.
+    users: BTreeMap<String, User>,
     settings: BTreeMap<String, Vec<u8>>,
 }
 

@@ -9,6 +9,8 @@ pub(crate) enum ServerAction {
     CreateRootKey,
     /// The link of a demonstration is used.
     ConsoleSignIn,
+    /// Somebody signs in with a name and a password, or is refused.
+    PasswordSignIn,
     /// Media of a deleted stream goes for good.
     EraseMedia,
 }
@@ -19,6 +21,7 @@ impl ServerAction {
         match self {
             Self::CreateRootKey => "vigie:CreateRootKey",
             Self::ConsoleSignIn => "vigie:ConsoleSignIn",
+            Self::PasswordSignIn => "vigie:PasswordSignIn",
             Self::EraseMedia => "vigie:EraseMedia",
         }
     }
@@ -44,8 +47,12 @@ mod tests {
 
     #[test]
     fn the_document_tells_of_every_action_and_of_no_other() {
-        let server =
-            [ServerAction::CreateRootKey, ServerAction::ConsoleSignIn, ServerAction::EraseMedia];
+        let server = [
+            ServerAction::CreateRootKey,
+            ServerAction::ConsoleSignIn,
+            ServerAction::PasswordSignIn,
+            ServerAction::EraseMedia,
+        ];
         let commands = [
             FolderCommand::Backup,
             FolderCommand::Restore,

@@ -144,7 +144,7 @@ impl Asked {
             created_ms: now.as_millis(),
             expires_ms: now.plus_millis(expires_ms).as_millis(),
             protocol: self.protocol,
-            access_key_id: Some(call.identity.lasting_access_key_id.clone()),
+            principal: Some(call.identity.principal.clone()),
             selector: self.selector,
             mode: self.mode(),
             fragments_max: fragments_max.unwrap_or(fragments_default).max(1),

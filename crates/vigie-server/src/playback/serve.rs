@@ -1,6 +1,6 @@
 //! What a session's URLs answer: playlists, manifests, init segments and media segments.
 //!
-//! The token says which session; whoever has it may play, as long as its stream keeps media and the access key that asked
+//! The token says which session; whoever has it may play, as long as its stream keeps media and the key or user that asked
 //! for it holds. Nothing else is asked for. Decides which answer a URL
 //! gets and how long it may be kept; [`crate::http::content`] turns it into a response.
 
@@ -26,6 +26,7 @@ use super::session::{PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, StoredFragment};
+use crate::auth::Principal;
 use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
 use crate::guard;
@@ -50,7 +51,7 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
     let at = playback.media.process.now();
     let now = at.wall;
     let session = open(&playback.master_key, &parameters, now)?;
-    check_access_key(playback, &session).await?;
+    check_principal(playback, &session).await?;
     guard::verified(&head.extensions);
     let admitted = playback.limits.admit_session(asked.counted(), session.id, at.mono);
     admitted.inspect_err(|_| {
@@ -76,14 +77,21 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
     }
 }
 
-/// A session ends with the key that asked for it: to revoke a key is all that an operator has against whoever took it.
-async fn check_access_key(playback: &Playback, session: &PlaybackSession) -> Answer<()> {
-    let Some(access_key_id) = &session.access_key_id else { return Ok(()) };
-    let key = playback.db.access_key(access_key_id).await?;
-    if key.is_some_and(|key| key.revoked_at.is_none()) {
+/// A session ends with whom it was made for: to revoke a key, or to end a user's sessions, is all that an operator has
+/// against whoever took it.
+async fn check_principal(playback: &Playback, session: &PlaybackSession) -> Answer<()> {
+    let Some(principal) = &session.principal else { return Ok(()) };
+    if principal.holder(playback.db.as_ref()).await?.is_some() {
         return Ok(());
     }
-    let message = "the access key that asked for this session was revoked; ask for a new streaming session URL";
+    let message = match principal {
+        Principal::AccessKey(_) => {
+            "the access key that asked for this session was revoked; ask for a new streaming session URL"
+        }
+        Principal::User { .. } => {
+            "the user that asked for this session has been signed out; ask for a new streaming session URL"
+        }
+    };
     Err(KvsError::new(ErrorKind::UnrecognizedClient, message).into())
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Sessions are stateless. The token is sealed (AES-256-GCM under a key that is derived from the master key for this
 //! purpose), so that it can be neither read, nor made, nor changed outside, and any instance of the server can serve
-//! it. It names one stream by name and creation time, and the access key that asked for it: it opens nothing else, and
-//! nothing at all once that stream is gone or that key was revoked. Decides nothing about which fragments a session shows.
+//! it. It names one stream by name and creation time, and who asked for it: it opens nothing else, and nothing at all once
+//! that stream is gone, that key was revoked or that user's sessions have ended. Decides nothing about which fragments a session shows.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
 use vigie_media::Timestamp;
 
 use super::codecs::Codecs;
-use crate::auth::{MasterKey, SealError};
+use crate::auth::{MasterKey, Principal, SealError};
 
 /// What a session plays and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +36,9 @@ pub(crate) struct PlaybackSession {
     /// The protocol with its options.
     #[serde(rename = "p")]
     pub protocol: Protocol,
-    /// The lasting access key that asked for it, with which it ends; `None` of sessions that older servers made.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub access_key_id: Option<String>,
+    /// Who asked for it, with whom it ends; `None` of sessions that older servers made.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
     /// By which clock fragments are chosen.
     #[serde(rename = "s")]
     pub selector: FragmentSelectorType,
@@ -144,15 +144,23 @@ impl PlaybackSession {
     /// The token, fit for a URL's query. Ends with `~`, as the service's tokens do.
     pub(crate) fn seal(&self, master_key: &MasterKey) -> Result<String, SealError> {
         let content = serde_json::to_vec(self).map_err(|_| SealError::NotSealed)?;
-        let sealed = master_key.playback().seal(PURPOSE, &content)?;
+        let purpose = match self.principal {
+            Some(Principal::User { .. }) => PURPOSE_OF_USERS,
+            Some(Principal::AccessKey(_)) | None => PURPOSE,
+        };
+        let sealed = master_key.playback().seal(purpose, &content)?;
         Ok(format!("{}~", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     /// What a token holds; `None` when it is not one of this server's.
     pub(crate) fn open(master_key: &MasterKey, token: &str) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(token.strip_suffix('~')?).ok()?;
-        let content = master_key.playback().open(PURPOSE, &sealed).ok()?;
-        serde_json::from_slice(&content).ok()
+        let open = |purpose| master_key.playback().open(purpose, &sealed);
+        if let Ok(content) = open(PURPOSE) {
+            return serde_json::from_slice(&content).ok();
+        }
+        let session: Self = serde_json::from_slice(&open(PURPOSE_OF_USERS).ok()?).ok()?;
+        matches!(session.principal, Some(Principal::User { .. })).then_some(session)
     }
 
     pub(crate) fn stream_arn(&self, place: Place) -> StreamArn {
@@ -182,6 +190,8 @@ impl PlaybackSession {
 
 /// A form of the content that older servers do not understand gets another number.
 const PURPOSE: &str = "playback session 2";
+/// Servers that knew no users would not end it with one.
+const PURPOSE_OF_USERS: &str = "playback session 3";
 
 #[cfg(test)]
 pub(super) fn example() -> PlaybackSession {
@@ -196,7 +206,7 @@ pub(super) fn example() -> PlaybackSession {
             discontinuity: DiscontinuityMode::OnDiscontinuity,
             date_times: DateTimes::Never,
         },
-        access_key_id: Some("AKIAEXAMPLE234567ABC".into()),
+        principal: Some(Principal::AccessKey("AKIAEXAMPLE234567ABC".into())),
         selector: FragmentSelectorType::ProducerTimestamp,
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
         fragments_max: 1000,
@@ -235,9 +245,27 @@ mod tests {
         let mut older = serde_json::to_value(example()).unwrap();
         older.as_object_mut().unwrap().remove("a").unwrap();
         let older: PlaybackSession = serde_json::from_value(older).unwrap();
-        assert_eq!(older, PlaybackSession { access_key_id: None, ..example() });
+        assert_eq!(older, PlaybackSession { principal: None, ..example() });
         let key = MasterKey::from_bytes([7; 32]);
         assert_eq!(PlaybackSession::open(&key, &older.seal(&key).unwrap()), Some(older));
+    }
+
+    #[test]
+    fn a_session_of_a_user_opens_for_servers_that_know_users_alone() {
+        let key = MasterKey::from_bytes([7; 32]);
+        let user = Principal::User { id: "AIDAEXAMPLE234567ABC".into(), sessions_epoch: 3 };
+        let session = PlaybackSession { principal: Some(user), ..example() };
+        let token = session.seal(&key).unwrap();
+        assert_eq!(PlaybackSession::open(&key, &token), Some(session));
+        assert!(token.len() < 440, "{token}");
+        let sealed = URL_SAFE_NO_PAD.decode(token.trim_end_matches('~')).unwrap();
+        assert!(key.playback().open(PURPOSE, &sealed).is_err());
+        // Without its user it would never end.
+        let content =
+            serde_json::to_vec(&PlaybackSession { principal: None, ..example() }).unwrap();
+        let sealed = key.playback().seal(PURPOSE_OF_USERS, &content).unwrap();
+        let token = format!("{}~", URL_SAFE_NO_PAD.encode(sealed));
+        assert_eq!(PlaybackSession::open(&key, &token), None);
     }
 
     #[test]

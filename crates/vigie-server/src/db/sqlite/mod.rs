@@ -14,6 +14,7 @@ mod setting;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod user;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 
 /// Takes the database to the newest version, all steps in one transaction.
@@ -137,6 +138,16 @@ mod tests {
         let hub = super::super::hub::get(&connection, "arn:hub").unwrap().unwrap();
         assert_eq!((hub.last_seen_at.as_millis(), hub.agent_version.as_str()), (5, "1.0.0"));
         assert_eq!((hub.clock_skew_ms, hub.holder), (None, None));
+    }
+
+    #[test]
+    fn a_folder_of_the_sixth_version_opens_without_users() {
+        let rows = "INSERT INTO access_key VALUES ('AKIA', x'01', 'arn:aws:iam::000000000000:root', 5, NULL, NULL)";
+        let connection = written_by(6, rows);
+        upgrade(&connection).unwrap();
+        assert!(super::super::access_key::get(&connection, "AKIA").unwrap().is_some());
+        let found = super::super::user::get(&connection, crate::db::UserKey::Name("ada"));
+        assert_eq!(found.unwrap(), None);
     }
 
     #[test]
