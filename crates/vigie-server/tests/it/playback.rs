@@ -151,8 +151,7 @@ async fn what_a_user_watches_is_said_and_ends_when_it_is_signed_out() {
     let url = ask("gate").await.ok()["HLSStreamingSessionURL"].as_str().unwrap().to_owned();
     let path = url.strip_prefix(&format!("http://{}", server.host())).unwrap();
     assert_eq!(server.get(path).await.status, 200);
-    ask("gate").await.ok();
-    server.clock.advance(MINUTE);
+    // The same within a minute is no line of its own.
     ask("gate").await.ok();
     let export = json!({ "StreamName": "gate", "ClipFragmentSelector": { "FragmentSelectorType":
         "PRODUCER_TIMESTAMP", "TimestampRange": { "StartTimestamp": 0, "EndTimestamp": 1 } } });
@@ -162,12 +161,11 @@ async fn what_a_user_watches_is_said_and_ends_when_it_is_signed_out() {
         let said = lines.map(|line| {
             assert_eq!(line["PrincipalArn"], "arn:aws:iam::000000000000:user/guard");
             let stream = line["Resource"].as_str().unwrap().split('/').nth(1).unwrap().to_owned();
-            (stream, line["StatusCode"].as_u64().unwrap(), line["Count"].as_u64())
+            (stream, line["StatusCode"].as_u64().unwrap())
         });
         said.collect::<Vec<_>>()
     };
-    let expect = [("gate", 200, Some(2)), ("gate", 200, None), ("yard", 403, None)];
-    let expect = expect.map(|(stream, status, count)| (stream.to_owned(), status, count));
+    let expect = [("gate".to_owned(), 200), ("yard".to_owned(), 403)];
     assert_eq!(said("kinesisvideo:GetHLSStreamingSessionURL").await, expect);
     assert_eq!(said("kinesisvideo:GetClip").await.len(), 1);
     change(&server, "guard", UserChange::default()).await;
