@@ -54,8 +54,9 @@ struct Output<'a> {
     /// Of a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
-    /// Whether the role is for some streams only.
-    limited: bool,
+    /// Which streams the role is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<&'static str>,
     access_key_id: &'a str,
     secret_access_key: &'a str,
     session_token: &'a str,
@@ -265,7 +266,11 @@ fn give(
     let output = Output {
         signed_in_as: given.signed_in_as,
         role: given.user.map(|user| user.role),
-        limited: given.user.is_some_and(|user| user.scope != StreamScope::All),
+        streams: given.user.map(|user| match user.scope {
+            StreamScope::All => "ALL",
+            StreamScope::Names(_) => "NAMES",
+            StreamScope::Tag { .. } => "TAG",
+        }),
         access_key_id: &made.access_key_id,
         secret_access_key: made.secret_access_key.expose(),
         session_token: made.session_token.expose(),

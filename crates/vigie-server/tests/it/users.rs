@@ -97,7 +97,7 @@ async fn a_viewer_looks_at_all_streams_and_changes_nothing() {
     let answer = try_sign_in(&server, "ada", PASSWORD).await;
     let given = answer.json();
     assert_eq!(given["SignedInAs"], "Ada");
-    assert_eq!((&given["Role"], &given["Limited"]), (&json!("VIEWER"), &json!(false)));
+    assert_eq!((&given["Role"], &given["Streams"]), (&json!("VIEWER"), &json!("ALL")));
     let ada = credentials(&answer);
     assert_eq!(streams_of(&server, &ada, json!({})).await.0, ["gate"]);
     let gate = json!({"StreamName": "gate"});
