@@ -48,11 +48,11 @@ export function UserDialog({ user, close, done }: Props) {
   const { busy, failure, act } = useAction();
   const change = (some: Partial<UserForm>) => setForm({ ...form, ...some });
   const nameFault = user ? undefined : userNameFault(form.name);
-  const pwFault = user ? undefined : passwordFault(form.name, password);
+  const passwordWrong = user ? undefined : passwordFault(form.name, password);
   const scopeFault = streamsFault(form);
   const save = async () => {
     setAsked(true);
-    if (nameFault || pwFault || scopeFault) return;
+    if (nameFault || passwordWrong || scopeFault) return;
     await act(async () => {
       const signed = withSecret(own);
       if (user) await signed.updateUser({ UserName: user.UserName, ...roleOf(form) });
@@ -73,23 +73,23 @@ export function UserDialog({ user, close, done }: Props) {
     >
       <SpaceBetween size="l">
         {!user && (
-          <>
-            <FormField label="Name" errorText={(asked || form.name) && nameFault}>
-              <Input value={form.name} autoComplete={false} onChange={({ detail }) => change({ name: detail.value })} />
-            </FormField>
-            <FormField
-              label="Password"
-              constraintText="10 characters at least. Hand it over, and let the user change it."
-              errorText={(asked || password) && pwFault}
-            >
-              <Input
-                value={password}
-                type="password"
-                autoComplete="new-password"
-                onChange={({ detail }) => setPassword(detail.value)}
-              />
-            </FormField>
-          </>
+          <FormField label="Name" errorText={(asked || form.name) && nameFault}>
+            <Input value={form.name} autoComplete={false} onChange={({ detail }) => change({ name: detail.value })} />
+          </FormField>
+        )}
+        {!user && (
+          <FormField
+            label="Password"
+            constraintText="10 characters at least. Hand it over, and let the user change it."
+            errorText={(asked || password) && passwordWrong}
+          >
+            <Input
+              value={password}
+              type="password"
+              autoComplete="new-password"
+              onChange={({ detail }) => setPassword(detail.value)}
+            />
+          </FormField>
         )}
         <FormField label="Role">
           <RadioGroup items={ROLES} value={form.role} onChange={({ detail }) => change({ role: detail.value as Role })} />
