@@ -279,3 +279,32 @@ fn give(
     serde_json::to_vec(&output)
         .map_err(|_| Failure::Internal("credentials could not be written as JSON".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::TlsFiles;
+
+    #[test]
+    fn a_password_comes_over_tls_or_from_this_machine() {
+        let plain = ServerConfig::new("data");
+        let tls = TlsFiles { certificate: "cert.pem".into(), key: "key.pem".into() };
+        let tls = ServerConfig { tls: Some(tls), ..plain.clone() };
+        let check = |config: &ServerConfig, remote: &str, expect: bool| {
+            let asked = SignIn {
+                remote: SocketAddr::new(remote.parse().unwrap(), 4711),
+                headers: &HeaderMap::new(),
+                request_id: "1",
+            };
+            assert_eq!(check_way(config, &asked).is_ok(), expect, "{remote}");
+        };
+        for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            check(&plain, own, true);
+            check(&tls, own, true);
+        }
+        for other in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+            check(&plain, other, false);
+            check(&tls, other, true);
+        }
+    }
+}
