@@ -48,8 +48,11 @@ export function App() {
                     text: session.signedInAs,
                     ariaLabel: `Signed in as ${session.signedInAs}`,
                     description: `Account ${loaded.AccountId}, ${loaded.Region}`,
-                    items: [{ id: "sign-out", text: "Sign out" }],
-                    onItemClick: () => endSession(),
+                    items: [
+                      ...(session.user ? [{ id: "password", text: "Change password", href: "#/password" }] : []),
+                      { id: "sign-out", text: "Sign out" },
+                    ],
+                    onItemClick: ({ detail }: { detail: { id: string } }) => detail.id === "sign-out" && endSession(),
                   },
                 ]
               : []),

@@ -4,21 +4,26 @@ import { useEffect, useMemo, useState } from "react";
 import { ApiProvider, apiOf } from "./api/api";
 import type { Session } from "./api/session";
 import type { Settings } from "./api/settings";
+import type { Rights } from "./logic/rights";
 import { hrefOf, type Route } from "./logic/route";
 import { Page } from "./pages/page";
 import { useNoticeBoard } from "./ui/notices";
 
-const NAVIGATION: SideNavigationProps.Item[] = [
-  { type: "link", text: "Streams", href: "#/streams" },
-  { type: "link", text: "Wall", href: "#/wall" },
-  { type: "link", text: "Hubs", href: "#/hubs" },
-  { type: "divider" },
-  { type: "link", text: "Access keys", href: "#/keys" },
-  { type: "link", text: "Secrets", href: "#/secrets" },
-  { type: "divider" },
-  { type: "link", text: "Audit", href: "#/audit" },
-  { type: "link", text: "Metrics", href: "#/metrics" },
-];
+/** What there is for whom. */
+function navigationFor({ access, cameras }: Rights): SideNavigationProps.Item[] {
+  const link = (text: string, href: string) => ({ type: "link" as const, text, href });
+  const divider = { type: "divider" as const };
+  return [
+    link("Streams", "#/streams"),
+    link("Wall", "#/wall"),
+    link("Hubs", "#/hubs"),
+    divider,
+    ...(access ? [link("Users", "#/users"), link("Access keys", "#/keys")] : []),
+    ...(cameras ? [link("Secrets", "#/secrets"), divider] : []),
+    ...(access ? [link("Audit", "#/audit")] : []),
+    link("Metrics", "#/metrics"),
+  ];
+}
 
 /** Everything behind the sign-in. */
 export function SignedIn({ settings, session, route }: { settings: Settings; session: Session; route: Route }) {
@@ -45,7 +50,7 @@ export function SignedIn({ settings, session, route }: { settings: Settings; ses
           navigation={
             <SideNavigation
               activeHref={sectionOf(route)}
-              items={NAVIGATION}
+              items={navigationFor(api.rights)}
               onFollow={() => matchMedia("(max-width: 688px)").matches && setOpen(false)}
             />
           }

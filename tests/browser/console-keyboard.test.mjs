@@ -34,6 +34,9 @@ async function tabTo(locator) {
 
 test("one signs in without leaving the keys", async () => {
   await page.goto(`${url}/console/`);
+  await eventually(() => isFocused(page.getByRole("textbox", { name: "Name" })), "the first field has the focus");
+  await tabTo(page.getByRole("button", { name: "Use an access key" }));
+  await press("Enter");
   await eventually(() => isFocused(page.getByRole("textbox", { name: "Access key ID" })), "the first field has the focus");
   await page.keyboard.type(keyId);
   await press("Tab");

@@ -30,6 +30,7 @@ function come(page) {
 }
 
 async function signIn(page) {
+  await page.getByRole("button", { name: "Use an access key" }).click();
   await page.getByRole("textbox", { name: "Access key ID" }).fill(keyId);
   await page.getByLabel("Secret access key").fill(secret);
   // What a person's typing would have given it time for.

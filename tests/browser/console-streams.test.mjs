@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { assertAccessible, launch, openPage } from "./browser.mjs";
-import { inspect, signIn, visit } from "./console.mjs";
+import { inspect, signIn, visit, useKey } from "./console.mjs";
 import { eventually } from "./steps.mjs";
 
 const site = { url: process.env.VIGIE_URL, keyId: process.env.KEY_ID, secret: process.env.KEY_SECRET };
@@ -35,6 +35,8 @@ test("the first page is there at once", async () => {
 test("a wrong secret is refused in words", async () => {
   await page.goto(`${site.url}/console/`);
   await inspect(page, "sign-in");
+  await useKey(page);
+  await inspect(page, "sign-in-key");
   await page.getByRole("textbox", { name: "Access key ID" }).fill(site.keyId);
   await page.getByLabel("Secret access key").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();

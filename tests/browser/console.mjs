@@ -4,10 +4,25 @@ import { eventually } from "./steps.mjs";
 
 export async function signIn(page, { url, keyId, secret }) {
   await page.goto(`${url}/console/`);
+  await useKey(page);
   await page.getByRole("textbox", { name: "Access key ID" }).fill(keyId);
   await page.getByLabel("Secret access key").fill(secret);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: /^Streams/ }).waitFor();
+}
+
+/** Has the sign-in page ask for an access key, if it asks for a name. */
+export async function useKey(page) {
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  const key = page.getByRole("button", { name: "Use an access key" });
+  if (await key.isVisible()) await key.click();
+}
+
+export async function signInByPassword(page, { url, name, password }) {
+  await page.goto(`${url}/console/`);
+  await page.getByRole("textbox", { name: "Name" }).fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
 }
 
 /** Goes to a page by the navigation. */

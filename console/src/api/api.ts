@@ -5,6 +5,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { createContext, useContext } from "react";
 import { type Call, signedCall } from "./call";
 import { type Extensions, extensions } from "./extensions";
+import { type Rights, rightsOf } from "../logic/rights";
 import type { Session } from "./session";
 import type { Settings } from "./settings";
 
@@ -16,7 +17,9 @@ export interface Api {
   secrets: SecretsManagerClient;
   extensions: Extensions;
   call: Call;
-  /** The operations that session credentials may not carry out, signed with the long-lived secret, typed for this once. */
+  /** What is offered to whoever is signed in. */
+  rights: Rights;
+  /** The operations that a session alone may not carry out, with the long-lived secret or the password, typed for this once. */
   withSecret: (secretAccessKey: string) => Extensions;
 }
 
@@ -34,8 +37,11 @@ export function apiOf(settings: Settings, session: Session): Api {
     secrets: new SecretsManagerClient(config),
     extensions: extensions(call),
     call,
+    rights: rightsOf(session.user),
     withSecret: (typed) =>
-      extensions(signedCall(settings.Region, { accessKeyId: session.signedInAs, secretAccessKey: typed })),
+      session.user
+        ? extensions(call, typed)
+        : extensions(signedCall(settings.Region, { accessKeyId: session.signedInAs, secretAccessKey: typed })),
   };
 }
 

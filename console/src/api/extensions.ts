@@ -1,13 +1,16 @@
 /** The operations that Vigie adds, as functions. */
 import type { Call } from "./call";
 import type {
+  ChangePasswordInput,
   CreateAccessKeyInput,
   CreateShareLinkInput,
+  CreateUserInput,
   DescribeScheduleInput,
   HubStream,
   HubSummary,
   Operations,
   TestCameraInput,
+  UpdateUserInput,
 } from "./operations";
 
 export interface Range {
@@ -20,7 +23,8 @@ export type Extensions = ReturnType<typeof extensions>;
 /** Where a list becomes too long to look at; the rest is left unread. */
 const ENTRIES_MAX = 20_000;
 
-export function extensions(call: Call) {
+/** `CurrentPassword` goes with what asks a user for its password once more. */
+export function extensions(call: Call, CurrentPassword?: string) {
   const between = (StreamName: string, { from, until }: Range) => ({
     StreamName,
     StartTimestamp: from / 1000,
@@ -53,7 +57,7 @@ export function extensions(call: Call) {
     forgetHub: (HubDeviceArn: string) => call("ForgetHub", { HubDeviceArn }),
     testCamera: (camera: TestCameraInput) => call("TestCamera", camera),
     listAccessKeys: () => everyPage(call, "ListAccessKeys", { MaxResults: 1000 }, (page) => page.AccessKeys),
-    createAccessKey: async (input: CreateAccessKeyInput) => (await call("CreateAccessKey", input)).AccessKey,
+    createAccessKey: async (input: CreateAccessKeyInput) => (await call("CreateAccessKey", { ...input, CurrentPassword })).AccessKey,
     revokeAccessKey: (AccessKeyId: string) => call("RevokeAccessKey", { AccessKeyId }),
     exportClip: async (StreamName: string, { from, until }: Range) =>
       (await call("ExportClip", { StreamName, StartTimestamp: from / 1000, EndTimestamp: until / 1000 })).Files,
@@ -61,6 +65,12 @@ export function extensions(call: Call) {
     listShareLinks: (StreamName: string) =>
       everyPage(call, "ListShareLinks", { StreamName, MaxResults: 1000 }, (page) => page.ShareLinks),
     revokeShareLink: (StreamName: string, LinkId: string) => call("RevokeShareLink", { StreamName, LinkId }),
+    listUsers: () => everyPage(call, "ListUsers", { MaxResults: 1000 }, (page) => page.Users),
+    createUser: (input: CreateUserInput) => call("CreateUser", { ...input, CurrentPassword }),
+    updateUser: (input: UpdateUserInput) => call("UpdateUser", { ...input, CurrentPassword }),
+    deleteUser: (UserName: string) => call("DeleteUser", { UserName }),
+    signOutUser: (UserName: string) => call("SignOutUser", { UserName }),
+    changePassword: (input: ChangePasswordInput) => call("ChangePassword", input),
     listAuditEvents: (NextToken?: string) => call("ListAuditEvents", { MaxResults: 100, NextToken }),
   };
 }

@@ -23,6 +23,12 @@ export interface Operations {
   ListAccessKeys: { input: ListAccessKeysInput; output: ListAccessKeysOutput };
   ListAuditEvents: { input: ListAuditEventsInput; output: ListAuditEventsOutput };
   RevokeAccessKey: { input: RevokeAccessKeyInput; output: Empty };
+  CreateUser: { input: CreateUserInput; output: UserOutput };
+  UpdateUser: { input: UpdateUserInput; output: UserOutput };
+  DeleteUser: { input: DeleteUserInput; output: Empty };
+  ListUsers: { input: ListUsersInput; output: ListUsersOutput };
+  SignOutUser: { input: SignOutUserInput; output: Empty };
+  ChangePassword: { input: ChangePasswordInput; output: Empty };
 }
 
 /** Where each is. */
@@ -44,6 +50,12 @@ export const PATHS: Record<keyof Operations, string> = {
   ListAccessKeys: "/listAccessKeys",
   ListAuditEvents: "/listAuditEvents",
   RevokeAccessKey: "/revokeAccessKey",
+  CreateUser: "/createUser",
+  UpdateUser: "/updateUser",
+  DeleteUser: "/deleteUser",
+  ListUsers: "/listUsers",
+  SignOutUser: "/signOutUser",
+  ChangePassword: "/changePassword",
 };
 
 /** What a policy can allow or deny. */
@@ -99,7 +111,12 @@ export type Action =
   | "kinesisvideo:CreateAccessKey"
   | "kinesisvideo:ListAccessKeys"
   | "kinesisvideo:ListAuditEvents"
-  | "kinesisvideo:RevokeAccessKey";
+  | "kinesisvideo:RevokeAccessKey"
+  | "kinesisvideo:CreateUser"
+  | "kinesisvideo:UpdateUser"
+  | "kinesisvideo:DeleteUser"
+  | "kinesisvideo:ListUsers"
+  | "kinesisvideo:SignOutUser";
 
 /** The extension `DescribeHub`. */
 export interface DescribeHubInput {
@@ -694,6 +711,8 @@ export interface CreateAccessKeyInput {
   Root?: boolean;
   /** The user's name in ARNs and refusals; the key's id unless given. Root keys have none. */
   UserName?: string;
+  /** The caller's own password, where that is a user. */
+  CurrentPassword?: string;
 }
 
 /** Answers CreateAccessKey. */
@@ -798,4 +817,121 @@ export interface AuditEvent {
 export interface RevokeAccessKeyInput {
   /** `AKIA…`. */
   AccessKeyId: string;
+}
+
+/** Asks for a new user. */
+export interface CreateUserInput {
+  /** Its name, by which it signs in; case does not matter. */
+  UserName: string;
+  /** 10 characters to 256 bytes, and not the name. */
+  Password: string;
+  /** What it may do. */
+  Role: Role;
+  /** The streams that the role is for, `*` for any characters; all where neither these nor `StreamTag` is given. */
+  StreamNames?: string[];
+  /** The streams that the role is for, by a tag. */
+  StreamTag?: StreamTag;
+  /** The caller's own, where that is a user. */
+  CurrentPassword?: string;
+}
+
+/** What a user may do; each may do what the one before may. */
+export type Role =
+  /** Look and listen, search and export. */
+  | "VIEWER"
+  /** Run cameras: streams, edge configurations, secrets. */
+  | "OPERATOR"
+  /** Everything but root keys. */
+  | "ADMINISTRATOR";
+
+/** A tag that chooses streams. */
+export interface StreamTag {
+  /** Its key. */
+  TagKey: string;
+  /** Its value. */
+  TagValue: string;
+}
+
+/** Answers CreateUser and UpdateUser. */
+export interface UserOutput {
+  /** The user as it is now. */
+  User: User;
+}
+
+/** A user, without its password. */
+export interface User {
+  /** By which it signs in. */
+  UserName: string;
+  /** `AIDA…`; another for each user that ever was. */
+  UserId: string;
+  /** As IAM and the audit log name it. */
+  Arn: string;
+  /** What it may do. */
+  Role: Role;
+  /** The streams that the role is for; absent where it is for all, or a tag chooses. */
+  StreamNames?: string[];
+  /** The tag of the streams that the role is for. */
+  StreamTag?: StreamTag;
+  /** Whether it can sign in. */
+  Disabled: boolean;
+  /** When it was made. */
+  CreationTime: number;
+  /** When its password was last set. */
+  PasswordChangeTime: number;
+  /** When it last signed in. */
+  LastSignInTime?: number;
+}
+
+/** Changes a user, and ends its sessions. */
+export interface UpdateUserInput {
+  /** Which. */
+  UserName: string;
+  /** Another role, with its streams; both stay where it is absent. */
+  Role?: Role;
+  /** See CreateUser. */
+  StreamNames?: string[];
+  /** See CreateUser. */
+  StreamTag?: StreamTag;
+  /** Whether it can sign in no more. */
+  Disabled?: boolean;
+  /** Another password. */
+  Password?: string;
+  /** The caller's own, where that is a user. */
+  CurrentPassword?: string;
+}
+
+/** Removes a user, and ends its sessions. */
+export interface DeleteUserInput {
+  /** Which. */
+  UserName: string;
+}
+
+/** Asks for a page of the users. */
+export interface ListUsersInput {
+  /** 1..=1000. */
+  MaxResults?: number;
+  /** From the page before. */
+  NextToken?: string;
+}
+
+/** A page of the users, by name. */
+export interface ListUsersOutput {
+  /** One page. */
+  Users: User[];
+  /** For the next page. */
+  NextToken?: string;
+}
+
+/** Ends the sessions of a user. */
+export interface SignOutUserInput {
+  /** Which. */
+  UserName: string;
+}
+
+/** Sets the password of the user that calls, and ends its sessions. */
+export interface ChangePasswordInput {
+  /** The one until now. */
+  CurrentPassword: string;
+  /** The one from now on. */
+  Password: string;
 }

@@ -3,10 +3,13 @@
  * kept anywhere.
  */
 import { useSyncExternalStore } from "react";
+import type { SignedInUser } from "../logic/rights";
 
 export interface Session {
-  /** The key that was typed, to show who is signed in. */
+  /** The user, or the key that was typed, to show who is signed in. */
   signedInAs: string;
+  /** What a user may do; absent for an access key. */
+  user?: SignedInUser | undefined;
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken: string;

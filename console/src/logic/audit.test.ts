@@ -59,7 +59,9 @@ test("what went for good and how many calls a line stands for is said", () => {
   ]);
   check({ FragmentCount: 3, SizeBytes: 77, ErrorCode: "InternalFailure" }, []);
   check({ ErrorCode: "UnrecognizedClientException", Count: 1 }, []);
-  check({ ErrorCode: "UnrecognizedClientException", Count: 100 }, ["Stands for 100 calls from this address"]);
+  const unproven = { PrincipalArn: "unproven", ErrorCode: "UnrecognizedClientException", Count: 100 };
+  check(unproven, ["Stands for 100 calls from this address"]);
+  check({ Action: "kinesisvideo:GetMedia", Count: 7 }, ["Stands for 7 calls"]);
 });
 
 test("two files that one command removed are two events", () => {

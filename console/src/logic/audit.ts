@@ -44,6 +44,9 @@ export function outcomeDetails(event: AuditEvent): string[] {
     details.push(`${fragments}${sizeText(SizeBytes)} erased`);
   }
   if (NotUploadedBytes !== undefined) details.push(`${sizeText(NotUploadedBytes)} were never uploaded`);
-  if (Count !== undefined && Count > 1) details.push(`Stands for ${plural(Count, "call")} from this address`);
+  if (Count !== undefined && Count > 1) {
+    const whose = event.PrincipalArn === "unproven" ? " from this address" : "";
+    details.push(`Stands for ${plural(Count, "call")}${whose}`);
+  }
   return details;
 }

@@ -11,6 +11,8 @@ export type Route =
   | { page: "add-camera" }
   | { page: "hub"; name: string }
   | { page: "keys" }
+  | { page: "users" }
+  | { page: "password" }
   | { page: "secrets" }
   | { page: "audit" }
   | { page: "metrics" }
@@ -39,6 +41,8 @@ export function parseRoute(hash: string): Route {
       return { page: "hub-wizard" };
     case "add-camera":
     case "keys":
+    case "users":
+    case "password":
     case "secrets":
     case "audit":
     case "metrics":

@@ -16,6 +16,8 @@ const HubWizard = lazy(async () => ({ default: (await import("./hubs/wizard")).H
 const KeysPage = lazy(async () => ({ default: (await import("./keys/keys")).KeysPage }));
 const MetricsPage = lazy(async () => ({ default: (await import("./metrics/metrics")).MetricsPage }));
 const WallPage = lazy(async () => ({ default: (await import("./wall/wall")).WallPage }));
+const UsersPage = lazy(async () => ({ default: (await import("./users/users")).UsersPage }));
+const PasswordPage = lazy(async () => ({ default: (await import("./password")).PasswordPage }));
 const StreamPage = lazy(async () => ({ default: (await import("./stream/stream")).StreamPage }));
 const SecretsPage = lazy(async () => ({ default: (await import("./secrets/secrets")).SecretsPage }));
 
@@ -45,6 +47,10 @@ function pageOf(route: Route, visit: number) {
       return <HubPage key={route.name} name={route.name} />;
     case "keys":
       return <KeysPage />;
+    case "users":
+      return <UsersPage />;
+    case "password":
+      return <PasswordPage />;
     case "secrets":
       return <SecretsPage />;
     case "audit":

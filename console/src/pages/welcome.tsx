@@ -1,7 +1,7 @@
 import Spinner from "@cloudscape-design/components/spinner";
 import { useEffect, useRef } from "react";
 import { failureOf } from "../api/failure";
-import { signInByCode } from "../api/link";
+import { signInByCode } from "../api/exchange";
 import { beginSession, endSession } from "../api/session";
 import { hrefOf } from "../logic/route";
 

@@ -12,8 +12,8 @@ export function OwnSecret({ value, change }: Props) {
   const { session } = useApi();
   return (
     <FormField
-      label="Your secret access key"
-      description={`Of ${session.signedInAs}. New keys are made with it alone; it is used once and not kept.`}
+      label={session.user ? "Your password" : "Your secret access key"}
+      description={`Of ${session.signedInAs}. Rights are handed out with it alone; it is used once and not kept.`}
     >
       <Input type="password" value={value} autoComplete={false} onChange={({ detail }) => change(detail.value)} />
     </FormField>

@@ -25,6 +25,7 @@ pub mod pulse;
 pub mod rate_limit;
 pub mod recorder;
 pub mod schedule;
+pub mod sign_in_guard;
 pub mod sync;
 pub mod tarpit;
 pub mod uploader;

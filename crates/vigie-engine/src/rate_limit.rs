@@ -158,7 +158,13 @@ pub const fn aws_quotas(operation: OperationId) -> Quotas {
         | Id::CreateAccessKey
         | Id::ListAccessKeys
         | Id::ListAuditEvents
-        | Id::RevokeAccessKey => Quotas::NONE,
+        | Id::RevokeAccessKey
+        | Id::CreateUser
+        | Id::UpdateUser
+        | Id::DeleteUser
+        | Id::ListUsers
+        | Id::SignOutUser
+        | Id::ChangePassword => Quotas::NONE,
     }
 }
 

@@ -26,6 +26,7 @@ mod secrets;
 mod settings;
 mod share_links;
 mod streams;
+mod users;
 
 use async_trait::async_trait;
 
@@ -47,11 +48,20 @@ pub use secrets::{SECRET_ARN_SUFFIX_LENGTH, Secret, SecretVersion, Secrets};
 pub use settings::Settings;
 pub use share_links::{ShareLink, ShareLinks};
 pub use streams::{Stream, StreamKey, StreamStatus, Streams};
+pub use users::{User, UserKey, Users};
 
 /// An engine.
 #[async_trait]
 pub trait MetadataDb:
-    Streams + EdgeConfigurations + Hubs + MediaLedgers + Secrets + AccessKeys + ShareLinks + Settings
+    Streams
+    + EdgeConfigurations
+    + Hubs
+    + MediaLedgers
+    + Secrets
+    + AccessKeys
+    + Users
+    + ShareLinks
+    + Settings
 {
     /// Whether the engine answers and takes changes now; the error says why not.
     async fn check(&self) -> Result<(), DbError>;

@@ -25,8 +25,8 @@ pub struct ShareLink {
     pub ends_at: Option<Timestamp>,
     /// Who made it.
     pub principal_arn: String,
-    /// The lasting access key that made it, with which it ends.
-    pub access_key_id: String,
+    /// The id of the lasting access key or the user that made it, with which it ends.
+    pub maker_id: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.

@@ -122,6 +122,11 @@ impl ServerConfig {
         format!("arn:aws:iam::{}:access-key/{access_key_id}", self.account_id)
     }
 
+    /// A user as IAM policies and the audit log name it.
+    pub(crate) fn user_resource(&self, user_name: &str) -> String {
+        format!("arn:aws:iam::{}:user/{user_name}", self.account_id)
+    }
+
     pub(crate) fn root_principal_arn(&self) -> String {
         format!("arn:aws:iam::{}:root", self.account_id)
     }

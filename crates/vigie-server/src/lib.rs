@@ -56,6 +56,7 @@ mod share_links;
 mod start_error;
 mod time_text;
 mod tls;
+mod users;
 
 pub use access_keys::{
     AccessKeyError, AccessKeyInfo, NewPermissions, create_access_key, list_access_keys,
@@ -80,3 +81,6 @@ pub use runtime::{Runtime, Task, TokioRuntime};
 pub use server::Server;
 pub use start_error::ServerError;
 pub use tls::{TlsError, TlsFiles};
+pub use users::{
+    NewUser, UserChange, UserError, create_user, list_users, remove_user, update_user,
+};

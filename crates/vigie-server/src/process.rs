@@ -127,6 +127,14 @@ impl Process {
         receiver
     }
 
+    /// Does work that takes a processor for a while where no task has to wait for it.
+    pub(crate) fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        crate::runtime::blocking(self.runtime.as_ref(), work)
+    }
+
     /// Resolves when all tasks of [`Process::spawn`] have ended. Stop first.
     pub(crate) async fn tasks_ended(&self) {
         drop(self.alive.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -43,6 +43,9 @@ pub enum Command {
     /// Access keys of a server
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// People who sign in to a server with a name and a password
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// The media store of a server or a hub
     #[command(subcommand)]
     Store(StoreCommand),
@@ -391,6 +394,109 @@ pub struct KeysRevokeOptions {
 
 #[derive(Debug, Args)]
 pub struct KeysListOptions {
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Create a user; asks for its password
+    Create(UsersCreateOptions),
+    /// List the users
+    List(UsersListOptions),
+    /// Give a user another role, or disable or enable it; its sessions end
+    Update(UsersUpdateOptions),
+    /// Give a user another password; its sessions end
+    SetPassword(UsersPasswordOptions),
+    /// End the sessions of a user
+    SignOut(UserOptions),
+    /// Remove a user; its sessions end
+    Remove(UserOptions),
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UserRole {
+    /// Look and listen, search and export
+    Viewer,
+    /// And run cameras: streams, edge configurations, secrets
+    Operator,
+    /// Everything but root keys
+    Administrator,
+}
+
+#[derive(Debug, Args)]
+pub struct UserOptions {
+    /// The user's name; case does not matter
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The server's folder
+    #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct PasswordOptions {
+    /// Take the password from the first line of standard input [default: ask on the terminal]
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// The streams that a role is for.
+#[derive(Debug, Args)]
+pub struct UserScopeOptions {
+    /// A stream that the role is for, `*` for any characters; again for more [default: all streams]
+    #[arg(long, value_name = "NAME", requires = "role")]
+    pub stream: Vec<String>,
+    /// The tag of the streams that the role is for
+    #[arg(long, value_name = "KEY=VALUE", requires = "role", conflicts_with = "stream")]
+    pub tag: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct UsersCreateOptions {
+    #[command(flatten)]
+    pub user: UserOptions,
+    /// What the user may do
+    #[arg(long, value_enum)]
+    pub role: UserRole,
+    #[command(flatten)]
+    pub scope: UserScopeOptions,
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["role", "disable", "enable"])))]
+pub struct UsersUpdateOptions {
+    #[command(flatten)]
+    pub user: UserOptions,
+    /// Another role, for the streams that are given with it
+    #[arg(long, value_enum)]
+    pub role: Option<UserRole>,
+    #[command(flatten)]
+    pub scope: UserScopeOptions,
+    /// It cannot sign in until it is enabled again
+    #[arg(long, conflicts_with = "enable")]
+    pub disable: bool,
+    #[arg(long)]
+    pub enable: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct UsersPasswordOptions {
+    #[command(flatten)]
+    pub user: UserOptions,
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct UsersListOptions {
     /// The server's folder
     #[arg(long, env = "VIGIE_DATA_DIR", default_value = "./vigie-data", value_name = "FOLDER")]
     pub data_dir: PathBuf,

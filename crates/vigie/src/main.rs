@@ -18,7 +18,7 @@ mod zone;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, KeysCommand, StoreCommand};
+use crate::cli::{Cli, Command, KeysCommand, StoreCommand, UsersCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -38,6 +38,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Create(options)) => cmd::keys::create(&options),
         Command::Keys(KeysCommand::List(options)) => cmd::keys::list(&options),
         Command::Keys(KeysCommand::Revoke(options)) => cmd::keys::revoke(&options),
+        Command::Users(UsersCommand::Create(options)) => cmd::users::create(&options),
+        Command::Users(UsersCommand::List(options)) => cmd::users::list(&options),
+        Command::Users(UsersCommand::Update(options)) => cmd::users::update(&options),
+        Command::Users(UsersCommand::SetPassword(options)) => cmd::users::set_password(&options),
+        Command::Users(UsersCommand::SignOut(options)) => cmd::users::sign_out(&options),
+        Command::Users(UsersCommand::Remove(options)) => cmd::users::remove(&options),
         Command::Store(StoreCommand::Check(options)) => cmd::store::check(&options),
         Command::Store(StoreCommand::Repair(options)) => cmd::store::repair(&options),
         Command::Store(StoreCommand::Unclaimed(options)) => cmd::store::unclaimed(&options),

@@ -27,7 +27,7 @@ import { Time } from "../../ui/time";
 import { Clock, Contact } from "./hubs";
 
 export function HubPage({ name }: { name: string }) {
-  const { extensions, settings } = useApi();
+  const { extensions, settings, rights } = useApi();
   const notices = useNotices();
   const [forgets, setForgets] = useState(false);
   const place = { region: settings.Region, account: settings.AccountId };
@@ -44,6 +44,7 @@ export function HubPage({ name }: { name: string }) {
       here={hubLabel(arn, place)}
       actions={
         hub &&
+        rights.cameras &&
         !hub.InContact && (
           <Button disabled={streams.some(isToRecord)} disabledReason={FORGET_FIRST} onClick={() => setForgets(true)}>
             Forget

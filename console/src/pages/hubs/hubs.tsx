@@ -61,9 +61,9 @@ function Recorders({ hub }: { hub: HubSummary }) {
 }
 
 export function HubsPage() {
-  const { extensions } = useApi();
+  const { extensions, rights } = useApi();
   const hubs = useLoad("hubs", () => extensions.listHubs(), 5000);
-  const add = (
+  const add = rights.access && (
     <Button variant="primary" onClick={() => go({ page: "hub-wizard" })}>
       Add a hub
     </Button>

@@ -32,7 +32,7 @@ const IMAGE_WIDTH_PX = 320;
 /** What can be done with a part of time: marked, kept as a file, looked at. */
 export function RangeTools(props: Props) {
   const { streamName, at, selection, selecting, setSelecting, select, seek, shared } = props;
-  const { archivedMedia, settings } = useApi();
+  const { archivedMedia, settings, rights } = useApi();
   const [dialog, setDialog] = useState<"save" | "share">();
   const [pictures, setPictures] = useState<Picture[]>();
   const strip = useAction();
@@ -86,9 +86,11 @@ export function RangeTools(props: Props) {
             </Button>
           </SpaceBetween>
         )}
-        <Button iconName="share" onClick={() => setDialog("share")}>
-          Share
-        </Button>
+        {rights.streams && (
+          <Button iconName="share" onClick={() => setDialog("share")}>
+            Share
+          </Button>
+        )}
       </SpaceBetween>
       {selection && (
         <div role="status">
@@ -120,7 +122,12 @@ export function RangeTools(props: Props) {
         </Button>
       )}
       {dialog === "save" && marked && (
-        <SaveDialog streams={[streamName]} span={marked} share={() => setDialog("share")} close={() => setDialog(undefined)} />
+        <SaveDialog
+          streams={[streamName]}
+          span={marked}
+          {...(rights.streams ? { share: () => setDialog("share") } : {})}
+          close={() => setDialog(undefined)}
+        />
       )}
       {dialog === "share" && (
         <ShareDialog streamName={streamName} span={marked} made={shared} close={() => setDialog(undefined)} />

@@ -40,7 +40,7 @@ function Job({ status, details }: { status: string | undefined; details: string 
 }
 
 export function StreamPage({ name, at }: { name: string; at: number | undefined }) {
-  const { kinesisVideo, extensions } = useApi();
+  const { kinesisVideo, extensions, rights } = useApi();
   const notices = useNotices();
   const stream = useLoad(`stream ${name}`, () => describeStream(kinesisVideo, name), 10_000);
   const media = useLoad(`held ${name}`, () => extensions.describeStreamMedia(name), 5000);
@@ -52,7 +52,7 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
     () => (hub ? extensions.describeHubItself(hub).catch(() => undefined) : Promise.resolve(undefined)),
     5000,
   );
-  const links = useLoad(`links ${name}`, () => extensions.listShareLinks(name), 30_000);
+  const links = useLoad(`links ${name}`, () => (rights.streams ? extensions.listShareLinks(name) : Promise.resolve([])), 30_000);
   const [dialog, setDialog] = useState<Dialog>();
   const close = () => setDialog(undefined);
   if (stream.failure && !stream.data) return <Problem failure={stream.failure} retry={stream.reload} />;
@@ -70,18 +70,20 @@ export function StreamPage({ name, at }: { name: string; at: number | undefined 
       here={name}
       actions={
         <SpaceBetween direction="horizontal" size="xs">
-          <ButtonDropdown
-            disabled={!info}
-            items={[
-              { id: "edit", text: "Edit" },
-              { id: "tags", text: "Manage tags" },
-              { id: "delete", text: "Delete" },
-            ]}
-            onItemClick={({ detail }) => setDialog(detail.id as Dialog)}
-          >
-            Actions
-          </ButtonDropdown>
-          <Button href={hrefOf({ page: "edge", name })}>Edge configuration</Button>
+          {rights.streams && (
+            <ButtonDropdown
+              disabled={!info}
+              items={[
+                { id: "edit", text: "Edit" },
+                ...(rights.tags ? [{ id: "tags", text: "Manage tags" }] : []),
+                ...(rights.cameras ? [{ id: "delete", text: "Delete" }] : []),
+              ]}
+              onItemClick={({ detail }) => setDialog(detail.id as Dialog)}
+            >
+              Actions
+            </ButtonDropdown>
+          )}
+          {rights.cameras && <Button href={hrefOf({ page: "edge", name })}>Edge configuration</Button>}
         </SpaceBetween>
       }
     >

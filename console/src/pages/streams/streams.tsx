@@ -29,7 +29,7 @@ import { TagsDialog } from "./tags-dialog";
 type Dialog = "create" | "edit" | "tags" | "delete" | undefined;
 
 export function StreamsPage() {
-  const { kinesisVideo, settings } = useApi();
+  const { kinesisVideo, settings, rights } = useApi();
   const notices = useNotices();
   const streams = useLoad("streams", () => listStreams(kinesisVideo), 10_000);
   const [dialog, setDialog] = useState<Dialog>();
@@ -45,6 +45,8 @@ export function StreamsPage() {
         fields: ["StreamName", "Status", "DeviceName", "MediaType", "said"],
         empty: onlyTrouble ? (
           <Empty title="No stream is in trouble" />
+        ) : !rights.cameras ? (
+          <Empty title="No streams for you yet">An administrator says which streams you see.</Empty>
         ) : (
           <Empty
             title="No streams yet"
@@ -112,10 +114,10 @@ export function StreamsPage() {
                   disabled={!selected}
                   items={[
                     { id: "open", text: "Open" },
-                    { id: "edge", text: "Edge configuration" },
-                    { id: "edit", text: "Edit" },
-                    { id: "tags", text: "Manage tags" },
-                    { id: "delete", text: "Delete" },
+                    ...(rights.cameras ? [{ id: "edge", text: "Edge configuration" }] : []),
+                    ...(rights.streams ? [{ id: "edit", text: "Edit" }] : []),
+                    ...(rights.tags ? [{ id: "tags", text: "Manage tags" }] : []),
+                    ...(rights.cameras ? [{ id: "delete", text: "Delete" }] : []),
                   ]}
                   onItemClick={({ detail }) => {
                     const name = selected?.StreamName ?? "";
@@ -126,10 +128,12 @@ export function StreamsPage() {
                 >
                   Actions
                 </ButtonDropdown>
-                <Button onClick={create}>Create stream</Button>
-                <Button variant="primary" href={hrefOf({ page: "add-camera" })}>
-                  Add a camera
-                </Button>
+                {rights.cameras && <Button onClick={create}>Create stream</Button>}
+                {rights.cameras && (
+                  <Button variant="primary" href={hrefOf({ page: "add-camera" })}>
+                    Add a camera
+                  </Button>
+                )}
               </SpaceBetween>
             }
           >

@@ -1,5 +1,6 @@
 //! From the text of a policy document to a [`Policy`]: every element is understood or refused by its name.
 
+use super::condition;
 use super::json::Json;
 use super::pattern::{ActionPattern, ResourcePattern};
 use super::{
@@ -11,7 +12,6 @@ const VERSION_WITH_VARIABLES: &str = "2012-10-17";
 const VERSION_WITHOUT: &str = "2008-10-17";
 
 type Read<T> = Result<T, PolicyError>;
-type Members = Vec<(String, Json)>;
 
 fn refuse<T>(message: impl Into<String>) -> Read<T> {
     Err(PolicyError(message.into()))
@@ -27,6 +27,11 @@ pub(super) fn read(document: &str) -> Read<Policy> {
             "the policy has {characters} characters without white space; {POLICY_CHARACTERS_MAX} are allowed"
         ));
     }
+    read_any(document)
+}
+
+/// Reads a document of any length.
+pub(super) fn read_any(document: &str) -> Read<Policy> {
     let json: Json = serde_json::from_str(document)
         .map_err(|error| PolicyError(format!("the policy is not valid JSON: {error}")))?;
     let Json::Object(members) = json else { return refuse("the policy must be a JSON object") };
@@ -74,6 +79,7 @@ pub(super) fn read(document: &str) -> Read<Policy> {
 fn statement(value: Json, variables: bool) -> Read<Statement> {
     let Json::Object(members) = value else { return refuse("a statement must be a JSON object") };
     let (mut effect, mut actions, mut resources) = (None, None, None);
+    let mut conditions = Vec::new();
     for (name, value) in members {
         match name.as_str() {
             "Sid" if matches!(value, Json::Text(_)) => {}
@@ -103,7 +109,7 @@ fn statement(value: Json, variables: bool) -> Read<Statement> {
                     "NotResource",
                 )?;
             }
-            "Condition" => conditions(value)?,
+            "Condition" => conditions = condition::read(value, variables)?,
             "Principal" | "NotPrincipal" => {
                 return refuse(format!(
                     "{name} has no place in the policy of an access key: the key is the principal; remove it"
@@ -116,11 +122,24 @@ fn statement(value: Json, variables: bool) -> Read<Statement> {
             }
         }
     }
-    Ok(Statement {
+    let statement = Statement {
         effect: required(effect, "Effect")?,
         actions: required(actions, "Action or NotAction")?,
         resources: required(resources, "Resource or NotResource")?,
-    })
+        conditions,
+    };
+    // Of nothing else tags are looked at: a Deny with a condition would deny nothing.
+    let is_about_streams = match &statement.resources {
+        Scope::Only(patterns) => patterns.iter().all(ResourcePattern::is_of_streams),
+        Scope::AllBut(_) => false,
+    };
+    match statement.conditions.is_empty() || is_about_streams {
+        true => Ok(statement),
+        false => refuse(
+            "a Condition on a tag is about streams: Resource must be their ARNs, such as \
+             arn:aws:kinesisvideo:*:*:stream/*",
+        ),
+    }
 }
 
 fn required<T>(value: Option<T>, name: &str) -> Read<T> {
@@ -161,23 +180,4 @@ fn resource(name: &str, text: &str, variables: bool) -> Read<ResourcePattern> {
     }
     let pattern = ResourcePattern::parse(text);
     pattern.ok_or_else(|| PolicyError(format!("{name} {text:?} must be an ARN or *")))
-}
-
-/// No condition is supported: each is refused by its name, for ignoring it would grant too much. An empty block asks
-/// for nothing.
-fn conditions(value: Json) -> Read<()> {
-    let Json::Object(operators) = value else { return refuse("Condition must be a JSON object") };
-    let Some((operator, keys)) = operators.first() else { return Ok(()) };
-    let key = match keys {
-        Json::Object(keys) => first_name(keys),
-        _ => None,
-    };
-    let on = key.map(|key| format!(" on {key}")).unwrap_or_default();
-    refuse(format!(
-        "the condition {operator}{on} is not supported; remove it and narrow Action or Resource instead"
-    ))
-}
-
-fn first_name(members: &Members) -> Option<&str> {
-    members.first().map(|(name, _)| name.as_str())
 }

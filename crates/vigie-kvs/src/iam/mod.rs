@@ -4,16 +4,22 @@
 //! support it refuses when the document is read; it never ignores a part of one, for a condition that is ignored
 //! grants too much. It never decides which action and resource a call is about.
 
+mod condition;
 mod document;
 mod json;
 mod pattern;
+mod role;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use condition::TagCondition;
 use pattern::{ActionPattern, ResourcePattern};
+
+pub use condition::Tags;
+pub use role::{StreamScope, role_document, role_policy};
 
 /// Characters of a policy, white space not counted (IAM's quota for a managed policy).
 pub const POLICY_CHARACTERS_MAX: usize = 6144;
@@ -36,6 +42,8 @@ struct Statement {
     effect: Effect,
     actions: Scope<ActionPattern>,
     resources: Scope<ResourcePattern>,
+    /// All of these have to hold.
+    conditions: Vec<TagCondition>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +86,18 @@ impl Policy {
     }
 
     /// Whether `action` (such as `kinesisvideo:PutMedia`) is allowed on `resource` (an ARN, or `*` for operations
-    /// of the whole account). A Deny wins over every Allow; what nobody allows is denied.
+    /// of the whole account), which has no tags. A Deny wins over every Allow; what nobody allows is denied.
     pub fn decide(&self, action: &str, resource: &str) -> Decision {
+        self.decide_tagged(action, resource, &Tags::new())
+    }
+
+    /// The same, on a resource with these tags.
+    pub fn decide_tagged(&self, action: &str, resource: &str, tags: &Tags) -> Decision {
         let mut decision = Decision::ImplicitDeny;
         for statement in &self.statements {
             let concerned = statement.actions.contains(|pattern| pattern.matches(action))
-                && statement.resources.contains(|pattern| pattern.matches(resource));
+                && statement.resources.contains(|pattern| pattern.matches(resource))
+                && statement.conditions.iter().all(|condition| condition.holds(tags));
             match (concerned, statement.effect) {
                 (true, Effect::Deny) => return Decision::ExplicitDeny,
                 (true, Effect::Allow) => decision = Decision::Allowed,
@@ -91,6 +105,18 @@ impl Policy {
             }
         }
         decision
+    }
+
+    /// Whether tags can make a difference.
+    pub fn asks_for_tags(&self) -> bool {
+        self.statements.iter().any(|statement| !statement.conditions.is_empty())
+    }
+
+    /// Whether there may be a resource on which `action` is allowed.
+    pub fn allows_somewhere(&self, action: &str) -> bool {
+        let is_about = |statement: &Statement| statement.actions.contains(|it| it.matches(action));
+        let mut allows = self.statements.iter().filter(|it| it.effect == Effect::Allow);
+        allows.any(is_about)
     }
 
     /// The policy in a line for people: which actions it allows and denies, without their resources.

@@ -53,6 +53,12 @@ impl ResourcePattern {
         (parts[0] == "arn" && text.contains(':')).then_some(Self::Arn(parts))
     }
 
+    /// Whether it matches streams and nothing else.
+    pub(super) fn is_of_streams(&self) -> bool {
+        let Self::Arn(parts) = self else { return false };
+        parts[2] == "kinesisvideo" && parts[5].starts_with("stream/")
+    }
+
     pub(super) fn matches(&self, resource: &str) -> bool {
         let Self::Arn(patterns) = self else { return true };
         let mut parts = resource.splitn(ARN_PARTS, ':');

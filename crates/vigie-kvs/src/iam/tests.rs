@@ -155,6 +155,77 @@ fn what_is_not_supported_is_refused_by_name() {
         r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": "x"}"#,
         "Condition must be a JSON object",
     );
+    let of_tag = |resource: &str, condition: &str| {
+        format!(r#"{{"Effect": "Deny", "Action": "*", {resource}, "Condition": {condition}}}"#)
+    };
+    let streams = r#""Resource": "arn:aws:kinesisvideo:*:*:stream/*""#;
+    let tag = r#"{"StringEquals": {"aws:ResourceTag/a": "b"}}"#;
+    for resource in [
+        r#""Resource": "*""#,
+        r#""Resource": ["arn:aws:kinesisvideo:*:*:stream/*", "arn:aws:secretsmanager:*:*:secret:*"]"#,
+        r#""Resource": "arn:aws:*:*:*:stream/*""#,
+        r#""Resource": "arn:aws:kinesisvideo""#,
+        r#""NotResource": "arn:aws:kinesisvideo:*:*:stream/gate/*""#,
+    ] {
+        check(&of_tag(resource, tag), "a Condition on a tag is about streams");
+    }
+    for (condition, expect) in [
+        (
+            r#"{"StringNotEquals": {"aws:ResourceTag/a": "b"}}"#,
+            "StringNotEquals on aws:ResourceTag/a is not",
+        ),
+        (
+            r#"{"StringEquals": {"aws:RequestTag/a": "b"}}"#,
+            "StringEquals on aws:RequestTag/a is not",
+        ),
+        (r#"{"StringEquals": {"aws:ResourceTag/": "b"}}"#, "is not supported"),
+        (r#"{"StringEquals": {}}"#, "StringEquals must name what it is about"),
+        (r#"{"StringEquals": "x"}"#, "StringEquals must name what it is about"),
+        (r#"{"StringLike": {"aws:ResourceTag/a": []}}"#, "must be text or a list of texts"),
+        (r#"{"StringLike": {"aws:ResourceTag/a": ["b", 1]}}"#, "must be text or a list of texts"),
+        (r#"{"StringLike": {"aws:ResourceTag/a": "${aws:username}"}}"#, "policy variable"),
+    ] {
+        check(&of_tag(streams, condition), expect);
+    }
+}
+
+#[test]
+fn a_condition_holds_by_the_tags_of_the_stream() {
+    let policy = |condition: &str| {
+        policy(&format!(
+            r#"{{"Effect": "Allow", "Action": "kinesisvideo:*",
+                "Resource": "arn:aws:kinesisvideo:*:*:stream/*", "Condition": {condition}}}"#
+        ))
+    };
+    let check = |condition: &str, tags: &[(&str, &str)], expect: bool| {
+        let tags = tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let decision = policy(condition).decide_tagged("kinesisvideo:GetMedia", GATE, &tags);
+        assert_eq!(decision == Decision::Allowed, expect, "{condition} {tags:?}");
+    };
+    let equals = r#"{"StringEquals": {"aws:ResourceTag/Site": ["north", "n*"]}}"#;
+    check(equals, &[("Site", "north")], true);
+    check(equals, &[("Site", "n*"), ("a", "b")], true);
+    check(equals, &[("Site", "nord")], false);
+    check(equals, &[("site", "north")], false);
+    check(equals, &[], false);
+    let like = r#"{"StringLike": {"aws:ResourceTag/Site": "n?r*"}}"#;
+    check(like, &[("Site", "north")], true);
+    check(like, &[("Site", "south")], false);
+    let both = r#"{"StringEquals": {"aws:ResourceTag/Site": "north"},
+                   "StringLike": {"aws:ResourceTag/Room": "*"}}"#;
+    check(both, &[("Site", "north"), ("Room", "")], true);
+    check(both, &[("Site", "north")], false);
+    let document = policy(equals);
+    assert!(document.asks_for_tags() && document.allows_somewhere("kinesisvideo:GetMedia"));
+    assert!(!document.allows_somewhere("secretsmanager:GetSecretValue"));
+    assert_eq!(document.decide("kinesisvideo:GetMedia", GATE), Decision::ImplicitDeny);
+    assert!(
+        !super::Policy::parse(
+            r#"{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#
+        )
+        .unwrap()
+        .allows_somewhere("kinesisvideo:GetMedia")
+    );
 }
 
 #[test]

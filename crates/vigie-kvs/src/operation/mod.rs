@@ -24,6 +24,9 @@ pub enum AccessLevel {
     /// It shows what is kept. A hub's report (SyncEdgeAgent) is one of these: it comes every minute and changes nothing
     /// that anybody has set.
     Read,
+    /// It gives out recorded or live video: who watched and who exported belongs in an audit log. Pictures do not: the
+    /// console's previews are too many.
+    Watch,
     /// It changes what is kept, has a hub do something, or gives credentials, so that it belongs in an audit log.
     Write,
 }
@@ -36,6 +39,8 @@ pub enum ResourceKind {
     /// A hub, an IoT thing.
     Hub,
     AccessKey,
+    /// A person who signs in with a password.
+    User,
     /// Nothing that has an ARN: `*`.
     Account,
     /// Nothing but the caller itself: IAM is not asked.
@@ -85,6 +90,11 @@ impl Operation {
     }
 
     /// Whether it belongs in an audit log.
+    pub fn is_audited(&self) -> bool {
+        self.access != AccessLevel::Read
+    }
+
+    /// Whether it changes something.
     pub fn mutates(&self) -> bool {
         self.access == AccessLevel::Write
     }

@@ -8,7 +8,7 @@ use crate::error::ErrorKind as E;
 use crate::schema::{
     administration, archived_media, clip_file, describe_schedule, edge, hub, hub_request,
     kinesisvideo, media, media_ledger, secretsmanager, share_link, stream_media, sts,
-    sync_edge_agent,
+    sync_edge_agent, users,
 };
 
 /// One row per operation: constant, id, address, access level, resource, input shape, errors. The name is the id's; the
@@ -140,18 +140,18 @@ operations! {
     }
     KinesisVideoArchivedMedia "kinesisvideo" {
         /// KVS API_GetClip.
-        GET_CLIP = GetClip "/getClip" Read Stream archived_media::GET_CLIP [
+        GET_CLIP = GetClip "/getClip" Watch Stream archived_media::GET_CLIP [
             ClientLimitExceeded InvalidArgument InvalidCodecPrivateData InvalidMediaFrame
             MissingCodecPrivateData NoDataRetention NotAuthorized ResourceNotFound
             UnsupportedStreamMediaType
         ];
         /// KVS API_GetDASHStreamingSessionURL.
-        GET_DASH_STREAMING_SESSION_URL = GetDASHStreamingSessionURL "/getDASHStreamingSessionURL" Read Stream archived_media::GET_DASH_STREAMING_SESSION_URL [
+        GET_DASH_STREAMING_SESSION_URL = GetDASHStreamingSessionURL "/getDASHStreamingSessionURL" Watch Stream archived_media::GET_DASH_STREAMING_SESSION_URL [
             ClientLimitExceeded InvalidArgument InvalidCodecPrivateData MissingCodecPrivateData
             NoDataRetention NotAuthorized ResourceNotFound UnsupportedStreamMediaType
         ];
         /// KVS API_GetHLSStreamingSessionURL.
-        GET_HLS_STREAMING_SESSION_URL = GetHLSStreamingSessionURL "/getHLSStreamingSessionURL" Read Stream archived_media::GET_HLS_STREAMING_SESSION_URL [
+        GET_HLS_STREAMING_SESSION_URL = GetHLSStreamingSessionURL "/getHLSStreamingSessionURL" Watch Stream archived_media::GET_HLS_STREAMING_SESSION_URL [
             ClientLimitExceeded InvalidArgument InvalidCodecPrivateData MissingCodecPrivateData
             NoDataRetention NotAuthorized ResourceNotFound UnsupportedStreamMediaType
         ];
@@ -160,7 +160,7 @@ operations! {
             ClientLimitExceeded InvalidArgument NoDataRetention NotAuthorized ResourceNotFound
         ];
         /// KVS API_GetMediaForFragmentList.
-        GET_MEDIA_FOR_FRAGMENT_LIST = GetMediaForFragmentList "/getMediaForFragmentList" Read Stream archived_media::GET_MEDIA_FOR_FRAGMENT_LIST [
+        GET_MEDIA_FOR_FRAGMENT_LIST = GetMediaForFragmentList "/getMediaForFragmentList" Watch Stream archived_media::GET_MEDIA_FOR_FRAGMENT_LIST [
             ClientLimitExceeded InvalidArgument NotAuthorized ResourceNotFound
         ];
         /// KVS API_ListFragments.
@@ -170,7 +170,7 @@ operations! {
     }
     KinesisVideoMedia "kinesisvideo" {
         /// KVS API_GetMedia.
-        GET_MEDIA = GetMedia "/getMedia" Read Stream media::GET_MEDIA [
+        GET_MEDIA = GetMedia "/getMedia" Watch Stream media::GET_MEDIA [
             ClientLimitExceeded ConnectionLimitExceeded InvalidArgument InvalidEndpoint
             NotAuthorized ResourceNotFound
         ];
@@ -290,6 +290,30 @@ operations! {
         /// Ends an access key for good.
         REVOKE_ACCESS_KEY = RevokeAccessKey "/revokeAccessKey" Write AccessKey administration::REVOKE_ACCESS_KEY [
             AccessDenied ClientLimitExceeded InvalidArgument ResourceNotFound
+        ];
+        /// A user, who signs in with a password.
+        CREATE_USER = CreateUser "/createUser" Write User users::CREATE_USER [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceInUse
+        ];
+        /// Another role, password or state of a user.
+        UPDATE_USER = UpdateUser "/updateUser" Write User users::UPDATE_USER [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceInUse ResourceNotFound
+        ];
+        /// Removes a user.
+        DELETE_USER = DeleteUser "/deleteUser" Write User users::USER [
+            AccessDenied InvalidArgument ResourceNotFound
+        ];
+        /// The users, without their passwords.
+        LIST_USERS = ListUsers "/listUsers" Read Account users::LIST_USERS [
+            AccessDenied InvalidArgument
+        ];
+        /// Ends the sessions of a user.
+        SIGN_OUT_USER = SignOutUser "/signOutUser" Write User users::USER [
+            AccessDenied InvalidArgument ResourceInUse ResourceNotFound
+        ];
+        /// A user's own new password.
+        CHANGE_PASSWORD = ChangePassword "/changePassword" Write Caller users::CHANGE_PASSWORD [
+            AccessDenied ClientLimitExceeded InvalidArgument ResourceInUse
         ];
     }
 }

@@ -1,5 +1,6 @@
 //! Inputs of the extensions for those who run the server: access keys and the audit log.
 
+use super::users::{PASSWORD, USER_NAME};
 use super::*;
 
 /// Pages of both lists.
@@ -9,7 +10,8 @@ pub(crate) const CREATE_ACCESS_KEY: Shape = Shape::Structure(&[
     // The document has limits of its own, which say more (see `crate::iam`).
     optional("PolicyDocument", &string(1, crate::iam::POLICY_BYTES_MAX)),
     optional("Root", &Shape::Boolean),
-    optional("UserName", &pattern(1, 64, r"^[a-zA-Z0-9_+=,.@-]+$")),
+    optional("UserName", &USER_NAME),
+    optional("CurrentPassword", &PASSWORD),
 ]);
 
 pub(crate) const LIST_ACCESS_KEYS: Shape = Shape::Structure(&[

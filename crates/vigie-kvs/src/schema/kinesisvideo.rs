@@ -15,8 +15,8 @@ const VERSION: Shape = pattern(1, 64, "[a-zA-Z0-9]+");
 const DEVICE_NAME: Shape = pattern(1, 128, "[a-zA-Z0-9_.-]+");
 const MEDIA_TYPE: Shape = pattern(1, 128, r"[\w\-\.\+]+/[\w\-\.\+]+(,[\w\-\.\+]+/[\w\-\.\+]+)*");
 const KMS_KEY_ID: Shape = pattern(1, 2048, ".+");
-const TAG_KEY: Text = Text::new(1, 128).matching(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$");
-const TAG_VALUE: Shape = pattern(0, 256, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*");
+pub(super) const TAG_KEY: Text = Text::new(1, 128).matching(r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$");
+pub(super) const TAG_VALUE: Shape = pattern(0, 256, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*");
 const TAGS: Shape = map(TAG_KEY, &TAG_VALUE, 1, 50);
 const STREAM_STORAGE_CONFIGURATION: Shape =
     Shape::Structure(&[required("DefaultStorageTier", &one_of(DefaultStorageTier::VALUES))]);

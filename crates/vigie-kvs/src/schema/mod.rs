@@ -18,6 +18,7 @@ pub(crate) mod share_link;
 pub(crate) mod stream_media;
 pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
+pub(crate) mod users;
 mod validate;
 
 pub(crate) use validate::{Patterns, Violation, validate};

@@ -20,6 +20,9 @@ pub struct CreateAccessKeyInput {
     /// The user's name in ARNs and refusals; the key's id unless given. Root keys have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
+    /// The caller's own password, where that is a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_password: Option<Sensitive>,
 }
 
 impl CreateAccessKeyInput {
@@ -194,6 +197,7 @@ mod tests {
                 policy_document: policy.map(str::to_owned),
                 root,
                 user_name: name.map(str::to_owned),
+                current_password: None,
             };
             let policy = input.policy().map_err(|error| error.message);
             assert_eq!(policy, expect.map_err(str::to_owned), "{input:?}");

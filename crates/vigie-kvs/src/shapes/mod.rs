@@ -21,6 +21,7 @@ pub mod stream_media;
 pub mod streaming_session;
 pub mod sync_edge_agent;
 pub mod tag;
+pub mod users;
 
 use crate::arn::StreamArn;
 use crate::error::KvsError;

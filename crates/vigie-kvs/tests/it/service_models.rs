@@ -71,7 +71,7 @@ fn names_addresses_and_actions_are_unique() {
     let names: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
     let addresses: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.address).collect();
     let actions: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.action).collect();
-    assert_eq!((names.len(), addresses.len(), actions.len()), (54, 54, 54));
+    assert_eq!((names.len(), addresses.len(), actions.len()), (60, 60, 60));
     assert!(
         actions.contains("kinesisvideo:PutMedia") && actions.contains("kinesisvideo:SyncEdgeAgent")
     );

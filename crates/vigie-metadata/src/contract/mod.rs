@@ -13,6 +13,7 @@ mod secrets;
 mod settings;
 mod share_links;
 mod streams;
+mod users;
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ pub async fn hold<Guard>(open: impl Fn() -> (Guard, Arc<dyn MetadataDb>)) {
             of_many_that_are_first_at_once_one_is;
         share_links: one_is_found_by_its_id_and_by_its_secret, they_are_paged_newest_first,
             one_is_revoked_once, a_stream_has_so_many_and_they_go_with_it;
+        users: a_name_is_taken_once_in_any_case, a_newer_save_is_not_overwritten, they_are_paged_by_name_in_any_case;
         settings: one_is_saved_and_claimed_once;
     }
 }

@@ -20,7 +20,7 @@ fn link(id: &str, stream: &str, created_at: i64) -> ShareLink {
         starts_at: at(1),
         ends_at: Some(at(2)),
         principal_arn: "arn:aws:iam::000000000000:user/anna".into(),
-        access_key_id: "AKIA".into(),
+        maker_id: "AKIA".into(),
         created_at: at(created_at),
         expires_at: at(created_at + 100),
         revoked_at: None,

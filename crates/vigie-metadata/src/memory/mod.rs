@@ -6,6 +6,7 @@ mod media_ledgers;
 mod secrets;
 mod share_links;
 mod streams;
+mod users;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use vigie_kvs::shapes::media_ledger::LedgerEntry;
 
 use crate::{
     AccessKey, DbError, EdgeConfiguration, Hub, MediaLedger, MetadataDb, Secret, Settings,
-    ShareLink, Stream,
+    ShareLink, Stream, User,
 };
 
 /// See the module's documentation.
@@ -35,6 +36,8 @@ struct Tables {
     access_keys: BTreeMap<String, AccessKey>,
     /// By id.
     share_links: BTreeMap<String, ShareLink>,
+    /// By name in lower case.
+    users: BTreeMap<String, User>,
     settings: BTreeMap<String, Vec<u8>>,
 }
 

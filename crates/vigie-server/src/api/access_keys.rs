@@ -14,7 +14,7 @@ use vigie_media::Timestamp;
 
 use super::{Call, page_token};
 use crate::access_keys::{AccessKeyInfo, NewPermissions, add_access_key, end_access_key};
-use crate::auth::{Access, Permissions};
+use crate::auth::{Access, Permissions, prove_again};
 use crate::failure::Answer;
 
 const PAGE_DEFAULT: u32 = 100;
@@ -24,11 +24,8 @@ pub(crate) async fn create_access_key(
     call: &Call,
     input: CreateAccessKeyInput,
 ) -> Answer<CreateAccessKeyOutput> {
-    if call.identity.temporary {
-        // Else a session would outlive its end.
-        let message = "Cannot call CreateAccessKey with session credentials";
-        return Err(KvsError::new(ErrorKind::AccessDenied, message).into());
-    }
+    let (name, password) = (call.operation.name, input.current_password.as_ref());
+    prove_again(access, &call.identity, name, password, call.remote).await?;
     let permissions = match input.policy()? {
         Some(document) => NewPermissions::Policy { document, name: input.user_name.as_deref() },
         None => {

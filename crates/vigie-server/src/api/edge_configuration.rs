@@ -13,7 +13,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 
 use super::page_token::page_size;
 use super::stored_json::{from_json, to_json};
-use super::{Call, Control, erasure, page_token};
+use super::{Call, Control, Visible, erasure, page_token};
 use crate::db::{EdgeChange, EdgeConfiguration, Notice, Stream};
 use crate::failure::{Answer, Failure, TRIES_MAX, too_busy};
 use crate::hubs::tell_hub;
@@ -100,14 +100,17 @@ pub(crate) async fn delete_edge_configuration(
 
 pub(crate) async fn list_edge_agent_configurations(
     control: &Control,
-    _call: &Call,
+    call: &Call,
     input: ListEdgeAgentConfigurationsInput,
 ) -> Answer<ListEdgeAgentConfigurationsOutput> {
+    let visible = Visible::of(call, "*")?;
     let limit = page_size(input.max_results, PAGE_DEFAULT, PAGE_MAX);
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let hub = &input.hub_device_arn;
-    let mut rows = control.db.edge_configurations_of_hub(hub, &after, limit + 1).await?;
-    let next_token = page_token::cut(&mut rows, limit, |row| &row.stream_arn)?;
+    let read = visible.rows(limit) + 1;
+    let mut rows = control.db.edge_configurations_of_hub(hub, &after, read).await?;
+    let told = |row: &EdgeConfiguration| (row.stream_arn.clone(), row.stream_arn.clone());
+    let next_token = visible.cut(call, control.db.as_ref(), &mut rows, limit, told).await?;
     let edge_configs = rows.iter().map(output).collect::<Answer<_>>()?;
     Ok(ListEdgeAgentConfigurationsOutput { edge_configs, next_token })
 }

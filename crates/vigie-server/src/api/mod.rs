@@ -25,20 +25,27 @@ pub(crate) mod sts;
 pub(crate) mod sync_edge_agent;
 pub(crate) mod tag;
 pub(crate) mod test_camera;
+pub(crate) mod users;
+mod visible;
 
+use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use vigie_kvs::iam::Tags;
 use vigie_kvs::{KvsError, Operation};
 
-use crate::auth::{Identity, authorize};
+use crate::auth::{Identity, Resource, authorize};
 
 pub(crate) use rooms::{Control, Secrets};
 pub(crate) use streams::Streams;
+pub(crate) use visible::Visible;
 
 /// A call whose signature has been verified.
 pub(crate) struct Call {
     pub operation: &'static Operation,
     pub identity: Identity,
+    /// From where it came.
+    pub remote: IpAddr,
     /// The `Host` header, for answers that name this server.
     pub host: Option<String>,
     /// The resource that the call has made and could not name, for the audit log.
@@ -64,6 +71,16 @@ impl Call {
     /// The same, for a resource that the caller named otherwise: a refusal repeats that name, so that it tells
     /// nobody whether there is such a resource, or its full ARN.
     pub(crate) fn authorize_as(&self, resource: &str, named: &str) -> Result<(), KvsError> {
-        authorize(&self.identity, self.operation, resource, named)
+        self.authorize_tagged(resource, named, &Tags::new())
+    }
+
+    /// The same, for a stream with these tags.
+    pub(crate) fn authorize_tagged(
+        &self,
+        resource: &str,
+        named: &str,
+        tags: &Tags,
+    ) -> Result<(), KvsError> {
+        authorize(&self.identity, self.operation, Resource { arn: resource, named, tags })
     }
 }

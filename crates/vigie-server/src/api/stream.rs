@@ -15,7 +15,7 @@ use vigie_kvs::{ErrorKind, KvsError};
 
 use super::page_token::page_size;
 use super::tag::TAGS_MAX;
-use super::{Call, Control, page_token};
+use super::{Call, Control, Visible, page_token};
 use crate::config::ServerConfig;
 use crate::db::{EndReason, Stream, StreamStatus};
 use crate::failure::Answer;
@@ -80,9 +80,10 @@ pub(crate) async fn describe_stream(
 
 pub(crate) async fn list_streams(
     control: &Control,
-    _call: &Call,
+    call: &Call,
     input: ListStreamsInput,
 ) -> Answer<ListStreamsOutput> {
+    let visible = Visible::of(call, "*")?;
     let limit = page_size(input.max_results, PAGE_MAX, PAGE_MAX);
     let after: String = input.next_token.as_deref().map_or(Ok(String::new()), page_token::read)?;
     let condition = input.stream_name_condition.unwrap_or_default();
@@ -93,8 +94,12 @@ pub(crate) async fn list_streams(
         .into());
     }
     let prefix = condition.comparison_value.unwrap_or_default();
-    let mut streams = control.db.list_streams(&prefix, &after, limit + 1).await?;
-    let next_token = page_token::cut(&mut streams, limit, |stream| &stream.name)?;
+    let mut streams = control.db.list_streams(&prefix, &after, visible.rows(limit) + 1).await?;
+    let next_token = visible
+        .cut(call, control.db.as_ref(), &mut streams, limit, |stream| {
+            (stream.name.clone(), stream.arn.clone())
+        })
+        .await?;
     let config = &control.config;
     let stream_info_list = streams.into_iter().map(|stream| stream_info(config, stream)).collect();
     Ok(ListStreamsOutput { stream_info_list, next_token })

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use vigie_kvs::KvsError;
+use vigie_kvs::iam::Tags;
 use vigie_kvs::shapes::StreamIdentifier;
 
 use super::Call;
@@ -35,7 +36,13 @@ impl Streams {
             }
         };
         let resource = stream.as_ref().map_or(&named, |stream| &stream.arn);
-        call.authorize_as(resource, &named)?;
+        let tags = match &stream {
+            Some(stream) if call.identity.permissions.ask_for_tags() => {
+                self.db.tags(&stream.arn).await?
+            }
+            _ => Tags::new(),
+        };
+        call.authorize_tagged(resource, &named, &tags)?;
         stream.ok_or_else(|| KvsError::not_found(STREAM_NOT_FOUND).into())
     }
 

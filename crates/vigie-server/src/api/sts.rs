@@ -20,7 +20,7 @@ pub(crate) async fn get_session_token(
         return Err(KvsError::new(ErrorKind::AccessDenied, message).into());
     }
     let now = access.process.now().wall;
-    let (key, parent) = (&access.master_key, &identity.access_key_id);
+    let (key, parent) = (&access.master_key, &identity.principal);
     let made = TemporaryCredentials::issue(key, parent, now, form.duration)?;
     tracing::info!(
         key = made.access_key_id,
@@ -44,9 +44,10 @@ pub(crate) async fn get_caller_identity(
 ) -> Answer<String> {
     let identity = &call.identity;
     let account_id = &access.config.account_id;
-    let user_id = match identity.principal_arn.ends_with(":root") {
-        true => account_id,
-        false => &identity.access_key_id,
+    let user_id = match &identity.user {
+        Some(user) => &user.id,
+        None if identity.principal_arn.ends_with(":root") => account_id,
+        None => &identity.access_key_id,
     };
     Ok(caller_identity_result(&identity.principal_arn, user_id, account_id))
 }

@@ -11,6 +11,8 @@ pub(crate) enum ServerAction {
     ConsoleSignIn,
     /// A share link is opened, or somebody tries one that does not hold.
     OpenShareLink,
+    /// Somebody signs in with a name and a password, or is refused.
+    PasswordSignIn,
     /// Media of a deleted stream goes for good.
     EraseMedia,
 }
@@ -22,6 +24,7 @@ impl ServerAction {
             Self::CreateRootKey => "vigie:CreateRootKey",
             Self::ConsoleSignIn => "vigie:ConsoleSignIn",
             Self::OpenShareLink => "vigie:OpenShareLink",
+            Self::PasswordSignIn => "vigie:PasswordSignIn",
             Self::EraseMedia => "vigie:EraseMedia",
         }
     }
@@ -51,6 +54,7 @@ mod tests {
             ServerAction::CreateRootKey,
             ServerAction::ConsoleSignIn,
             ServerAction::OpenShareLink,
+            ServerAction::PasswordSignIn,
             ServerAction::EraseMedia,
         ];
         let commands = [

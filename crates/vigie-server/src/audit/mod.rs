@@ -1,5 +1,5 @@
 //! The audit log: one line for each call that changes something, by whom it was, what it was about and what came of it.
-//! Besides: who signs in, what the server erases for good, and a sample of the calls whose signature does not hold.
+//! Besides: who watched and exported, who signs in, what the server erases for good, and a sample of the calls whose signature does not hold.
 //!
 //! A line goes to tracing's target `vigie_audit` and to an engine behind the seam [`AuditLog`], which keeps it: a file as
 //! JSON. Who reads the log waits until the calls that were answered before are in what is read.
@@ -17,8 +17,10 @@ mod page;
 mod refusals;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -32,17 +34,25 @@ pub use log::{AuditCursor, AuditLog, AuditPage, PageError};
 #[cfg(any(test, feature = "testing"))]
 pub use memory_log::MemoryAuditLog;
 use refusals::RefusalSampler;
-pub(crate) use refusals::UnprovenCall;
+pub(crate) use refusals::{RefusedSignIn, UnprovenCall};
+use watched::WatchSampler;
+pub(crate) use watched::Watching;
 
 /// The audit log as those who write and read it have it; see the module's documentation.
 pub(crate) struct Audit {
     log: Arc<dyn AuditLog>,
     refusals: RefusalSampler,
+    watched: WatchSampler,
 }
 
 impl Audit {
     pub(crate) fn new(log: Arc<dyn AuditLog>) -> Self {
-        Self { log, refusals: RefusalSampler::default() }
+        Self { log, refusals: RefusalSampler::default(), watched: WatchSampler::default() }
+    }
+
+    /// Of how many calls that watch a line is to be written now, if of any.
+    pub(crate) fn count_watching(&self, watching: Watching, now: Duration) -> Option<u64> {
+        self.watched.note(watching, now)
     }
 
     /// Says the line and hands it on. Never waits.

@@ -11,8 +11,9 @@ use std::time::Duration;
 use vigie_engine::clock::Now;
 use vigie_kvs::ErrorKind;
 
-use super::{Audit, AuditLine};
-use crate::db::MetadataDb;
+use super::{Audit, AuditLine, ServerAction};
+use crate::config::ServerConfig;
+use crate::db::{MetadataDb, UserKey};
 use crate::guard::client_prefix;
 use crate::time_text::rfc3339;
 
@@ -77,7 +78,41 @@ pub(crate) struct UnprovenCall<'a> {
     pub refused: ErrorKind,
 }
 
+/// A name and a password that do not hold, or that were not looked at for there were too many before.
+pub(crate) struct RefusedSignIn<'a> {
+    pub user_name: &'a str,
+    pub request_id: &'a str,
+    pub remote: SocketAddr,
+    pub status: u16,
+    pub refused: ErrorKind,
+}
+
 impl Audit {
+    /// Notes that somebody was not signed in, if it is one of the sample.
+    pub(crate) async fn note_refused_sign_in(
+        &self,
+        (db, config): (&dyn MetadataDb, &ServerConfig),
+        sign_in: RefusedSignIn<'_>,
+        now: Now,
+    ) {
+        let Some(count) = self.refusals.note(sign_in.remote.ip(), now.mono) else { return };
+        // What is no user's name is not repeated: it may be a password that was typed in the wrong place.
+        let known = db.user(UserKey::Name(sign_in.user_name)).await.ok().flatten();
+        let resource = known.map(|user| config.user_resource(&user.name));
+        self.write(&AuditLine {
+            time: &rfc3339(now.wall),
+            request_id: Some(sign_in.request_id),
+            principal_arn: UNPROVEN,
+            action: ServerAction::PasswordSignIn.action(),
+            resource: resource.as_deref(),
+            status: sign_in.status,
+            error: Some(sign_in.refused.name()),
+            remote_address: Some(&sign_in.remote.to_string()),
+            count: Some(count),
+            ..AuditLine::default()
+        });
+    }
+
     /// Notes such a call, if it is refused for that and one of the sample.
     pub(crate) async fn note_unproven(
         &self,

@@ -1,8 +1,11 @@
 //! The room of keys: who may call, and the temporary credentials that are given.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{MasterKey, OneTimeCode, PolicyCache};
+use vigie_engine::sign_in_guard::SignInGuard;
+
+use super::{MasterKey, OneTimeCode, Passwords, PolicyCache};
 use crate::config::ServerConfig;
 use crate::db::MetadataDb;
 use crate::process::Process;
@@ -15,6 +18,8 @@ pub(crate) struct Access {
     pub policies: PolicyCache,
     /// Signs in to the console without a key, once; see [`crate::Server::offer_console_sign_in`].
     pub one_time_code: OneTimeCode,
+    pub passwords: Passwords,
+    sign_in_guard: Mutex<SignInGuard<IpAddr>>,
 }
 
 impl Access {
@@ -25,6 +30,12 @@ impl Access {
         master_key: MasterKey,
     ) -> Self {
         let (policies, one_time_code) = Default::default();
-        Self { process, config, db, master_key, policies, one_time_code }
+        let (passwords, sign_in_guard) = Default::default();
+        Self { process, config, db, master_key, policies, one_time_code, passwords, sign_in_guard }
+    }
+
+    /// Who may try a password; held only for a decision.
+    pub(crate) fn sign_in_guard(&self) -> MutexGuard<'_, SignInGuard<IpAddr>> {
+        self.sign_in_guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

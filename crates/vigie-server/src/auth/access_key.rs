@@ -17,6 +17,7 @@ const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Long-lived keys, and those that GetSessionToken gives out.
 const LASTING_PREFIX: &str = "AKIA";
 pub(crate) const TEMPORARY_PREFIX: &str = "ASIA";
+const USER_PREFIX: &str = "AIDA";
 
 /// A new access key, the only moment at which its secret half is in the clear.
 #[derive(Debug)]
@@ -39,15 +40,12 @@ impl NewAccessKey {
     }
 
     fn with_prefix(prefix: &str) -> Result<Self, SealError> {
-        let mut id = [0; 16];
-        fill_random(&mut id)?;
-        let id: String =
-            id.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect();
+        let access_key_id = id(prefix)?;
         // 30 bytes are 40 characters of base 64 without padding.
         let mut secret = Zeroizing::new([0; 30]);
         fill_random(secret.as_mut())?;
         Ok(Self {
-            access_key_id: format!("{prefix}{id}"),
+            access_key_id,
             secret_access_key: SecretString::from(STANDARD.encode(secret.as_ref())),
         })
     }
@@ -79,6 +77,18 @@ impl NewAccessKey {
             self.secret_access_key.expose_secret()
         ))
     }
+}
+
+/// The id of a new user, of the form that AWS's have.
+pub(crate) fn new_user_id() -> Result<String, SealError> {
+    id(USER_PREFIX)
+}
+
+fn id(prefix: &str) -> Result<String, SealError> {
+    let mut drawn = [0; 16];
+    fill_random(&mut drawn)?;
+    let letters = drawn.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)]));
+    Ok(prefix.chars().chain(letters).collect())
 }
 
 /// What a secret access key is sealed for: its own id.

@@ -2,6 +2,10 @@
 //!
 //! Every refusal is 403 and says no more than the service would; nothing of the request has been acted on yet.
 
+use std::sync::Arc;
+
+use vigie_kvs::iam::role_policy;
+use vigie_kvs::shapes::users::Role;
 use vigie_kvs::sigv4::{Claim, Expected, Payload, RequestHead, SigV4Error};
 use vigie_kvs::{ErrorKind, KvsError, Sensitive};
 use vigie_media::Timestamp;
@@ -9,8 +13,9 @@ use vigie_media::Timestamp;
 use super::Access;
 use super::access_key::{TEMPORARY_PREFIX, seal_purpose};
 use super::authorize::Permissions;
+use super::principal::{Holder, Principal};
 use super::session_token::SessionToken;
-use crate::db::AccessKey;
+use crate::db::{AccessKey, User};
 use crate::failure::{Answer, Failure};
 
 /// A caller whose signature holds.
@@ -18,14 +23,25 @@ use crate::failure::{Answer, Failure};
 pub struct Identity {
     /// The key it signed with.
     pub access_key_id: String,
-    /// The same, or the one that a temporary key came from: what can be revoked.
-    pub lasting_access_key_id: String,
+    /// What the key is, or came from: with what it ends.
+    pub principal: Principal,
     /// `arn:aws:iam::ACCOUNT:root`, or a user.
     pub principal_arn: String,
     /// What it may do.
     pub permissions: Permissions,
-    /// Whether the key came from GetSessionToken.
+    /// Whether the key came from GetSessionToken, or from signing in.
     pub temporary: bool,
+    /// The user who has signed in.
+    pub user: Option<Arc<User>>,
+}
+
+impl Identity {
+    /// Whether it may do whatever there is to do, so that there is nothing that it could not hand on.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        let is_administrator = |user: &User| user.role == Role::Administrator;
+        self.permissions == Permissions::Everything
+            || self.user.as_deref().is_some_and(is_administrator)
+    }
 }
 
 /// Verifies the signature of a request, made at `now`, to the service of that signing name.
@@ -47,13 +63,16 @@ pub(crate) async fn authenticate(
         // Session tokens belong to temporary keys, and those to a session token.
         (true, None) | (false, Some(_)) => return Err(unknown().into()),
     };
-    let lasting_id = session.as_ref().map_or(id, |session| &session.parent_access_key_id);
-    let key = access.db.access_key(lasting_id).await?;
-    // A session dies with the key that it came from.
-    let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(unknown)?;
-    let secret = match &session {
-        Some(session) => session.secret_access_key.clone(),
-        None => open_secret(access, &key)?,
+    let principal = match &session {
+        Some(session) => session.principal.clone(),
+        None => Principal::AccessKey(id.to_owned()),
+    };
+    // A session dies with whom it came from.
+    let holder = principal.holder(access.db.as_ref()).await?.ok_or_else(unknown)?;
+    let secret = match (&session, &holder) {
+        (Some(session), _) => session.secret_access_key.clone(),
+        (None, Holder::AccessKey(key)) => open_secret(access, key)?,
+        (None, Holder::User(_)) => return Err(unknown().into()),
     };
     let (region, skew_window) = (Some(access.config.region.as_str()), access.config.signature_skew);
     let expected = Expected { service, region, skew_window };
@@ -62,12 +81,20 @@ pub(crate) async fn authenticate(
         let message = "The security token included in the request is expired";
         return Err(KvsError::new(ErrorKind::ExpiredToken, message).into());
     }
+    let (permissions, principal_arn, user) = match holder {
+        Holder::AccessKey(key) => (of_key(access, &key)?, key.principal_arn, None),
+        Holder::User(user) => {
+            let arn = access.config.user_resource(&user.name);
+            (of_user(&user)?, arn, Some(Arc::new(user)))
+        }
+    };
     Ok(Identity {
         access_key_id: id.to_owned(),
-        lasting_access_key_id: lasting_id.to_owned(),
-        permissions: permissions(access, &key)?,
-        principal_arn: key.principal_arn,
+        principal,
+        principal_arn,
+        permissions,
         temporary: session.is_some(),
+        user,
     })
 }
 
@@ -79,7 +106,7 @@ fn open_secret(access: &Access, key: &AccessKey) -> Answer<Sensitive> {
 }
 
 /// A key without a policy is a root key. What cannot be read, because a newer version wrote it, grants nothing.
-fn permissions(access: &Access, key: &AccessKey) -> Answer<Permissions> {
+fn of_key(access: &Access, key: &AccessKey) -> Answer<Permissions> {
     let Some(policy) = &key.policy_json else { return Ok(Permissions::Everything) };
     let policy = access.policies.policy(&key.access_key_id, policy).map_err(|error| {
         Failure::Internal(format!(
@@ -88,4 +115,11 @@ fn permissions(access: &Access, key: &AccessKey) -> Answer<Permissions> {
         ))
     })?;
     Ok(Permissions::Policy(policy))
+}
+
+fn of_user(user: &User) -> Answer<Permissions> {
+    let policy = role_policy(user.role, &user.scope).map_err(|error| {
+        Failure::Internal(format!("the role of the user {} has no policy: {error}", user.name))
+    })?;
+    Ok(Permissions::Policy(Arc::new(policy)))
 }

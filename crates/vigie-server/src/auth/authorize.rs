@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vigie_kvs::iam::{Decision, Policy};
+use vigie_kvs::iam::{Decision, Policy, Tags};
 use vigie_kvs::{KvsError, Operation};
 
 use super::Identity;
@@ -16,24 +16,62 @@ pub enum Permissions {
     Policy(Arc<Policy>),
 }
 
-/// Grants or refuses `operation` on `resource` (an ARN, or `*` for the account). `named` is the resource as the
-/// caller named it: the refusal repeats that and nothing that the caller does not know.
+impl Permissions {
+    /// Whether they can depend on a stream's tags.
+    pub(crate) fn ask_for_tags(&self) -> bool {
+        matches!(self, Self::Policy(policy) if policy.asks_for_tags())
+    }
+
+    /// Whether they allow an action on a stream with these tags.
+    pub(crate) fn allow(&self, action: &str, resource: &str, tags: &Tags) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Policy(policy) => {
+                policy.decide_tagged(action, resource, tags) == Decision::Allowed
+            }
+        }
+    }
+
+    /// Whether they may allow an action on some resource or other.
+    pub(crate) fn allow_somewhere(&self, action: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Policy(policy) => policy.allows_somewhere(action),
+        }
+    }
+}
+
+/// What a call is about, as IAM is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resource<'a> {
+    /// An ARN, or `*` for the account.
+    pub arn: &'a str,
+    /// As the caller named it: a refusal repeats that and nothing that the caller does not know.
+    pub named: &'a str,
+    /// Of a stream. What is not there has none.
+    pub tags: &'a Tags,
+}
+
+/// Grants or refuses `operation` on a resource.
 pub(crate) fn authorize(
     identity: &Identity,
     operation: &Operation,
-    resource: &str,
-    named: &str,
+    resource: Resource<'_>,
 ) -> Result<(), KvsError> {
-    let action = operation.action;
+    let (action, named) = (operation.action, resource.named);
     let reason = match &identity.permissions {
         Permissions::Everything => return Ok(()),
-        Permissions::Policy(policy) => match policy.decide(action, resource) {
-            Decision::Allowed => return Ok(()),
-            Decision::ExplicitDeny => "with an explicit deny in an identity-based policy".into(),
-            Decision::ImplicitDeny => {
-                format!("because no identity-based policy allows the {action} action")
+        Permissions::Policy(policy) => {
+            match policy.decide_tagged(action, resource.arn, resource.tags) {
+                Decision::Allowed => return Ok(()),
+                Decision::ExplicitDeny => {
+                    "with an explicit deny in an identity-based policy".into()
+                }
+                Decision::ImplicitDeny => {
+                    format!("because no identity-based policy allows the {action} action")
+                }
             }
-        },
+        }
     };
     let principal = &identity.principal_arn;
     let message = format!(
@@ -49,18 +87,29 @@ mod tests {
         DESCRIBE_EDGE_CONFIGURATION, DESCRIBE_STREAM, GET_SECRET_VALUE, PUT_MEDIA,
     };
 
+    use super::super::Principal;
     use super::*;
 
     const ROOT: &str = "arn:aws:iam::000000000000:root";
     const USER: &str = "arn:aws:iam::000000000000:user/a";
 
+    fn authorize(
+        identity: &Identity,
+        operation: &Operation,
+        arn: &str,
+        named: &str,
+    ) -> Result<(), KvsError> {
+        super::authorize(identity, operation, Resource { arn, named, tags: &Tags::new() })
+    }
+
     fn identity(principal_arn: &str, permissions: Permissions) -> Identity {
         Identity {
-            lasting_access_key_id: "AKIAEXAMPLE".into(),
+            principal: Principal::AccessKey("AKIAEXAMPLE".into()),
             access_key_id: "AKIA".into(),
             principal_arn: principal_arn.into(),
             permissions,
             temporary: false,
+            user: None,
         }
     }
 

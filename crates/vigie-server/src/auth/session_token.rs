@@ -13,12 +13,13 @@ use zeroize::Zeroizing;
 
 use super::access_key::NewAccessKey;
 use super::master_key::{MasterKey, SealError};
+use super::principal::Principal;
 
 /// What a session token holds.
 #[derive(Debug)]
 pub(crate) struct SessionToken {
-    /// The key that asked for it; the session has its permissions and ends with it.
-    pub parent_access_key_id: String,
+    /// Who asked for it; the session has its permissions and ends with it.
+    pub principal: Principal,
     /// The temporary key's secret half.
     pub secret_access_key: Sensitive,
     /// When the session ends.
@@ -28,9 +29,17 @@ pub(crate) struct SessionToken {
 /// The sealed form.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
-    parent: String,
+    parent: Parent,
     secret: Sensitive,
     expires_at_ms: i64,
+}
+
+/// An access key stands there by its id alone, as in every version.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Parent {
+    AccessKey(String),
+    Other(Principal),
 }
 
 /// Temporary credentials as the caller gets them.
@@ -43,10 +52,10 @@ pub(crate) struct TemporaryCredentials {
 }
 
 impl TemporaryCredentials {
-    /// Makes credentials that hold for `duration` and do what the key `parent_access_key_id` does.
+    /// Makes credentials that hold for `duration` and do what the principal does.
     pub(crate) fn issue(
         master_key: &MasterKey,
-        parent_access_key_id: &str,
+        principal: &Principal,
         now: Timestamp,
         duration: Duration,
     ) -> Result<Self, SealError> {
@@ -54,7 +63,10 @@ impl TemporaryCredentials {
         let secret_access_key = Sensitive::new(key.secret_access_key.expose_secret());
         let expires_at = now + duration;
         let content = Sealed {
-            parent: parent_access_key_id.to_owned(),
+            parent: match principal.clone() {
+                Principal::AccessKey(id) => Parent::AccessKey(id),
+                other => Parent::Other(other),
+            },
             secret: secret_access_key.clone(),
             expires_at_ms: expires_at.as_millis(),
         };
@@ -81,7 +93,10 @@ impl SessionToken {
         let content = master_key.sessions().open(&purpose(access_key_id), &sealed).ok()?;
         let content: Sealed = serde_json::from_slice(&content).ok()?;
         Some(Self {
-            parent_access_key_id: content.parent,
+            principal: match content.parent {
+                Parent::AccessKey(id) => Principal::AccessKey(id),
+                Parent::Other(other) => other,
+            },
             secret_access_key: content.secret,
             expires_at: Timestamp::from_millis(content.expires_at_ms),
         })
@@ -101,12 +116,12 @@ mod tests {
     fn a_token_opens_under_its_master_key_for_its_key_id_alone() {
         let master_key = MasterKey::from_bytes([7; 32]);
         let now = Timestamp::from_millis(1_000);
-        let made =
-            TemporaryCredentials::issue(&master_key, "AKIAPARENT", now, Duration::from_secs(900));
+        let parent = Principal::AccessKey("AKIAPARENT".into());
+        let made = TemporaryCredentials::issue(&master_key, &parent, now, Duration::from_secs(900));
         let made = made.unwrap();
         let opened = SessionToken::open(&master_key, &made.access_key_id, &made.session_token);
         let opened = opened.unwrap();
-        assert_eq!(opened.parent_access_key_id, "AKIAPARENT");
+        assert_eq!(opened.principal, parent);
         assert_eq!(opened.secret_access_key, made.secret_access_key);
         assert_eq!(opened.expires_at, Timestamp::from_millis(901_000));
         assert!(made.access_key_id.starts_with("ASIA") && made.access_key_id.len() == 20);
@@ -126,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_a_user_names_the_epoch_of_its_sessions() {
+        let master_key = MasterKey::from_bytes([7; 32]);
+        let user = Principal::User { id: "AIDA1".into(), sessions_epoch: 3 };
+        let (now, duration) = (Timestamp::from_millis(1_000), Duration::from_secs(900));
+        let made = TemporaryCredentials::issue(&master_key, &user, now, duration).unwrap();
+        let opened = SessionToken::open(&master_key, &made.access_key_id, &made.session_token);
+        assert_eq!(opened.unwrap().principal, user);
+    }
+
+    #[test]
     fn a_token_of_an_earlier_version_opens() {
         // Sealed apart: the nonce, and AES-256-GCM under the master key itself.
         let token = Sensitive::new(
@@ -134,7 +159,7 @@ mod tests {
         );
         let master_key = MasterKey::from_bytes([7; 32]);
         let opened = SessionToken::open(&master_key, "ASIAEXAMPLE", &token).unwrap();
-        assert_eq!(opened.parent_access_key_id, "AKIAPARENT");
+        assert_eq!(opened.principal, Principal::AccessKey("AKIAPARENT".into()));
         assert_eq!(opened.secret_access_key, Sensitive::new("wJalrXUtnFEMI"));
         assert_eq!(opened.expires_at, Timestamp::from_millis(901_000));
     }

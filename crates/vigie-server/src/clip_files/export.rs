@@ -39,7 +39,7 @@ pub(crate) async fn export_clip(
         start: input.start_timestamp,
         end: input.end_timestamp,
         expires_at: files.media.process.now().wall.plus_millis(expires_ms),
-        grant: Grant::of_key(&call.identity.lasting_access_key_id),
+        grant: Grant::of(call.identity.principal.clone()),
     };
     Ok(ExportClipOutput { files: files_of_range(files, &stream, &wanted, &base).await? })
 }

@@ -125,7 +125,7 @@ mod tests {
             stream_name: "gate".into(),
             stream_created_ms: 1_795_000_000_000,
             expires_ms: 1_795_363_360_000,
-            grant: Grant { access_key_id: Some("AKIAEXAMPLE".into()), share_link_id: None },
+            grant: Grant::of(crate::auth::Principal::AccessKey("AKIAEXAMPLE".into())),
             start_ms: 1_795_363_000_000,
             end_ms: 1_795_363_600_000,
             newest_sequence: 99,

@@ -11,9 +11,9 @@ use vigie_kvs::arn::{SecretArn, StreamArn};
 use vigie_kvs::operation::ResourceKind;
 use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
-use vigie_kvs::{ErrorKind, Operation, Protocol, Service, sts};
+use vigie_kvs::{ErrorKind, Operation, OperationId, Protocol, Service, sts};
 
-use crate::audit::{Audit, AuditLine, UnprovenCall};
+use crate::audit::{Audit, AuditLine, UnprovenCall, Watching};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
 use crate::db::MetadataDb;
@@ -59,9 +59,9 @@ impl Asked {
         self.operation().map_or(sts::UNKNOWN_ACTION, |operation| operation.action)
     }
 
-    /// Whether it changes something, as far as is known.
-    fn mutates(self) -> bool {
-        self.operation().is_some_and(Operation::mutates)
+    /// Whether it belongs in the audit log, as far as is known.
+    fn is_audited(self) -> bool {
+        self.operation().is_some_and(Operation::is_audited)
     }
 }
 
@@ -137,7 +137,7 @@ impl CallRecord {
     ) {
         self.identity = Some(identity);
         if let Payload::Whole(body) = payload
-            && (self.asked.mutates() || counted)
+            && (self.asked.is_audited() || counted)
         {
             self.read_body(config, body);
         }
@@ -164,8 +164,23 @@ impl CallRecord {
             };
             return audit.note_unproven(db, call, now).await;
         }
-        let is_audited = self.is_audited || self.asked.mutates();
+        let is_audited = self.is_audited || self.asked.is_audited();
         let Some(identity) = self.identity.as_ref().filter(|_| is_audited) else { return };
+        let error = refused.map(|kind| kind.code(self.asked.protocol()));
+        let count = match self.asked.operation().map(|operation| operation.id) {
+            Some(id) if is_repeated(id) => {
+                let watching = Watching {
+                    principal: identity.principal.to_string(),
+                    action: self.asked.action(),
+                    resource: self.resource.clone(),
+                    error,
+                };
+                let Some(count) = audit.count_watching(watching, now.mono) else { return };
+                // One stands for itself.
+                (count > 1).then_some(count)
+            }
+            _ => None,
+        };
         audit.write(&AuditLine {
             time: &rfc3339(now.wall),
             request_id: Some(request_id),
@@ -174,8 +189,9 @@ impl CallRecord {
             action: self.asked.action(),
             resource: self.resource.as_deref(),
             status,
-            error: refused.map(|kind| kind.code(self.asked.protocol())),
+            error,
             remote_address: Some(&remote.to_string()),
+            count,
             not_uploaded_bytes: self.not_uploaded_bytes,
             ..AuditLine::default()
         });
@@ -220,8 +236,24 @@ impl CallRecord {
                 let id = member("AccessKeyId").filter(|id| is_name(id, b""));
                 self.resource = id.map(|id| config.access_key_resource(id));
             }
+            ResourceKind::User => {
+                let name = member("UserName").filter(|name| is_name(name, b"_+=,.@-"));
+                self.resource = name.map(|name| config.user_resource(name));
+            }
         }
     }
+}
+
+/// Whether a caller may well do it many times a minute with the same stream.
+const fn is_repeated(operation: OperationId) -> bool {
+    use OperationId as Id;
+    matches!(
+        operation,
+        Id::GetMedia
+            | Id::GetMediaForFragmentList
+            | Id::GetHLSStreamingSessionURL
+            | Id::GetDASHStreamingSessionURL
+    )
 }
 
 /// The access key id that a request claims; one without is refused by authentication, with words.

@@ -21,7 +21,7 @@ use vigie_kvs::sts::StsForm;
 use super::body::{RequestBody, ResponseBody};
 use super::request_body::{self, Bounds};
 use super::response;
-use crate::api::Call;
+use crate::api::{Call, Visible};
 use crate::app::App;
 use crate::auth::authenticate;
 use crate::failure::{Answer, Failure};
@@ -95,6 +95,7 @@ impl<'a> UnverifiedCall<'a> {
         let call = Call {
             operation,
             identity,
+            remote,
             host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
             made_resource: OnceLock::new(),
             is_audited: OnceLock::new(),
@@ -143,7 +144,9 @@ impl SignedCall<'_> {
     pub(super) fn input<I: DeserializeOwned>(&self) -> Answer<I> {
         let SignedBody::Json(body) = &self.body else { return Err(wrong_body()) };
         let input = parse(self.call.operation, body)?;
-        if self.call.operation.resource == ResourceKind::Account {
+        if self.call.operation.resource == ResourceKind::Account
+            && !Visible::is_in_part(self.call.operation)
+        {
             self.call.authorize("*")?;
         }
         Ok(input)

@@ -17,7 +17,7 @@ use super::response;
 use crate::api::{
     access_keys, audit_events, data_endpoint, delivery, describe_schedule, edge_configuration,
     forget_hub, fragments, hub, media_ledger, secrets, stream, stream_media, sts, sync_edge_agent,
-    tag, test_camera,
+    tag, test_camera, users,
 };
 use crate::app::App;
 use crate::failure::Answer;
@@ -135,6 +135,12 @@ pub(super) async fn carry_out(app: &App, call: SignedCall<'_>) -> Answer<Respons
         Id::CreateAccessKey => call.json(&app.access, access_keys::create_access_key).await,
         Id::ListAccessKeys => call.json(&app.access, access_keys::list_access_keys).await,
         Id::RevokeAccessKey => call.json(&app.access, access_keys::revoke_access_key).await,
+        Id::CreateUser => call.json(&app.access, users::create_user).await,
+        Id::UpdateUser => call.json(&app.access, users::update_user).await,
+        Id::DeleteUser => call.json(&app.access, users::delete_user).await,
+        Id::ListUsers => call.json(&app.access, users::list_users).await,
+        Id::SignOutUser => call.json(&app.access, users::sign_out_user).await,
+        Id::ChangePassword => call.json(&app.access, users::change_password).await,
         Id::ListAuditEvents => call.json(app.audit.as_ref(), audit_events::list_audit_events).await,
     }
 }

@@ -20,6 +20,7 @@ use super::content::Content;
 use super::{cors, probes, response};
 use crate::app::App;
 use crate::clip_files::Served;
+use crate::console::sign_in::SignIn;
 use crate::failure::Answer;
 use crate::guard::{Answered, Asked, CallRecord, Repeated};
 use crate::metrics::RequestLabels;
@@ -39,8 +40,9 @@ pub(super) async fn dispatch(
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
         let rooms = (&app.access, app.audit.as_ref());
         let share = app.guards.body_budget.share(remote.ip());
-        let body = request.into_body();
-        return console::sign_in::answer(rooms, share, remote, body, &request_id).await;
+        let (head, body) = request.into_parts();
+        let asked = SignIn { remote, headers: &head.headers, request_id: &request_id };
+        return console::sign_in::answer(rooms, share, asked, body).await;
     }
     if request.method() == Method::POST && request.uri().path() == console::shared::PATH {
         let rooms = console::shared::Rooms {

@@ -68,7 +68,7 @@ pub(crate) async fn get_hls_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_media_playlist_fragment_results,
     };
-    let grant = Grant::of_key(&call.identity.lasting_access_key_id);
+    let grant = Grant::of(call.identity.principal.clone());
     let token = asked.token(playback, grant).await?;
     let base = playback.base_url(call)?;
     Ok(GetHlsStreamingSessionUrlOutput {
@@ -93,7 +93,7 @@ pub(crate) async fn get_dash_streaming_session_url(
         expires: input.expires,
         fragments_max: input.max_manifest_fragment_results,
     };
-    let grant = Grant::of_key(&call.identity.lasting_access_key_id);
+    let grant = Grant::of(call.identity.principal.clone());
     let token = asked.token(playback, grant).await?;
     let base = playback.base_url(call)?;
     Ok(GetDashStreamingSessionUrlOutput {

@@ -1,6 +1,6 @@
 //! What a session's URLs answer: playlists, manifests, init segments and media segments.
 //!
-//! The token says which session; whoever has it may play, as long as its stream keeps media and the access key that asked
+//! The token says which session; whoever has it may play, as long as its stream keeps media and the key or user that asked
 //! for it holds. Nothing else is asked for. Decides which answer a URL
 //! gets and how long it may be kept; [`crate::http::content`] turns it into a response.
 

@@ -2,8 +2,9 @@
 //!
 //! Sessions are stateless. The token is sealed (AES-256-GCM under a key that is derived from the master key for this
 //! purpose), so that it can be neither read, nor made, nor changed outside, and any instance of the server can serve
-//! it. It names one stream by name and creation time, and the access key or share link that it was made with: it opens
-//! nothing else, and nothing at all once that stream is gone or either was revoked. Decides nothing about which fragments a session shows.
+//! it. It names one stream by name and creation time, and who asked for it or the share link that it was made with: it opens
+//! nothing else, and nothing at all once that stream is gone or either has ended. Decides nothing about which fragments a
+//! session shows.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -144,15 +145,20 @@ impl PlaybackSession {
     /// The token, fit for a URL's query. Ends with `~`, as the service's tokens do.
     pub(crate) fn seal(&self, master_key: &MasterKey) -> Result<String, SealError> {
         let content = serde_json::to_vec(self).map_err(|_| SealError::NotSealed)?;
-        let sealed = master_key.playback().seal(PURPOSE, &content)?;
+        let purpose = if self.grant.is_of_a_key() { PURPOSE } else { PURPOSE_OF_OTHERS };
+        let sealed = master_key.playback().seal(purpose, &content)?;
         Ok(format!("{}~", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     /// What a token holds; `None` when it is not one of this server's.
     pub(crate) fn open(master_key: &MasterKey, token: &str) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(token.strip_suffix('~')?).ok()?;
-        let content = master_key.playback().open(PURPOSE, &sealed).ok()?;
-        serde_json::from_slice(&content).ok()
+        let open = |purpose| master_key.playback().open(purpose, &sealed);
+        if let Ok(content) = open(PURPOSE) {
+            return serde_json::from_slice(&content).ok();
+        }
+        let session: Self = serde_json::from_slice(&open(PURPOSE_OF_OTHERS).ok()?).ok()?;
+        (!session.grant.is_of_a_key()).then_some(session)
     }
 
     pub(crate) fn stream_arn(&self, place: Place) -> StreamArn {
@@ -182,6 +188,8 @@ impl PlaybackSession {
 
 /// A form of the content that older servers do not understand gets another number.
 const PURPOSE: &str = "playback session 2";
+/// Of users and share links: servers that knew neither would not end it with them.
+const PURPOSE_OF_OTHERS: &str = "playback session 3";
 
 #[cfg(test)]
 pub(super) fn example() -> PlaybackSession {
@@ -196,7 +204,7 @@ pub(super) fn example() -> PlaybackSession {
             discontinuity: DiscontinuityMode::OnDiscontinuity,
             date_times: DateTimes::Never,
         },
-        grant: Grant::of_key("AKIAEXAMPLE234567ABC"),
+        grant: Grant::of(crate::auth::Principal::AccessKey("AKIAEXAMPLE234567ABC".into())),
         selector: FragmentSelectorType::ProducerTimestamp,
         mode: Mode::OnDemand { start_ms: 1_795_363_000_000, end_ms: 1_795_363_600_000 },
         fragments_max: 1000,
@@ -208,6 +216,7 @@ pub(super) fn example() -> PlaybackSession {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Principal;
 
     #[test]
     fn a_token_opens_under_its_master_key_alone_and_not_changed() {
@@ -238,6 +247,27 @@ mod tests {
         assert_eq!(older, PlaybackSession { grant: Grant::default(), ..example() });
         let key = MasterKey::from_bytes([7; 32]);
         assert_eq!(PlaybackSession::open(&key, &older.seal(&key).unwrap()), Some(older));
+    }
+
+    #[test]
+    fn a_session_of_a_user_or_a_link_opens_for_servers_that_know_them_alone() {
+        let key = MasterKey::from_bytes([7; 32]);
+        let user = Principal::User { id: "AIDAEXAMPLE234567ABC".into(), sessions_epoch: 3 };
+        let link = Grant { share_link_id: Some("0123456789abcdef".into()), ..Grant::default() };
+        for grant in [Grant::of(user), link] {
+            let session = PlaybackSession { grant, ..example() };
+            let token = session.seal(&key).unwrap();
+            assert_eq!(PlaybackSession::open(&key, &token), Some(session));
+            assert!(token.len() < 440, "{token}");
+            let sealed = URL_SAFE_NO_PAD.decode(token.trim_end_matches('~')).unwrap();
+            assert!(key.playback().open(PURPOSE, &sealed).is_err());
+        }
+        // Without its user or link it would never end.
+        let nobodys = PlaybackSession { grant: Grant::default(), ..example() };
+        let content = serde_json::to_vec(&nobodys).unwrap();
+        let sealed = key.playback().seal(PURPOSE_OF_OTHERS, &content).unwrap();
+        let token = format!("{}~", URL_SAFE_NO_PAD.encode(sealed));
+        assert_eq!(PlaybackSession::open(&key, &token), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use vigie_kvs::iam::Tags;
 use vigie_kvs::operation::{GET_CLIP, GET_HLS_STREAMING_SESSION_URL};
 use vigie_kvs::shapes::Empty;
 use vigie_kvs::shapes::share_link::{
@@ -15,7 +16,7 @@ use vigie_media::Timestamp;
 use super::ShareLinks;
 use crate::api::data_endpoint::base_url;
 use crate::api::{Call, page_token};
-use crate::auth::{authorize, fill_random};
+use crate::auth::{Resource, authorize, fill_random};
 use crate::db::ShareLink;
 use crate::failure::Answer;
 
@@ -34,8 +35,13 @@ pub(crate) async fn create_share_link(
     let media = &links.media;
     let stream = media.streams.active(call, &input.stream()?).await?;
     // Nobody gives what he does not have.
+    let tags = match call.identity.permissions.ask_for_tags() {
+        true => media.streams.db.tags(&stream.arn).await?,
+        false => Tags::new(),
+    };
+    let resource = Resource { arn: &stream.arn, named: &stream.arn, tags: &tags };
     for operation in [&GET_HLS_STREAMING_SESSION_URL, &GET_CLIP] {
-        authorize(&call.identity, operation, &stream.arn, &stream.arn)
+        authorize(&call.identity, operation, resource)
             .map_err(|error| KvsError::new(call.operation.denied_error(), error.message))?;
     }
     input.check()?;
@@ -54,7 +60,7 @@ pub(crate) async fn create_share_link(
         starts_at: input.start_timestamp.unwrap_or(now),
         ends_at: input.end_timestamp,
         principal_arn: call.identity.principal_arn.clone(),
-        access_key_id: call.identity.lasting_access_key_id.clone(),
+        maker_id: call.identity.principal.to_string(),
         created_at: now,
         expires_at: now.plus_millis(input.expires.saturating_mul(1000)),
         revoked_at: None,

@@ -129,8 +129,13 @@ async fn a_key_does_what_its_policy_allows() {
     assert_eq!(missing.error(), (403, "NotAuthorizedException"));
     let answer = call(&server, &gate, "/createStream", create("yard")).await;
     assert_eq!(answer.error(), (403, "AccessDeniedException"));
-    let answer = call(&server, &gate, "/listStreams", json!({})).await;
-    assert_eq!(answer.error(), (403, "AccessDeniedException"));
+    // AWS would deny the list; it shows what the key is allowed it on.
+    server.create_stream("yard", 1).await;
+    let list = call(&server, &gate, "/listStreams", json!({})).await.ok();
+    assert_eq!(list["StreamInfoList"].as_array().unwrap().len(), 1);
+    assert_eq!(list["StreamInfoList"][0]["StreamName"], "gate");
+    let secrets = call(&server, &gate, "secretsmanager.ListSecrets", json!({})).await;
+    assert_eq!(secrets.error(), (403, "AccessDeniedException"));
 }
 
 #[tokio::test]
@@ -241,7 +246,7 @@ async fn temporary_credentials_do_what_their_key_does_until_they_expire() {
     assert!(session.access_key_id.starts_with("ASIA"));
     let gate_input = json!({"StreamName": "gate"});
     call(&server, &session, "/describeStream", gate_input.clone()).await.ok();
-    let denied = call(&server, &session, "/listStreams", json!({})).await;
+    let denied = call(&server, &session, "/listAuditEvents", json!({})).await;
     assert_eq!(denied.error(), (403, "AccessDeniedException"));
 
     let (status, xml) = sts(&server, &session, "Action=GetSessionToken&Version=2011-06-15").await;

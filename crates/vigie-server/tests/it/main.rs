@@ -35,5 +35,6 @@ mod stream_settings;
 mod streams;
 mod sync_machine;
 mod tls;
+mod users;
 
 use vigie_test_server as common;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vigie_kvs::shapes::users::Role;
 use vigie_kvs::sigv4::Credentials;
 use vigie_media::codec::aac;
 use vigie_media::matroska::writer;
-use vigie_server::RateLimits;
+use vigie_server::{RateLimits, UserChange};
 
 use crate::common::keys::{key, revoke, session};
 use crate::common::{self, Answer, TestServer};
+use crate::users::{audit, change, scope_of, sign_in, user};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -130,6 +132,46 @@ async fn a_session_outlives_temporary_credentials_and_ends_with_their_key() {
         );
     }
     assert_eq!(server.get(&of_root).await.status, 200, "another key's session goes on");
+}
+
+#[tokio::test]
+async fn what_a_user_watches_is_said_and_ends_when_it_is_signed_out() {
+    let server = TestServer::start().await;
+    for name in ["gate", "yard"] {
+        server.create_stream(name, 24).await;
+        upload(&server, name, &seconds(0..3)).await;
+    }
+    user(&server, "guard", Role::Viewer, scope_of(&["gate"])).await;
+    let guard = sign_in(&server, "guard").await;
+    let ask = async |stream: &str| {
+        let input = json!({ "StreamName": stream, "Expires": 43_200 });
+        server.call_as(&guard, "/getHLSStreamingSessionURL", input).await
+    };
+    assert_eq!(ask("yard").await.error(), (403, "NotAuthorizedException"));
+    let url = ask("gate").await.ok()["HLSStreamingSessionURL"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix(&format!("http://{}", server.host())).unwrap();
+    assert_eq!(server.get(path).await.status, 200);
+    // The same within a minute is no line of its own.
+    ask("gate").await.ok();
+    let export = json!({ "StreamName": "gate", "ClipFragmentSelector": { "FragmentSelectorType":
+        "PRODUCER_TIMESTAMP", "TimestampRange": { "StartTimestamp": 0, "EndTimestamp": 1 } } });
+    assert_ne!(server.call_as(&guard, "/getClip", export).await.status, 403);
+    let said = async |action: &str| {
+        let lines = audit(&server, action).await.into_iter();
+        let said = lines.map(|line| {
+            assert_eq!(line["PrincipalArn"], "arn:aws:iam::000000000000:user/guard");
+            let stream = line["Resource"].as_str().unwrap().split('/').nth(1).unwrap().to_owned();
+            (stream, line["StatusCode"].as_u64().unwrap())
+        });
+        said.collect::<Vec<_>>()
+    };
+    let expect = [("gate".to_owned(), 200), ("yard".to_owned(), 403)];
+    assert_eq!(said("kinesisvideo:GetHLSStreamingSessionURL").await, expect);
+    assert_eq!(said("kinesisvideo:GetClip").await.len(), 1);
+    change(&server, "guard", UserChange::default()).await;
+    let ended = server.get(path).await;
+    assert_eq!(ended.error(), (403, "UnrecognizedClientException"));
+    assert!(ended.json()["Message"].as_str().unwrap().contains("has been signed out"));
 }
 
 #[tokio::test]

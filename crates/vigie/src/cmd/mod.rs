@@ -10,3 +10,4 @@ pub mod keys;
 mod operator;
 pub mod server;
 pub mod store;
+pub mod users;

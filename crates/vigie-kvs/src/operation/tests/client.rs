@@ -16,7 +16,7 @@ const WRITE: &str = "VIGIE_WRITE_CLIENT";
 const COMMAND: &str = "VIGIE_WRITE_CLIENT=1 cargo test --locked -p vigie-kvs --lib client";
 
 /// Each operation with the types of its input and its output.
-pub(super) const TYPES: [(&Operation, &str, &str); 17] = [
+pub(super) const TYPES: [(&Operation, &str, &str); 23] = [
     (&DESCRIBE_HUB, "DescribeHubInput", "DescribeHubOutput"),
     (&FORGET_HUB, "ForgetHubInput", "Empty"),
     (&LIST_HUBS, "ListHubsInput", "ListHubsOutput"),
@@ -34,6 +34,12 @@ pub(super) const TYPES: [(&Operation, &str, &str); 17] = [
     (&LIST_ACCESS_KEYS, "ListAccessKeysInput", "ListAccessKeysOutput"),
     (&LIST_AUDIT_EVENTS, "ListAuditEventsInput", "ListAuditEventsOutput"),
     (&REVOKE_ACCESS_KEY, "RevokeAccessKeyInput", "Empty"),
+    (&CREATE_USER, "CreateUserInput", "UserOutput"),
+    (&UPDATE_USER, "UpdateUserInput", "UserOutput"),
+    (&DELETE_USER, "DeleteUserInput", "Empty"),
+    (&LIST_USERS, "ListUsersInput", "ListUsersOutput"),
+    (&SIGN_OUT_USER, "SignOutUserInput", "Empty"),
+    (&CHANGE_PASSWORD, "ChangePasswordInput", "Empty"),
 ];
 
 #[test]

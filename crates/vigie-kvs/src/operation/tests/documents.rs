@@ -138,6 +138,7 @@ fn the_resources_of_policies_are_those_of_the_table() {
             Some("secret") => ResourceKind::Secret,
             Some("hub") => ResourceKind::Hub,
             Some("access") => ResourceKind::AccessKey,
+            Some("user") => ResourceKind::User,
             _ => {
                 assert_eq!(row[1], "`*`");
                 ResourceKind::Account

@@ -8,7 +8,7 @@ use crate::schema::{Bytes, List, Map, Range, Text};
 use crate::shapes::{
     administration::*, archived_media::*, clip_file::*, delivery::*, describe_schedule::*, edge::*,
     hub::*, hub_request::*, images::*, media::*, media_ledger::*, secrets::*, share_link::*,
-    stream::*, stream_media::*, streaming_session::*, sync_edge_agent::*, tag::*,
+    stream::*, stream_media::*, streaming_session::*, sync_edge_agent::*, tag::*, users::*,
 };
 
 /// The operations whose input is JSON; PutMedia's comes in headers, STS's in forms.
@@ -63,6 +63,12 @@ fn round_trip(operation: &Operation, body: &[u8]) -> Option<Result<Value, KvsErr
         Id::ListAccessKeys => of::<ListAccessKeysInput>(operation, body),
         Id::ListAuditEvents => of::<ListAuditEventsInput>(operation, body),
         Id::RevokeAccessKey => of::<RevokeAccessKeyInput>(operation, body),
+        Id::CreateUser => of::<CreateUserInput>(operation, body),
+        Id::UpdateUser => of::<UpdateUserInput>(operation, body),
+        Id::DeleteUser => of::<DeleteUserInput>(operation, body),
+        Id::ListUsers => of::<ListUsersInput>(operation, body),
+        Id::SignOutUser => of::<SignOutUserInput>(operation, body),
+        Id::ChangePassword => of::<ChangePasswordInput>(operation, body),
         Id::ListMediaGaps | Id::ListMediaLosses => of::<ListMediaLedgerInput>(operation, body),
         Id::DescribeSchedule => of::<DescribeScheduleInput>(operation, body),
         Id::DescribeStreamMedia => of::<DescribeStreamMediaInput>(operation, body),

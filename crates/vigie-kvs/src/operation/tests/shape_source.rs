@@ -10,10 +10,11 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Field, GenericArgument, Ident, Item, ItemStruct, Lit, LitStr, Meta};
 use syn::{PathArguments, Token, Type, braced};
 
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     include_str!("../../shapes/mod.rs"),
     include_str!("../../shapes/administration.rs"),
     include_str!("../../shapes/clip_file.rs"),
+    include_str!("../../shapes/users.rs"),
     include_str!("../../shapes/edge.rs"),
     include_str!("../../shapes/hub.rs"),
     include_str!("../../shapes/hub_request.rs"),

@@ -15,6 +15,7 @@ mod share_link;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod user;
 mod writer;
 
 use std::path::{Path, PathBuf};

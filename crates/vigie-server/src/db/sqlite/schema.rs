@@ -141,10 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_the_sixth_version_opens_without_share_links() {
-        let connection = written_by(6, "");
+    fn a_folder_of_the_sixth_version_opens_without_users_and_share_links() {
+        let rows = "INSERT INTO access_key VALUES ('AKIA', x'01', 'arn:aws:iam::000000000000:root', 5, NULL, NULL)";
+        let connection = written_by(6, rows);
         upgrade(&connection).unwrap();
+        assert!(super::super::access_key::get(&connection, "AKIA").unwrap().is_some());
         assert_eq!(super::super::share_link::get(&connection, "link").unwrap(), None);
+        let found = super::super::user::get(&connection, crate::db::UserKey::Name("ada"));
+        assert_eq!(found.unwrap(), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{SqliteMetadataDb, limit, timestamp, unknown_text};
 use crate::db::{DbError, ShareLink, ShareLinks};
 
 const COLUMNS: &str = "link_id, secret_sha256, stream_arn, stream_name, kind, starts_at_ms, ends_at_ms, \
-                       principal_arn, access_key_id, created_at_ms, expires_at_ms, revoked_at_ms";
+                       principal_arn, maker_id, created_at_ms, expires_at_ms, revoked_at_ms";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<ShareLink> {
     let optional = |column| -> rusqlite::Result<Option<Timestamp>> {
@@ -25,7 +25,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<ShareLink> {
         starts_at: timestamp(row.get(5)?),
         ends_at: optional(6)?,
         principal_arn: row.get(7)?,
-        access_key_id: row.get(8)?,
+        maker_id: row.get(8)?,
         created_at: timestamp(row.get(9)?),
         expires_at: timestamp(row.get(10)?),
         revoked_at: optional(11)?,
@@ -85,7 +85,7 @@ fn create(
             link.starts_at.as_millis(),
             link.ends_at.map(Timestamp::as_millis),
             link.principal_arn,
-            link.access_key_id,
+            link.maker_id,
             link.created_at.as_millis(),
             link.expires_at.as_millis(),
             link.revoked_at.map(Timestamp::as_millis),
