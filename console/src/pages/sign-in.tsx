@@ -51,7 +51,7 @@ export function SignIn({ settings }: { settings: Settings }) {
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              <Button variant="link" formAction="none" onClick={other}>
+              <Button formAction="none" onClick={other}>
                 {way === "key" ? "Use a name and a password" : "Use an access key"}
               </Button>
               <Button variant="primary" loading={busy} disabled={!id.trim() || !secret.trim()}>

@@ -7,7 +7,7 @@ use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
     administration, archived_media, clip_file, delivery, describe_schedule, edge, hub, hub_request,
     images, media, media_ledger, secrets, share_link, stream, stream_media, streaming_session,
-    sync_edge_agent, tag,
+    sync_edge_agent, tag, users,
 };
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Protocol};
 
@@ -85,6 +85,12 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::ListAccessKeys => read::<administration::ListAccessKeysInput>,
         Id::ListAuditEvents => read::<administration::ListAuditEventsInput>,
         Id::RevokeAccessKey => read::<administration::RevokeAccessKeyInput>,
+        Id::CreateUser => read::<users::CreateUserInput>,
+        Id::UpdateUser => read::<users::UpdateUserInput>,
+        Id::DeleteUser => read::<users::DeleteUserInput>,
+        Id::ListUsers => read::<users::ListUsersInput>,
+        Id::SignOutUser => read::<users::SignOutUserInput>,
+        Id::ChangePassword => read::<users::ChangePasswordInput>,
         Id::ListMediaGaps | Id::ListMediaLosses => read::<media_ledger::ListMediaLedgerInput>,
         Id::DescribeSchedule => read::<describe_schedule::DescribeScheduleInput>,
         Id::DescribeStreamMedia => read::<stream_media::DescribeStreamMediaInput>,

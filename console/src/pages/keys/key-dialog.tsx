@@ -83,7 +83,7 @@ export function KeyDialog({ close, created }: { close: () => void; created: () =
             <RadioGroup items={ROLES} value={role} onChange={({ detail }) => setRole(detail.value)} />
           </FormField>
           {role === "custom" && (
-            <FormField label="Policy" description="IAM's language, without conditions." errorText={fault} stretch>
+            <FormField label="Policy" description="IAM's language, with conditions on the tags of streams alone." errorText={fault} stretch>
               <Textarea rows={14} spellcheck={false} value={policy} onChange={({ detail }) => setPolicy(detail.value)} />
             </FormField>
           )}
