@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vigie_kvs::operation::{OPERATIONS, Operation, parse};
 use vigie_kvs::shapes::{
-    administration, archived_media, delivery, describe_schedule, edge, hub, hub_request, images,
-    media, media_ledger, secrets, stream, stream_media, streaming_session, sync_edge_agent, tag,
+    administration, archived_media, clip_file, delivery, describe_schedule, edge, hub, hub_request,
+    images, media, media_ledger, secrets, share_link, stream, stream_media, streaming_session,
+    sync_edge_agent, tag,
 };
 use vigie_kvs::{ErrorKind, KvsError, OperationId, Protocol};
 
@@ -88,6 +89,10 @@ fn typed(operation: &Operation, body: &[u8]) -> Result<(), KvsError> {
         Id::DescribeSchedule => read::<describe_schedule::DescribeScheduleInput>,
         Id::DescribeStreamMedia => read::<stream_media::DescribeStreamMediaInput>,
         Id::ListMediaRanges => read::<stream_media::ListMediaRangesInput>,
+        Id::ExportClip => read::<clip_file::ExportClipInput>,
+        Id::CreateShareLink => read::<share_link::CreateShareLinkInput>,
+        Id::ListShareLinks => read::<share_link::ListShareLinksInput>,
+        Id::RevokeShareLink => read::<share_link::RevokeShareLinkInput>,
         Id::ListHubs => read::<hub::ListHubsInput>,
         Id::DescribeHub => read::<hub::DescribeHubInput>,
         Id::ForgetHub => read::<hub::ForgetHubInput>,
