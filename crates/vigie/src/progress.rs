@@ -90,8 +90,8 @@ fn line(what: &str, (done, all): (u64, u64), passed: Duration, text: fn(u64) -> 
     let seconds = passed.as_secs_f64().max(0.001);
     let rate = done as f64 / seconds;
     let mut line = format!("{what}: {} of {}", text(done), text(all));
-    if all > 0 {
-        line.push_str(&format!(", {} %", done.min(all) * 100 / all));
+    if let Some(percent) = (done.min(all).saturating_mul(100)).checked_div(all) {
+        line.push_str(&format!(", {percent} %"));
     }
     line.push_str(&format!(", {} a second", text(rate as u64)));
     if rate > 0.0 {

@@ -260,7 +260,7 @@ fn an_upgrade_that_is_killed_leaves_the_old_or_the_new_and_goes_on_at_the_next_s
     }
     let (says, mut chance) = (says(), SimChance::new(8));
     let databases = [
-        ("server/metadata.sqlite", 4, 6),
+        ("server/metadata.sqlite", 4, 7),
         ("server/index.sqlite", 1, 3),
         ("hub/ledger.sqlite", 1, 2),
         ("hub/index.sqlite", 1, 3),
