@@ -30,13 +30,15 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
 }
 
 pub(super) fn get(db: &Connection, key: UserKey<'_>) -> rusqlite::Result<Option<User>> {
-    let (column, value) = match key {
-        UserKey::Id(id) => ("id", id.to_owned()),
-        UserKey::Name(name) => ("name_key", name.to_ascii_lowercase()),
-    };
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM user_account WHERE {column} = ?1"))?
-        .query_row([value], from_row)
-        .optional()
+    match key {
+        UserKey::Id(id) => db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM user_account WHERE id = ?1"))?
+            .query_row([id], from_row),
+        UserKey::Name(name) => db
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM user_account WHERE name_key = ?1"))?
+            .query_row([name.to_ascii_lowercase()], from_row),
+    }
+    .optional()
 }
 
 fn page(db: &Connection, after_name: &str, limit_rows: usize) -> rusqlite::Result<Vec<User>> {
