@@ -250,7 +250,7 @@ operations! {
             AccessDenied InvalidArgument ResourceNotFound
         ];
         /// The MP4 files of a range of any length, by URLs that whoever has them can download from.
-        EXPORT_CLIP = ExportClip "/exportClip" Write Stream clip_file::EXPORT_CLIP [
+        EXPORT_CLIP = ExportClip "/exportClip" Watch Stream clip_file::EXPORT_CLIP [
             AccessDenied ClientLimitExceeded InvalidArgument InvalidCodecPrivateData
             MissingCodecPrivateData NoDataRetention ResourceNotFound UnsupportedStreamMediaType
         ];
