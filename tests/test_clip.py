@@ -41,7 +41,8 @@ def frame_hashes(path, kind, *arguments):
     """The hashes of the coded frames (`-c copy`) or the decoded ones of a file's first stream of this kind."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", f"0:{kind}:0", *arguments, "-f", "framemd5", "-"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
-    return [line.split(",")[-1].strip() for line in lines if not line.startswith("#")]
+    # Behind the hash there may be those of side data.
+    return [line.split(",")[5].strip() for line in lines if not line.startswith("#")]
 
 
 MEDIA = {

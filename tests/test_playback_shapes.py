@@ -64,6 +64,15 @@ def without_sound(av, fragments):
     return dataclasses.replace(av, fragments=kept)
 
 
+def single_pictures(av):
+    """A camera that sends key frames alone, and does not say how long they last."""
+    first = [next(frame for frame in one.frames if frame.track == VIDEO) for one in av.fragments]
+    kept = [dataclasses.replace(one, frames=(frame,)) for one, frame in zip(av.fragments, first, strict=True)]
+    default_duration, nothing = b"\x23\xe3\x83", b"\x23\xe3\x84"
+    assert default_duration in av.tracks
+    return dataclasses.replace(av, tracks=av.tracks.replace(default_duration, nothing), fragments=kept)
+
+
 def halves(av):
     """Every other fragment begins without a key frame."""
     cut = []
@@ -110,6 +119,7 @@ SHAPES = {
     "sound-never": lambda av: without_sound(av, range(99)),
     "sound-late": lambda av: without_sound(av, range(2)),
     "sound-pausing": lambda av: without_sound(av, range(2, 4)),
+    "single-pictures": single_pictures,
     "halves": halves,
     "begun-late": begun_late,
     "broken-frame": lambda av: broken(av, 3),

@@ -17,7 +17,8 @@
 //! makes up for the most negative one, as encoders' own files do.
 //!
 //! The last picture of a fragment ends where the fragment does, if that is known and sensible (later than the picture
-//! and no more than [`STRETCH_MAX`] times the distance before it); else it lasts as long as the one before it.
+//! and no more than [`STRETCH_MAX`] times the distance before it); else it lasts as long as the one before it. A picture that is
+//! alone in its fragment lasts until the fragment ends.
 //!
 //! # Audio
 //!
@@ -43,6 +44,8 @@ pub const HOLE_MS: i64 = 500;
 const SILENCE_MS_MAX: i64 = 60_000;
 /// How many times the usual distance the last picture may be shown to reach the end of its fragment.
 pub const STRETCH_MAX: i64 = 4;
+/// How long the only picture of a fragment may be shown to reach the end of it, where nothing else says how long it lasts.
+const SINGLE_PICTURE_MS_MAX: i64 = 60_000;
 /// The distance between pictures when nothing at all tells it: 25 pictures a second.
 const PICTURE_MS: i64 = 40;
 
@@ -137,9 +140,11 @@ fn last_duration(of: &TrackSamples<'_>, sorted: &[i64], end: Option<i64>) -> i64
         }
     };
     let until_end = sorted.last().zip(end).map(|(&last, end)| end.saturating_sub(last));
-    until_end
-        .filter(|&ticks| ticks > 0 && ticks <= usual.saturating_mul(STRETCH_MAX))
-        .unwrap_or(usual)
+    let longest = match (sorted.len(), of.default_duration_ns) {
+        (1, None) => ticks(SINGLE_PICTURE_MS_MAX, timescale),
+        _ => usual.saturating_mul(STRETCH_MAX),
+    };
+    until_end.filter(|&ticks| ticks > 0 && ticks <= longest).unwrap_or(usual)
 }
 
 fn clamp_offset(offset: i64) -> i32 {

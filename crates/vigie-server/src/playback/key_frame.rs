@@ -6,8 +6,8 @@ use vigie_media::Timestamp;
 use crate::archive::{ArchiveError, FragmentQuery, StoredFragment};
 use crate::media::Media;
 
-/// How far before a session's range its key frame may lie.
-const BEFORE_MS: i64 = 60_000;
+/// How far before a session's range its key frame may lie: cameras have been seen that send one each two minutes.
+const BEFORE_MS: i64 = 300_000;
 /// How many fragments behind its beginning are looked at for one.
 const BEHIND_MAX: usize = 256;
 

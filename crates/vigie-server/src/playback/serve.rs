@@ -21,11 +21,11 @@ use super::dash::manifest::{
 use super::hls::date_time::date_times;
 use super::hls::playlist::{self, MediaPlaylist, Variant};
 use super::request::{Asked, Parameters, open};
-use super::selection::{Entry, Progress, timeline_origin_ms};
+use super::selection::{Entry, Progress, SINGLE_PICTURE_MS_MAX, timeline_origin_ms};
 use super::session::{PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
-use crate::archive::{ArchiveError, StoredFragment};
+use crate::archive::{ArchiveError, FragmentQuery, StoredFragment};
 use crate::db::{Stream, StreamKey, StreamStatus};
 use crate::failure::{Answer, Failure};
 use crate::guard;
@@ -201,7 +201,7 @@ impl Playing<'_> {
             // Counts up with the stream; a u32 is all that mfhd has, and nobody minds a wrap.
             sequence_number: fragment.sequence as u32,
             start_ms: fragment.producer_timestamp.as_millis(),
-            end_ms: Some(fragment.producer_until().as_millis()),
+            end_ms: self.ends_at(&fragment).await?.map(Timestamp::as_millis),
         };
         let (segment, content_type, etag) = if is_ts {
             let segment = mpeg_ts::segment(&tracks.tracks, &tracks.header, bytes, &place);
@@ -215,6 +215,28 @@ impl Playing<'_> {
         };
         let segment = segment.map_err(|error| refusal(&error))?;
         Ok(Content { content_type, pieces: segment.pieces, keep: self.for_the_session(), etag })
+    }
+
+    /// Where a fragment ends; where it does not say so, with the next one, as its playlist has it.
+    async fn ends_at(&self, fragment: &StoredFragment) -> Answer<Option<Timestamp>> {
+        if fragment.duration_ms > 0 {
+            return Ok(Some(fragment.producer_until()));
+        }
+        let start = fragment.producer_timestamp;
+        let query = FragmentQuery::producer_range(
+            start.plus_millis(1),
+            start.plus_millis(SINGLE_PICTURE_MS_MAX),
+            1,
+        );
+        let media = &self.playback.media;
+        let next = media.fragments.list(&media.config.media_key(&self.stream), query).await?;
+        if let Some(next) = next.first() {
+            return Ok(Some(next.producer_timestamp));
+        }
+        let number = fragment_number(fragment);
+        let progress = self.progress().await?;
+        let shown = progress.window.iter().rfind(|entry| entry.fragment.number == number);
+        Ok(shown.map(|entry| Timestamp::from_millis(entry.fragment.producer_end_ms())))
     }
 
     async fn asked_fragment(&self) -> Answer<StoredFragment> {

@@ -20,6 +20,10 @@ use super::session::{Mode, PlaybackSession, Protocol};
 use crate::archive::FragmentPosition;
 use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
+/// A fragment of one picture says nothing of how long it lasts: until the next one, if that comes within this time.
+pub(crate) const SINGLE_PICTURE_MS_MAX: i64 = 60_000;
+/// Where nothing at all tells it.
+const SINGLE_PICTURE_MS: i64 = 1000;
 /// DASH: a shorter gap stays a gap of the timeline, which players jump; a longer one is left out of it.
 const PERIOD_GAP_MS: i64 = 1000;
 
@@ -34,7 +38,7 @@ pub(crate) struct Candidate {
     pub producer_ms: i64,
     /// When the server began to receive it.
     pub server_ms: i64,
-    /// How long it lasts.
+    /// How long it lasts; 0 where it does not say so.
     pub duration_ms: i64,
     /// Its length as it is stored.
     pub size_bytes: u64,
@@ -146,6 +150,10 @@ impl<'a> Walk<'a> {
         if self.ended {
             return;
         }
+        let Some(fragment) = self.with_duration(fragment, next) else {
+            self.ended = true;
+            return;
+        };
         let shown_at = self.shown_at(&fragment, next);
         if self.ended {
             return;
@@ -164,6 +172,27 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+    }
+
+    /// With a duration that it says, or that the next one tells; `None` where that has yet to come.
+    fn with_duration(&self, fragment: Candidate, next: Option<&Candidate>) -> Option<Candidate> {
+        if fragment.duration_ms > 0 {
+            return Some(fragment);
+        }
+        let until_next = next.map(|next| next.producer_ms.saturating_sub(fragment.producer_ms));
+        let as_before = || self.state.last.map_or(SINGLE_PICTURE_MS, |last| last.duration_ms);
+        let duration_ms = match until_next {
+            Some(distance_ms) if (1..=SINGLE_PICTURE_MS_MAX).contains(&distance_ms) => distance_ms,
+            Some(_) => as_before(),
+            None => {
+                let waited_ms = self.now_ms.saturating_sub(fragment.server_ms);
+                if self.session.is_live() && waited_ms <= SINGLE_PICTURE_MS_MAX {
+                    return None;
+                }
+                as_before()
+            }
+        };
+        Some(Candidate { duration_ms, ..fragment })
     }
 
     /// How many fragments have been shown.

@@ -72,6 +72,31 @@ fn check(session: &PlaybackSession, now_ms: i64, fragments: &[Candidate], expect
 
 use FragmentSelectorType::{ProducerTimestamp, ServerTimestamp};
 
+/// Durations of what is shown of fragments of one picture, that begin at these seconds and arrive then.
+fn shown_of_single_pictures(mode: Mode, now_s: i64, begin_s: &[i64]) -> Vec<i64> {
+    let fragments: Vec<Candidate> = (1..)
+        .zip(begin_s)
+        .map(|(sequence, at)| fragment(sequence, at * 1000, at * 1000, 0))
+        .collect();
+    let session = session(mode, FragmentSelectorType::ProducerTimestamp, 100);
+    let progress = walk(&session, Progress::default(), now_s * 1000, &fragments);
+    progress.window.iter().map(|entry| entry.fragment.duration_ms).collect()
+}
+
+#[test]
+fn a_picture_that_is_alone_lasts_until_the_next_one() {
+    assert_eq!(shown_of_single_pictures(ALL, 9, &[1, 2, 5]), [1000, 3000, 3000]);
+    // A pause is one still, and the first of all is shown for a moment.
+    assert_eq!(shown_of_single_pictures(ALL, 99, &[1, 3, 90, 91]), [2000, 2000, 1000, 1000]);
+    assert_eq!(shown_of_single_pictures(ALL, 9, &[7]), [1000]);
+}
+
+#[test]
+fn a_live_picture_that_is_alone_is_listed_once_it_is_known_how_long_it_lasts() {
+    assert_eq!(shown_of_single_pictures(live(1), 6, &[1, 2, 5]), [1000, 3000]);
+    assert_eq!(shown_of_single_pictures(live(1), 66, &[1, 2, 5]), [1000, 3000, 3000]);
+}
+
 #[test]
 fn a_live_session_shows_the_newest_and_counts_from_its_first() {
     let session = session(live(101), ServerTimestamp, 3);
