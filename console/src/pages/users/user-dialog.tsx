@@ -22,7 +22,7 @@ import { OwnSecret } from "../../ui/own-secret";
 
 const ROLES = [
   { value: "VIEWER", label: "Viewer", description: "Look and listen, search and export." },
-  { value: "OPERATOR", label: "Operator", description: "And run cameras: streams, edge configurations, secrets." },
+  { value: "OPERATOR", label: "Operator", description: "And run cameras: streams, edge configurations, secrets. And share by links." },
   { value: "ADMINISTRATOR", label: "Administrator", description: "Everything but root keys." },
 ];
 const STREAMS = [
