@@ -61,14 +61,17 @@ impl WaveFormat {
         out
     }
 
-    /// 20 ms of silence.
-    pub fn silence(&self) -> Vec<u8> {
+    /// 20 ms of silence; `None` of more channels than any sound has, for each takes memory.
+    pub fn silence(&self) -> Option<Vec<u8>> {
+        if self.channels > 8 {
+            return None;
+        }
         let silent = match self.law {
             Law::A => 0xD5,
             Law::Mu => 0xFF,
         };
         let samples = (self.sampling_frequency_hz / 50).clamp(1, 4096) as usize;
-        vec![silent; samples * usize::from(self.channels)]
+        Some(vec![silent; samples * usize::from(self.channels)])
     }
 
     /// Codec string: the MP4 sample entry's name, as RFC 6381 has no other for G.711.
@@ -121,6 +124,15 @@ mod tests {
             let format = WaveFormat { law, sampling_frequency_hz: 16000, channels: 2 };
             assert_eq!(WaveFormat::parse(&format.to_bytes()), Ok(format));
         }
+    }
+
+    #[test]
+    fn silence_is_bounded_whatever_a_format_says() {
+        let format = WaveFormat { law: Law::A, sampling_frequency_hz: 8000, channels: 2 };
+        assert_eq!(format.silence(), Some(vec![0xD5; 320]));
+        let fast = WaveFormat { law: Law::Mu, sampling_frequency_hz: u32::MAX, channels: 8 };
+        assert_eq!(fast.silence().map(|silence| silence.len()), Some(4096 * 8));
+        assert_eq!(WaveFormat { channels: u16::MAX, ..format }.silence(), None);
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl SampleTrack {
             CodecConfig::H264(_) | CodecConfig::H265(_) => None,
             CodecConfig::Aac(config, _) => config.silence().map(Bytes::from),
             CodecConfig::G711(format) | CodecConfig::G711AsFlac(format) => {
-                Some(format.silence().into())
+                format.silence().map(Bytes::from)
             }
             CodecConfig::Opus(head) => Some(Bytes::copy_from_slice(&opus::silence(head.channels))),
         }
