@@ -48,7 +48,7 @@ test("an administrator makes a guard of two streams", async () => {
   await dialog.getByRole("textbox", { name: "Names of streams" }).fill("gate, dock-*");
   await dialog.getByLabel("Your password").fill("wrong password");
   await create.click();
-  await dialog.getByText("CurrentPassword is not your password").waitFor();
+  await dialog.getByText("CurrentPassword is wrong").waitFor();
   await dialog.getByLabel("Your password").fill(boss.password);
   await assertAccessible(page, "the dialog of a user");
   await shoot(page, "user-dialog");

@@ -31,10 +31,15 @@ impl HubContact {
         self.ended_at = Some(now);
     }
 
+    /// Whether one of its calls is under way.
+    pub fn is_calling(&self) -> bool {
+        self.under_way > 0
+    }
+
     /// Whether the hub is there.
     pub fn is_there(&self, now: Duration) -> bool {
         let is_late = |ended_at| now.saturating_sub(ended_at) >= LATE_AFTER;
-        self.under_way > 0 || self.ended_at.is_some_and(|ended_at| !is_late(ended_at))
+        self.is_calling() || self.ended_at.is_some_and(|ended_at| !is_late(ended_at))
     }
 }
 
@@ -48,13 +53,13 @@ mod tests {
         let mut hub = HubContact::default();
         assert!(!hub.is_there(at(0)));
         hub.begin();
-        assert!(hub.is_there(at(3600)), "a call that is held");
+        assert!(hub.is_there(at(3600)) && hub.is_calling(), "a call that is held");
         // A newer call replaces the one that is held, which ends a little later.
         hub.begin();
         hub.end(at(3600));
         assert!(hub.is_there(at(3700)));
         hub.end(at(3700));
-        assert!(hub.is_there(at(3707)));
+        assert!(hub.is_there(at(3707)) && !hub.is_calling());
         assert!(!hub.is_there(at(3708)));
         hub.begin();
         assert!(hub.is_there(at(3708)));

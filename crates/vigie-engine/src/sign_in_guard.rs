@@ -129,6 +129,15 @@ impl<A: Ord + Clone> SignInGuard<A> {
         self.known.put(pair, (), now);
     }
 
+    /// Takes a try back that was admitted and of which nothing was looked at. What it took of the allowances of the address and
+    /// the name stays taken, for so much was asked.
+    pub fn withdraw(&mut self, user_name: &str, address: &A) {
+        let pair = (user_name.to_ascii_lowercase(), address.clone());
+        if let Some((tries, _)) = self.tries.0.get_mut(&pair) {
+            tries.in_a_row = tries.in_a_row.saturating_sub(1);
+        }
+    }
+
     /// How much is remembered.
     pub fn remembered(&self) -> usize {
         self.tries.0.len() + self.addresses.0.len() + self.names.0.len() + self.known.0.len()
@@ -167,6 +176,17 @@ mod tests {
         assert_eq!(guard.admit("ada", 2, at(13)), Ok(()), "another address");
         guard.proven("ADA", 1, at(13));
         assert_eq!(guard.admit("ada", 1, at(13)), Ok(()));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_no_wrong_password() {
+        let mut guard = SignInGuard::default();
+        for _ in 0..3 * FREE_TRIES {
+            assert_eq!(guard.admit("ada", 1, at(10)), Ok(()));
+            guard.withdraw("Ada", &1);
+        }
+        guard.withdraw("bea", &1);
+        assert_eq!(guard.admit("ada", 1, at(10)), Ok(()));
     }
 
     #[test]

@@ -85,10 +85,10 @@ pub fn init_segment(tracks: &[SampleTrack]) -> Vec<u8> {
             duration: 0,
             media_duration: 0,
             edit: None,
-            sample_table: no_samples(),
+            sample_table: Box::new(no_samples),
         })
         .collect();
-    out.extend(movie(&movie_tracks, 0, |out| {
+    movie(&mut out, &movie_tracks, 0, |out| {
         plain_box(out, *b"mvex", |out| {
             for track in tracks {
                 full_box(out, *b"trex", 0, 0, |out| {
@@ -99,18 +99,16 @@ pub fn init_segment(tracks: &[SampleTrack]) -> Vec<u8> {
                 });
             }
         });
-    }));
+    });
     out
 }
 
 /// The tables of a track whose samples are in fragments.
-fn no_samples() -> Vec<u8> {
-    let mut out = Vec::new();
+fn no_samples(out: &mut Vec<u8>) {
     for kind in [b"stts", b"stsc", b"stco"] {
-        full_box(&mut out, *kind, 0, 0, |out| out.extend_from_slice(&[0; 4]));
+        full_box(out, *kind, 0, 0, |out| out.extend_from_slice(&[0; 4]));
     }
-    full_box(&mut out, *b"stsz", 0, 0, |out| out.extend_from_slice(&[0; 8]));
-    out
+    full_box(out, *b"stsz", 0, 0, |out| out.extend_from_slice(&[0; 8]));
 }
 
 /// `moof` and `mdat` of the frames of `tracks` in a stored fragment (its Cluster and the Tags after it); the data of

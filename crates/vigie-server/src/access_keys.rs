@@ -11,7 +11,7 @@ use vigie_media::Timestamp;
 use crate::audit::{LocalAuditError, LocalAuditLog};
 use crate::auth::{MasterKey, NewAccessKey, SealError};
 use crate::config::ServerConfig;
-use crate::db::{AccessKey, DbError, MetadataDb, PAGE};
+use crate::db::{AccessKey, DbError, MetadataDb, PAGE, UserKey};
 use crate::engines::existing_metadata;
 use crate::failure::Failure;
 use crate::first_start::check_master_key;
@@ -38,6 +38,10 @@ pub enum AccessKeyError {
     /// The name is none that IAM knows.
     #[error("the name {0:?} must be 1 to 64 letters, digits or one of _+=,.@-")]
     Name(String),
+    #[error(
+        "{0:?} is a user's name; give the key another one, so that the audit log tells them apart"
+    )]
+    NameOfUser(String),
     /// The folder has no server's first start behind it.
     #[error("{} holds no root key; start the server once first", .0.display())]
     NoRootKey(PathBuf),
@@ -95,14 +99,27 @@ impl From<AccessKey> for AccessKeyInfo {
 
 /// The access keys of a server, oldest first, revoked ones included.
 pub async fn list_access_keys(config: &ServerConfig) -> Result<Vec<AccessKeyInfo>, AccessKeyError> {
-    let db = existing_metadata(config)?;
+    let keys = all_access_keys(existing_metadata(config)?.as_ref()).await?;
+    Ok(keys.into_iter().map(AccessKeyInfo::from).collect())
+}
+
+async fn all_access_keys(db: &dyn MetadataDb) -> Result<Vec<AccessKey>, DbError> {
     let (mut keys, mut after) = (Vec::new(), (Timestamp::MIN, String::new()));
     loop {
         let page = db.list_access_keys((after.0, &after.1), PAGE).await?;
         let Some(last) = page.last() else { return Ok(keys) };
         after = (last.created_at, last.access_key_id.clone());
-        keys.extend(page.into_iter().map(AccessKeyInfo::from));
+        keys.extend(page);
     }
+}
+
+/// Whether a key that holds goes by this name, whatever its case.
+pub(crate) async fn is_name_of_key(db: &dyn MetadataDb, name: &str) -> Result<bool, DbError> {
+    let goes_by = |key: &AccessKey| {
+        let own = key.principal_arn.rsplit_once(":user/").map(|(_, name)| name);
+        key.revoked_at.is_none() && own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+    };
+    Ok(all_access_keys(db).await?.iter().any(goes_by))
 }
 
 /// Makes an access key, for the operator at the machine, who stands in the audit log as `operator`. Its secret half is
@@ -161,6 +178,10 @@ pub(crate) async fn add_access_key(
             Policy::parse(document)?;
             let name = name.unwrap_or(&key.access_key_id);
             check_name(name)?;
+            // Its ARN is all that the audit log and the pages of links say of either.
+            if db.user(UserKey::Name(name)).await?.is_some() {
+                return Err(AccessKeyError::NameOfUser(name.to_owned()));
+            }
             let account = root_principal_arn.trim_end_matches("root");
             (format!("{account}user/{name}"), Some(document.to_owned()))
         }
@@ -194,6 +215,7 @@ impl AccessKeyError {
             Self::Policy(_) | Self::Name(_) | Self::AlreadyRevoked(_) | Self::LastRootKey(_) => {
                 Some(ErrorKind::InvalidArgument)
             }
+            Self::NameOfUser(_) => Some(ErrorKind::ResourceInUse),
             Self::Unknown(_) => Some(ErrorKind::ResourceNotFound),
             Self::Db(_)
             | Self::Seal(_)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::api::{Control, Secrets, Streams};
 use crate::audit::Audit;
-use crate::auth::{Access, MasterKey};
+use crate::auth::{Access, Grants, MasterKey, PolicyCache};
 use crate::background::{Background, MediaDeletion};
 use crate::clip_files::ClipFiles;
 use crate::config::ServerConfig;
@@ -91,13 +91,8 @@ impl App {
         });
         let images = config.image_decoders.clone();
         let images = images.map(|decoders| Arc::new(Images::new(decoders, Arc::clone(&media))));
-        let hubs = Hubs::new(
-            Arc::clone(&process),
-            streams.clone(),
-            Arc::clone(&notices),
-            metrics.connected_hubs.clone(),
-            images.clone(),
-        );
+        let hubs =
+            Hubs::new(Arc::clone(&process), streams.clone(), Arc::clone(&notices), images.clone());
         let secrets = Secrets {
             process: Arc::clone(&process),
             config: Arc::clone(&config),
@@ -114,24 +109,35 @@ impl App {
             notices,
             deletion,
         };
+        let policies = Arc::new(PolicyCache::default());
+        let grants = Arc::new(Grants::new(Arc::clone(&db), Arc::clone(&policies)));
         let clip_files = Arc::new(ClipFiles::new(
             Arc::clone(&media),
             Arc::clone(&db),
+            Arc::clone(&grants),
             Arc::clone(&guards.limits),
             master_key.clone(),
         ));
         let playback = Arc::new(Playback::new(
             Arc::clone(&media),
             Arc::clone(&db),
+            Arc::clone(&grants),
             Arc::clone(&guards.limits),
             master_key.clone(),
         ));
         Self {
-            access: Access::new(Arc::clone(&process), Arc::clone(&config), db, master_key),
+            access: Access::new(
+                Arc::clone(&process),
+                Arc::clone(&config),
+                db,
+                master_key,
+                policies,
+            ),
             ingest: Arc::new(Ingest::new(Arc::clone(&media), Arc::clone(&turns))),
-            consumers: Arc::new(Consumers::new(Arc::clone(&media), turns)),
+            consumers: Arc::new(Consumers::new(Arc::clone(&media), turns, Arc::clone(&grants))),
             share_links: ShareLinks {
                 media: Arc::clone(&media),
+                grants,
                 playback: Arc::clone(&playback),
                 clip_files: Arc::clone(&clip_files),
             },

@@ -1,5 +1,6 @@
 //! The settings of a server, and the names that follow from them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// The certificate to serve TLS with; plain HTTP without one.
     pub tls: Option<TlsFiles>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How far the clocks of a caller and this server may differ.
     pub signature_skew: Duration,
     /// Connections at once; more wait in the listener's backlog.
@@ -63,6 +66,7 @@ impl ServerConfig {
             account_id: "000000000000".to_owned(),
             public_url: None,
             tls: None,
+            trusted_proxies: Vec::new(),
             signature_skew: SIGNATURE_SKEW,
             connections_max: 16_384,
             connections_per_address_max: 4096,

@@ -35,7 +35,7 @@ pub(crate) struct Metrics {
     pub get_media_bytes: Counter,
     pub get_media_fragments: Counter,
     pub get_media_connections: Gauge,
-    pub connected_hubs: Gauge,
+    pub connected_hubs: Gauge<u64, AtomicU64>,
     pub stored_bytes: Gauge<u64, AtomicU64>,
     pub connections: Gauge,
     pub strangers: Gauge,

@@ -12,6 +12,7 @@ use vigie_kvs::shapes::users::Role;
 use vigie_kvs::{ErrorKind, KvsError, Protocol, Sensitive};
 use vigie_media::Timestamp;
 
+use crate::access_keys::is_name_of_key;
 use crate::audit::{LocalAuditError, LocalAuditLog};
 use crate::auth::{SealError, UnfitPassword, new_user_id};
 use crate::config::ServerConfig;
@@ -50,6 +51,10 @@ pub enum UserError {
     NoServer(PathBuf),
     #[error("there is a user {0} already")]
     Taken(String),
+    #[error(
+        "an access key goes by {0}; give the user another name, so that the audit log tells them apart"
+    )]
+    NameOfKey(String),
     #[error("there is no user {0}")]
     Unknown(String),
     #[error("the user {0} is being changed by others; try again")]
@@ -176,6 +181,9 @@ pub(crate) async fn add_user(
 ) -> Result<User, UserError> {
     check_name(&new.name)?;
     check_scope(new.role, &new.scope)?;
+    if is_name_of_key(db, &new.name).await? {
+        return Err(UserError::NameOfKey(new.name));
+    }
     let user = User {
         id: new_user_id()?,
         name: new.name,
@@ -307,7 +315,9 @@ impl UserError {
     fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Name | Self::Scope(_) | Self::Password(_) => Some(ErrorKind::InvalidArgument),
-            Self::Taken(_) | Self::Contended(_) => Some(ErrorKind::ResourceInUse),
+            Self::Taken(_) | Self::NameOfKey(_) | Self::Contended(_) => {
+                Some(ErrorKind::ResourceInUse)
+            }
             Self::Unknown(_) => Some(ErrorKind::ResourceNotFound),
             Self::Db(_) | Self::Hash(_) | Self::Server(_) | Self::Audit(_) | Self::NoServer(_) => {
                 None

@@ -148,11 +148,14 @@ pub fn check_watched(
         .collect();
     let mut known = BTreeSet::new();
     let keys = or_unsound(reader.stream_keys(), &mut found)?.unwrap_or_default();
-    let counts = keys.iter().filter_map(|key| reader.totals(key).ok());
-    let (mut count, all) = (0, counts.map(|totals| totals.media_file_count).sum());
+    let mut all_files = Vec::with_capacity(keys.len());
     for key in keys {
-        let mut sequences = BTreeSet::new();
         let files = or_unsound(reader.media_files(&key), &mut found)?.unwrap_or_default();
+        all_files.push((key, files));
+    }
+    let (mut count, all) = (0, all_files.iter().map(|(_, files)| files.len() as u64).sum());
+    for (key, files) in all_files {
+        let mut sequences = BTreeSet::new();
         for file in files {
             known.insert(reader.root().join(&file.place.path));
             let open = open.get(&file.id);

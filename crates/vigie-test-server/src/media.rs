@@ -27,6 +27,18 @@ pub fn track(number: u64) -> Track {
     }
 }
 
+/// The `avcC` of x264 for 1920x1080.
+const AVCC: [u8; 48] = [
+    0x1, 0x64, 0x0, 0x28, 0xff, 0xe1, 0x0, 0x1b, 0x67, 0x64, 0x0, 0x28, 0xac, 0xd9, 0x40, 0x78,
+    0x2, 0x27, 0xe5, 0xc0, 0x44, 0x0, 0x0, 0x3, 0x0, 0x4, 0x0, 0x0, 0x3, 0x0, 0xc8, 0x3c, 0x60,
+    0xc6, 0x58, 0x1, 0x0, 0x6, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0, 0xfd, 0xf8, 0xf8, 0x0,
+];
+
+/// A document header of video that players can be told of.
+pub fn playable_header() -> Vec<u8> {
+    writer::document_header(&[Track { codec_private: Bytes::from_static(&AVCC), ..track(1) }])
+}
+
 /// A document header.
 pub fn header() -> Vec<u8> {
     writer::document_header(&[track(1)])
@@ -34,10 +46,20 @@ pub fn header() -> Vec<u8> {
 
 /// A fragment of 4 frames 250 ms apart; `fill` makes its bytes its own.
 pub fn fragment(timecode_ms: i64, fill: u8) -> Vec<u8> {
+    fragment_that_begins(timecode_ms, fill, true)
+}
+
+/// The same, with a key frame at its beginning or without one at all.
+pub fn fragment_that_begins(timecode_ms: i64, fill: u8, with_key_frame: bool) -> Vec<u8> {
     let mut bytes = writer::cluster_start(Timestamp::from_millis(timecode_ms)).to_vec();
     for frame in 0..4i16 {
         let data = vec![fill.wrapping_add(frame as u8); 1000];
-        bytes.extend(&*writer::simple_block_header(1, frame * 250, frame == 0, data.len()));
+        bytes.extend(&*writer::simple_block_header(
+            1,
+            frame * 250,
+            frame == 0 && with_key_frame,
+            data.len(),
+        ));
         bytes.extend(data);
     }
     bytes

@@ -1,6 +1,6 @@
 //! The command line: every option, its environment variable and its default, declared once.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -84,6 +84,9 @@ pub struct ServerOptions {
     /// Serve http without TLS on an address that is not loopback
     #[arg(long, env = "VIGIE_INSECURE_HTTP")]
     pub insecure_http: bool,
+    /// Addresses of proxies whose X-Forwarded-For says who calls; believed of no others
+    #[arg(long, env = "VIGIE_TRUSTED_PROXIES", value_name = "IP,…", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
     /// Connections at once; more wait
     #[arg(long, env = "VIGIE_CONNECTIONS_MAX", default_value_t = 16_384, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_max: u32,

@@ -156,7 +156,7 @@ operations! {
             NoDataRetention NotAuthorized ResourceNotFound UnsupportedStreamMediaType
         ];
         /// KVS API_GetImages.
-        GET_IMAGES = GetImages "/getImages" Read Stream archived_media::GET_IMAGES [
+        GET_IMAGES = GetImages "/getImages" Watch Stream archived_media::GET_IMAGES [
             ClientLimitExceeded InvalidArgument NoDataRetention NotAuthorized ResourceNotFound
         ];
         /// KVS API_GetMediaForFragmentList.

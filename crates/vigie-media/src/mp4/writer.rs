@@ -131,11 +131,16 @@ impl<'a> Mp4Writer<'a> {
         // The offsets in the index count from the start of the file: they depend on its own length, which in turn
         // depends only on how many bytes an offset takes.
         let mdat_head = mdat_head(self.data_size_bytes);
-        let largest_head = index(&tables, 0, true, created_at).len() + head.len() + mdat_head.len();
-        let is_large = self.data_size_bytes + largest_head as u64 > u64::from(u32::MAX);
-        let index_bytes = index(&tables, 0, is_large, created_at).len();
-        let data_offset = (head.len() + index_bytes + mdat_head.len()) as u64;
-        head.extend(index(&tables, data_offset, is_large, created_at));
+        let index_begins = head.len();
+        let mut try_with = |data_offset, is_large| {
+            head.truncate(index_begins);
+            index(&mut head, &tables, data_offset, is_large, created_at);
+            (head.len() + mdat_head.len()) as u64
+        };
+        let largest_head = try_with(0, true);
+        let is_large = self.data_size_bytes + largest_head > u64::from(u32::MAX);
+        let data_offset = try_with(0, is_large);
+        try_with(data_offset, is_large);
         head.extend(mdat_head);
         Mp4Head { bytes: head.into(), data_size_bytes: self.data_size_bytes }
     }
@@ -168,8 +173,14 @@ fn mdat_head(data_size_bytes: u64) -> Vec<u8> {
     out
 }
 
-/// The `moov` box; `data_offset` is where the data begins in the file.
-fn index(tables: &[SampleTable<'_>], data_offset: u64, is_large: bool, created_at: u64) -> Vec<u8> {
+/// Writes the `moov` box; `data_offset` is where the data begins in the file.
+fn index(
+    out: &mut Vec<u8>,
+    tables: &[SampleTable<'_>],
+    data_offset: u64,
+    is_large: bool,
+    created_at: u64,
+) {
     let starts = || tables.iter().filter_map(SampleTable::start_ms);
     let origin_ms = starts().min().unwrap_or(0);
     let tracks: Vec<MovieTrack<'_>> = tables
@@ -184,11 +195,11 @@ fn index(tables: &[SampleTable<'_>], data_offset: u64, is_large: bool, created_a
                 duration: delay.saturating_add(lasts),
                 media_duration: table.media_duration(),
                 edit: (delay > 0 || media_start > 0).then_some(Edit { delay, media_start }),
-                sample_table: table.boxes(data_offset, is_large),
+                sample_table: Box::new(move |out| table.boxes(out, data_offset, is_large)),
             }
         })
         .collect();
-    movie(&tracks, created_at, |_| {})
+    movie(out, &tracks, created_at, |_| {});
 }
 
 impl<'a> SampleTable<'a> {
@@ -253,31 +264,36 @@ impl<'a> SampleTable<'a> {
         u64::from(least.min(0).unsigned_abs())
     }
 
-    /// The boxes of `stbl` after `stsd`.
-    fn boxes(&self, data_offset: u64, is_large: bool) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + 4 * self.sizes.len() + 8 * self.durations.len());
-        let mut durations = self.durations.clone();
-        count(&mut durations, self.last_duration);
-        let runs = durations.iter().map(|(count, duration)| [*count, *duration]);
-        table(&mut out, *b"stts", runs.collect::<Vec<_>>().concat(), 2);
+    /// Writes the boxes of `stbl` after `stsd`.
+    fn boxes(&self, out: &mut Vec<u8>, data_offset: u64, is_large: bool) {
+        let (last, before) = match self.durations.split_last() {
+            Some((&(count, duration), before)) if duration == self.last_duration => {
+                ((count.saturating_add(1), duration), before)
+            }
+            _ => ((1, self.last_duration), self.durations.as_slice()),
+        };
+        let runs = before.iter().copied().chain([last]);
+        let runs = runs.map(|(count, duration)| [count, duration]);
+        table(out, *b"stts", before.len() + 1, runs);
         let shift = i64::try_from(self.composition_shift()).unwrap_or(0);
         if self.offsets.iter().any(|(_, offset)| *offset != 0) {
             let shifted =
                 |offset: i32| u32::try_from(i64::from(offset) + shift).unwrap_or(u32::MAX);
             let runs = self.offsets.iter().map(|(count, offset)| [*count, shifted(*offset)]);
-            table(&mut out, *b"ctts", runs.collect::<Vec<_>>().concat(), 2);
+            table(out, *b"ctts", self.offsets.len(), runs);
         }
         if self.track.kind() == TrackKind::Video && self.sync.len() != self.sizes.len() {
-            table(&mut out, *b"stss", self.sync.clone(), 1);
+            table(out, *b"stss", self.sync.len(), self.sync.iter().map(|number| [*number]));
         }
-        table(&mut out, *b"stsc", self.chunk_runs(), 3);
-        full_box(&mut out, *b"stsz", 0, 0, |out| {
+        let chunk_runs = self.chunk_runs();
+        table(out, *b"stsc", chunk_runs.len(), chunk_runs.into_iter());
+        full_box(out, *b"stsz", 0, 0, |out| {
             out.extend_from_slice(&[0; 4]); // of different sizes
             out.extend_from_slice(&(self.sizes.len() as u32).to_be_bytes());
             self.sizes.iter().for_each(|size| out.extend_from_slice(&size.to_be_bytes()));
         });
         let offsets = self.chunks.iter().map(|(offset, _)| data_offset + offset);
-        full_box(&mut out, if is_large { *b"co64" } else { *b"stco" }, 0, 0, |out| {
+        full_box(out, if is_large { *b"co64" } else { *b"stco" }, 0, 0, |out| {
             out.extend_from_slice(&(self.chunks.len() as u32).to_be_bytes());
             for offset in offsets {
                 match is_large {
@@ -286,16 +302,15 @@ impl<'a> SampleTable<'a> {
                 }
             }
         });
-        out
     }
 
     /// First chunk, samples in each chunk, sample description, of each run of chunks alike.
-    fn chunk_runs(&self) -> Vec<u32> {
+    fn chunk_runs(&self) -> Vec<[u32; 3]> {
         let mut runs = Vec::new();
         let mut last = None;
         for (number, (_, count)) in (1u32..).zip(&self.chunks) {
             if last != Some(*count) {
-                runs.extend([number, *count, 1]);
+                runs.push([number, *count, 1]);
                 last = Some(*count);
             }
         }
@@ -312,10 +327,15 @@ fn count<T: PartialEq>(runs: &mut Vec<(u32, T)>, value: T) {
 }
 
 /// A box of entries of so many numbers each.
-fn table(out: &mut Vec<u8>, kind: [u8; 4], values: Vec<u32>, values_per_entry: usize) {
+fn table<const N: usize>(
+    out: &mut Vec<u8>,
+    kind: [u8; 4],
+    entry_count: usize,
+    entries: impl Iterator<Item = [u32; N]>,
+) {
     full_box(out, kind, 0, 0, |out| {
-        out.extend_from_slice(&((values.len() / values_per_entry) as u32).to_be_bytes());
-        values.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        out.extend_from_slice(&(entry_count as u32).to_be_bytes());
+        entries.flatten().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
     });
 }
 

@@ -40,12 +40,15 @@ pub const JITTER_MS: i64 = 20;
 /// In segments, time without sound for this long is filled with silence. Shorter holes at the ends of a fragment may hold sound of
 /// its neighbours, whose frames are not cut where pictures are.
 pub const HOLE_MS: i64 = 500;
-/// A hole that is longer than any fragment that is played is left.
+/// A hole that is longer than any fragment that is played is left, …
 const SILENCE_MS_MAX: i64 = 60_000;
+/// … and one that would take more frames: what a stream says of its sampling frequency bounds nothing. A minute at 96 kHz
+/// has 5,625.
+const SILENT_FRAMES_MAX: i64 = 6_000;
 /// How many times the usual distance the last picture may be shown to reach the end of its fragment.
 pub const STRETCH_MAX: i64 = 4;
 /// How long the only picture of a fragment may be shown to reach the end of it, where nothing else says how long it lasts.
-const SINGLE_PICTURE_MS_MAX: i64 = 60_000;
+pub const SINGLE_PICTURE_MS_MAX: i64 = 60_000;
 /// The distance between pictures when nothing at all tells it: 25 pictures a second.
 const PICTURE_MS: i64 = 40;
 
@@ -198,7 +201,8 @@ impl Silence {
             frame,
             nominal,
             hole: ticks(HOLE_MS, timescale),
-            frames_max: ticks(SILENCE_MS_MAX, timescale) / i64::from(nominal),
+            frames_max: SILENT_FRAMES_MAX
+                .min(ticks(SILENCE_MS_MAX, timescale) / i64::from(nominal)),
         })
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn create_access_key(
     input: CreateAccessKeyInput,
 ) -> Answer<CreateAccessKeyOutput> {
     let (name, password) = (call.operation.name, input.current_password.as_ref());
-    prove_again(access, &call.identity, name, password, call.remote).await?;
+    prove_again(access, &call.identity, name, password, call.caller).await?;
     let permissions = match input.policy()? {
         Some(document) => NewPermissions::Policy { document, name: input.user_name.as_deref() },
         None => {

@@ -28,13 +28,13 @@ pub(crate) mod test_camera;
 pub(crate) mod users;
 mod visible;
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use vigie_kvs::iam::Tags;
 use vigie_kvs::{KvsError, Operation};
 
 use crate::auth::{Identity, Resource, authorize};
+use crate::guard::Caller;
 
 pub(crate) use rooms::{Control, Secrets};
 pub(crate) use streams::Streams;
@@ -45,7 +45,7 @@ pub(crate) struct Call {
     pub operation: &'static Operation,
     pub identity: Identity,
     /// From where it came.
-    pub remote: IpAddr,
+    pub caller: Caller,
     /// The `Host` header, for answers that name this server.
     pub host: Option<String>,
     /// The resource that the call has made and could not name, for the audit log.

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prometheus_client::metrics::gauge::Gauge;
 use vigie_engine::clock::Now;
 use vigie_engine::clock_skew::{in_words, is_too_much};
 use vigie_engine::hub_holder::{ANOTHER_AGENT, Holder, Verdict};
@@ -39,14 +38,14 @@ pub(crate) async fn sync_edge_agent(
     let row_seen_at = note_contact(hubs, call, &input).await?;
     let mono = || hubs.process.now().mono;
     let arn = &input.hub_device_arn;
-    let _contact = hubs.contacts.begin(arn, row_seen_at, came_at.wall, mono);
+    let _contact =
+        hubs.contacts.begin(arn, input.clock_skew_milliseconds, row_seen_at, came_at.wall, mono);
     let receipts = media_ledger::take_ledgers(hubs, &input).await?;
     let is_owed = media_ledger::are_owed(&receipts, &input);
     let with = |output: SyncEdgeAgentOutput, ledgers: Vec<LedgerReceipt>, requests| {
         let clock = Some(service_clock(came_at, hubs.process.now()));
         SyncEdgeAgentOutput { ledgers, requests, clock, ..output }
     };
-    let _connected = Connected::new(&hubs.connected);
     // Listening before reading: what changes in between is not missed.
     let mut waiter = HubWaiter::new(&hubs.notices, &input.hub_device_arn);
     let mut asked = hubs.requests.listen(&input.hub_device_arn);
@@ -101,7 +100,6 @@ async fn note_contact(hubs: &Hubs, call: &Call, input: &SyncEdgeAgentInput) -> A
     let known = hubs.db.hub(&input.hub_device_arn).await?;
     let holder = identify(hubs, call, input, known.as_ref(), now)?;
     let clock_skew_ms = input.clock_skew_milliseconds;
-    hubs.clock_skews.note(&input.hub_device_arn, clock_skew_ms, now.mono);
     hubs.age_holds.note(&input.hub_device_arn, input.age_hold_seconds_left, now.mono);
     let is_recent = |hub: &Hub| {
         let age_ms = now.wall.millis_since(hub.last_seen_at);
@@ -338,21 +336,5 @@ fn log_transitions(rows: &[EdgeConfiguration], transitions: &[Transition]) {
         let to = transition.after.as_ref().map_or("removed", |sync| sync.status().as_str());
         let (stream, hub) = (&row.stream_name, &row.hub_device_arn);
         tracing::info!(stream, hub, from, to, "edge configuration moved");
-    }
-}
-
-/// Counts a hub as connected while its call is under way.
-struct Connected<'a>(&'a Gauge);
-
-impl<'a> Connected<'a> {
-    fn new(connected: &'a Gauge) -> Self {
-        connected.inc();
-        Self(connected)
-    }
-}
-
-impl Drop for Connected<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

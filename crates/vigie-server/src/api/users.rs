@@ -13,7 +13,10 @@ use vigie_kvs::shapes::users::{
 use vigie_kvs::{ErrorKind, KvsError, Sensitive};
 
 use super::{Call, page_token};
-use crate::auth::{Access, Tried, check_password, prove_again, too_soon, try_password};
+use crate::auth::{
+    Access, Tried, check_password, is_same, prove_again, too_soon, try_password,
+    wrong_current_password,
+};
 use crate::db::User;
 use crate::failure::Answer;
 use crate::users::{
@@ -28,6 +31,7 @@ pub(crate) async fn create_user(
     input: CreateUserInput,
 ) -> Answer<UserOutput> {
     check_may_manage(access, call, &input.user_name)?;
+    call.caller.check_may_send_password()?;
     let scope = input.scope()?;
     prove(access, call, input.current_password.as_ref()).await?;
     let password_hash = hash(access, &input.user_name, &input.password).await?;
@@ -47,6 +51,9 @@ pub(crate) async fn update_user(
     if role.is_none() && input.disabled.is_none() && input.password.is_none() {
         let message = "say what is to change: Role, Disabled or Password";
         return Err(KvsError::invalid_argument(message).into());
+    }
+    if input.password.is_some() {
+        call.caller.check_may_send_password()?;
     }
     prove(access, call, input.current_password.as_ref()).await?;
     let password_hash = match &input.password {
@@ -110,13 +117,13 @@ pub(crate) async fn change_password(
         return Err(denied("an access key has no password: only users who signed in have").into());
     };
     call.audit(&access.config.user_resource(&user.name));
+    call.caller.check_may_send_password()?;
     check_password(&user.name, &input.password).map_err(UserError::from)?;
-    let proven = try_password(access, &user.name, &input.current_password, call.remote).await?;
+    let proven =
+        try_password(access, &user.name, &input.current_password, call.caller.remote.ip()).await?;
     let proven = match proven {
-        Tried::Right(proven) if proven.id == user.id => *proven,
-        Tried::Right(_) | Tried::Wrong => {
-            return Err(denied("CurrentPassword is not your password").into());
-        }
+        Tried::Right(proven) if is_same(&proven, user) => *proven,
+        Tried::Right(_) | Tried::Wrong => return Err(wrong_current_password().into()),
         Tried::TooSoon { seconds } => return Err(too_soon(seconds).into()),
     };
     let password_hash = access.passwords.hash(&access.process, &input.password).await?;
@@ -144,7 +151,7 @@ fn check_administrator(call: &Call) -> Result<(), KvsError> {
 
 async fn prove(access: &Access, call: &Call, current_password: Option<&Sensitive>) -> Answer<()> {
     let name = call.operation.name;
-    prove_again(access, &call.identity, name, current_password, call.remote).await
+    prove_again(access, &call.identity, name, current_password, call.caller).await
 }
 
 async fn hash(access: &Access, user_name: &str, password: &Sensitive) -> Answer<Sensitive> {

@@ -15,9 +15,9 @@ mod log;
 mod memory_log;
 mod page;
 mod refusals;
+mod repeated;
 #[cfg(test)]
 mod tests;
-mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,24 +35,24 @@ pub use log::{AuditCursor, AuditLog, AuditPage, PageError};
 pub use memory_log::MemoryAuditLog;
 use refusals::RefusalSampler;
 pub(crate) use refusals::{RefusedSignIn, UnprovenCall};
-use watched::WatchSampler;
-pub(crate) use watched::Watching;
+use repeated::CallSampler;
+pub(crate) use repeated::SameCalls;
 
 /// The audit log as those who write and read it have it; see the module's documentation.
 pub(crate) struct Audit {
     log: Arc<dyn AuditLog>,
     refusals: RefusalSampler,
-    watched: WatchSampler,
+    repeated: CallSampler,
 }
 
 impl Audit {
     pub(crate) fn new(log: Arc<dyn AuditLog>) -> Self {
-        Self { log, refusals: RefusalSampler::default(), watched: WatchSampler::default() }
+        Self { log, refusals: RefusalSampler::default(), repeated: CallSampler::default() }
     }
 
     /// Of how many calls that watch a line is to be written now, if of any.
-    pub(crate) fn count_watching(&self, watching: Watching, now: Duration) -> Option<u64> {
-        self.watched.note(watching, now)
+    pub(crate) fn count(&self, calls: SameCalls, now: Duration) -> Option<u64> {
+        self.repeated.note(calls, now)
     }
 
     /// Says the line and hands it on. Never waits.

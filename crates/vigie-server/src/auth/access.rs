@@ -15,7 +15,7 @@ pub(crate) struct Access {
     pub config: Arc<ServerConfig>,
     pub db: Arc<dyn MetadataDb>,
     pub master_key: MasterKey,
-    pub policies: PolicyCache,
+    pub policies: Arc<PolicyCache>,
     /// Signs in to the console without a key, once; see [`crate::Server::offer_console_sign_in`].
     pub one_time_code: OneTimeCode,
     pub passwords: Passwords,
@@ -28,9 +28,9 @@ impl Access {
         config: Arc<ServerConfig>,
         db: Arc<dyn MetadataDb>,
         master_key: MasterKey,
+        policies: Arc<PolicyCache>,
     ) -> Self {
-        let (policies, one_time_code) = Default::default();
-        let (passwords, sign_in_guard) = Default::default();
+        let (one_time_code, passwords, sign_in_guard) = Default::default();
         Self { process, config, db, master_key, policies, one_time_code, passwords, sign_in_guard }
     }
 

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use vigie_kvs::iam::role_policy;
 use vigie_kvs::shapes::users::Role;
 use vigie_kvs::sigv4::{Claim, Expected, Payload, RequestHead, SigV4Error};
 use vigie_kvs::{ErrorKind, KvsError, Sensitive};
@@ -81,12 +80,10 @@ pub(crate) async fn authenticate(
         let message = "The security token included in the request is expired";
         return Err(KvsError::new(ErrorKind::ExpiredToken, message).into());
     }
-    let (permissions, principal_arn, user) = match holder {
-        Holder::AccessKey(key) => (of_key(access, &key)?, key.principal_arn, None),
-        Holder::User(user) => {
-            let arn = access.config.user_resource(&user.name);
-            (of_user(&user)?, arn, Some(Arc::new(user)))
-        }
+    let permissions = holder.permissions(&access.policies)?;
+    let (principal_arn, user) = match holder {
+        Holder::AccessKey(key) => (key.principal_arn, None),
+        Holder::User(user) => (access.config.user_resource(&user.name), Some(Arc::new(user))),
     };
     Ok(Identity {
         access_key_id: id.to_owned(),
@@ -103,23 +100,4 @@ fn open_secret(access: &Access, key: &AccessKey) -> Answer<Sensitive> {
     std::str::from_utf8(&secret)
         .map(Sensitive::new)
         .map_err(|_| Failure::Internal("a stored secret access key is not text".to_owned()))
-}
-
-/// A key without a policy is a root key. What cannot be read, because a newer version wrote it, grants nothing.
-fn of_key(access: &Access, key: &AccessKey) -> Answer<Permissions> {
-    let Some(policy) = &key.policy_json else { return Ok(Permissions::Everything) };
-    let policy = access.policies.policy(&key.access_key_id, policy).map_err(|error| {
-        Failure::Internal(format!(
-            "the policy of the key {} is unreadable: {error}",
-            key.access_key_id
-        ))
-    })?;
-    Ok(Permissions::Policy(policy))
-}
-
-fn of_user(user: &User) -> Answer<Permissions> {
-    let policy = role_policy(user.role, &user.scope).map_err(|error| {
-        Failure::Internal(format!("the role of the user {} has no policy: {error}", user.name))
-    })?;
-    Ok(Permissions::Policy(Arc::new(policy)))
 }

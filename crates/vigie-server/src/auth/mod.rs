@@ -21,12 +21,14 @@ pub(crate) use access_key::new_user_id;
 pub(crate) use access_key::seal_purpose;
 pub(crate) use authenticate::authenticate;
 pub(crate) use authorize::{Resource, authorize};
-pub(crate) use grant::Grant;
+pub(crate) use grant::{Grant, Grants, HeldGrant};
 use one_time_code::OneTimeCode;
 use passwords::Passwords;
-use policy_cache::PolicyCache;
+pub(crate) use policy_cache::PolicyCache;
 pub(crate) use session_token::TemporaryCredentials;
-pub(crate) use sign_in::{Tried, prove_again, too_soon, try_password};
+pub(crate) use sign_in::{
+    Tried, is_same, prove_again, too_soon, try_password, wrong_current_password,
+};
 
 pub use access_key::NewAccessKey;
 pub use authenticate::Identity;

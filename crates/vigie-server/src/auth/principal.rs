@@ -4,10 +4,15 @@
 //! disabled or its sessions are ended.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use vigie_kvs::iam::role_policy;
 
+use super::authorize::Permissions;
+use super::policy_cache::PolicyCache;
 use crate::db::{AccessKey, DbError, MetadataDb, User, UserKey};
+use crate::failure::{Answer, Failure};
 
 /// Short names: it stands in every URL of a playback session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,30 @@ pub enum Principal {
 pub(crate) enum Holder {
     AccessKey(AccessKey),
     User(User),
+}
+
+impl Holder {
+    /// What it may do now. What cannot be read, because a newer version wrote it, grants nothing.
+    pub(crate) fn permissions(&self, policies: &PolicyCache) -> Answer<Permissions> {
+        match self {
+            Self::AccessKey(key) => {
+                // A key without a policy is a root key.
+                let Some(document) = &key.policy_json else { return Ok(Permissions::Everything) };
+                let id = &key.access_key_id;
+                let policy = policies.policy(id, document).map_err(|error| {
+                    Failure::Internal(format!("the policy of the key {id} is unreadable: {error}"))
+                })?;
+                Ok(Permissions::Policy(policy))
+            }
+            Self::User(user) => {
+                let policy = role_policy(user.role, &user.scope).map_err(|error| {
+                    let name = &user.name;
+                    Failure::Internal(format!("the role of the user {name} has no policy: {error}"))
+                })?;
+                Ok(Permissions::Policy(Arc::new(policy)))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Principal {

@@ -9,7 +9,7 @@ use vigie_kvs::{ErrorKind, KvsError, Sensitive};
 use super::{Access, Identity};
 use crate::db::{User, UserKey};
 use crate::failure::Answer;
-use crate::guard::client_prefix;
+use crate::guard::{Caller, client_prefix};
 
 /// What came of a try.
 pub(crate) enum Tried {
@@ -36,7 +36,11 @@ pub(crate) async fn try_password(
     }
     let user = access.db.user(UserKey::Name(user_name)).await?.filter(|user| !user.is_disabled);
     let hash = user.as_ref().map(|user| &user.password_hash);
-    let is_right = access.passwords.is_right(&access.process, password, hash).await?;
+    let looked = access.passwords.is_right(&access.process, password, hash).await;
+    let is_right = looked.inspect_err(|_| {
+        // It was not looked at, and was no guess.
+        access.sign_in_guard().withdraw(user_name, &address);
+    })?;
     Ok(match user.filter(|_| is_right) {
         Some(user) => {
             access.sign_in_guard().proven(user_name, address, access.process.now().mono);
@@ -53,7 +57,7 @@ pub(crate) async fn prove_again(
     identity: &Identity,
     operation: &str,
     current_password: Option<&Sensitive>,
-    remote: IpAddr,
+    caller: Caller,
 ) -> Answer<()> {
     let denied = |message: String| KvsError::new(ErrorKind::AccessDenied, message);
     let Some(user) = &identity.user else {
@@ -66,13 +70,23 @@ pub(crate) async fn prove_again(
     let password = current_password.ok_or_else(|| {
         denied(format!("{operation} asks for your password again: give CurrentPassword"))
     })?;
-    match try_password(access, &user.name, password, remote).await? {
-        Tried::Right(found) if found.id == user.id => Ok(()),
-        Tried::Right(_) | Tried::Wrong => {
-            Err(denied("CurrentPassword is not your password".to_owned()).into())
-        }
+    caller.check_may_send_password()?;
+    match try_password(access, &user.name, password, caller.remote.ip()).await? {
+        // One that was changed meanwhile may have other rights than this call came with.
+        Tried::Right(found) if is_same(&found, user) => Ok(()),
+        Tried::Right(_) | Tried::Wrong => Err(wrong_current_password().into()),
         Tried::TooSoon { seconds } => Err(too_soon(seconds).into()),
     }
+}
+
+/// Whether a user is as it was when it signed in.
+pub(crate) fn is_same(found: &User, user: &User) -> bool {
+    found.id == user.id && found.sessions_epoch == user.sessions_epoch
+}
+
+pub(crate) fn wrong_current_password() -> KvsError {
+    let message = "CurrentPassword is wrong: give the password that you signed in with";
+    KvsError::new(ErrorKind::AccessDenied, message)
 }
 
 pub(crate) fn too_soon(seconds: u64) -> KvsError {

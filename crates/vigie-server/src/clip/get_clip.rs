@@ -79,9 +79,9 @@ async fn select(
     let limits = media.config.clip_limits;
     let selector = &input.clip_fragment_selector;
     let (kind, range) = (selector.fragment_selector_type, selector.timestamp_range);
-    let fragments = list_range(media, stream, kind, range, limits.candidates_max()).await?;
-    limits.check(&fragments)?;
-    Ok(fragments)
+    let found = list_range(media, stream, kind, range, limits.candidates_max()).await?;
+    limits.check(&found)?;
+    Ok(found.fragments)
 }
 
 /// The first pass.

@@ -2,7 +2,7 @@
 
 use vigie_kvs::{ErrorKind, KvsError};
 
-use crate::archive::StoredFragment;
+use crate::fragment_selection::Found;
 
 /// How much a clip may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,15 +22,17 @@ impl ClipLimits {
         self.fragments_max.saturating_mul(4).saturating_add(100)
     }
 
-    /// Whether a clip of these fragments is within the limits.
-    pub(super) fn check(&self, fragments: &[StoredFragment]) -> Result<(), KvsError> {
+    /// Whether a clip of what was found of a range is within the limits, and is all of the range.
+    pub(super) fn check(&self, found: &Found) -> Result<(), KvsError> {
+        let fragments = &found.fragments;
         let limit = |what: String| {
             Err(KvsError::new(
                 ErrorKind::ClientLimitExceeded,
                 format!("the range holds more than {what}; ask for a shorter one"),
             ))
         };
-        if fragments.len() > self.fragments_max {
+        // A clip that ends before its range would pass for whole.
+        if fragments.len() > self.fragments_max || !found.is_whole {
             return limit(format!("{} fragments", self.fragments_max));
         }
         let size_bytes: u64 = fragments.iter().map(|fragment| fragment.size_bytes).sum();
@@ -48,7 +50,7 @@ mod tests {
     use vigie_media::Timestamp;
 
     use super::*;
-    use crate::archive::{DocumentId, Location};
+    use crate::archive::{DocumentId, Location, StoredFragment};
 
     /// Producer and server timestamps in seconds; each is two seconds long.
     fn fragment(sequence: u64, producer_s: i64, server_s: i64) -> StoredFragment {
@@ -71,17 +73,20 @@ mod tests {
 
     #[test]
     fn more_than_the_limits_is_refused() {
-        let check = |fragments_max, mb_max: u64, expect: Option<&str>| {
+        let check = |is_whole, fragments_max, mb_max: u64, expect: Option<&str>| {
             let limits = ClipLimits { fragments_max, size_bytes_max: mb_max << 20 };
-            let error = limits.check(&[fragment(1, 0, 0), fragment(2, 2, 2)]).err();
+            let fragments = vec![fragment(1, 0, 0), fragment(2, 2, 2)];
+            let error = limits.check(&Found { fragments, is_whole }).err();
             assert_eq!(error.is_some(), expect.is_some());
             if let (Some(error), Some(text)) = (error, expect) {
                 assert_eq!(error.kind, ErrorKind::ClientLimitExceeded);
                 assert!(error.message.contains(text), "{}", error.message);
             }
         };
-        check(2, 2, None);
-        check(1, 2, Some("1 fragments"));
-        check(2, 1, Some("1 MB"));
+        check(true, 2, 2, None);
+        check(true, 1, 2, Some("1 fragments"));
+        check(true, 2, 1, Some("1 MB"));
+        // Of media that was ingested many times looking stopped before the end.
+        check(false, 2, 2, Some("2 fragments"));
     }
 }

@@ -33,8 +33,8 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Of a file that begins with this fragment.
-    pub(super) fn new(first: &StoredFragment) -> Self {
+    /// Of a file of this stream that begins with this fragment.
+    pub(super) fn new(stream_arn: &str, first: &StoredFragment) -> Self {
         let mut extent = Self {
             first_sequence: first.sequence,
             last_sequence: first.sequence,
@@ -45,16 +45,16 @@ impl Extent {
             size_bytes: 0,
             gaps: Vec::new(),
             gap_count: 0,
-            hash: Sha256::new(),
+            hash: Sha256::new_with_prefix(stream_arn),
         };
         extent.add(first);
         extent
     }
 
     /// Of all these fragments.
-    pub(super) fn of(fragments: &[StoredFragment]) -> Option<Self> {
+    pub(super) fn of(stream_arn: &str, fragments: &[StoredFragment]) -> Option<Self> {
         let (first, rest) = fragments.split_first()?;
-        let mut extent = Self::new(first);
+        let mut extent = Self::new(stream_arn, first);
         rest.iter().for_each(|fragment| extent.add(fragment));
         Some(extent)
     }
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn gaps_are_told_and_frame_times_that_are_not_exact_are_none() {
-        let extent = Extent::of(&[(1, 0), (2, 2), (3, 5), (4, 10)].map(|(n, at)| fragment(n, at)));
-        let extent = extent.unwrap();
+        let fragments = [(1, 0), (2, 2), (3, 5), (4, 10)].map(|(n, at)| fragment(n, at));
+        let extent = Extent::of("gate", &fragments).unwrap();
         let at = |second: i64| Timestamp::from_millis(second * 1000);
         assert_eq!((extent.begins, extent.ends), (at(0), at(12)));
         let gap = ClipGap { start_timestamp: at(7), end_timestamp: at(10) };
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_file_ends_before_half_a_day_without_media_and_before_too_many_frames() {
-        let extent = Extent::new(&fragment(1, 0));
+        let extent = Extent::new("gate", &fragment(1, 0));
         assert!(extent.takes(&fragment(2, 12 * 3600 + 2)));
         assert!(!extent.takes(&fragment(2, 12 * 3600 + 3)));
         let many = StoredFragment { frame_count: 4_000_000 - 50, ..fragment(2, 2) };
@@ -166,14 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_that_of_these_fragments_alone() {
-        let of = |fragments: &[StoredFragment]| Extent::of(fragments).unwrap().fingerprint();
+    fn a_fingerprint_is_that_of_these_fragments_of_this_stream_alone() {
+        let of_stream = |arn: &str, fragments: &[StoredFragment]| {
+            Extent::of(arn, fragments).unwrap().fingerprint()
+        };
+        let of = |fragments: &[StoredFragment]| of_stream("gate", fragments);
         let both = [fragment(1, 0), fragment(2, 2)];
         assert_eq!(of(&both), of(&both));
         assert_ne!(of(&both), of(&both[..1]));
         let other = [fragment(1, 0), StoredFragment { crc32c: 1, ..fragment(2, 2) }];
         assert_ne!(of(&both), of(&other));
-        assert!(Extent::of(&[]).is_none());
+        // Sequences begin anew in each stream, and a CRC can be made to fit.
+        assert_ne!(of(&both), of_stream("barn", &both));
+        assert!(Extent::of("gate", &[]).is_none());
     }
 
     #[test]

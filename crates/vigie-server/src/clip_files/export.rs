@@ -20,7 +20,7 @@ use crate::api::data_endpoint::base_url;
 use crate::auth::Grant;
 use crate::clip::{Documents, Played, unless_gone};
 use crate::db::Stream;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 
 const EXPIRES_SECONDS_DEFAULT: i64 = 12 * 3600;
 /// A range whose codec parameters change more often is no recording of one camera.
@@ -68,6 +68,7 @@ pub(crate) async fn files_of_range(
     let fixed = fixed.ok_or_else(nothing)?;
     let mut documents = Documents::new(&files.media);
     let mut found: Vec<(Extent, Played)> = Vec::new();
+    let mut refusal: Option<Failure> = None;
     for fragment in fixed.fragments(files, stream).await? {
         let header = documents.header(&fragment).await;
         let Some(header) = unless_gone(header)? else { continue };
@@ -84,10 +85,16 @@ pub(crate) async fn files_of_range(
             );
             return Err(KvsError::new(ErrorKind::ClientLimitExceeded, message).into());
         }
-        found.push((Extent::new(&fragment), Played::of(&header)?));
+        match Played::of(&header) {
+            Ok(played) => found.push((Extent::new(&stream.arn, &fragment), played)),
+            // One connection whose media no file can hold does not keep the rest from being saved.
+            Err(error) => {
+                refusal.get_or_insert(error);
+            }
+        }
     }
     if found.is_empty() {
-        return Err(nothing().into());
+        return Err(refusal.unwrap_or_else(|| nothing().into()));
     }
     let file = |(extent, played): (Extent, Played)| {
         let session = session(files, stream, &fixed, wanted, &extent);

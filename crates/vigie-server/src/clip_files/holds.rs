@@ -1,5 +1,6 @@
 //! Whether a URL of a clip file still holds: its stream, and what it was made with.
 
+use vigie_kvs::operation::EXPORT_CLIP;
 use vigie_kvs::{ErrorKind, KvsError};
 
 use super::ClipFiles;
@@ -9,8 +10,9 @@ use crate::failure::Answer;
 
 /// The stream of a session, if it keeps media, and if what the session was made with still holds.
 pub(super) async fn check_holds(files: &ClipFiles, session: &ClipFileSession) -> Answer<Stream> {
-    session.grant.check(files.db.as_ref(), files.media.process.now().wall).await?;
     let arn = session.stream_arn(files.media.config.place()).to_string();
+    let now = files.media.process.now().wall;
+    files.grants.check(&session.grant, &EXPORT_CLIP, &arn, now).await?;
     let stream = files.db.stream(StreamKey::Arn(&arn)).await?;
     let stream = stream.filter(|stream| stream.status == StreamStatus::Active);
     let stream = stream.ok_or_else(|| KvsError::not_found("the stream of this file is gone"))?;

@@ -6,6 +6,7 @@
 //! contents    what stands in a file               prepare      its index
 //! serve       what a file's URLs answer           preparation  how long that is remembered
 //! send        a file's bytes                      checksum     its SHA-256
+//! places      how many are sent at once
 //! ```
 //!
 //! Nothing of a file is kept on disk. A file is one plain MP4 with its index first, which every player opens and seeks in; it
@@ -16,6 +17,7 @@ mod checksum;
 mod contents;
 mod export;
 mod holds;
+mod places;
 mod preparation;
 mod prepare;
 mod range;
@@ -27,10 +29,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::auth::MasterKey;
+use crate::auth::{Grants, MasterKey};
 use crate::db::MetadataDb;
 use crate::guard::Limits;
 use crate::media::Media;
+use places::Places;
 use preparation::Preparations;
 
 pub(crate) use export::{Wanted, export_clip, files_of_range};
@@ -40,39 +43,41 @@ pub(crate) use serve::{Served, serve};
 const READ_AT_ONCE_MAX: usize = 2;
 /// Ranges whose fragments are listed at once; others wait.
 const LISTED_AT_ONCE_MAX: usize = 4;
-/// Files that are sent at once; more are refused.
-const SENT_AT_ONCE_MAX: usize = 64;
 
 /// The room of clip files.
 pub(crate) struct ClipFiles {
     pub media: Arc<Media>,
-    /// Whether what a URL was made with still holds, and its stream.
+    /// The stream of a URL.
     pub db: Arc<dyn MetadataDb>,
+    /// Whether what it was made with still holds.
+    pub grants: Arc<Grants>,
     limits: Arc<Limits>,
     /// Seals tokens.
     master_key: MasterKey,
     preparations: Preparations,
     reading: Semaphore,
     listing: Semaphore,
-    sending: Arc<Semaphore>,
+    sending: Arc<Places>,
 }
 
 impl ClipFiles {
     pub(crate) fn new(
         media: Arc<Media>,
         db: Arc<dyn MetadataDb>,
+        grants: Arc<Grants>,
         limits: Arc<Limits>,
         master_key: MasterKey,
     ) -> Self {
         Self {
             media,
             db,
+            grants,
             limits,
             master_key,
             preparations: Preparations::default(),
             reading: Semaphore::new(READ_AT_ONCE_MAX),
             listing: Semaphore::new(LISTED_AT_ONCE_MAX),
-            sending: Arc::new(Semaphore::new(SENT_AT_ONCE_MAX)),
+            sending: Arc::default(),
         }
     }
 }

@@ -64,13 +64,14 @@ impl FixedRange {
         let by_producer = FragmentSelectorType::ProducerTimestamp;
         let bounds = (self.newest_sequence, FRAGMENTS_MAX + 1);
         let found = list_range_as_of(&files.media, stream, by_producer, range, bounds).await?;
-        if found.len() > FRAGMENTS_MAX {
+        // A file that ends before its range would pass for whole.
+        if found.fragments.len() > FRAGMENTS_MAX || !found.is_whole {
             let message = format!(
                 "the range holds more than {FRAGMENTS_MAX} fragments; save it in shorter parts"
             );
             return Err(KvsError::new(ErrorKind::ClientLimitExceeded, message).into());
         }
-        Ok(found)
+        Ok(found.fragments)
     }
 }
 

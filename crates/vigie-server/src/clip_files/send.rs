@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
+
+use vigie_kvs::ErrorKind;
 
 use super::ClipFiles;
 use super::holds::check_holds;
+use super::places::Place;
 use super::preparation::Prepared;
 use super::session::ClipFileSession;
 use crate::clip::{Documents, End, PIECES_WAITING_MAX, Sender};
+use crate::failure::Failure;
 
 /// A download of hours ends within this time after its link or its key was revoked.
 const CHECKED_EACH: Duration = Duration::from_secs(5);
@@ -22,14 +26,19 @@ pub(super) fn begin(
     session: ClipFileSession,
     prepared: Arc<Prepared>,
     range: Range<u64>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> mpsc::Receiver<Bytes> {
     let (pieces, answer) = mpsc::channel(PIECES_WAITING_MAX);
     files.media.process.clone().spawn(async move {
         let stream = session.stream_name.clone();
         let documents = Documents::new(&files.media);
         let sender = Sender::new(documents, prepared.tracks.clone(), pieces);
-        if let Err(End::Failed(error)) = send(&files, &session, &prepared, range, sender).await {
+        // Beside the sending, which may wait for its reader as long as that likes.
+        let sent = tokio::select! {
+            sent = send(&prepared, range, sender) => sent,
+            error = until_it_ends(&files, &session, &prepared) => Err(End::Failed(error)),
+        };
+        if let Err(End::Failed(error)) = sent {
             tracing::warn!(stream, error, "a clip file was not sent to its end");
         }
         drop(place);
@@ -37,13 +46,29 @@ pub(super) fn begin(
     answer
 }
 
-async fn send(
+/// Waits until what the URL was made with does not hold any more, or its media has expired; says which.
+async fn until_it_ends(
     files: &ClipFiles,
     session: &ClipFileSession,
     prepared: &Prepared,
-    range: Range<u64>,
-    sender: Sender,
-) -> Result<(), End> {
+) -> String {
+    loop {
+        files.media.process.sleep(CHECKED_EACH).await;
+        match check_holds(files, session).await {
+            Ok(stream) if prepared.oldest_received >= files.media.expired_before(&stream) => {}
+            Ok(_) => return "its media has expired".to_owned(),
+            Err(Failure::Refused(error)) if error.kind != ErrorKind::ServiceUnavailable => {
+                return error.to_string();
+            }
+            // That this cannot be looked up now says nothing.
+            Err(failure) => {
+                tracing::warn!(?failure, "whether a clip file may still be sent is not known")
+            }
+        }
+    }
+}
+
+async fn send(prepared: &Prepared, range: Range<u64>, sender: Sender) -> Result<(), End> {
     let left_bytes = range.end - range.start;
     let fragments = &prepared.fragments;
     // Of those that begin at or before the first byte, the last: those before have no byte of the part.
@@ -56,17 +81,9 @@ async fn send(
         }
         Some(first) => sender.part(range.start - first.at_bytes, left_bytes),
     };
-    let process = &files.media.process;
-    let mut checked = process.now().mono;
     for placed in fragments.iter().skip(ahead.saturating_sub(1)) {
         if sender.is_done() {
             break;
-        }
-        let now = process.now().mono;
-        if now.saturating_sub(checked) >= CHECKED_EACH {
-            let holds = check_holds(files, session).await;
-            holds.map_err(|_| End::Failed("it holds no more".to_owned()))?;
-            checked = now;
         }
         sender.send_fragment(&placed.fragment).await?;
     }

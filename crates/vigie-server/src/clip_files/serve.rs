@@ -59,7 +59,9 @@ async fn file(files: &Arc<ClipFiles>, head: &Parts) -> Answer<Download> {
     let preparation = preparation(files, &session, &stream).await?;
     let prepared = preparation.prepared(&files.media.process).await?;
     check_not_expired(files, &stream, &prepared)?;
-    let place = Arc::clone(&files.sending).try_acquire_owned().map_err(|_| {
+    // To read the index may have taken minutes.
+    check_holds(files, &session).await?;
+    let place = files.sending.enter(session.grant.holder_id()).ok_or_else(|| {
         let message = "too many clips are being downloaded at once; try again when some are done";
         KvsError::new(ErrorKind::ServiceUnavailable, message)
     })?;
@@ -141,7 +143,7 @@ async fn preparation(
         newest_sequence: session.newest_sequence,
     };
     let fragments = between(range.fragments(files, stream).await?, session.ends);
-    let extent = Extent::of(&fragments);
+    let extent = Extent::of(&stream.arn, &fragments);
     if extent.is_none_or(|extent| extent.fingerprint() != session.fingerprint) {
         return Err(gone());
     }

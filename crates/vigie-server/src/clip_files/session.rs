@@ -28,7 +28,7 @@ pub(super) struct ClipFileSession {
     #[serde(rename = "e")]
     pub expires_ms: i64,
     /// With what it ends before.
-    #[serde(flatten)]
+    #[serde(rename = "g")]
     pub grant: Grant,
     /// Of the whole range: where its first fragment may begin, by the producer's clock, …
     #[serde(rename = "s")]
@@ -118,6 +118,7 @@ const PURPOSE: &str = "clip file 1";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Principal;
 
     fn example() -> ClipFileSession {
         ClipFileSession {
@@ -125,7 +126,7 @@ mod tests {
             stream_name: "gate".into(),
             stream_created_ms: 1_795_000_000_000,
             expires_ms: 1_795_363_360_000,
-            grant: Grant::of(crate::auth::Principal::AccessKey("AKIAEXAMPLE".into())),
+            grant: Grant::of(Principal::AccessKey("AKIAEXAMPLE".into())),
             start_ms: 1_795_363_000_000,
             end_ms: 1_795_363_600_000,
             newest_sequence: 99,
@@ -151,5 +152,18 @@ mod tests {
         }
         let changed = token.replacen(&token[8..9], if &token[8..9] == "A" { "B" } else { "A" }, 1);
         assert_eq!(open(&key, &changed, 0), unknown);
+    }
+
+    #[test]
+    fn whoever_asked_for_a_file_is_in_its_token() {
+        let key = MasterKey::from_bytes([7; 32]);
+        let user = Principal::User { id: "AIDAEXAMPLE".into(), sessions_epoch: 3 };
+        let link = Grant { principal: None, share_link_id: Some("0123456789abcdef".into()) };
+        for grant in [Grant::default(), Grant::of(user), link] {
+            let session = ClipFileSession { grant, ..example() };
+            let token = session.seal(&key).unwrap();
+            let opened = ClipFileSession::open(&key, &token, Timestamp::from_millis(0));
+            assert_eq!(opened.map_err(|error| error.kind), Ok(session));
+        }
     }
 }

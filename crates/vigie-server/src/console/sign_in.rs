@@ -1,11 +1,10 @@
 //! Signing in without an access key: with a user's name and password, or with the code of a link that was made for whoever
 //! starts a demonstration. Either gives temporary credentials.
 //!
-//! Decides where from a password may come: over TLS, or from this machine; what else comes is refused before it is read. A
+//! What does not come over TLS, nor from this machine, is refused before it is read; so is what another site's page sends. A
 //! code is good for one exchange and some time; there is none unless the composition asks for one, and it stands behind `#`
 //! in the link, so that it is in no request line and no log.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -22,10 +21,9 @@ use vigie_media::Timestamp;
 use super::{HEADERS, whole};
 use crate::audit::{Audit, AuditLine, RefusedSignIn, ServerAction};
 use crate::auth::{Access, Principal, TemporaryCredentials, Tried, too_soon, try_password};
-use crate::config::ServerConfig;
 use crate::db::User;
 use crate::failure::{Answer, Failure};
-use crate::guard::BodyShare;
+use crate::guard::{BodyShare, Caller};
 use crate::http::body::{RequestBody, ResponseBody};
 use crate::http::request_body::{self, Bounds};
 use crate::time_text::rfc3339;
@@ -66,7 +64,7 @@ struct Output<'a> {
 
 /// A request to sign in, and from where it comes.
 pub(crate) struct SignIn<'a> {
-    pub remote: SocketAddr,
+    pub caller: Caller,
     pub headers: &'a HeaderMap,
     pub request_id: &'a str,
 }
@@ -126,7 +124,7 @@ async fn exchange(
     asked: &SignIn<'_>,
     body: RequestBody,
 ) -> Result<Vec<u8>, Refusal> {
-    check_way(&access.config, asked)?;
+    check_way(asked)?;
     let unreadable = || {
         let message = "the request is neither {\"UserName\": …, \"Password\": …} nor {\"Code\": …}";
         KvsError::new(ErrorKind::InvalidArgument, message)
@@ -147,18 +145,15 @@ async fn exchange(
 }
 
 /// What is sent in the clear over a network others can read, and what another site's page sends can be tried by it.
-fn check_way(config: &ServerConfig, asked: &SignIn<'_>) -> Result<(), KvsError> {
-    let denied = |message: &str| Err(KvsError::new(ErrorKind::AccessDenied, message));
-    if config.tls.is_none() && !asked.remote.ip().to_canonical().is_loopback() {
-        return denied(
-            "Nobody can sign in here over plain http, for others could read the password on its way. Serve https \
-             (--tls-cert, --tls-key), or use a proxy on the same machine that does.",
-        );
-    }
+fn check_way(asked: &SignIn<'_>) -> Result<(), KvsError> {
+    asked.caller.check_may_send_password()?;
     let site = asked.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     match site {
         None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => denied("Only the console's own page signs in here."),
+        Some(_) => {
+            let message = "Only the console's own page signs in here.";
+            Err(KvsError::new(ErrorKind::AccessDenied, message))
+        }
     }
 }
 
@@ -181,14 +176,14 @@ async fn by_password(
         let refused = RefusedSignIn {
             user_name,
             request_id: asked.request_id,
-            remote: asked.remote,
+            remote: asked.caller.remote,
             status: status.as_u16(),
             refused: kind,
         };
         let now = access.process.now();
         audit.note_refused_sign_in((access.db.as_ref(), &access.config), refused, now).await;
     };
-    let user = match try_password(access, user_name, password, asked.remote.ip()).await? {
+    let user = match try_password(access, user_name, password, asked.caller.remote.ip()).await? {
         Tried::Right(user) => user,
         Tried::Wrong => {
             refused(StatusCode::FORBIDDEN, ErrorKind::AccessDenied).await;
@@ -259,7 +254,7 @@ fn give(
         action: given.action.action(),
         resource: Some(&access.config.access_key_resource(&made.access_key_id)),
         status: StatusCode::OK.as_u16(),
-        remote_address: Some(&asked.remote.to_string()),
+        remote_address: Some(&asked.caller.remote.to_string()),
         ..AuditLine::default()
     });
     tracing::info!(key = made.access_key_id, of = given.signed_in_as, "signed in to the console");
@@ -278,33 +273,4 @@ fn give(
     };
     serde_json::to_vec(&output)
         .map_err(|_| Failure::Internal("credentials could not be written as JSON".to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tls::TlsFiles;
-
-    #[test]
-    fn a_password_comes_over_tls_or_from_this_machine() {
-        let plain = ServerConfig::new("data");
-        let tls = TlsFiles { certificate: "cert.pem".into(), key: "key.pem".into() };
-        let tls = ServerConfig { tls: Some(tls), ..plain.clone() };
-        let check = |config: &ServerConfig, remote: &str, expect: bool| {
-            let asked = SignIn {
-                remote: SocketAddr::new(remote.parse().unwrap(), 4711),
-                headers: &HeaderMap::new(),
-                request_id: "1",
-            };
-            assert_eq!(check_way(config, &asked).is_ok(), expect, "{remote}");
-        };
-        for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            check(&plain, own, true);
-            check(&tls, own, true);
-        }
-        for other in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "::ffff:192.0.2.1"] {
-            check(&plain, other, false);
-            check(&tls, other, true);
-        }
-    }
 }

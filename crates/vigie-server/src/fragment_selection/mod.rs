@@ -6,5 +6,5 @@
 mod range;
 mod repetitions;
 
-pub(crate) use range::{check_server_range, list_range, list_range_as_of};
+pub(crate) use range::{Found, check_server_range, list_range, list_range_as_of};
 pub(crate) use repetitions::{Ingested, SEAM_MS, counts};

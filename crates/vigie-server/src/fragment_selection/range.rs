@@ -16,15 +16,22 @@ const ENTRIES_PER_READ: usize = 1000;
 /// Every sequence.
 const NEWEST: u64 = u64::MAX;
 
+/// What was found of a range.
+pub(crate) struct Found {
+    pub fragments: Vec<StoredFragment>,
+    /// Whether it is all of the range: looking did not stop before its end.
+    pub is_whole: bool,
+}
+
 /// The fragments that start within `range` and have not expired, in the order of the selector's clock; by the
-/// producer's clock without repetitions. Stops looking when some `looked_at_max` are found.
+/// producer's clock without repetitions. Stops looking when some `looked_at_max` are found, those repeated included.
 pub(crate) async fn list_range(
     media: &Media,
     stream: &Stream,
     selector: FragmentSelectorType,
     range: TimestampRange,
     looked_at_max: usize,
-) -> Answer<Vec<StoredFragment>> {
+) -> Answer<Found> {
     list_range_as_of(media, stream, selector, range, (NEWEST, looked_at_max)).await
 }
 
@@ -35,34 +42,33 @@ pub(crate) async fn list_range_as_of(
     selector: FragmentSelectorType,
     range: TimestampRange,
     (newest_sequence, looked_at_max): (u64, usize),
-) -> Answer<Vec<StoredFragment>> {
+) -> Answer<Found> {
     let key = media.config.media_key(stream);
     let query = match selector {
         FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
         FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
     };
     let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
+    // Expired media waits for the rest of its media file to expire; it is not seen any more.
+    let expired_before = media.expired_before(stream);
+    let is_seen = |fragment: &StoredFragment| {
+        fragment.server_timestamp >= expired_before && fragment.sequence <= newest_sequence
+    };
     let mut fragments: Vec<StoredFragment> = Vec::new();
-    while fragments.len() < looked_at_max {
+    let mut is_whole = false;
+    while !is_whole && fragments.len() < looked_at_max {
         let page = media.fragments.list(&key, query).await?;
-        let is_last = page.len() < ENTRIES_PER_READ;
+        is_whole = page.len() < ENTRIES_PER_READ;
         if let Some(last) = page.last() {
             query = query.after(query.order.position(last));
         }
-        fragments.extend(page);
-        if is_last {
-            break;
-        }
+        fragments.extend(page.into_iter().filter(is_seen));
     }
-    // Expired media waits for the rest of its media file to expire; it is not seen any more.
-    let expired_before = media.expired_before(stream);
-    fragments.retain(|fragment| {
-        fragment.server_timestamp >= expired_before && fragment.sequence <= newest_sequence
-    });
-    Ok(match selector {
+    let fragments = match selector {
         FragmentSelectorType::ProducerTimestamp => without_repetitions(fragments),
         FragmentSelectorType::ServerTimestamp => fragments,
-    })
+    };
+    Ok(Found { fragments, is_whole })
 }
 
 /// The rules of a range by the server's clock, at its time `now`, of a stream that begins at `head` (KVS API_HLSTimestampRange, API_ClipTimestampRange).

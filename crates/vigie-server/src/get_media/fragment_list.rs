@@ -12,10 +12,11 @@ use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use super::Consumers;
 use super::chunk::{self, ReadError};
 use super::readers::Place;
-use super::sender::{ChunkSender, NotSent};
+use super::sender::{ChunkSender, NotSent, may_read};
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
+use crate::auth::HeldGrant;
 use crate::db::Stream;
 use crate::failure::Answer;
 use crate::media::Media;
@@ -38,13 +39,15 @@ pub(crate) async fn get_media_for_fragment_list(
         KvsError::new(ErrorKind::ClientLimitExceeded, message)
     })?;
     let (sender, answer) = ChunkSender::new(&media);
-    let reading = Reading { media, stream, key, found: Vec::new(), sender, _place: place };
+    let grant = consumers.held_grant(call, &stream.arn);
+    let reading = Reading { media, grant, stream, key, found: Vec::new(), sender, _place: place };
     consumers.media.process.spawn(reading.run(input.fragments));
     Ok(answer)
 }
 
 struct Reading {
     media: Arc<Media>,
+    grant: HeldGrant,
     stream: Stream,
     key: String,
     /// What the last look into the index found, for the next numbers.
@@ -57,6 +60,9 @@ impl Reading {
     async fn run(mut self, numbers: Vec<String>) {
         let stopping = self.media.process.stopping();
         for number in numbers {
+            if may_read(&mut self.grant, &self.media).await.is_err() {
+                return;
+            }
             let sent = match self.send(&number).await {
                 Err(NotSent::FragmentGone) => {
                     let error = chunk::listed_error(&number, ReadError::FragmentNotFound);

@@ -15,11 +15,12 @@ use vigie_kvs::{ErrorKind, FragmentNumber, KvsError};
 use super::Consumers;
 use super::chunk::{self, ReadError};
 use super::readers::Place;
-use super::sender::{ChunkSender, NotSent};
+use super::sender::{ChunkSender, NotSent, may_read};
 use super::start::after_sequence;
 use crate::api::Call;
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, FragmentOrder, FragmentQuery, StoredFragment};
+use crate::auth::HeldGrant;
 use crate::db::{Notice, Stream, StreamKey, StreamStatus, Subscription};
 use crate::failure::Answer;
 use crate::process::Stopping;
@@ -50,6 +51,7 @@ pub(crate) async fn get_media(
     let (sender, answer) = ChunkSender::new(&consumers.media);
     let reading = Reading {
         consumers: Arc::clone(consumers),
+        grant: consumers.held_grant(call, &stream.arn),
         stream,
         key,
         after,
@@ -66,6 +68,7 @@ pub(crate) async fn get_media(
 
 struct Reading {
     consumers: Arc<Consumers>,
+    grant: HeldGrant,
     stream: Stream,
     key: String,
     /// The sequence of the last fragment that was sent.
@@ -97,6 +100,8 @@ impl Reading {
         self.consumers.media.metrics.get_media_connections.inc();
         let error = match self.send_all().await {
             Ok(()) | Err(NotSent::ConsumerGone) => None,
+            // The reference has no id for it: the answer ends.
+            Err(NotSent::NotAllowed) => None,
             Err(NotSent::FragmentGone) => Some(ReadError::FragmentNotFound),
             Err(NotSent::Failed(error)) => {
                 tracing::error!(stream = self.stream.name, %error, "GetMedia ended");
@@ -118,6 +123,7 @@ impl Reading {
         let mut has_waited = false;
         loop {
             has_waited |= std::mem::take(&mut self.has_changed);
+            may_read(&mut self.grant, &self.consumers.media).await?;
             let fragments = self.next_fragments().await?;
             let Some(newest) = fragments.last() else {
                 // What it was told, or was not.
@@ -138,6 +144,7 @@ impl Reading {
             self.newest = self.newest.max(newest.sequence);
             (quiet, has_waited) = (Duration::ZERO, false);
             for fragment in fragments {
+                may_read(&mut self.grant, &self.consumers.media).await?;
                 self.send_fragment(&fragment).await?;
                 self.after = fragment.sequence;
                 if stopping.is_now() {

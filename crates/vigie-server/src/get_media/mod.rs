@@ -13,6 +13,8 @@ mod start;
 
 use std::sync::Arc;
 
+use crate::api::Call;
+use crate::auth::{Grant, Grants, HeldGrant};
 use crate::ingest::Turns;
 use crate::media::Media;
 use readers::Readers;
@@ -27,11 +29,24 @@ pub(crate) struct Consumers {
     /// Whether a stream has a producer.
     pub turns: Arc<Turns>,
     pub readers: Readers,
+    /// Whether who reads may still do so.
+    pub grants: Arc<Grants>,
 }
 
 impl Consumers {
-    pub(crate) fn new(media: Arc<Media>, turns: Arc<Turns>) -> Self {
+    pub(crate) fn new(media: Arc<Media>, turns: Arc<Turns>, grants: Arc<Grants>) -> Self {
         let readers = Readers::new(media.config.reader_limits);
-        Self { media, turns, readers }
+        Self { media, turns, readers, grants }
+    }
+
+    /// What an answer to this call depends on for as long as it goes on.
+    fn held_grant(&self, call: &Call, stream_arn: &str) -> HeldGrant {
+        HeldGrant {
+            grants: Arc::clone(&self.grants),
+            grant: Grant::of(call.identity.principal.clone()),
+            operation: call.operation,
+            stream_arn: stream_arn.to_owned(),
+            checked_at: self.media.process.now().mono,
+        }
     }
 }

@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use super::chunk::FragmentTags;
 use crate::api::fragments::fragment_number;
 use crate::archive::{ArchiveError, DocumentId, StoredFragment};
+use crate::auth::HeldGrant;
+use crate::failure::Failure;
 use crate::media::Media;
 
 /// Pieces that may wait for the socket. The longest are blocks of a fragment.
@@ -22,6 +24,8 @@ pub(super) enum NotSent {
     ConsumerGone,
     /// The fragment has gone.
     FragmentGone,
+    /// Who reads may not do so any more.
+    NotAllowed,
     /// It cannot be read.
     Failed(ArchiveError),
 }
@@ -31,6 +35,22 @@ impl From<ArchiveError> for NotSent {
         match error {
             ArchiveError::FragmentGone => Self::FragmentGone,
             error => Self::Failed(error),
+        }
+    }
+}
+
+/// Ends an answer whose caller may not read any more.
+pub(super) async fn may_read(grant: &mut HeldGrant, media: &Media) -> Result<(), NotSent> {
+    match grant.check(media.process.now()).await {
+        Ok(()) => Ok(()),
+        Err(Failure::Refused(error)) if error.kind.is_of_authentication() => {
+            tracing::info!(stream_arn = grant.stream_arn, %error, "who reads media may not any more");
+            Err(NotSent::NotAllowed)
+        }
+        // That this cannot be looked up now says nothing of the caller.
+        Err(failure) => {
+            tracing::warn!(?failure, "whether a consumer may still read is not known");
+            Ok(())
         }
     }
 }

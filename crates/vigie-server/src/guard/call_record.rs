@@ -13,7 +13,7 @@ use vigie_kvs::sigv4::{Claim, Payload, RequestHead};
 use vigie_kvs::wire::header;
 use vigie_kvs::{ErrorKind, Operation, OperationId, Protocol, Service, sts};
 
-use crate::audit::{Audit, AuditLine, UnprovenCall, Watching};
+use crate::audit::{Audit, AuditLine, SameCalls, UnprovenCall};
 use crate::auth::Identity;
 use crate::config::ServerConfig;
 use crate::db::MetadataDb;
@@ -167,19 +167,20 @@ impl CallRecord {
         let is_audited = self.is_audited || self.asked.is_audited();
         let Some(identity) = self.identity.as_ref().filter(|_| is_audited) else { return };
         let error = refused.map(|kind| kind.code(self.asked.protocol()));
-        let count = match self.asked.operation().map(|operation| operation.id) {
-            Some(id) if is_repeated(id) => {
-                let watching = Watching {
-                    principal: identity.principal.to_string(),
-                    action: self.asked.action(),
-                    resource: self.resource.clone(),
-                    error,
-                };
-                let Some(count) = audit.count_watching(watching, now.mono) else { return };
-                // One stands for itself.
-                (count > 1).then_some(count)
-            }
-            _ => None,
+        let is_repeated = self.asked.operation().is_some_and(|asked| is_repeated(asked.id));
+        let count = if is_repeated || error.is_some() {
+            let same = SameCalls {
+                principal: identity.principal.to_string(),
+                action: self.asked.action(),
+                // Else whoever is refused could name one resource after the other.
+                resource: self.resource.clone().filter(|_| error.is_none()),
+                error,
+            };
+            let Some(count) = audit.count(same, now.mono) else { return };
+            // One stands for itself.
+            (count > 1).then_some(count)
+        } else {
+            None
         };
         audit.write(&AuditLine {
             time: &rfc3339(now.wall),
@@ -249,7 +250,8 @@ const fn is_repeated(operation: OperationId) -> bool {
     use OperationId as Id;
     matches!(
         operation,
-        Id::GetMedia
+        Id::GetImages
+            | Id::GetMedia
             | Id::GetMediaForFragmentList
             | Id::GetHLSStreamingSessionURL
             | Id::GetDASHStreamingSessionURL

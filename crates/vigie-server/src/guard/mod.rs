@@ -3,6 +3,7 @@
 
 mod body_budget;
 mod call_record;
+mod caller;
 mod client_prefix;
 mod limits;
 mod strangers;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use body_budget::{BodyBudget, BodyShare};
 pub(crate) use call_record::{Answered, Asked, CallRecord};
+pub(crate) use caller::Caller;
 pub(crate) use client_prefix::client_prefix;
 pub use limits::RateLimits;
 pub(crate) use limits::{Counted, Limits, Repeated};

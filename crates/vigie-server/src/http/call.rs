@@ -4,7 +4,6 @@
 //! Decides the order of these steps and nothing else. Media is verified before it comes; every other body is read whole,
 //! within bounds, because its hash is signed. A form says only then which operation it is for.
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -25,12 +24,12 @@ use crate::api::{Call, Visible};
 use crate::app::App;
 use crate::auth::authenticate;
 use crate::failure::{Answer, Failure};
-use crate::guard::{self, Asked, CallRecord};
+use crate::guard::{self, Asked, CallRecord, Caller};
 
 /// A call of which nothing is read or proven yet.
 pub(super) struct UnverifiedCall<'a> {
     pub app: &'a App,
-    pub remote: IpAddr,
+    pub caller: Caller,
     pub request_id: &'a str,
     pub record: &'a mut CallRecord,
     pub head: Parts,
@@ -64,7 +63,8 @@ enum SignedBody {
 impl<'a> UnverifiedCall<'a> {
     /// Reads the body, unless it is media, and proves who signed the call.
     pub(super) async fn verify(self) -> Answer<SignedCall<'a>> {
-        let Self { app, remote, request_id, record, head, body } = self;
+        let Self { app, caller, request_id, record, head, body } = self;
+        let remote = caller.remote.ip();
         let mut share = app.guards.body_budget.share(remote);
         let body = match Bounds::of(record.asked) {
             Some(bounds) => {
@@ -95,7 +95,7 @@ impl<'a> UnverifiedCall<'a> {
         let call = Call {
             operation,
             identity,
-            remote,
+            caller,
             host: text_header(&head.headers, HOST.as_str()).map(str::to_owned),
             made_resource: OnceLock::new(),
             is_audited: OnceLock::new(),

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::clip_files::Served;
 use crate::console::sign_in::SignIn;
 use crate::failure::Answer;
-use crate::guard::{Answered, Asked, CallRecord, Repeated};
+use crate::guard::{Answered, Asked, CallRecord, Caller, Repeated};
 use crate::metrics::RequestLabels;
 use crate::{clip_files, console, playback};
 
@@ -37,11 +37,12 @@ pub(super) async fn dispatch(
     {
         return response;
     }
+    let caller = Caller::of(&app.config, remote, request.headers());
     if request.method() == Method::POST && request.uri().path() == console::sign_in::PATH {
         let rooms = (&app.access, app.audit.as_ref());
         let share = app.guards.body_budget.share(remote.ip());
         let (head, body) = request.into_parts();
-        let asked = SignIn { remote, headers: &head.headers, request_id: &request_id };
+        let asked = SignIn { caller, headers: &head.headers, request_id: &request_id };
         return console::sign_in::answer(rooms, share, asked, body).await;
     }
     if request.method() == Method::POST && request.uri().path() == console::shared::PATH {
@@ -53,7 +54,7 @@ pub(super) async fn dispatch(
         };
         let share = app.guards.body_budget.share(remote.ip());
         let body = request.into_body();
-        return console::shared::answer(rooms, share, remote, body, &request_id).await;
+        return console::shared::answer(rooms, share, caller.remote, body, &request_id).await;
     }
     let (path, headers) = (request.uri().path(), request.headers());
     if let Some(response) = console::answer(&app.config, request.method(), path, headers) {
@@ -66,7 +67,7 @@ pub(super) async fn dispatch(
     let asked_by_script = cors::is_asked(&head.headers);
     let (operation, mut response) = match find_asked(&head) {
         _ if head_bytes(&head) > super::HEAD_BYTES_MAX => ("unknown", response::head_too_large()),
-        Some(asked) => answer(&app, asked, remote, head, body, &request_id).await,
+        Some(asked) => answer(&app, asked, caller, head, body, &request_id).await,
         None if let Some((name, answer)) = playback::serve(&app.playback, &head).await => {
             (name, content(answer, name, &request_id, &head))
         }
@@ -90,14 +91,13 @@ pub(super) async fn dispatch(
 async fn answer(
     app: &Arc<App>,
     asked: Asked,
-    remote: SocketAddr,
+    caller: Caller,
     head: Parts,
     body: RequestBody,
     request_id: &str,
 ) -> (&'static str, Response<ResponseBody>) {
     let mut record = CallRecord::new(asked);
-    let call =
-        UnverifiedCall { app, remote: remote.ip(), request_id, record: &mut record, head, body };
+    let call = UnverifiedCall { app, caller, request_id, record: &mut record, head, body };
     let answered = async { carry_out(app, call.verify().await?).await }.await;
     let operation = record.asked.name();
     let mut refused = None;
@@ -108,6 +108,7 @@ async fn answer(
         response::error(record.asked.protocol(), &error, request_id)
     });
     let status = response.status().as_u16();
+    let remote = caller.remote;
     let (answered, now) = (Answered { request_id, remote, status, refused }, app.process.now());
     record.audit(&app.audit, app.access.db.as_ref(), answered, now).await;
     tarpit(app, &record, answered).await;

@@ -30,7 +30,9 @@ pub(super) async fn probe(app: &App, path: &str) -> Option<Response<ResponseBody
 
 fn metrics(app: &App) -> Result<String, std::fmt::Error> {
     let now = app.process.now();
-    app.metrics.hub_clock_skew_seconds_max.set(app.hubs.clock_skews.greatest_seconds(now.mono));
+    let hubs = app.hubs.contacts.summary(now.mono);
+    app.metrics.connected_hubs.set(hubs.calling as u64);
+    app.metrics.hub_clock_skew_seconds_max.set(hubs.clock_skew_seconds_max);
     app.metrics.age_hold_seconds_left.set(app.process.age_hold.left(now).as_secs());
     app.metrics.text()
 }

@@ -9,14 +9,11 @@ use vigie_engine::hub_request::{AskError, Outcome};
 use vigie_engine::rate_limit::Rate;
 use vigie_kvs::shapes::hub_request::{HubAnswer, HubRequest};
 use vigie_kvs::{ErrorKind, KvsError};
-use vigie_media::Timestamp;
 
 use super::Hubs;
 use crate::api::Call;
 use crate::failure::Answer;
 
-/// A hub that has not called for so long is away: it calls at least every minute, and that is saved every thirty seconds.
-const AWAY_AFTER: Duration = Duration::from_secs(120);
 /// What one hub may be asked, whatever the server's limits: most of it goes on to a camera.
 const OF_HUB: Rate = Rate::per_second(2);
 
@@ -53,7 +50,7 @@ pub(crate) async fn ask(
     let known = hubs.db.hub(hub_device_arn).await?;
     let known = known.ok_or_else(|| KvsError::not_found("no such hub has ever called"))?;
     let now = hubs.process.now();
-    if is_away(known.last_seen_at, now.wall) {
+    if !hubs.contacts.standing(hub_device_arn, known.last_seen_at, now).is_in_contact {
         return Err(not_in_contact().into());
     }
     let (id, outcome) = (hubs.process.new_request_id(), oneshot::channel());
@@ -110,10 +107,6 @@ fn outcome_of(outcome: Result<Outcome, oneshot::error::RecvError>) -> Answer<Hub
             Err(failed(format!("the hub has taken the request and did not answer in time{doing}")))
         }
     }
-}
-
-fn is_away(last_seen_at: Timestamp, now: Timestamp) -> bool {
-    now >= last_seen_at + AWAY_AFTER
 }
 
 fn not_in_contact() -> KvsError {

@@ -4,7 +4,6 @@
 
 mod age_holds;
 mod ask;
-mod clock_skews;
 mod contacts;
 mod holders;
 mod requests;
@@ -12,15 +11,12 @@ mod waiter;
 
 use std::sync::Arc;
 
-use prometheus_client::metrics::gauge::Gauge;
-
 use crate::api::Streams;
 use crate::db::{MetadataDb, Notices};
 use crate::engines::own_notices;
 use crate::images::Images;
 use crate::process::Process;
 use age_holds::HubAgeHolds;
-use clock_skews::ClockSkews;
 use contacts::HubContacts;
 use holders::HubHolders;
 use requests::HubRequests;
@@ -38,10 +34,7 @@ pub(crate) struct Hubs {
     pub requests: HubRequests,
     pub holders: HubHolders,
     pub contacts: HubContacts,
-    pub clock_skews: ClockSkews,
     pub age_holds: HubAgeHolds,
-    /// Counts the hubs whose call is under way.
-    pub connected: Gauge,
     /// Makes pictures of what cameras send; absent when images are switched off.
     pub images: Option<Arc<Images>>,
 }
@@ -51,7 +44,6 @@ impl Hubs {
         process: Arc<Process>,
         streams: Streams,
         notices: Arc<dyn Notices>,
-        connected: Gauge,
         images: Option<Arc<Images>>,
     ) -> Self {
         Self {
@@ -62,9 +54,7 @@ impl Hubs {
             requests: HubRequests::new(own_notices()),
             holders: HubHolders::default(),
             contacts: HubContacts::default(),
-            clock_skews: ClockSkews::default(),
             age_holds: HubAgeHolds::default(),
-            connected,
             images,
         }
     }

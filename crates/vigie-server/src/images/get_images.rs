@@ -123,7 +123,7 @@ async fn fragments(
         start_timestamp: Timestamp::from_millis(first.saturating_sub(reach_ms)),
         end_timestamp: Timestamp::from_millis(last),
     };
-    list_range(media, stream, clock, range, usize::MAX).await
+    Ok(list_range(media, stream, clock, range, usize::MAX).await?.fragments)
 }
 
 /// The images of one answer.

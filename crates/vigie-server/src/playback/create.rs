@@ -15,7 +15,7 @@ use vigie_media::sample::{TrackSamples, Unreadable, fragment_samples};
 use super::Playback;
 use super::codecs::Codecs;
 use super::fragment_cache::Candidates;
-use super::key_frame::{beginning_of_live, beginning_of_range};
+use super::key_frame::{Bounds, beginning_of_live, beginning_of_range};
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
@@ -268,6 +268,10 @@ impl Asked {
         let index = fragments.len().saturating_sub(count.min(wanted));
         let earliest = fragments.len().saturating_sub(count);
         let first = beginning_of_live(&fragments, index, earliest).unwrap_or(&newest);
+        // The list is as long as it takes to show its key frame, and is never cut behind it.
+        let shown = fragments.iter().filter(|it| it.sequence >= first.sequence).count();
+        let shown = u16::try_from(shown).unwrap_or(u16::MAX);
+        session.fragments_max = session.fragments_max.max(shown);
         session.mode = Mode::Live { first_sequence: first.sequence, initial_ms: 0 };
         Ok(Some(newest))
     }
@@ -300,7 +304,9 @@ impl Asked {
             let Some(alive) = alive else { continue };
             let in_range = FragmentQuery { after: None, ..query };
             let alive_sequence = alive.sequence;
-            let first = beginning_of_range(media, &key, in_range, alive, expired_before).await?;
+            let within_range = session.grant.share_link_id.is_some();
+            let bounds = Bounds { expired_before, within_range };
+            let first = beginning_of_range(media, &key, in_range, alive, bounds).await?;
             match &mut session.mode {
                 Mode::OnDemand { start_ms, .. } | Mode::LiveReplay { start_ms, .. }
                     if first.sequence != alive_sequence =>

@@ -1,5 +1,5 @@
-//! Where a session begins so that its first picture can be decoded: at a fragment that begins with a key frame. Decides
-//! nothing about sessions of media that has none.
+//! Where a session begins so that its first picture can be decoded: at a fragment that begins with a key frame, or where it
+//! would begin anyway if there is none nearby.
 
 use vigie_media::Timestamp;
 
@@ -10,6 +10,17 @@ use crate::media::Media;
 const BEFORE_MS: i64 = 300_000;
 /// How many fragments behind its beginning are looked at for one.
 const BEHIND_MAX: usize = 256;
+/// Index entries that are read at a time: a producer may have put any number before it.
+const ENTRIES_PER_READ: usize = 1000;
+
+/// What a session may begin with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Nothing that was received before.
+    pub expired_before: Timestamp,
+    /// Nothing before its range, whatever can be decoded of it: what a share link shows.
+    pub within_range: bool,
+}
 
 /// The fragment with which a range begins in which `first` is the first one: the last one before it that begins with a key
 /// frame, or else the first one behind it, or else `first` itself.
@@ -18,24 +29,36 @@ pub(super) async fn beginning_of_range(
     key: &str,
     range: FragmentQuery,
     first: StoredFragment,
-    expired_before: Timestamp,
+    bounds: Bounds,
 ) -> Result<StoredFragment, ArchiveError> {
     if first.begins_with_key_frame {
         return Ok(first);
     }
     let at = range.order.value(&first);
+    let before_ms = if bounds.within_range { 0 } else { BEFORE_MS };
     let before = FragmentQuery {
-        from: at.saturating_sub(BEFORE_MS),
+        from: at.saturating_sub(before_ms),
         until: at.saturating_sub(1),
         after: None,
-        limit: usize::MAX,
+        limit: ENTRIES_PER_READ,
         ..range
     };
     let is_beginning = |fragment: &StoredFragment| {
-        fragment.begins_with_key_frame && fragment.server_timestamp >= expired_before
+        fragment.begins_with_key_frame && fragment.server_timestamp >= bounds.expired_before
     };
-    let before = media.fragments.list(key, before).await?;
-    if let Some(found) = before.into_iter().rfind(&is_beginning) {
+    let mut pages = before;
+    let mut latest = None;
+    loop {
+        let page = media.fragments.list(key, pages).await?;
+        let end = page.last().filter(|_| page.len() == ENTRIES_PER_READ);
+        let next = end.map(|end| pages.after(pages.order.position(end)));
+        latest = page.into_iter().rfind(&is_beginning).or(latest);
+        match next {
+            Some(next) => pages = next,
+            None => break,
+        }
+    }
+    if let Some(found) = latest {
         return Ok(found);
     }
     let behind = range.after(range.order.position(&first));

@@ -29,7 +29,7 @@ use vigie_kvs::KvsError;
 
 use crate::api::Call;
 use crate::api::data_endpoint::base_url;
-use crate::auth::MasterKey;
+use crate::auth::{Grants, MasterKey};
 use crate::db::MetadataDb;
 use crate::guard::Limits;
 use crate::media::Media;
@@ -44,8 +44,10 @@ pub(crate) use serve::serve;
 /// The room of playback sessions.
 pub(crate) struct Playback {
     pub media: Arc<Media>,
-    /// Whether the key that asked for a session still holds, and its stream.
+    /// The stream of a session.
     pub db: Arc<dyn MetadataDb>,
+    /// Whether what it was made with still holds.
+    pub grants: Arc<Grants>,
     pub limits: Arc<Limits>,
     /// Seals tokens.
     pub master_key: MasterKey,
@@ -56,10 +58,11 @@ impl Playback {
     pub(crate) fn new(
         media: Arc<Media>,
         db: Arc<dyn MetadataDb>,
+        grants: Arc<Grants>,
         limits: Arc<Limits>,
         master_key: MasterKey,
     ) -> Self {
-        Self { media, db, limits, master_key, fragments: FragmentCache::default() }
+        Self { media, db, grants, limits, master_key, fragments: FragmentCache::default() }
     }
 
     /// Where the caller reaches this server.

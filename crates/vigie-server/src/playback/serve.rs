@@ -10,6 +10,7 @@ use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{FragmentNumber, KvsError};
 use vigie_media::fmp4::{self, SegmentPlace};
+use vigie_media::sample::timing::SINGLE_PICTURE_MS_MAX;
 use vigie_media::sample::{CodecConfig, SampleTrack, Unreadable, fragment_samples};
 use vigie_media::{Timestamp, TrackKind, mpeg_ts};
 
@@ -21,7 +22,7 @@ use super::dash::manifest::{
 use super::hls::date_time::date_times;
 use super::hls::playlist::{self, MediaPlaylist, Variant};
 use super::request::{Asked, Parameters, open};
-use super::selection::{Entry, Progress, SINGLE_PICTURE_MS_MAX, timeline_origin_ms};
+use super::selection::{Entry, Progress, timeline_origin_ms};
 use super::session::{PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, refusal};
 use crate::api::fragments::fragment_number;
@@ -50,14 +51,13 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
     let at = playback.media.process.now();
     let now = at.wall;
     let session = open(&playback.master_key, &parameters, now)?;
-    session.grant.check(playback.db.as_ref(), now).await?;
+    let arn = session.stream_arn(playback.media.config.place()).to_string();
+    playback.grants.check(&session.grant, session.operation(), &arn, now).await?;
     guard::verified(&head.extensions);
     let admitted = playback.limits.admit_session(asked.counted(), session.id, at.mono);
     admitted.inspect_err(|_| {
         playback.media.metrics.limited_calls.inc();
     })?;
-    let place = playback.media.config.place();
-    let arn = session.stream_arn(place).to_string();
     let stream = playback.db.stream(StreamKey::Arn(&arn)).await?;
     let stream = stream.filter(|stream| stream.status == StreamStatus::Active);
     let stream = stream.ok_or_else(|| KvsError::not_found("the stream of this session is gone"))?;

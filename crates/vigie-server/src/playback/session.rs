@@ -9,7 +9,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use vigie_kvs::Operation;
 use vigie_kvs::arn::{Place, StreamArn};
+use vigie_kvs::operation::{GET_DASH_STREAMING_SESSION_URL, GET_HLS_STREAMING_SESSION_URL};
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::{ContainerFormat, DiscontinuityMode};
 use vigie_media::Timestamp;
@@ -142,6 +144,14 @@ pub(crate) enum Mode {
 }
 
 impl PlaybackSession {
+    /// What made it, which its holder has to be allowed.
+    pub(super) fn operation(&self) -> &'static Operation {
+        match self.protocol {
+            Protocol::Hls { .. } => &GET_HLS_STREAMING_SESSION_URL,
+            Protocol::Dash { .. } => &GET_DASH_STREAMING_SESSION_URL,
+        }
+    }
+
     /// The token, fit for a URL's query. Ends with `~`, as the service's tokens do.
     pub(crate) fn seal(&self, master_key: &MasterKey) -> Result<String, SealError> {
         let content = serde_json::to_vec(self).map_err(|_| SealError::NotSealed)?;

@@ -13,6 +13,7 @@ mod operations;
 
 use std::sync::Arc;
 
+use crate::auth::Grants;
 use crate::clip_files::ClipFiles;
 use crate::media::Media;
 use crate::playback::Playback;
@@ -25,6 +26,8 @@ pub(crate) use operations::{
 /// The room of share links.
 pub(crate) struct ShareLinks {
     pub media: Arc<Media>,
+    /// Whether a link holds.
+    pub grants: Arc<Grants>,
     pub playback: Arc<Playback>,
     pub clip_files: Arc<ClipFiles>,
 }

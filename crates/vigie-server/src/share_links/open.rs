@@ -4,6 +4,7 @@
 //! words: whoever tries learns nothing.
 
 use serde::{Deserialize, Serialize};
+use vigie_kvs::operation::GET_HLS_STREAMING_SESSION_URL;
 use vigie_kvs::shapes::clip_file::ClipFile;
 use vigie_kvs::shapes::share_link::ShareLinkKind;
 use vigie_kvs::shapes::streaming_session::SessionRange;
@@ -70,7 +71,10 @@ pub(crate) async fn open(links: &ShareLinks, asked: Asked) -> Answer<(Opened, Sh
     let link = db.share_link_of_secret(&hash_of(&asked.link)).await?;
     let link = link.filter(|link| link.holds_at(now)).ok_or_else(has_ended)?;
     let grant = Grant::of_link(&link);
-    grant.check(db, now).await.map_err(|failure| match failure {
+    // Of its stream alone, by which it is asked for.
+    let operation = &GET_HLS_STREAMING_SESSION_URL;
+    let holds = links.grants.check(&grant, operation, &link.stream_arn, now).await;
+    holds.map_err(|failure| match failure {
         Failure::Refused(error) if error.kind.is_of_authentication() => has_ended(),
         failure => failure,
     })?;

@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use vigie_kvs::iam::Tags;
-use vigie_kvs::operation::{GET_CLIP, GET_HLS_STREAMING_SESSION_URL};
+use vigie_kvs::operation::{EXPORT_CLIP, GET_CLIP, GET_HLS_STREAMING_SESSION_URL};
 use vigie_kvs::shapes::Empty;
 use vigie_kvs::shapes::share_link::{
     CreateShareLinkInput, CreateShareLinkOutput, ListShareLinksInput, ListShareLinksOutput,
-    RevokeShareLinkInput, ShareLink as WireShareLink,
+    RevokeShareLinkInput, ShareLink as WireShareLink, ShareLinkKind,
 };
-use vigie_kvs::{ErrorKind, KvsError, Sensitive};
+use vigie_kvs::{ErrorKind, KvsError, Operation, Sensitive};
 use vigie_media::Timestamp;
 
 use super::ShareLinks;
@@ -40,7 +40,11 @@ pub(crate) async fn create_share_link(
         false => Tags::new(),
     };
     let resource = Resource { arn: &stream.arn, named: &stream.arn, tags: &tags };
-    for operation in [&GET_HLS_STREAMING_SESSION_URL, &GET_CLIP] {
+    let shown: &[&Operation] = match input.kind {
+        ShareLinkKind::Stream => &[&GET_HLS_STREAMING_SESSION_URL, &GET_CLIP],
+        ShareLinkKind::Clip => &[&GET_HLS_STREAMING_SESSION_URL, &GET_CLIP, &EXPORT_CLIP],
+    };
+    for operation in shown {
         authorize(&call.identity, operation, resource)
             .map_err(|error| KvsError::new(call.operation.denied_error(), error.message))?;
     }
@@ -75,7 +79,7 @@ pub(crate) async fn create_share_link(
     call.made_resource.get_or_init(|| share_link_resource(&link));
     let base = base_url(&media.config, media.process.listen_port(), call)?;
     let url = format!("{base}/console/#/shared/{}", secret.expose());
-    Ok(CreateShareLinkOutput { share_link: shown(link), share_link_url: Sensitive::new(url) })
+    Ok(CreateShareLinkOutput { share_link: wire(link), share_link_url: Sensitive::new(url) })
 }
 
 pub(crate) async fn list_share_links(
@@ -95,7 +99,7 @@ pub(crate) async fn list_share_links(
     let last = found.last().filter(|_| more);
     let position = last.map(|link| (link.created_at.as_millis(), &link.link_id));
     let next_token = position.map(|position| page_token::write(&position)).transpose()?;
-    Ok(ListShareLinksOutput { share_links: found.into_iter().map(shown).collect(), next_token })
+    Ok(ListShareLinksOutput { share_links: found.into_iter().map(wire).collect(), next_token })
 }
 
 pub(crate) async fn revoke_share_link(
@@ -122,7 +126,7 @@ pub(crate) fn share_link_resource(link: &ShareLink) -> String {
     format!("{}/share-link/{}", link.stream_arn, link.link_id)
 }
 
-fn shown(link: ShareLink) -> WireShareLink {
+fn wire(link: ShareLink) -> WireShareLink {
     WireShareLink {
         link_id: link.link_id,
         stream_arn: link.stream_arn,

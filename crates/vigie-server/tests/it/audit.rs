@@ -144,7 +144,8 @@ async fn a_line_says_who_what_and_what_came_of_it_and_never_a_secret() {
         [(json!(arn), json!(200), Value::Null)]
     );
     let refused = (Value::Null, json!(400), json!("InvalidArgumentException"));
-    assert_eq!(outcome("kinesisvideo:DeleteStream"), [refused.clone(), refused], "none is forged");
+    // None is forged, and the second within a minute is counted with the next line.
+    assert_eq!(outcome("kinesisvideo:DeleteStream"), [refused]);
     assert_eq!(outcome("secretsmanager:PutSecretValue"), [(secret, json!(200), Value::Null)]);
     assert_eq!(outcome("secretsmanager:GetSecretValue"), []);
     for line in &lines {

@@ -10,8 +10,13 @@ use sha2::{Digest, Sha256};
 use vigie_media::codec::aac;
 use vigie_media::matroska::writer;
 
+use vigie_kvs::iam::StreamScope;
+use vigie_kvs::shapes::users::Role;
+use vigie_server::UserChange;
+
 use crate::common::keys::{key, revoke};
 use crate::common::{self, Answer, TestServer, collect, soon};
+use crate::users::{change, sign_in, user};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -289,6 +294,32 @@ async fn its_url_ends_with_its_time_its_key_its_stream_and_its_retention() {
     assert_eq!(server.get(&url).await.status, 200);
     server.call("/deleteStream", json!({ "StreamARN": stream_arn(&server).await })).await.ok();
     assert_eq!(server.get(&url).await.error(), (404, "ResourceNotFoundException"));
+}
+
+#[tokio::test]
+async fn a_user_s_file_is_downloaded_until_its_sessions_end_or_the_stream_is_none_of_its_own() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    upload(&server, "gate", &[0, 1, 2]).await;
+    let set_site = async |value: &str| {
+        let input = json!({"StreamName": "gate", "Tags": {"Site": value}});
+        server.call("/tagStream", input).await.ok();
+    };
+    set_site("north").await;
+    let north = StreamScope::Tag { key: "Site".into(), value: "north".into() };
+    user(&server, "bea", Role::Viewer, north).await;
+    let bea = sign_in(&server, "bea").await;
+    let input = json!({ "StreamName": "gate", "StartTimestamp": 0, "EndTimestamp": 3 });
+    let file = server.call_as(&bea, "/exportClip", input).await.ok()["Files"][0].clone();
+    let status = async || server.get(path(&server, &file["ClipFileURL"])).await.status;
+    assert_eq!(status().await, 200);
+    checksum(&server, &file["ChecksumURL"]).await;
+    set_site("south").await;
+    assert_eq!(status().await, 403);
+    set_site("north").await;
+    assert_eq!(status().await, 200);
+    change(&server, "bea", UserChange::default()).await;
+    assert_eq!(status().await, 403);
 }
 
 async fn stream_arn(server: &TestServer) -> String {

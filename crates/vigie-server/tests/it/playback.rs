@@ -10,6 +10,7 @@ use vigie_media::matroska::writer;
 use vigie_server::{RateLimits, UserChange};
 
 use crate::common::keys::{key, revoke, session};
+use crate::common::media::{fragment_that_begins, playable_header};
 use crate::common::{self, Answer, TestServer};
 use crate::users::{audit, change, scope_of, sign_in, user};
 
@@ -393,4 +394,48 @@ async fn limits_of_a_session_hold_when_they_are_asked_for() {
     }
     assert_eq!(refused, 45, "50 requests in a moment");
     assert_eq!(server.get(&paths[1]).await.status, 200, "another session has its own");
+}
+
+#[tokio::test]
+async fn a_live_session_that_goes_back_to_its_key_frame_shows_it_and_keeps_its_place_in_time() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    let mut connection = server.put_media("gate").await;
+    connection.send(playable_header()).await;
+    // A key frame each five seconds, and a fragment each second.
+    for second in 0..9 {
+        let start_ms = 1_000_000 + second * 1000;
+        connection.send(fragment_that_begins(start_ms, 7, second % 5 == 0)).await;
+    }
+    connection.finish();
+    connection.rest().await;
+    let all: Vec<String> = server
+        .list_fragments("gate")
+        .await
+        .into_iter()
+        .map(|fragment| fragment["FragmentNumber"].as_str().unwrap().to_owned())
+        .collect();
+    // Three are asked for; the key frame is the fourth from the end.
+    let playlist = media_playlist(&server, live(300)).await;
+    let shown: Vec<String> =
+        listed(&server, &playlist).await.into_iter().map(|(_, it)| it).collect();
+    assert_eq!(shown, all[5..]);
+    let dash = server
+        .call(
+            "/getDASHStreamingSessionURL",
+            json!({
+        "StreamName": "gate", "MaxManifestFragmentResults": 3 }),
+        )
+        .await
+        .ok();
+    let url = dash["DASHStreamingSessionURL"].as_str().unwrap();
+    let manifest =
+        server.get(url.strip_prefix(&format!("http://{}", server.host())).unwrap()).await;
+    let manifest = String::from_utf8(manifest.body.to_vec()).unwrap();
+    // Four fragments of a second before now.
+    let begins =
+        manifest.split("availabilityStartTime=\"").nth(1).unwrap().split('"').next().unwrap();
+    let begins: jiff::Timestamp = begins.parse().unwrap();
+    let before_ms = server.clock.wall().as_millis() - begins.as_millisecond();
+    assert!((4000..5000).contains(&before_ms), "{before_ms}");
 }

@@ -6,16 +6,24 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
+use vigie_kvs::Sensitive;
+use vigie_kvs::iam::StreamScope;
+use vigie_kvs::shapes::users::Role;
 use vigie_kvs::sigv4::Credentials;
 use vigie_media::codec::aac;
 use vigie_media::matroska::writer;
 
+use vigie_server::UserChange;
+use vigie_server::auth::hash_password;
+
 use crate::common::keys::{key, revoke};
+use crate::common::media::{fragment_that_begins, playable_header};
 use crate::common::{self, Answer, TestServer, collect, soon};
+use crate::users::{change, sign_in, user};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SHARER: &str = r#"{"Statement": {"Effect": "Allow", "Action": ["kinesisvideo:*ShareLink*",
-    "kinesisvideo:GetHLSStreamingSessionURL", "kinesisvideo:GetClip"], "Resource": "*"}}"#;
+    "kinesisvideo:GetHLSStreamingSessionURL", "kinesisvideo:GetClip", "kinesisvideo:ExportClip"], "Resource": "*"}}"#;
 
 /// Uploads fragments of a second that begin at these seconds.
 async fn upload(server: &TestServer, seconds: &[i64]) {
@@ -217,9 +225,58 @@ async fn a_link_ends_with_the_key_of_its_maker_with_its_media_and_with_its_strea
 }
 
 #[tokio::test]
+async fn a_link_ends_with_the_password_and_the_rights_of_its_maker_and_not_with_its_sign_out() {
+    let server = with_media(&(0..9).collect::<Vec<_>>()).await;
+    let set_site = async |value: &str| {
+        let input = json!({"StreamName": "gate", "Tags": {"Site": value}});
+        server.call("/tagStream", input).await.ok();
+    };
+    set_site("north").await;
+    let north = StreamScope::Tag { key: "Site".into(), value: "north".into() };
+    user(&server, "bea", Role::Operator, north).await;
+    let (secret, _) = share_as(&server, &sign_in(&server, "bea").await, clip()).await;
+    change(&server, "bea", UserChange::default()).await;
+    let file =
+        opened(&server, &secret).await["Files"][0]["ClipFileURL"].as_str().unwrap().to_owned();
+    set_site("south").await;
+    check_ended(&server, &secret).await;
+    assert_eq!(server.get(&file).await.status, 403);
+    set_site("north").await;
+    opened(&server, &secret).await;
+    server.clock.advance(Duration::from_secs(1));
+    let password_hash = Some(hash_password(&Sensitive::new("another horse")).unwrap());
+    change(&server, "bea", UserChange { password_hash, ..UserChange::default() }).await;
+    check_ended(&server, &secret).await;
+    assert_eq!(server.get(&file).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_link_shows_nothing_before_its_beginning_though_its_key_frame_lies_there() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    let mut connection = server.put_media("gate").await;
+    connection.send(playable_header()).await;
+    // A key frame each four seconds, and a fragment each second.
+    for second in 0..12 {
+        let fragment = fragment_that_begins(second * 1000, second as u8, second % 4 == 0);
+        connection.send(fragment).await;
+    }
+    connection.finish();
+    connection.rest().await;
+    let from = json!({ "StreamName": "gate", "Kind": "CLIP", "StartTimestamp": 2, "EndTimestamp": 12, "Expires": 3600 });
+    let (secret, _) = share(&server, from).await;
+    let shown = opened(&server, &secret).await;
+    let playlist = shown["HLSStreamingSessionPath"].as_str().unwrap();
+    let playlist = playlist.replace("getHLSMasterPlaylist", "getHLSMediaPlaylist");
+    let text = String::from_utf8_lossy(&server.get(&playlist).await.body).into_owned();
+    let first = text.lines().find(|line| line.starts_with("#EXT-X-PROGRAM-DATE-TIME")).unwrap();
+    assert!(first.ends_with("1970-01-01T00:00:04.000Z"), "{text}");
+}
+
+#[tokio::test]
 async fn nobody_gives_what_he_does_not_have() {
     let server = with_media(&(0..9).collect::<Vec<_>>()).await;
-    for lacking in ["GetClip", "GetHLSStreamingSessionURL", "CreateShareLink"] {
+    for lacking in ["GetClip", "GetHLSStreamingSessionURL", "ExportClip", "CreateShareLink"] {
         let policy = SHARER.replacen(
             "{\"Statement\": {",
             &format!("{{\"Statement\": [{{\"Effect\": \"Deny\", \"Action\": \"kinesisvideo:{lacking}\", \"Resource\": \"*\"}}, {{"),

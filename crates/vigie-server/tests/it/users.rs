@@ -14,7 +14,7 @@ use vigie_server::auth::hash_password;
 use vigie_server::{NewUser, UserChange, create_user, remove_user, update_user};
 
 use crate::common::keys::{element, key, session, sts};
-use crate::common::{Answer, HUB, TestServer, collect, config};
+use crate::common::{Answer, HUB, TestServer, collect, config, media, send_to, soon};
 
 const PASSWORD: &str = "correct horse";
 
@@ -348,7 +348,7 @@ async fn nobody_grants_what_it_does_not_have() {
     // Whoever has a session only shows that it has the password.
     denied(&boss, "/createUser", create("eve", json!({})), "give CurrentPassword").await;
     let wrong = json!({"CurrentPassword": "wrong password"});
-    denied(&boss, "/createUser", create("eve", wrong), "CurrentPassword is not").await;
+    denied(&boss, "/createUser", create("eve", wrong), "CurrentPassword is wrong").await;
     let policy = json!({"PolicyDocument": all, "CurrentPassword": PASSWORD});
     denied(&boss, "/createAccessKey", json!({"PolicyDocument": all}), "give CurrentPassword").await;
     denied(
@@ -430,4 +430,104 @@ async fn a_user_changes_its_own_password() {
     let statuses: Vec<_> = lines.iter().map(|line| line["StatusCode"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [200, 400, 403, 403]);
     assert_eq!(lines[0]["Resource"], "arn:aws:iam::000000000000:user/ada");
+}
+
+#[tokio::test]
+async fn what_a_user_reads_ends_with_its_sessions_within_seconds() {
+    let server = TestServer::start().await;
+    server.create_stream("gate", 24).await;
+    let producer = server.put_media("gate").await;
+    producer.send(media::header()).await;
+    producer.send(media::fragment(1_000, 1)).await;
+    producer.send(media::end_of_fragment()).await;
+    user(&server, "ada", Role::Viewer, StreamScope::All).await;
+    let ada = sign_in(&server, "ada").await;
+    let input = json!({"StreamName": "gate", "StartSelector": {"StartSelectorType": "EARLIEST"}});
+    let reading = tokio::spawn({
+        let body = Bytes::from(input.to_string());
+        let headers = [("content-type", "application/json".to_owned())];
+        let now = server.clock.wall();
+        let request = server.signed(&ada, "/getMedia", "kinesisvideo", &headers, Some(&body), now);
+        let address = server.address;
+        async move { collect(send_to(address, request.map(|()| Full::new(body))).await).await }
+    });
+    soon(async {
+        while !metric(&server, "vigie_server_get_media_connections 1").await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    change(&server, "ada", UserChange::default()).await;
+    // Looked at each three seconds without a word, and each five whether it holds.
+    let ended = soon(async {
+        let mut timecodes_ms = (2_000..).step_by(1_000);
+        while !reading.is_finished() {
+            server.clock.advance(Duration::from_secs(1));
+            producer.send(media::fragment(timecodes_ms.next().unwrap(), 2)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        reading.await.unwrap()
+    })
+    .await;
+    assert_eq!(ended.status, 200);
+    assert!(metric(&server, "vigie_server_put_media_connections 1").await, "the producer goes on");
+}
+
+async fn metric(server: &TestServer, line: &str) -> bool {
+    String::from_utf8_lossy(&server.get("/metrics").await.body).contains(line)
+}
+
+#[tokio::test]
+async fn who_is_refused_again_and_again_does_not_fill_the_audit_log() {
+    let server = TestServer::start().await;
+    user(&server, "ada", Role::Viewer, StreamScope::All).await;
+    let ada = sign_in(&server, "ada").await;
+    for number in 0..20 {
+        let input = json!({"StreamName": format!("made-up-{number}")});
+        assert_eq!(server.call_as(&ada, "/createStream", input).await.status, 403);
+    }
+    server.clock.advance(Duration::from_secs(60));
+    let input = json!({"StreamName": "made-up"});
+    assert_eq!(server.call_as(&ada, "/createStream", input).await.status, 403);
+    let lines = audit(&server, "kinesisvideo:CreateStream").await;
+    let counts: Vec<_> = lines.iter().map(|line| line["Count"].clone()).collect();
+    assert_eq!(counts, [json!(20), Value::Null], "newest first; one stands for itself");
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_strangers_keep_nobody_out_and_plain_http_takes_no_password() {
+    let trusted = vec!["127.0.0.1".parse().unwrap()];
+    let server = TestServer::start_configured(|config| config.trusted_proxies = trusted).await;
+    user(&server, "ada", Role::Viewer, StreamScope::All).await;
+    let from = async |address: &str, password: &str| {
+        let input = json!({"UserName": "ada", "Password": password});
+        let headers = [("x-forwarded-for", address), ("x-forwarded-proto", "https")];
+        sign_in_with(&server, input, &headers).await.status
+    };
+    for _ in 0..5 {
+        assert_eq!(from("198.51.100.1", "wrong password").await, 403);
+    }
+    assert_eq!(from("198.51.100.1", PASSWORD).await, 429);
+    assert_eq!(from("198.51.100.1, 192.0.2.9", PASSWORD).await, 200);
+    let signed_in = &audit(&server, "vigie:PasswordSignIn").await[0];
+    assert_eq!(signed_in["RemoteAddress"], "192.0.2.9:0");
+    let input = json!({"UserName": "ada", "Password": PASSWORD});
+    let plain = sign_in_with(&server, input, &[("x-forwarded-proto", "http")]).await;
+    assert_eq!(plain.status, 403);
+    assert!(String::from_utf8_lossy(&plain.body).contains("plain http"));
+}
+
+#[tokio::test]
+async fn a_key_and_a_user_do_not_go_by_one_name() {
+    let server = TestServer::start().await;
+    user(&server, "boss", Role::Viewer, StreamScope::All).await;
+    let policy = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let input = json!({"UserName": "Boss", "PolicyDocument": policy});
+    let refused = server.call("/createAccessKey", input).await;
+    assert_eq!(refused.error(), (400, "ResourceInUseException"));
+    let input = json!({"UserName": "hub-1", "PolicyDocument": policy});
+    server.call("/createAccessKey", input).await.ok();
+    let input = json!({"UserName": "HUB-1", "Password": PASSWORD, "Role": "VIEWER"});
+    let refused = server.call("/createUser", input).await;
+    assert_eq!(refused.error(), (400, "ResourceInUseException"));
 }

@@ -16,8 +16,8 @@ pub(crate) struct MovieTrack<'a> {
     pub(crate) media_duration: u64,
     /// Its edit list, where it needs one.
     pub(crate) edit: Option<Edit>,
-    /// The boxes of `stbl` after `stsd`.
-    pub(crate) sample_table: Vec<u8>,
+    /// Writes the boxes of `stbl` after `stsd`: there may be many MB of them, of which nobody needs a copy.
+    pub(crate) sample_table: Box<dyn Fn(&mut Vec<u8>) + 'a>,
 }
 
 /// How a track's media is placed in the presentation.
@@ -29,14 +29,14 @@ pub(crate) struct Edit {
     pub(crate) media_start: u64,
 }
 
-/// The `moov` box. `created_at` counts seconds from 1904, 0 when it is not said; `more` writes what follows the tracks.
+/// Writes the `moov` box. `created_at` counts seconds from 1904, 0 when it is not said; `more` writes what follows the tracks.
 pub(crate) fn movie(
+    out: &mut Vec<u8>,
     tracks: &[MovieTrack<'_>],
     created_at: u64,
     more: impl FnOnce(&mut Vec<u8>),
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    plain_box(&mut out, *b"moov", |out| {
+) {
+    plain_box(out, *b"moov", |out| {
         let duration = tracks.iter().map(|track| track.duration).max().unwrap_or(0);
         let next_track_id = tracks.iter().map(|of| of.track.number()).max().unwrap_or(0);
         full_box(out, *b"mvhd", 1, 0, |out| {
@@ -56,7 +56,6 @@ pub(crate) fn movie(
         }
         more(out);
     });
-    out
 }
 
 fn matrix(out: &mut Vec<u8>) {
@@ -136,7 +135,7 @@ fn mdia(out: &mut Vec<u8>, of: &MovieTrack<'_>, is_video: bool) {
         });
         plain_box(out, *b"stbl", |out| {
             sample_entry::stsd(out, of.track);
-            out.extend_from_slice(&of.sample_table);
+            (of.sample_table)(out);
         });
     });
 }

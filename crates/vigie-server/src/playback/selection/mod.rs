@@ -15,13 +15,12 @@ use std::collections::VecDeque;
 use vigie_kvs::FragmentNumber;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
 use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
+use vigie_media::sample::timing::SINGLE_PICTURE_MS_MAX;
 
 use super::session::{Mode, PlaybackSession, Protocol};
 use crate::archive::FragmentPosition;
 use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
-/// A fragment of one picture says nothing of how long it lasts: until the next one, if that comes within this time.
-pub(crate) const SINGLE_PICTURE_MS_MAX: i64 = 60_000;
 /// Where nothing at all tells it.
 const SINGLE_PICTURE_MS: i64 = 1000;
 /// DASH: a shorter gap stays a gap of the timeline, which players jump; a longer one is left out of it.

@@ -50,6 +50,7 @@ pub fn run(options: ServerOptions) -> Result<(), Failure> {
         account_id: options.account_id,
         public_url: options.public_url,
         tls,
+        trusted_proxies: options.trusted_proxies,
         signature_skew: Duration::from_secs(options.signature_skew_seconds.into()),
         connections_max: connections_max as usize,
         connections_per_address_max: options.connections_per_address_max as usize,

@@ -1,5 +1,6 @@
 //! What of a stream is exported: its fragments in a time range, one after another with their bytes.
 
+use std::fs::TryLockError;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -175,9 +176,27 @@ pub fn write_new(
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = std::path::PathBuf::from(part);
-    // One that was cut off before may have left its own.
-    let file = std::fs::File::create(&part).map_err(|error| cannot(&error))?;
-    let written = write(file).and_then(|exported| {
+    // One that was cut off before may have left its own; one that is under way holds it.
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&part);
+    let file = file.map_err(|error| cannot(&error))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::other(format!(
+            "cannot create {}: another export is writing {}",
+            path.display(),
+            part.display()
+        )),
+        TryLockError::Error(error) => cannot(&error),
+    })?;
+    // The one that was under way may be done meanwhile.
+    let begin = || {
+        if std::fs::symlink_metadata(path).is_ok() {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        file.set_len(0)?;
+        file.try_clone()
+    };
+    let own = begin().map_err(|error| cannot(&error));
+    let written = own.and_then(write).and_then(|exported| {
         std::fs::rename(&part, path).map_err(|error| cannot(&error))?;
         Ok(exported)
     });
@@ -225,6 +244,13 @@ mod tests {
             (names(), std::fs::read(&path).unwrap()),
             (vec!["clip.mkv".to_owned()], b"whole".to_vec())
         );
+        let other = folder.path().join("other.mkv");
+        let beside = write_new(&other, |_| {
+            let second = write_new(&other, |_| panic!("two do not write one file"));
+            assert!(second.unwrap_err().to_string().contains("another export is writing"));
+            Err(Failure::other("enough"))
+        });
+        assert!(beside.is_err());
         let over_it = write_new(&path, |_| panic!("what is there is not written over"));
         assert!(over_it.is_err());
     }

@@ -1,7 +1,8 @@
-//! Who watched, in the audit log: a caller that opens the same video again and again gets a line a minute for it, which says
-//! how many it stands for. Players and consoles make a playback session whenever somebody seeks, and consumers come back.
+//! What one caller does again and again, in the audit log: a line a minute, which says how many it stands for. Players and
+//! consoles make a playback session whenever somebody seeks, and consumers come back. And whoever is refused could else fill
+//! the log until it has nothing else.
 //!
-//! Decides which calls get a line. Exports are not among what is left out.
+//! Decides which calls get a line. Exports and changes that were made are not among what is left out.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,7 @@ const REMEMBERED_MAX: usize = 4096;
 
 /// What is the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Watching {
+pub(crate) struct SameCalls {
     /// Who: a key or a user, not one of its sessions.
     pub principal: String,
     pub action: &'static str,
@@ -30,13 +31,13 @@ struct Said {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct WatchSampler(Mutex<BTreeMap<Watching, Said>>);
+pub(super) struct CallSampler(Mutex<BTreeMap<SameCalls, Said>>);
 
-impl WatchSampler {
+impl CallSampler {
     /// One more: for how many a line is to be written now, if any is.
-    pub(super) fn note(&self, watching: Watching, now: Duration) -> Option<u64> {
+    pub(super) fn note(&self, calls: SameCalls, now: Duration) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match said.get_mut(&watching) {
+        match said.get_mut(&calls) {
             Some(said) if now.saturating_sub(said.at) < LINE_INTERVAL => {
                 said.untold += 1;
                 None
@@ -49,7 +50,7 @@ impl WatchSampler {
                 if said.len() >= REMEMBERED_MAX {
                     said.clear();
                 }
-                said.insert(watching, Said { at: now, untold: 0 });
+                said.insert(calls, Said { at: now, untold: 0 });
                 Some(1)
             }
         }
@@ -60,8 +61,8 @@ impl WatchSampler {
 mod tests {
     use super::*;
 
-    fn watching(resource: usize) -> Watching {
-        Watching {
+    fn calls(resource: usize) -> SameCalls {
+        SameCalls {
             principal: "ada".into(),
             action: "kinesisvideo:GetMedia",
             resource: Some(resource.to_string()),
@@ -71,24 +72,24 @@ mod tests {
 
     #[test]
     fn the_first_gets_a_line_and_those_that_follow_are_counted() {
-        let sampler = WatchSampler::default();
+        let sampler = CallSampler::default();
         let at = Duration::from_secs;
-        assert_eq!(sampler.note(watching(1), at(0)), Some(1));
+        assert_eq!(sampler.note(calls(1), at(0)), Some(1));
         for second in 1..60 {
-            assert_eq!(sampler.note(watching(1), at(second)), None);
+            assert_eq!(sampler.note(calls(1), at(second)), None);
         }
-        assert_eq!(sampler.note(watching(2), at(59)), Some(1), "another stream");
-        let refused = Watching { error: Some("x"), ..watching(1) };
+        assert_eq!(sampler.note(calls(2), at(59)), Some(1), "another stream");
+        let refused = SameCalls { error: Some("x"), ..calls(1) };
         assert_eq!(sampler.note(refused, at(59)), Some(1), "a refusal");
-        assert_eq!(sampler.note(watching(1), at(60)), Some(60));
-        assert_eq!(sampler.note(watching(1), at(121)), Some(1));
+        assert_eq!(sampler.note(calls(1), at(60)), Some(60));
+        assert_eq!(sampler.note(calls(1), at(121)), Some(1));
     }
 
     #[test]
     fn memory_is_bounded() {
-        let sampler = WatchSampler::default();
+        let sampler = CallSampler::default();
         for resource in 0..3 * REMEMBERED_MAX {
-            assert_eq!(sampler.note(watching(resource), Duration::ZERO), Some(1));
+            assert_eq!(sampler.note(calls(resource), Duration::ZERO), Some(1));
         }
         assert!(sampler.0.lock().unwrap().len() <= REMEMBERED_MAX);
     }
