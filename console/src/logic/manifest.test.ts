@@ -32,12 +32,13 @@ const saved: Saved = {
     {
       name: "gate",
       files: [{ file, sizeBytes: 1_010_203, leftOutCount: 2, sha256: "ab".repeat(32) }],
+      failures: [],
       gaps: [
         { StartTimestamp: BEGIN / 1000 - 50, EndTimestamp: BEGIN / 1000 + 61, Reason: "HUB_OFF", HubDeviceArn: "arn:hub" },
         { StartTimestamp: BEGIN / 1000 + 61, EndTimestamp: BEGIN / 1000 + 119, Reason: "SOURCE_OFFLINE", HubDeviceArn: "arn:hub" },
       ],
     },
-    { name: "yard", files: [], gaps: [], failure: "there is no media of the stream in the range" },
+    { name: "yard", files: [], gaps: [], failures: ["Not saved: there is no media of the stream in the range"] },
   ],
 };
 
@@ -50,7 +51,7 @@ test("a manifest says who, what, when, what is missing and why, and the hashes",
     "  From:       2026-11-28 14:29:59.000 UTC (2026-11-28 15:29:59)",
     "  Size:       1010203 bytes",
     "  Codecs:     H.264 and AAC (avc1.4D4029, mp4a.40.2)",
-    "  Fragments:  1198, 2 left out for damage",
+    "  Fragments:  1198, 2 left out: damaged, or fit for no MP4 file",
     "  Gaps:       3 gaps",
     "    to 2026-11-28 14:32:00.000 UTC (2026-11-28 15:32:00), 1 min: The camera gave no video",
     "    to 2026-11-28 14:35:02.000 UTC (2026-11-28 15:35:02), 2 s: no reason is known",
@@ -60,6 +61,11 @@ test("a manifest says who, what, when, what is missing and why, and the hashes",
   ]) {
     expect(text.split("\n")).toContain(line);
   }
+});
+
+test("a user who signed in with a password is no access key", () => {
+  const { accessKeyId: _, ...byUser } = saved;
+  expect(manifestText(byUser).split("\n")).toContain("Saved by:   arn:aws:iam::000000000000:user/anna");
 });
 
 test("a manifest opens nothing", () => {

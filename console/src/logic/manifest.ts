@@ -19,12 +19,14 @@ export interface SavedStream {
   files: SavedFile[];
   /** What its hubs say of media that is not there. */
   gaps: MediaGap[];
-  failure?: string;
+  /** What was not saved, or not wholly, and why. */
+  failures: string[];
 }
 
 export interface Saved {
   principalArn: string;
-  accessKeyId: string;
+  /** Of somebody who signed in with one. */
+  accessKeyId?: string;
   at: number;
   server: string;
   version: string;
@@ -40,7 +42,7 @@ export function manifestText(saved: Saved): string {
   const lines = [
     "Video saved from Vigie",
     "",
-    `Saved by:   ${saved.principalArn} (access key ${saved.accessKeyId})`,
+    `Saved by:   ${saved.principalArn}${saved.accessKeyId ? ` (access key ${saved.accessKeyId})` : ""}`,
     `Saved at:   ${time(saved.at)}`,
     `Server:     ${saved.server}, Vigie ${saved.version}`,
     `Time zone:  ${saved.timeZone}, beside UTC`,
@@ -51,7 +53,7 @@ export function manifestText(saved: Saved): string {
   ];
   for (const stream of saved.streams) {
     lines.push("", `Stream ${stream.name}`);
-    if (stream.failure) lines.push(`  Not saved: ${stream.failure}`);
+    for (const failure of stream.failures) lines.push(`  ${failure}`);
     for (const saved of stream.files) lines.push("", ...fileLines(saved, stream.gaps, time));
   }
   const files = saved.streams.flatMap(({ files }) => files);
@@ -64,7 +66,7 @@ export function manifestText(saved: Saved): string {
 
 function fileLines({ file, sizeBytes, leftOutCount, sha256 }: SavedFile, told: MediaGap[], time: (ms: number) => string): string[] {
   const [from, until] = [file.StartTimestamp * 1000, file.EndTimestamp * 1000];
-  const leftOut = leftOutCount > 0 ? `, ${leftOutCount} left out for damage` : "";
+  const leftOut = leftOutCount > 0 ? `, ${leftOutCount} left out: damaged, or fit for no MP4 file` : "";
   const lines = [
     `  File:       ${file.FileName}`,
     `  From:       ${time(from)}`,

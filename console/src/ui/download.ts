@@ -10,11 +10,15 @@ export function download(url: string, name: string): void {
   link.click();
 }
 
-export async function downloadAll(files: { url: string; name: string }[]): Promise<void> {
-  for (const { url, name } of files) {
+let before: Promise<unknown> = Promise.resolve();
+
+/** One behind the other, whoever asks. */
+export function downloadInTurn(url: string, name: string): Promise<unknown> {
+  before = before.then(() => {
     download(url, name);
-    await new Promise((done) => setTimeout(done, BETWEEN_MS));
-  }
+    return new Promise((done) => setTimeout(done, BETWEEN_MS));
+  });
+  return before;
 }
 
 export function downloadText(text: string, name: string): void {

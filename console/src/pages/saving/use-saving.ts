@@ -6,7 +6,7 @@ import { callerArn } from "../../api/identity";
 import type { ClipFile } from "../../api/operations";
 import { manifestName, manifestText, type SavedFile, type SavedStream } from "../../logic/manifest";
 import type { Span } from "../../logic/timeline";
-import { downloadAll, downloadText } from "../../ui/download";
+import { downloadInTurn, downloadText } from "../../ui/download";
 
 /** One file, or why there is none of a stream. */
 export interface Row {
@@ -20,6 +20,9 @@ export interface Row {
   sha256?: string;
   failure?: string;
 }
+
+/** A browser has six connections to a server (HTTP/1.1), and the page needs some of them. */
+const AT_ONCE = 3;
 
 export type Stage = "idle" | "looking" | "saving" | "done";
 
@@ -45,23 +48,19 @@ export function useSaving(streams: string[], span: Span) {
     if (signal.aborted) return;
     setRows(found);
     setStage("saving");
-    await downloadAll(found.flatMap(({ file }) => (file ? [{ url: here(file.ClipFileURL), name: file.FileName }] : [])));
-    for (const row of found) {
-      if (!row.file) continue;
-      try {
-        const checksum = await checksumOf(row.file.ChecksumURL, (progress) => change(row, { progress }), signal);
-        const { SHA256: sha256 = "", SizeBytes: sizeBytes = 0, LeftOutFragmentCount: leftOutCount = 0 } = checksum;
-        change(row, { sha256, sizeBytes, leftOutCount, progress: 1 });
-      } catch (error) {
-        if (isStopped(error)) return;
-        change(row, { failure: failureOf(error).message });
+    const waiting = [...found];
+    const saveInTurn = async () => {
+      for (let row = waiting.shift(); row && !signal.aborted; row = waiting.shift()) {
+        if (row.file) await saveFile(row, row.file, change, signal);
       }
-    }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, saveInTurn));
+    if (signal.aborted) return;
     const saved = await Promise.all(streams.map((stream) => savedStream(api, stream, span, found)));
     if (signal.aborted) return;
     const written = manifestText({
       principalArn,
-      accessKeyId: api.session.signedInAs,
+      ...(api.session.user ? {} : { accessKeyId: api.session.signedInAs }),
       at: Date.now(),
       server: location.origin,
       version: api.settings.Version,
@@ -74,6 +73,18 @@ export function useSaving(streams: string[], span: Span) {
     setStage("done");
   };
   return { stage, rows, text, name, run };
+}
+
+/** Has the browser download a file, and waits for its checksum. */
+async function saveFile(row: Row, file: ClipFile, change: (row: Row, by: Partial<Row>) => void, signal: AbortSignal) {
+  await downloadInTurn(here(file.ClipFileURL), file.FileName);
+  try {
+    const checksum = await checksumOf(file.ChecksumURL, (progress) => change(row, { progress }), signal);
+    const { SHA256: sha256 = "", SizeBytes: sizeBytes = 0, LeftOutFragmentCount: leftOutCount = 0 } = checksum;
+    change(row, { sha256, sizeBytes, leftOutCount, progress: 1 });
+  } catch (error) {
+    if (!isStopped(error)) change(row, { failure: failureOf(error).message });
+  }
 }
 
 async function rowsOf(api: Api, stream: string, span: Span): Promise<Row[]> {
@@ -94,6 +105,9 @@ async function savedStream(api: Api, name: string, span: Span, rows: Row[]): Pro
       ? [{ file: row.file, sha256: row.sha256, sizeBytes: row.sizeBytes ?? 0, leftOutCount: row.leftOutCount ?? 0 }]
       : [],
   );
-  const failure = own.find((row) => row.failure)?.failure;
-  return { name, files, gaps, ...(failure ? { failure } : {}) };
+  const failures = own.flatMap(({ file, failure }) => {
+    if (!failure) return [];
+    return file ? `${file.FileName} has no SHA-256, and may not be whole: ${failure}` : `Not saved: ${failure}`;
+  });
+  return { name, files, gaps, failures };
 }

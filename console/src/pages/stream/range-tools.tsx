@@ -7,7 +7,7 @@ import { fetchImages, type Picture } from "../../api/playback";
 import type { Span } from "../../logic/timeline";
 import { durationText } from "../../logic/units";
 import { useAction } from "../../ui/action";
-import { downloadAll } from "../../ui/download";
+import { downloadInTurn } from "../../ui/download";
 import { Problem } from "../../ui/problem";
 import { localText, Time } from "../../ui/time";
 import { SaveDialog } from "../saving/save-dialog";
@@ -117,7 +117,7 @@ export function RangeTools(props: Props) {
         </div>
       )}
       {files.length > 1 && (
-        <Button iconName="download" onClick={() => void downloadAll(files)}>
+        <Button iconName="download" onClick={() => files.forEach(({ url, name }) => void downloadInTurn(url, name))}>
           Save all images
         </Button>
       )}
