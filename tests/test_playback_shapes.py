@@ -1,6 +1,7 @@
 """Media that is not as it should be, in players of others: sound that is declared and does not come, fragments without a
 key frame, frames that cannot be read, fragments that lie over each other."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,6 +26,18 @@ def test_players_play_it_all(own_site):
     print(browsers.run("players-shapes.test.mjs", server, SITE=json.dumps(site), WAYS=ways))
 
 
+def test_players_play_it_all_live(own_site):
+    server = own_site.server
+    av = producer.media(media.h264_aac_mp4(SECONDS))
+    with contextlib.ExitStack() as cameras:
+        for name, shape in SHAPES.items():
+            streams.create_stream(server, name)
+            cameras.enter_context(producer.live(server, name, shape(av)))
+        site = {name: live_sessions(server, name, shape(av)) for name, shape in SHAPES.items()}
+        ways = os.environ.get("PLAYBACK_WAYS", "")
+        print(browsers.run("players-shapes.test.mjs", server, SITE=json.dumps(site), WAYS=ways))
+
+
 def test_a_range_that_begins_without_a_key_frame_is_served_from_the_one_before_it(site):
     source = halves(producer.media(media.h264_aac_mp4(SECONDS)))
     start_ms = round(time.time() * 1000) - playback.HOUR_MS
@@ -41,16 +54,31 @@ def test_a_range_that_begins_without_a_key_frame_is_served_from_the_one_before_i
 def sessions(server, name, source, start_ms):
     streams.create_stream(server, name)
     producer.put_file(server, name, source, start_ms)
-    frames = [frame for one in source.fragments for frame in one.frames]
     whole = playback.on_demand(start_ms, start_ms + source.duration_ms)
     hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
     return {
         "hls": playback.hls_url(server, name, **dict(hls)),
         "hlsTs": playback.hls_url(server, name, **hls, ContainerFormat="MPEG_TS"),
         "dash": playback.dash_url(server, name, **whole),
-        "seconds": source.duration_ms / 1000,
-        "frames": sum(frame.track == VIDEO for frame in frames),
+        **extent(source),
     }
+
+
+def live_sessions(server, name, source):
+    streams.wait_for_fragments(server, name, 3)
+    hls = {"DiscontinuityMode": "ON_DISCONTINUITY", "Expires": 1800}
+    return {
+        "hls": playback.hls_url(server, name, **hls),
+        "hlsTs": playback.hls_url(server, name, **hls, ContainerFormat="MPEG_TS"),
+        "dash": playback.dash_url(server, name, Expires=1800),
+        **extent(source),
+        "live": True,
+    }
+
+
+def extent(source):
+    frames = [frame for one in source.fragments for frame in one.frames]
+    return {"seconds": source.duration_ms / 1000, "frames": sum(frame.track == VIDEO for frame in frames)}
 
 
 def without_sound(av, fragments):

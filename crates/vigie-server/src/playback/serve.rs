@@ -336,7 +336,7 @@ impl Playing<'_> {
         fragment: &StoredFragment,
     ) -> Answer<std::sync::Arc<Result<PlayedTracks, KvsError>>> {
         let cache = &self.playback.fragments;
-        cache.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
+        cache.document(&self.playback.media, fragment, &self.session).await.map_err(gone)
     }
 
     /// A segment never changes, and nobody asks for it after the session.

@@ -9,6 +9,9 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::codec::aac::{self, AudioSpecificConfig};
+use vigie_media::codec::g711::{self, Law};
+use vigie_media::codec::opus;
 use vigie_media::matroska::{DocumentHeader, ReadError};
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
 use vigie_media::{Track, TrackKind};
@@ -74,6 +77,30 @@ impl PlayedTracks {
         Ok(Self { tracks, codecs, parameters_id: parameters.finish(), header })
     }
 
+    /// As a session plays it that has these codecs: its sound left out, or silence in the place of sound that it has not. The
+    /// exception where its pictures are of another codec, with which players could not go on.
+    pub(crate) fn fitted(mut self, codecs: Codecs) -> Result<Self, KvsError> {
+        if self.codecs == codecs {
+            return Ok(self);
+        }
+        if codecs.video.is_none() || self.codecs.video != codecs.video {
+            return Err(unsupported("other codecs than the session began with"));
+        }
+        let video = self.header.tracks.iter().find(|track| track.kind == TrackKind::Video);
+        let mut parameters = FnvHasher::default();
+        video.into_iter().for_each(|video| add(&mut parameters, video));
+        self.tracks.truncate(1);
+        if let Some(codec) = codecs.audio {
+            let taken = |number: &u64| self.header.tracks.iter().all(|track| track.number != *number);
+            let number = (1..).find(taken).unwrap_or(u64::MAX);
+            let silence = silence(codec, number).map_err(|error| refusal(&error))?;
+            add(&mut parameters, &silence);
+            let track = SampleTrack::new(&silence).and_then(SampleTrack::with_g711_as_flac);
+            self.tracks.push(track.map_err(|error| refusal(&error))?);
+        }
+        Ok(Self { codecs, parameters_id: parameters.finish(), ..self })
+    }
+
     /// The track with this number in URLs.
     pub(crate) fn track(&self, number: usize) -> Option<&SampleTrack> {
         self.tracks.get(number.checked_sub(1)?)
@@ -98,6 +125,19 @@ fn played_sound(
         CodecConfig::H264(_) | CodecConfig::H265(_) => return Err(unsupported(&audio.codec_id)),
     };
     Ok(Some((track, codec)))
+}
+
+/// A track that no frame belongs to, so that all of it is silence.
+fn silence(codec: AudioCodec, number: u64) -> Result<Track, SampleError> {
+    let invalid = |reason| SampleError::InvalidCodecPrivate { track_number: number, reason };
+    match codec {
+        AudioCodec::Aac => {
+            let config = AudioSpecificConfig::aac_lc(48_000, 2).unwrap_or_default();
+            aac::track(number, "", config.to_vec().into()).map_err(invalid)
+        }
+        AudioCodec::G711 => Ok(g711::track(number, "", Law::A, 8000, 1)),
+        AudioCodec::Opus => Ok(opus::track(number, "", 1)),
+    }
 }
 
 fn is_transport_stream(protocol: Protocol) -> bool {
@@ -138,9 +178,6 @@ fn add(parameters: &mut FnvHasher, track: &Track) {
 mod tests {
     use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
     use vigie_media::codec::CodecError;
-    use vigie_media::codec::aac::{self, AudioSpecificConfig};
-    use vigie_media::codec::g711::{self, Law};
-    use vigie_media::codec::opus;
     use vigie_media::matroska::{Limits, writer};
 
     use super::*;

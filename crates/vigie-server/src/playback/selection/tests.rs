@@ -17,6 +17,7 @@ fn fragment(sequence: u64, producer_ms: i64, server_ms: i64, duration_ms: i64) -
         duration_ms,
         size_bytes: 1,
         parameters_id: 1,
+        begins_with_key_frame: true,
     }
 }
 

@@ -17,6 +17,7 @@ fn entry(number: u64, duration_ms: i64, discontinuity_number: u64, parameters_id
         duration_ms,
         size_bytes: 1000,
         parameters_id,
+        begins_with_key_frame: true,
     };
     Entry { fragment, sequence_number: number, discontinuity_number, period: Period::default() }
 }
