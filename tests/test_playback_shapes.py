@@ -103,14 +103,7 @@ def single_pictures(av):
 
 def halves(av):
     """Every other fragment begins without a key frame."""
-    cut = []
-    for one in av.fragments:
-        middle = round(sum(bounds := (one.start_ms, one.end_ms)) / len(bounds))
-        early = tuple(frame for frame in one.frames if frame.timestamp_ms < middle)
-        late = tuple(frame for frame in one.frames if frame.timestamp_ms >= middle)
-        begins_ms = round(min(frame.timestamp_ms for frame in late))
-        cut += [producer.Fragment(one.start_ms, begins_ms, early), producer.Fragment(begins_ms, one.end_ms, late)]
-    return dataclasses.replace(av, fragments=cut)
+    return producer.cut(av, 500)
 
 
 def begun_late(av):

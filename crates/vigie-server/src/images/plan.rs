@@ -214,7 +214,8 @@ mod tests {
         // What is missing in between is missing in the pictures.
         check(&[link(0, true), link(20, false), link(42, false)], 2, 2);
         check(&[link(0, false), link(20, false)], 1, 1);
-        let heavy = |begins| Link { size_bytes: 30 << 20, ..link(if begins { 0 } else { 20 }, begins) };
+        let heavy =
+            |begins| Link { size_bytes: 30 << 20, ..link(if begins { 0 } else { 20 }, begins) };
         check(&[heavy(true), heavy(false)], 1, 1);
         check(&[], 3, 3);
     }

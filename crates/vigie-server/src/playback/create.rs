@@ -278,9 +278,11 @@ impl Asked {
         let count = 1 + pairs.take_while(|pair| pause(pair) <= LIVE_MS).count();
         let index = fragments.len().saturating_sub(count.min(wanted));
         // A key frame further back than that is not gone back to.
-        let near = fragments[..index].iter().rev().take(KEY_FRAME_FRAGMENTS_MAX).take_while(|fragment| {
-            newest.server_timestamp.millis_since(fragment.server_timestamp) <= KEY_FRAME_BEFORE_MS
-        });
+        let near =
+            fragments[..index].iter().rev().take(KEY_FRAME_FRAGMENTS_MAX).take_while(|fragment| {
+                newest.server_timestamp.millis_since(fragment.server_timestamp)
+                    <= KEY_FRAME_BEFORE_MS
+            });
         let earliest = fragments.len().saturating_sub(count).max(index - near.count());
         let first = beginning_of_live(&fragments, index, earliest).unwrap_or(&newest);
         session.mode = Mode::Live { first_sequence: first.sequence, initial_ms: 0 };

@@ -91,7 +91,8 @@ impl PlayedTracks {
         video.into_iter().for_each(|video| add(&mut parameters, video));
         self.tracks.truncate(1);
         if let Some(codec) = codecs.audio {
-            let taken = |number: &u64| self.header.tracks.iter().all(|track| track.number != *number);
+            let taken =
+                |number: &u64| self.header.tracks.iter().all(|track| track.number != *number);
             let number = (1..).find(taken).unwrap_or(u64::MAX);
             let silence = silence(codec, number).map_err(|error| refusal(&error))?;
             add(&mut parameters, &silence);
@@ -203,6 +204,11 @@ mod tests {
         Protocol::Hls { container, discontinuity, date_times: DateTimes::Never }
     }
 
+    /// Main profile, 640x360.
+    const AVCC: &[u8] =
+        b"\x01\x4D\x40\x1E\xFF\xE1\x00\x1C\x67\x4D\x40\x1E\xD9\x00\xA0\x2F\xF9\x70\x16\xA0\xC0\xC0\
+        \xD4\xA0\x00\x00\x03\x00\x20\x00\x00\x06\x51\xE2\xC5\xC9\x01\x00\x04\x68\xEB\xCC\xB2";
+
     const DASH: Protocol = Protocol::Dash { display_timestamp: false, display_number: false };
 
     /// What is played of `tracks` as fragmented MP4 by HLS, as MPEG-TS, by DASH.
@@ -250,6 +256,32 @@ mod tests {
         assert_ne!(id(&[sound(1)]), id(&[sound(2)]), "the track is numbered in the init segment");
         let config = AudioSpecificConfig::aac_lc(44_100, 2).unwrap().to_vec();
         assert_ne!(id(&[sound(1)]), id(&[aac::track(1, "sound", config.into()).unwrap()]));
+    }
+
+    #[test]
+    fn a_session_keeps_its_sound_where_a_document_has_none() {
+        let config = vigie_media::codec::h264::AvcConfig::parse(AVCC).unwrap();
+        let pictures = vigie_media::codec::h264::track(1, "", &config).unwrap();
+        let played = |tracks: &[Track]| {
+            let raw = writer::document_header(tracks);
+            PlayedTracks::of(DocumentHeader::parse(&raw, Limits::KVS).unwrap(), DASH).unwrap()
+        };
+        let mute = || played(std::slice::from_ref(&pictures));
+        let both = || played(&[pictures.clone(), sound(2)]);
+        let opus = || played(&[pictures.clone(), opus::track(2, "", 1)]);
+        assert_eq!(both().fitted(mute().codecs).unwrap().parameters_id, mute().parameters_id);
+        assert_eq!(both().fitted(both().codecs).unwrap().parameters_id, both().parameters_id);
+        for (codecs, codec) in [(both().codecs, "mp4a.40.2"), (opus().codecs, "Opus")] {
+            let silent = mute().fitted(codecs).unwrap();
+            assert_eq!(silent.codecs, codecs);
+            assert_eq!(silent.track(2).map(SampleTrack::codec_string).as_deref(), Some(codec));
+            assert!(silent.header.tracks.iter().all(|track| track.number != 2));
+        }
+        let mixed = opus().fitted(both().codecs).unwrap();
+        let numbers: Vec<u32> = mixed.tracks.iter().map(SampleTrack::number).collect();
+        assert_eq!(numbers, [1, 3], "its own sound is not played as what it is not");
+        let sound_alone = played(&[sound(1)]).fitted(both().codecs);
+        assert_eq!(sound_alone.unwrap_err().kind, ErrorKind::UnsupportedStreamMediaType);
     }
 
     #[test]

@@ -97,7 +97,9 @@ pub(crate) fn media(playlist: &MediaPlaylist<'_>) -> String {
     if let Some(number) = first.map(|first| first.discontinuity_number).filter(|&n| n > 0) {
         line!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{number}");
     }
-    line!(text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    if entries.iter().all(|entry| entry.fragment.begins_with_key_frame) {
+        line!(text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    }
     if let Some(from_end_ms) = start_from_end_ms(playlist).filter(|_| !on_demand) {
         line!(text, "#EXT-X-START:TIME-OFFSET=-{}.{:03}", from_end_ms / 1000, from_end_ms % 1000);
     }
