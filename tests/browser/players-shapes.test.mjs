@@ -23,7 +23,8 @@ after(async () => {
 });
 
 /** Which players play a shape: all, or two of them by turns, live one. */
-const ways = (index, live) => {
+const ways = (index, { live, only }) => {
+  if (only) return WAYS.filter(([name]) => name === only);
   if (process.env.WAYS === "all") return WAYS;
   return (live ? [index + 4] : [index, index + 2]).map((at) => WAYS[at % WAYS.length]);
 };
@@ -33,7 +34,7 @@ const LIVE_SECONDS = 4;
 
 describe("players of others", { concurrency: 3 }, () => {
   for (const [index, [shape, urls]] of Object.entries(site).entries()) {
-    for (const [name, form] of ways(index, urls.live)) {
+    for (const [name, form] of ways(index, urls)) {
       test(`${name} plays ${shape} by ${form}${urls.live ? ", live" : ""}`, async () => {
         const player = await play(browser, blank.origin, name, urls[form]);
         try {

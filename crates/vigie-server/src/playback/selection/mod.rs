@@ -116,6 +116,11 @@ impl Progress {
     pub(crate) fn next_number(&self) -> u64 {
         self.shown + 1
     }
+
+    /// How many fragments have been shown.
+    pub(crate) fn shown(&self) -> u64 {
+        self.shown
+    }
 }
 
 /// A walk under way.
