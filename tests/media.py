@@ -106,6 +106,11 @@ def heavy_repeated_h264_mp4(times):
     return _make(f"heavy-h264-{times}-times.mp4", repeated)
 
 
+def h264_long_group_mp4(seconds=6):
+    """H.264 without audio, with a key frame at its start and no other."""
+    return _make(f"h264-long-group-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA, "-g", "1000", "-keyint_min", "1000"])
+
+
 def h264_other_mp4(seconds=10):
     """H.264 without audio in MP4, of another size than the rest."""
     return _make(f"h264-other-{seconds}s.mp4", [*_pattern(seconds, "480x272"), *_H264_CAMERA])

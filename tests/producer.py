@@ -111,6 +111,25 @@ def media(path, key_frames=1):
     return Media(_tracks(document.header), fragments)
 
 
+def cut(source, length_ms):
+    """Each fragment in pieces of this length, of which the first alone begins with a key frame."""
+    pieces = []
+    for one in source.fragments:
+        bounds = [*range(one.start_ms, one.end_ms - length_ms // 2, length_ms), one.end_ms]
+        for at, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            early, late = at == 0, at == len(bounds) - 2
+            frames = tuple(
+                frame
+                for frame in one.frames
+                if (early or frame.timestamp_ms >= start) and (late or frame.timestamp_ms < end)
+            )
+            begins_ms = start if early else round(min(frame.timestamp_ms for frame in frames))
+            pieces.append(Fragment(begins_ms, end, frames))
+    ends = [*(piece.start_ms for piece in pieces[1:]), source.duration_ms]
+    pieces = [dataclasses.replace(piece, end_ms=end) for piece, end in zip(pieces, ends, strict=True)]
+    return dataclasses.replace(source, fragments=pieces)
+
+
 def _tracks(header):
     at = header.rindex(matroska.TRACKS.to_bytes(4, "big"))
     size = header[at + 4 :]

@@ -1,6 +1,7 @@
 """Media that is not as it should be, in players of others: sound that is declared and does not come, fragments without a
 key frame, frames that cannot be read, fragments that lie over each other."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,9 +21,34 @@ def test_players_play_it_all(own_site):
     server = own_site.server
     av = producer.media(media.h264_aac_mp4(SECONDS))
     start_ms = round(time.time() * 1000) - playback.HOUR_MS
-    site = {name: sessions(server, name, shape(av), start_ms) for name, shape in SHAPES.items()}
+    site = {name: sessions(server, name, [shape(av)], start_ms) for name, shape in SHAPES.items()}
+    mute, other = producer.media(media.h264_mp4(SECONDS)), producer.media(media.h264_other_aac_mp4(SECONDS))
+    opus = producer.media(media.h264_opus_mkv())
+    changes = {
+        "sound-goes-and-returns": [av, mute, av],
+        "sound-comes-and-goes": [mute, av, mute],
+        "size-changes": [av, other],
+        "sound-changes-its-codec": [av, opus],
+    }
+    site |= {name: sessions(server, name, parts, start_ms) for name, parts in changes.items()}
     ways = os.environ.get("PLAYBACK_WAYS", "")
     print(browsers.run("players-shapes.test.mjs", server, SITE=json.dumps(site), WAYS=ways))
+
+
+def test_players_play_it_all_live(own_site):
+    server = own_site.server
+    av = producer.media(media.h264_aac_mp4(SECONDS))
+    with contextlib.ExitStack() as cameras:
+        for name, shape in SHAPES.items():
+            streams.create_stream(server, name)
+            cameras.enter_context(producer.live(server, name, shape(av)))
+        site = {name: live_sessions(server, name, shape(av)) for name, shape in SHAPES.items()}
+        begun = "just-begun"
+        streams.create_stream(server, begun)
+        cameras.enter_context(producer.live(server, begun, av))
+        site[begun] = {**live_sessions(server, begun, av, fragments=1), "only": "native"}
+        ways = os.environ.get("PLAYBACK_WAYS", "")
+        print(browsers.run("players-shapes.test.mjs", server, SITE=json.dumps(site), WAYS=ways))
 
 
 def test_a_range_that_begins_without_a_key_frame_is_served_from_the_one_before_it(site):
@@ -38,19 +64,39 @@ def test_a_range_that_begins_without_a_key_frame_is_served_from_the_one_before_i
         assert len(playback.frame_hashes(url)) == pictures
 
 
-def sessions(server, name, source, start_ms):
+def sessions(server, name, parts, start_ms):
+    """Of media in one connection of its producer after another."""
     streams.create_stream(server, name)
-    producer.put_file(server, name, source, start_ms)
-    frames = [frame for one in source.fragments for frame in one.frames]
-    whole = playback.on_demand(start_ms, start_ms + source.duration_ms)
+    end_ms = start_ms
+    for part in parts:
+        producer.put_file(server, name, part, end_ms)
+        end_ms += part.duration_ms
+    whole = playback.on_demand(start_ms, end_ms)
     hls = {**whole, "DiscontinuityMode": "ON_DISCONTINUITY"}
     return {
         "hls": playback.hls_url(server, name, **dict(hls)),
         "hlsTs": playback.hls_url(server, name, **hls, ContainerFormat="MPEG_TS"),
         "dash": playback.dash_url(server, name, **whole),
-        "seconds": source.duration_ms / 1000,
-        "frames": sum(frame.track == VIDEO for frame in frames),
+        **extent(*parts),
     }
+
+
+def live_sessions(server, name, source, fragments=3):
+    streams.wait_for_fragments(server, name, fragments)
+    hls = {"DiscontinuityMode": "ON_DISCONTINUITY", "Expires": 1800}
+    return {
+        "hls": playback.hls_url(server, name, **hls),
+        "hlsTs": playback.hls_url(server, name, **hls, ContainerFormat="MPEG_TS"),
+        "dash": playback.dash_url(server, name, Expires=1800),
+        **extent(source),
+        "live": True,
+    }
+
+
+def extent(*parts):
+    frames = [frame for part in parts for one in part.fragments for frame in one.frames]
+    seconds = sum(part.duration_ms for part in parts) / 1000
+    return {"seconds": seconds, "frames": sum(frame.track == VIDEO for frame in frames)}
 
 
 def without_sound(av, fragments):
@@ -75,14 +121,7 @@ def single_pictures(av):
 
 def halves(av):
     """Every other fragment begins without a key frame."""
-    cut = []
-    for one in av.fragments:
-        middle = round(sum(bounds := (one.start_ms, one.end_ms)) / len(bounds))
-        early = tuple(frame for frame in one.frames if frame.timestamp_ms < middle)
-        late = tuple(frame for frame in one.frames if frame.timestamp_ms >= middle)
-        begins_ms = round(min(frame.timestamp_ms for frame in late))
-        cut += [producer.Fragment(one.start_ms, begins_ms, early), producer.Fragment(begins_ms, one.end_ms, late)]
-    return dataclasses.replace(av, fragments=cut)
+    return producer.cut(av, 500)
 
 
 def begun_late(av):

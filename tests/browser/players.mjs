@@ -37,6 +37,12 @@ const PLAYERS = {
       await player.load(url);
     },
   },
+  // Chromium's own, which Debian's build has.
+  native: {
+    load: (url) => {
+      window.video.src = url;
+    },
+  },
 };
 
 /** Which player plays which form. */
@@ -46,6 +52,8 @@ export const WAYS = [
   ["shaka", "hls"],
   ["shaka", "dash"],
   ["dash.js", "dash"],
+  ["native", "hls"],
+  ["native", "hlsTs"],
 ];
 
 /** A page with an empty video element, on an origin of its own. */
@@ -66,9 +74,11 @@ export async function play(browser, origin, name, url, patienceMs = PATIENCE_MS 
   page.on("pageerror", (error) => noted.push(`uncaught: ${error.message}`));
   await page.exposeFunction("noted", (what) => noted.push(what));
   await page.goto(origin);
-  // Packages say which files may be asked for; the scripts for browsers are not always among them.
-  const folder = require.resolve.paths(script).find((path) => path.endsWith("tests/browser/node_modules"));
-  await page.addScriptTag({ path: `${folder}/${script}` });
+  if (script) {
+    // Packages say which files may be asked for; the scripts for browsers are not always among them.
+    const folder = require.resolve.paths(script).find((path) => path.endsWith("tests/browser/node_modules"));
+    await page.addScriptTag({ path: `${folder}/${script}` });
+  }
   await page.evaluate(() => {
     window.video = document.querySelector("video");
     window.video.addEventListener("resize", () => (window.sizes ??= []).push(window.video.videoHeight));

@@ -19,6 +19,7 @@ use crate::api::Call;
 use crate::archive::StoredFragment;
 use crate::db::Stream;
 use crate::failure::Answer;
+use crate::fragment_selection::key_frame::{Reach, begun_with_key_frame};
 use crate::fragment_selection::{check_server_range, list_range};
 use crate::media::Media;
 
@@ -78,7 +79,10 @@ async fn select(
 ) -> Answer<Vec<StoredFragment>> {
     let limits = media.config.clip_limits;
     let selector = &input.clip_fragment_selector;
-    let (kind, range) = (selector.fragment_selector_type, selector.timestamp_range);
+    let kind = selector.fragment_selector_type;
+    let range = (selector.timestamp_range, Reach::BeforeRange);
+    let begun = begun_with_key_frame(media, stream, kind, range).await?;
+    let Some((range, _)) = begun else { return Ok(Vec::new()) };
     let found = list_range(media, stream, kind, range, limits.candidates_max()).await?;
     limits.check(&found)?;
     Ok(found.fragments)

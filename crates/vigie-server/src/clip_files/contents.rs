@@ -6,9 +6,12 @@ use vigie_media::Timestamp;
 
 use super::session::Fingerprint;
 use crate::archive::StoredFragment;
+use crate::fragment_selection::lasts_until;
 
 /// Media with less between it counts as one: no one sees it, and frame times are not exact.
 const SEAM_MS: i64 = 1500;
+/// A last picture that says nothing of how long it is shown.
+const SINGLE_PICTURE_MS: i64 = 1000;
 /// Of a file's gaps so many are told.
 const GAPS_TOLD_MAX: usize = 1000;
 /// Over a longer gap a file does not go: a player would show one picture for so long.
@@ -29,6 +32,8 @@ pub(super) struct Extent {
     pub size_bytes: u64,
     pub gaps: Vec<ClipGap>,
     pub gap_count: u64,
+    /// Until when there is no gap.
+    lasts_until: Timestamp,
     hash: Sha256,
 }
 
@@ -45,6 +50,7 @@ impl Extent {
             size_bytes: 0,
             gaps: Vec::new(),
             gap_count: 0,
+            lasts_until: first.producer_timestamp,
             hash: Sha256::new_with_prefix(stream_arn),
         };
         extent.add(first);
@@ -66,7 +72,7 @@ impl Extent {
     }
 
     pub(super) fn add(&mut self, next: &StoredFragment) {
-        if next.producer_timestamp.millis_since(self.ends) > SEAM_MS {
+        if next.producer_timestamp.millis_since(self.lasts_until) > SEAM_MS {
             self.gap_count += 1;
             if self.gaps.len() < GAPS_TOLD_MAX {
                 let (start_timestamp, end_timestamp) = (self.ends, next.producer_timestamp);
@@ -74,7 +80,12 @@ impl Extent {
             }
         }
         self.last_sequence = next.sequence;
-        self.ends = self.ends.max(next.producer_until());
+        let shown_ms = match next.duration_ms {
+            0 => SINGLE_PICTURE_MS,
+            duration_ms => duration_ms.into(),
+        };
+        self.ends = self.ends.max(next.producer_timestamp.plus_millis(shown_ms));
+        self.lasts_until = self.lasts_until.max(lasts_until(next));
         self.fragment_count += 1;
         self.frame_count += u64::from(next.frame_count);
         self.size_bytes += next.size_bytes;
@@ -153,6 +164,15 @@ mod tests {
         let gap = ClipGap { start_timestamp: at(7), end_timestamp: at(10) };
         assert_eq!((extent.gaps, extent.gap_count), (vec![gap], 1));
         assert_eq!((extent.fragment_count, extent.frame_count, extent.size_bytes), (4, 200, 400));
+    }
+
+    #[test]
+    fn single_pictures_last_until_the_next_and_are_no_gaps_up_to_a_minute() {
+        let single = |n, at| StoredFragment { duration_ms: 0, ..fragment(n, at) };
+        let extent = Extent::of("gate", &[single(1, 0), single(2, 60), single(3, 122)]).unwrap();
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        assert_eq!((extent.begins, extent.ends), (at(0), at(123)));
+        assert_eq!(extent.gap_count, 1);
     }
 
     #[test]

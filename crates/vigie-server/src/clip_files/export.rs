@@ -21,6 +21,7 @@ use crate::auth::Grant;
 use crate::clip::{Documents, Played, unless_gone};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
+use crate::fragment_selection::key_frame::Reach;
 
 const EXPIRES_SECONDS_DEFAULT: i64 = 12 * 3600;
 /// A range whose codec parameters change more often is no recording of one camera.
@@ -64,7 +65,13 @@ pub(crate) async fn files_of_range(
         return Err(KvsError::new(ErrorKind::NoDataRetention, message).into());
     }
     let nothing = || KvsError::not_found("there is no media of the stream in the range");
-    let fixed = FixedRange::fix(&files.media, stream, wanted.start, wanted.end).await?;
+    // A link shows nothing before its beginning but the fragment that runs there.
+    let reach = match wanted.grant.share_link_id {
+        Some(_) => Reach::Within,
+        None => Reach::BeforeRange,
+    };
+    let end = (wanted.end, reach);
+    let fixed = FixedRange::fix(&files.media, stream, wanted.start, end).await?;
     let fixed = fixed.ok_or_else(nothing)?;
     let mut documents = Documents::new(&files.media);
     let mut found: Vec<(Extent, Played)> = Vec::new();

@@ -1,4 +1,5 @@
-//! Which fragments a range stands for: those that begin in it, and the one that is running where it begins.
+//! Which fragments a range stands for: those that begin in it, and the one that is running where it begins; where that
+//! has no key frame, from the one before it that has.
 //!
 //! Looked at again with the same range it comes to the same, as long as none of them is gone: what has arrived since is
 //! left out.
@@ -11,7 +12,8 @@ use super::ClipFiles;
 use crate::archive::{FragmentOrder, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
-use crate::fragment_selection::list_range_as_of;
+use crate::fragment_selection::key_frame::{Reach, begun_with_key_frame};
+use crate::fragment_selection::{lasts_until, list_range_as_of};
 use crate::media::Media;
 
 /// Fragments of a range: two days of two seconds each.
@@ -34,18 +36,25 @@ impl FixedRange {
         media: &Media,
         stream: &Stream,
         start: Timestamp,
-        end: Timestamp,
+        (end, reach): (Timestamp, Reach),
     ) -> Answer<Option<Self>> {
         let key = media.config.media_key(stream);
         let Some(newest) = media.fragments.latest(&key).await? else { return Ok(None) };
         let start_ms = start.as_millis();
         let order = FragmentOrder::ProducerTimestamp;
         let running = media.fragments.last_at_or_before(&key, order, start_ms).await?;
-        let running = running.filter(|fragment| fragment.producer_until() > start);
-        Ok(Some(Self {
-            start_ms: running.map_or(start_ms, |running| running.producer_timestamp.as_millis()),
+        let running = running.filter(|fragment| lasts_until(fragment) > start);
+        let range = TimestampRange {
+            start_timestamp: running.map_or(start, |running| running.producer_timestamp),
             // What begins with the end of the range is not in it.
-            end_ms: end.as_millis().saturating_sub(1),
+            end_timestamp: Timestamp::from_millis(end.as_millis().saturating_sub(1)),
+        };
+        let by_producer = FragmentSelectorType::ProducerTimestamp;
+        let begun = begun_with_key_frame(media, stream, by_producer, (range, reach)).await?;
+        let range = begun.map_or(range, |(range, _)| range);
+        Ok(Some(Self {
+            start_ms: range.start_timestamp.as_millis(),
+            end_ms: range.end_timestamp.as_millis(),
             newest_sequence: newest.sequence,
         }))
     }

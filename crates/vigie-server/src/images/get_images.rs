@@ -25,12 +25,13 @@ use vigie_media::sample::{CodecConfig, SampleTrack};
 use vigie_media::{Timestamp, TrackKind};
 
 use super::decoders::Decoders;
-use super::plan::{self, Instants, Shown, Stretch};
+use super::plan::{self, Instants, Link, Shown, Stretch};
 use super::{Images, TURN_MAX};
 use crate::api::{Call, page_token};
 use crate::archive::{ArchiveError, StoredFragment};
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
+use crate::fragment_selection::key_frame::KEY_FRAME_BEFORE_MS;
 use crate::fragment_selection::list_range;
 use crate::media::Media;
 
@@ -82,7 +83,7 @@ pub(crate) async fn get_images(
     let Ok(Ok(_turn)) = turn else { return Err(busy()) };
     let clock = input.image_selector_type;
     let fragments = fragments(&images.media, &stream, clock, &times).await?;
-    let page = Page::new(&times, clock, fragments);
+    let page = Page::new(&times, clock, &fragments);
     let made = page.make(images, form).await?;
     let next = match made.len() < times.len() {
         true => times.get(made.len()).copied(),
@@ -119,11 +120,20 @@ async fn fragments(
         return Ok(Vec::new());
     };
     let reach_ms = plan::FRAGMENT_MS_MAX + plan::PAUSE_MS;
-    let range = TimestampRange {
-        start_timestamp: Timestamp::from_millis(first.saturating_sub(reach_ms)),
-        end_timestamp: Timestamp::from_millis(last),
+    let since = |reach_ms: i64| {
+        let range = TimestampRange {
+            start_timestamp: Timestamp::from_millis(first.saturating_sub(reach_ms)),
+            end_timestamp: Timestamp::from_millis(last),
+        };
+        list_range(media, stream, clock, range, usize::MAX)
     };
-    Ok(list_range(media, stream, clock, range, usize::MAX).await?.fragments)
+    let found = since(reach_ms).await?.fragments;
+    let begun = found.iter().take_while(|fragment| start_ms(clock, fragment) <= first);
+    if found.is_empty() || begun.filter(|fragment| fragment.begins_with_key_frame).count() > 0 {
+        return Ok(found);
+    }
+    // The key frame of the first ones lies before them.
+    Ok(since(reach_ms + KEY_FRAME_BEFORE_MS).await?.fragments)
 }
 
 /// The images of one answer.
@@ -137,42 +147,91 @@ struct Page {
 
 type Made = Result<String, ImageErrorKind>;
 
-/// The instants that one fragment holds.
+/// The instants that one run of fragments holds.
 #[derive(Clone)]
 struct Job {
-    fragment: StoredFragment,
-    /// The fragment before it, if that is no pause away, and how much earlier it begins.
-    before: Option<(StoredFragment, i64)>,
-    /// Their places in the page, and how long after the fragment's start they are.
-    instants: Vec<(usize, i64)>,
+    run: Run,
+    /// What is before it, if that is no pause away, and how much earlier its last fragment begins.
+    before: Option<(Run, i64)>,
+    /// Their places in the page, and which moments of the run they are.
+    instants: Vec<(usize, Moment)>,
+}
+
+/// Fragments that are decoded one behind the other, the first of them with a key frame where there is one.
+#[derive(Clone)]
+struct Run(Vec<StoredFragment>);
+
+/// So long after the start of the fragment at `index`.
+#[derive(Clone, Copy)]
+struct Moment {
+    index: usize,
+    offset_ms: i64,
+}
+
+impl Run {
+    /// What has to be decoded for the pictures of the fragment at `index`.
+    fn of(fragments: &[StoredFragment], links: &[Link], index: usize) -> (usize, Self) {
+        let from = plan::beginning_of_run(links, index);
+        (from, Self(fragments[from..=index].to_vec()))
+    }
+
+    /// When its fragment at `index` begins, after the first one.
+    fn start_ms(&self, index: usize) -> i64 {
+        let at_ms = |fragment: &StoredFragment| fragment.producer_timestamp.as_millis();
+        let (first, at) = (self.0.first(), self.0.get(index));
+        first.zip(at).map_or(0, |(first, at)| at_ms(at).saturating_sub(at_ms(first)))
+    }
+
+    /// When a moment is, after its start; still in its own fragment, whatever clock counts it.
+    fn offset_ms(&self, moment: Moment) -> i64 {
+        let at_ms = self.start_ms(moment.index).saturating_add(moment.offset_ms);
+        if moment.index + 1 < self.0.len() {
+            return at_ms.min(self.start_ms(moment.index + 1).saturating_sub(1));
+        }
+        at_ms
+    }
 }
 
 impl Page {
-    fn new(times: &[i64], clock: FragmentSelectorType, fragments: Vec<StoredFragment>) -> Self {
-        let stretch = |fragment: &StoredFragment| Stretch {
-            start_ms: start_ms(clock, fragment),
+    fn new(times: &[i64], clock: FragmentSelectorType, fragments: &[StoredFragment]) -> Self {
+        let stretch = |start_ms, fragment: &StoredFragment| Stretch {
+            start_ms,
             duration_ms: fragment.duration_ms.into(),
         };
-        let stretches: Vec<Stretch> = fragments.iter().map(stretch).collect();
+        let link = |fragment: &StoredFragment| Link {
+            stretch: stretch(fragment.producer_timestamp.as_millis(), fragment),
+            size_bytes: fragment.size_bytes,
+            begins_with_key_frame: fragment.begins_with_key_frame,
+        };
+        let by_clock = |fragment: &StoredFragment| stretch(start_ms(clock, fragment), fragment);
+        let stretches: Vec<Stretch> = fragments.iter().map(by_clock).collect();
+        let links: Vec<Link> = fragments.iter().map(link).collect();
         let mut jobs: Vec<Job> = Vec::new();
         let mut made = vec![None; times.len()];
-        let mut of_job = None;
+        let mut begun_at = None;
         for (place, &at_ms) in times.iter().enumerate() {
             let Some(index) = plan::holder(&stretches, at_ms) else {
                 made[place] = Some(Err(ImageErrorKind::NoMedia));
                 continue;
             };
-            let instant = (place, at_ms.saturating_sub(stretches[index].start_ms));
+            let (from, run) = Run::of(fragments, &links, index);
+            let offset_ms = at_ms.saturating_sub(stretches[index].start_ms);
+            let instant = (place, Moment { index: index - from, offset_ms });
             match jobs.last_mut() {
-                Some(job) if of_job == Some(index) => job.instants.push(instant),
+                Some(job) if begun_at == Some(from) => {
+                    if run.0.len() > job.run.0.len() {
+                        job.run = run;
+                    }
+                    job.instants.push(instant);
+                }
                 _ => {
-                    let start_ms = stretches[index].start_ms;
-                    let before = plan::holder(&stretches[..index], start_ms).map(|before| {
-                        (fragments[before].clone(), start_ms - stretches[before].start_ms)
+                    let start_ms = stretches[from].start_ms;
+                    let before = plan::holder(&stretches[..from], start_ms).map(|before| {
+                        let (_, run) = Run::of(fragments, &links, before);
+                        (run, start_ms - stretches[before].start_ms)
                     });
-                    let fragment = fragments[index].clone();
-                    jobs.push(Job { fragment, before, instants: vec![instant] });
-                    of_job = Some(index);
+                    jobs.push(Job { run, before, instants: vec![instant] });
+                    begun_at = Some(from);
                 }
             }
         }
@@ -227,8 +286,9 @@ type Files = Vec<Option<Result<Bytes, ImageErrorKind>>>;
 async fn decode(images: &Images, job: &Job, form: Form) -> Answer<Files> {
     let (media, decoders) = (images.media.as_ref(), images.decoders.as_ref());
     let mut files = vec![Some(Err(ImageErrorKind::MediaError)); job.instants.len()];
-    let mut offsets: Vec<i64> = job.instants.iter().map(|&(_, offset_ms)| offset_ms).collect();
-    let coded = match read(media, &job.fragment).await {
+    let offset_ms = |&(_, moment): &(usize, Moment)| job.run.offset_ms(moment);
+    let mut offsets: Vec<i64> = job.instants.iter().map(offset_ms).collect();
+    let coded = match read_run(media, &job.run).await {
         Ok(Some(coded)) => coded,
         Ok(None) => return Ok(files),
         // Deleted since it was listed.
@@ -241,10 +301,12 @@ async fn decode(images: &Images, job: &Job, form: Form) -> Answer<Files> {
     // Where sound begins earlier than the pictures, the fragment before still shows its last one.
     let early = offsets.iter().take_while(|&&offset| offset < coded.first_shown_ms()).count();
     if early > 0
-        && let Some((before, later_ms)) = &job.before
-        && let Ok(Some(before)) = read(media, before).await
+        && let Some((run, later_ms)) = &job.before
+        && let Ok(Some(before)) = read_run(media, run).await
     {
-        let late: Vec<i64> = offsets.drain(..early).map(|offset| offset + later_ms).collect();
+        let last_ms = run.start_ms(run.0.len().saturating_sub(1));
+        let late = |offset_ms: i64| offset_ms.saturating_add(*later_ms).saturating_add(last_ms);
+        let late: Vec<i64> = offsets.drain(..early).map(late).collect();
         let found = before.files(decoders, &late, form).await?;
         files.splice(..early, found);
     }
@@ -254,7 +316,7 @@ async fn decode(images: &Images, job: &Job, form: Form) -> Answer<Files> {
     Ok(files)
 }
 
-/// The coded frames of a fragment.
+/// The coded frames of a run.
 struct Coded {
     /// Without frames.
     video: CodedVideo,
@@ -263,13 +325,13 @@ struct Coded {
 }
 
 impl Coded {
-    /// When its first picture is shown, after the fragment's start.
+    /// When its first picture is shown, after its start.
     fn first_shown_ms(&self) -> i64 {
         plan::frame_at(&self.shown, i64::MIN)
             .map_or(i64::MIN, |(_, first)| self.shown[first].offset_ms)
     }
 
-    /// The files of the pictures that are shown so long after the fragment's start.
+    /// The files of the pictures that are shown so long after its start.
     async fn files(&self, decoders: &Decoders, offsets: &[i64], form: Form) -> Answer<Files> {
         let frames = offsets.iter().map(|&offset_ms| plan::frame_at(&self.shown, offset_ms));
         let frames: Vec<Option<(usize, usize)>> = frames.collect();
@@ -319,6 +381,26 @@ pub(super) fn codec_of(config: &CodecConfig) -> Option<(Codec, Vec<Bytes>, usize
         }
         _ => None,
     }
+}
+
+/// Reads the first video track of a run. Where its coding changes in between there is nothing to decode from.
+async fn read_run(media: &Media, run: &Run) -> Result<Option<Coded>, ArchiveError> {
+    let mut coded: Option<Coded> = None;
+    for (index, fragment) in run.0.iter().enumerate() {
+        let Some(mut read) = read(media, fragment).await? else { return Ok(None) };
+        let start_ms = run.start_ms(index);
+        for shown in &mut read.shown {
+            shown.offset_ms = shown.offset_ms.saturating_add(start_ms);
+        }
+        match &mut coded {
+            Some(coded) if coded.video == read.video => {
+                coded.shown.append(&mut read.shown);
+                coded.frames.append(&mut read.frames);
+            }
+            _ => coded = Some(read),
+        }
+    }
+    Ok(coded)
 }
 
 /// Reads the first video track of a fragment; `None` when it has none that could be decoded.

@@ -6,12 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fragment_selection::key_frame::{KEY_FRAME_BEFORE_MS, KEY_FRAME_FRAGMENTS_MAX};
+
 /// A shorter pause between fragments is none.
 pub(super) const PAUSE_MS: i64 = 1000;
 /// No stored fragment is longer; those that begin earlier hold no instant that is asked for.
 pub(super) const FRAGMENT_MS_MAX: i64 = 60_000;
 /// KVS API_GetImages: more results make no larger page.
 pub(super) const PAGE_MAX: usize = 25;
+/// No run is longer, in fragments and bytes: what a decoder takes at once.
+const RUN_FRAGMENTS_MAX: usize = KEY_FRAME_FRAGMENTS_MAX;
+const RUN_BYTES_MAX: u64 = 56 << 20;
 /// What the reference page said as long as it named a default.
 const INTERVAL_MS_DEFAULT: i64 = 3000;
 
@@ -73,10 +78,45 @@ pub(super) fn holder(fragments: &[Stretch], at_ms: i64) -> Option<usize> {
     holds(0).or_else(|| holds(PAUSE_MS))
 }
 
+/// What of a fragment says whether the one behind it can be decoded after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// By the producer's clock.
+    pub stretch: Stretch,
+    /// As it is stored.
+    pub size_bytes: u64,
+    pub begins_with_key_frame: bool,
+}
+
+/// With which of the fragments decoding begins to have the pictures of the one at `index`: itself, or the last one before it
+/// that begins with a key frame, where nothing is missing in between and it is not too much.
+pub(super) fn beginning_of_run(links: &[Link], index: usize) -> usize {
+    let Some(wanted) = links.get(index) else { return index };
+    let mut size_bytes = 0_u64;
+    let mut later: Option<&Link> = None;
+    for (at, link) in links[..=index].iter().enumerate().rev().take(RUN_FRAGMENTS_MAX) {
+        size_bytes = size_bytes.saturating_add(link.size_bytes);
+        let start_ms = link.stretch.start_ms;
+        let end_ms = start_ms.saturating_add(link.stretch.duration_ms);
+        let is_followed = later.is_none_or(|later| {
+            (start_ms..=end_ms.saturating_add(PAUSE_MS)).contains(&later.stretch.start_ms)
+        });
+        let is_near = wanted.stretch.start_ms.saturating_sub(start_ms) <= KEY_FRAME_BEFORE_MS;
+        if !is_followed || !is_near || size_bytes > RUN_BYTES_MAX {
+            break;
+        }
+        if link.begins_with_key_frame {
+            return at;
+        }
+        later = Some(link);
+    }
+    index
+}
+
 /// A frame of a fragment's video track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shown {
-    /// When it is shown, after the fragment's start.
+    /// When it is shown, after the start of what is decoded with it.
     pub offset_ms: i64,
     /// Whether decoding can begin with it.
     pub key_frame: bool,
@@ -153,6 +193,31 @@ mod tests {
         check(4000, None);
         check(8999, None);
         check(9999, Some(3));
+    }
+
+    #[test]
+    fn pictures_are_decoded_from_the_fragment_with_their_key_frame() {
+        let link = |start_s: i64, begins_with_key_frame| Link {
+            stretch: Stretch { start_ms: start_s * 1000, duration_ms: 20_000 },
+            size_bytes: 1 << 20,
+            begins_with_key_frame,
+        };
+        let check = |links: &[Link], index, expect| {
+            assert_eq!(beginning_of_run(links, index), expect, "{index}");
+        };
+        let long: Vec<Link> = (0..20).map(|at| link(at * 20, at == 0)).collect();
+        check(&long, 0, 0);
+        check(&long, 1, 0);
+        check(&long, 15, 0);
+        check(&long, 16, 16); // 320 s
+        check(&[link(0, true), link(20, true), link(40, false)], 2, 1);
+        // What is missing in between is missing in the pictures.
+        check(&[link(0, true), link(20, false), link(42, false)], 2, 2);
+        check(&[link(0, false), link(20, false)], 1, 1);
+        let heavy =
+            |begins| Link { size_bytes: 30 << 20, ..link(if begins { 0 } else { 20 }, begins) };
+        check(&[heavy(true), heavy(false)], 1, 1);
+        check(&[], 3, 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is in a fragment, as far as a session has to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Codecs {
     /// The codec of the video track.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
@@ -14,7 +14,7 @@ pub(crate) struct Codecs {
 }
 
 /// A codec of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum VideoCodec {
     #[serde(rename = "4")]
     H264,
@@ -23,7 +23,7 @@ pub(crate) enum VideoCodec {
 }
 
 /// A codec of sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum AudioCodec {
     #[serde(rename = "c")]
     Aac,

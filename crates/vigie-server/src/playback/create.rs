@@ -2,7 +2,7 @@
 //! against what is stored, and seals the answer into the session's token.
 
 use bytes::Bytes;
-use vigie_kvs::shapes::archived_media::FragmentSelectorType;
+use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
 use vigie_kvs::shapes::streaming_session::{
     ContainerFormat, DiscontinuityMode, Display, GetDashStreamingSessionUrlInput,
     GetDashStreamingSessionUrlOutput, GetHlsStreamingSessionUrlInput,
@@ -15,7 +15,6 @@ use vigie_media::sample::{TrackSamples, Unreadable, fragment_samples};
 use super::Playback;
 use super::codecs::Codecs;
 use super::fragment_cache::Candidates;
-use super::key_frame::{Bounds, beginning_of_live, beginning_of_range};
 use super::selection::{Progress, Walk};
 use super::session::{DateTimes, Mode, PlaybackSession, Protocol};
 use super::tracks::PlayedTracks;
@@ -24,7 +23,10 @@ use crate::archive::{FragmentOrder, FragmentQuery, StoredFragment};
 use crate::auth::Grant;
 use crate::db::Stream;
 use crate::failure::{Answer, Failure};
-use crate::fragment_selection::check_server_range;
+use crate::fragment_selection::key_frame::{
+    KEY_FRAME_BEFORE_MS, KEY_FRAME_FRAGMENTS_MAX, Reach, beginning_of_live, begun_with_key_frame,
+};
+use crate::fragment_selection::{check_server_range, lasts_until};
 use crate::media::Media;
 
 const HLS_MASTER_PLAYLIST: &str = "/hls/v1/getHLSMasterPlaylist.m3u8";
@@ -138,7 +140,9 @@ fn bits_a_second(tracks: &PlayedTracks, fragment: Bytes, duration_ms: u32) -> Ve
     let samples = fragment_samples(&tracks.tracks, &tracks.header, fragment, Unreadable::LeftOut);
     let bits = |of: &TrackSamples<'_>| {
         let bytes: u64 = of.samples.iter().map(|sample| sample.data.len() as u64).sum();
-        (bytes.saturating_mul(8000) / u64::from(duration_ms).max(1)).max(1)
+        // One that says nothing of how long it lasts is as good as a second.
+        let duration_ms = if duration_ms == 0 { 1000 } else { u64::from(duration_ms) };
+        (bytes.saturating_mul(8000) / duration_ms).max(1)
     };
     samples.map_or_else(|_| vec![1; tracks.tracks.len()], |found| found.iter().map(bits).collect())
 }
@@ -189,14 +193,15 @@ impl Asked {
         let Some(first) = first else {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         };
-        let document = playback.fragments.document(&playback.media, &first, self.protocol).await?;
-        let tracks = document.as_ref().as_ref().map_err(Clone::clone)?;
-        session.codecs = tracks.codecs;
+        let tracks = playback.fragments.document(&playback.media, &first, &session).await?;
+        session.codecs = tracks.as_ref().as_ref().map_err(Clone::clone)?.codecs;
+        self.note_what_is_shown(playback, &mut session, now).await?;
         if let Protocol::Dash { .. } = self.protocol {
+            let tracks = playback.fragments.document(&playback.media, &first, &session).await?;
+            let tracks = tracks.as_ref().as_ref().map_err(Clone::clone)?;
             let bytes = playback.fragments.bytes(&playback.media, &first).await?;
             session.bits_a_second = bits_a_second(tracks, bytes, first.duration_ms);
         }
-        self.note_what_is_shown(playback, &mut session, now).await?;
         session.seal(&playback.master_key).map_err(Failure::from)
     }
 
@@ -241,7 +246,8 @@ impl Asked {
         let key = media.config.media_key(&self.stream);
         let Some(newest) = media.fragments.latest(&key).await? else { return Ok(None) };
         let ends_at = |fragment: &StoredFragment| {
-            fragment.server_timestamp.plus_millis(fragment.duration_ms.into())
+            let lasts_ms = lasts_until(fragment).millis_since(fragment.producer_timestamp);
+            fragment.server_timestamp.plus_millis(lasts_ms)
         };
         if now.millis_since(ends_at(&newest)) > LIVE_MS {
             return Ok(None);
@@ -253,7 +259,15 @@ impl Asked {
             let all = FragmentQuery::all(FragmentOrder::Sequence, usize::MAX);
             let from_i64 = i64::try_from(from).unwrap_or(i64::MAX);
             let found = media.fragments.list(&key, FragmentQuery { from: from_i64, ..all }).await?;
-            if found.len() >= wanted || from == 0 {
+            let since_ms = newest.server_timestamp.as_millis().saturating_sub(KEY_FRAME_BEFORE_MS);
+            let (early, late) = found.split_at(found.len().saturating_sub(wanted));
+            let mut earlier = early.iter().rev().chain(late.first());
+            let has_beginning = found.len() >= wanted + KEY_FRAME_FRAGMENTS_MAX
+                || earlier.any(|fragment| {
+                    fragment.begins_with_key_frame
+                        || fragment.server_timestamp.as_millis() < since_ms
+                });
+            if found.len() >= wanted && has_beginning || from == 0 {
                 break found;
             }
             // Sequences have gaps: each producer's connection takes a block of them.
@@ -266,12 +280,14 @@ impl Asked {
         };
         let count = 1 + pairs.take_while(|pair| pause(pair) <= LIVE_MS).count();
         let index = fragments.len().saturating_sub(count.min(wanted));
-        let earliest = fragments.len().saturating_sub(count);
+        // A key frame further back than that is not gone back to.
+        let near =
+            fragments[..index].iter().rev().take(KEY_FRAME_FRAGMENTS_MAX).take_while(|fragment| {
+                newest.server_timestamp.millis_since(fragment.server_timestamp)
+                    <= KEY_FRAME_BEFORE_MS
+            });
+        let earliest = fragments.len().saturating_sub(count).max(index - near.count());
         let first = beginning_of_live(&fragments, index, earliest).unwrap_or(&newest);
-        // The list is as long as it takes to show its key frame, and is never cut behind it.
-        let shown = fragments.iter().filter(|it| it.sequence >= first.sequence).count();
-        let shown = u16::try_from(shown).unwrap_or(u16::MAX);
-        session.fragments_max = session.fragments_max.max(shown);
         session.mode = Mode::Live { first_sequence: first.sequence, initial_ms: 0 };
         Ok(Some(newest))
     }
@@ -287,40 +303,26 @@ impl Asked {
             SessionRange::LiveReplay { start, end } => (start, end.unwrap_or(Timestamp::MAX)),
             SessionRange::Live => return Ok(None),
         };
-        let query = match self.selector {
-            FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
-            FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
+        let range = TimestampRange { start_timestamp: start, end_timestamp: end };
+        // A link shows nothing before its beginning.
+        let reach = match session.grant.share_link_id {
+            Some(_) => Reach::Within,
+            None => Reach::BeforeRange,
         };
-        let key = media.config.media_key(&self.stream);
-        let expired_before = media.expired_before(&self.stream);
-        let mut query = query(start, end, 64);
-        // Expired media waits for the rest of its media file to expire; it is not seen any more.
-        loop {
-            let found = media.fragments.list(&key, query).await?;
-            let Some(last) = found.last() else { return Ok(None) };
-            query = query.after(query.order.position(last));
-            let mut found = found.into_iter();
-            let alive = found.find(|fragment| fragment.server_timestamp >= expired_before);
-            let Some(alive) = alive else { continue };
-            let in_range = FragmentQuery { after: None, ..query };
-            let alive_sequence = alive.sequence;
-            let within_range = session.grant.share_link_id.is_some();
-            let bounds = Bounds { expired_before, within_range };
-            let first = beginning_of_range(media, &key, in_range, alive, bounds).await?;
-            match &mut session.mode {
-                Mode::OnDemand { start_ms, .. } | Mode::LiveReplay { start_ms, .. }
-                    if first.sequence != alive_sequence =>
-                {
-                    *start_ms = query.order.value(&first);
-                }
-                _ => {}
+        let range = (range, reach);
+        let begun = begun_with_key_frame(media, &self.stream, self.selector, range).await?;
+        let Some((range, first)) = begun else { return Ok(None) };
+        match &mut session.mode {
+            Mode::OnDemand { start_ms, .. } | Mode::LiveReplay { start_ms, .. } => {
+                *start_ms = range.start_timestamp.as_millis();
             }
-            return Ok(Some(first));
+            Mode::Live { .. } => {}
         }
+        Ok(Some(first))
     }
 
-    /// Notes what the session shows at its beginning, on which the pace of a replay and the timeline of a growing
-    /// manifest depend.
+    /// Notes what the session shows at its beginning, and whether it has sound, on which the pace of a replay and the timeline
+    /// of a growing manifest depend.
     async fn note_what_is_shown(
         &self,
         playback: &Playback,
@@ -330,13 +332,20 @@ impl Asked {
         let mut candidates = Candidates::new(&playback.media, &self.stream, session, None);
         let mut walk = Walk::new(session, Progress::default(), now.as_millis());
         let mut next = candidates.next(&playback.fragments).await?;
+        // A live session shows all from its beginning on, which may lie further back, at a key frame.
+        let count_max = match session.mode {
+            Mode::Live { .. } => u16::MAX,
+            Mode::LiveReplay { .. } | Mode::OnDemand { .. } => session.fragments_max,
+        };
         let mut count = 0;
-        while let Some(fragment) = next.filter(|_| count < session.fragments_max) {
+        while let Some(fragment) = next.filter(|_| count < count_max) {
             next = candidates.next(&playback.fragments).await?;
             walk.push(fragment, next.as_ref());
             count = u16::try_from(walk.shown()).unwrap_or(u16::MAX);
         }
         let shown = walk.finish().window;
+        let sound = candidates.sound_left_out();
+        session.codecs.audio = session.codecs.audio.or(sound);
         if shown.is_empty() {
             return Err(KvsError::not_found(NO_FRAGMENTS).into());
         }

@@ -16,6 +16,7 @@ use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_media::Timestamp;
 use vigie_media::matroska::{DocumentHeader, Limits};
 
+use super::codecs::{AudioCodec, Codecs};
 use super::selection::{Candidate, Progress, Walk};
 use super::session::{Mode, PlaybackSession, Protocol};
 use super::tracks::{PlayedTracks, unreadable};
@@ -46,7 +47,7 @@ const REPETITIONS_MAX: usize = 64;
 const ENTRIES_PER_READ: usize = 1000;
 
 pub(crate) struct FragmentCache {
-    documents: Cache<(DocumentId, Form), Arc<Document>>,
+    documents: Cache<(DocumentId, Form, Codecs), Arc<Document>>,
     fragments: Cache<u128, Bytes, Weight>,
     progress: Cache<u64, Arc<Progress>, Weight>,
 }
@@ -120,18 +121,31 @@ impl Form {
 }
 
 impl FragmentCache {
-    /// What a session of this protocol can play of the document that a fragment belongs to.
+    /// What a session can play of the document that a fragment belongs to, with the sound that the session has; of one that
+    /// has no codecs yet, all that there is.
     pub(crate) async fn document(
         &self,
         media: &Media,
         fragment: &StoredFragment,
-        protocol: Protocol,
+        session: &PlaybackSession,
     ) -> Result<Arc<Document>, ArchiveError> {
-        let key = (fragment.document, Form::of(protocol));
+        self.document_with(media, fragment, session.protocol, session.codecs).await
+    }
+
+    async fn document_with(
+        &self,
+        media: &Media,
+        fragment: &StoredFragment,
+        protocol: Protocol,
+        codecs: Codecs,
+    ) -> Result<Arc<Document>, ArchiveError> {
+        let key = (fragment.document, Form::of(protocol), codecs);
         let read = async {
             let raw = media.fragments.read_header(fragment).await?;
             let document = match DocumentHeader::parse(&raw, Limits::KVS) {
-                Ok(header) => PlayedTracks::of(header, protocol),
+                Ok(header) => PlayedTracks::of(header, protocol).and_then(|tracks| {
+                    if codecs == Codecs::default() { Ok(tracks) } else { tracks.fitted(codecs) }
+                }),
                 Err(error) => Err(unreadable(&error)),
             };
             Ok(Arc::new(document))
@@ -254,6 +268,8 @@ pub(super) struct Candidates<'a> {
     ended: bool,
     /// The document of the fragment before, and its parameters if it fits the session.
     document: Option<(DocumentId, Option<u64>)>,
+    /// Sound of a document whose pictures the session plays without it.
+    sound_left_out: Option<AudioCodec>,
 }
 
 impl<'a> Candidates<'a> {
@@ -273,7 +289,13 @@ impl<'a> Candidates<'a> {
             page: VecDeque::new(),
             ended: false,
             document: None,
+            sound_left_out: None,
         }
+    }
+
+    /// Of a session without sound: what sound its fragments have, as far as they were looked at.
+    pub(super) fn sound_left_out(&self) -> Option<AudioCodec> {
+        self.sound_left_out
     }
 
     pub(super) async fn next(
@@ -301,7 +323,8 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// `None` when the fragment's document is of other codecs than the session: players could not go on with it.
+    /// `None` when the pictures of the fragment's document are of another codec than the session's, or it has none: players
+    /// could not go on with it.
     async fn parameters_id(
         &mut self,
         cache: &FragmentCache,
@@ -311,15 +334,19 @@ impl<'a> Candidates<'a> {
         if let Some((_, known)) = self.document.filter(|(of, _)| *of == id) {
             return Ok(known);
         }
-        let document = match cache.document(self.media, fragment, self.session.protocol).await {
+        let document = match cache.document(self.media, fragment, self.session).await {
             Ok(document) => document,
             // Deleted since it was listed.
             Err(ArchiveError::FragmentGone) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let fits = |tracks: &&PlayedTracks| tracks.codecs == self.session.codecs;
-        let parameters_id =
-            document.as_ref().as_ref().ok().filter(fits).map(|tracks| tracks.parameters_id);
+        let parameters_id = document.as_ref().as_ref().ok().map(|tracks| tracks.parameters_id);
+        if parameters_id.is_some() && self.session.codecs.audio.is_none() {
+            let (protocol, all) = (self.session.protocol, Codecs::default());
+            let document = cache.document_with(self.media, fragment, protocol, all).await;
+            let found = document.ok().and_then(|found| found.as_ref().as_ref().ok()?.codecs.audio);
+            self.sound_left_out = self.sound_left_out.or(found);
+        }
         self.document = Some((id, parameters_id));
         Ok(parameters_id)
     }
@@ -333,6 +360,7 @@ impl<'a> Candidates<'a> {
             duration_ms: fragment.duration_ms.into(),
             size_bytes: fragment.size_bytes,
             parameters_id,
+            begins_with_key_frame: fragment.begins_with_key_frame,
         }
     }
 }

@@ -16,7 +16,6 @@ mod create;
 mod dash;
 mod fragment_cache;
 mod hls;
-mod key_frame;
 mod request;
 mod selection;
 mod serve;

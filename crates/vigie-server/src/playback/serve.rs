@@ -4,6 +4,8 @@
 //! for it holds. Nothing else is asked for. Decides which answer a URL
 //! gets and how long it may be kept; [`crate::http::content`] turns it into a response.
 
+use std::time::Duration;
+
 use hyper::Method;
 use hyper::http::request::Parts;
 use vigie_kvs::shapes::archived_media::FragmentSelectorType;
@@ -76,6 +78,13 @@ async fn answer(playback: &Playback, asked: Asked, head: &Parts) -> Answer<Conte
     }
 }
 
+/// With how many fragments a growing playlist of MPEG-TS begins.
+const FRAGMENTS_TO_BEGIN_WITH: usize = 3;
+/// How long it waits for them; players wait for ten seconds and more.
+const BEGINNING_MAX: Duration = Duration::from_secs(6);
+/// How often it looks.
+const BEGINNING_STEP: Duration = Duration::from_millis(250);
+
 /// A request of a session.
 struct Playing<'a> {
     playback: &'a Playback,
@@ -93,6 +102,27 @@ impl Playing<'_> {
             .progress(&self.playback.media, &self.stream, &self.session)
             .await;
         Ok(progress?)
+    }
+
+    /// The same for a playlist. Chromium's own player (156) fails for good at a growing list of MPEG-TS with one segment or two:
+    /// of a stream that has just begun, the list waits for the third.
+    async fn progress_to_begin_with(
+        &self,
+        container: ContainerFormat,
+    ) -> Answer<std::sync::Arc<Progress>> {
+        let few = usize::from(self.session.fragments_max).min(FRAGMENTS_TO_BEGIN_WITH);
+        let mut waited = Duration::ZERO;
+        loop {
+            let progress = self.progress().await?;
+            let is_enough = container != ContainerFormat::MpegTs
+                || !self.session.is_live()
+                || progress.shown() >= few as u64;
+            if is_enough || waited >= BEGINNING_MAX {
+                return Ok(progress);
+            }
+            self.playback.media.process.sleep(BEGINNING_STEP).await;
+            waited += BEGINNING_STEP;
+        }
     }
 
     /// What of a session's window is still there.
@@ -148,7 +178,7 @@ impl Playing<'_> {
         let Protocol::Hls { container, .. } = self.session.protocol else {
             return Err(other_protocol());
         };
-        let progress = self.progress().await?;
+        let progress = self.progress_to_begin_with(container).await?;
         let entries = self.alive(&progress);
         let date_times = date_times(&self.session, &entries);
         let text = playlist::media(&MediaPlaylist {
@@ -336,7 +366,7 @@ impl Playing<'_> {
         fragment: &StoredFragment,
     ) -> Answer<std::sync::Arc<Result<PlayedTracks, KvsError>>> {
         let cache = &self.playback.fragments;
-        cache.document(&self.playback.media, fragment, self.session.protocol).await.map_err(gone)
+        cache.document(&self.playback.media, fragment, &self.session).await.map_err(gone)
     }
 
     /// A segment never changes, and nobody asks for it after the session.

@@ -9,6 +9,9 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 use vigie_kvs::shapes::streaming_session::ContainerFormat;
 use vigie_kvs::{ErrorKind, KvsError};
+use vigie_media::codec::aac::{self, AudioSpecificConfig};
+use vigie_media::codec::g711::{self, Law};
+use vigie_media::codec::opus;
 use vigie_media::matroska::{DocumentHeader, ReadError};
 use vigie_media::sample::{CodecConfig, SampleError, SampleTrack};
 use vigie_media::{Track, TrackKind};
@@ -74,6 +77,31 @@ impl PlayedTracks {
         Ok(Self { tracks, codecs, parameters_id: parameters.finish(), header })
     }
 
+    /// As a session plays it that has these codecs: its sound left out, or silence in the place of sound that it has not. The
+    /// exception where its pictures are of another codec, with which players could not go on.
+    pub(crate) fn fitted(mut self, codecs: Codecs) -> Result<Self, KvsError> {
+        if self.codecs == codecs {
+            return Ok(self);
+        }
+        if codecs.video.is_none() || self.codecs.video != codecs.video {
+            return Err(unsupported("other codecs than the session began with"));
+        }
+        let video = self.header.tracks.iter().find(|track| track.kind == TrackKind::Video);
+        let mut parameters = FnvHasher::default();
+        video.into_iter().for_each(|video| add(&mut parameters, video));
+        self.tracks.truncate(1);
+        if let Some(codec) = codecs.audio {
+            let taken =
+                |number: &u64| self.header.tracks.iter().all(|track| track.number != *number);
+            let number = (1..).find(taken).unwrap_or(u64::MAX);
+            let silence = silence(codec, number).map_err(|error| refusal(&error))?;
+            add(&mut parameters, &silence);
+            let track = SampleTrack::new(&silence).and_then(SampleTrack::with_g711_as_flac);
+            self.tracks.push(track.map_err(|error| refusal(&error))?);
+        }
+        Ok(Self { codecs, parameters_id: parameters.finish(), ..self })
+    }
+
     /// The track with this number in URLs.
     pub(crate) fn track(&self, number: usize) -> Option<&SampleTrack> {
         self.tracks.get(number.checked_sub(1)?)
@@ -98,6 +126,19 @@ fn played_sound(
         CodecConfig::H264(_) | CodecConfig::H265(_) => return Err(unsupported(&audio.codec_id)),
     };
     Ok(Some((track, codec)))
+}
+
+/// A track that no frame belongs to, so that all of it is silence.
+fn silence(codec: AudioCodec, number: u64) -> Result<Track, SampleError> {
+    let invalid = |reason| SampleError::InvalidCodecPrivate { track_number: number, reason };
+    match codec {
+        AudioCodec::Aac => {
+            let config = AudioSpecificConfig::aac_lc(48_000, 2).unwrap_or_default();
+            aac::track(number, "", config.to_vec().into()).map_err(invalid)
+        }
+        AudioCodec::G711 => Ok(g711::track(number, "", Law::A, 8000, 1)),
+        AudioCodec::Opus => Ok(opus::track(number, "", 1)),
+    }
 }
 
 fn is_transport_stream(protocol: Protocol) -> bool {
@@ -138,9 +179,6 @@ fn add(parameters: &mut FnvHasher, track: &Track) {
 mod tests {
     use vigie_kvs::shapes::streaming_session::DiscontinuityMode;
     use vigie_media::codec::CodecError;
-    use vigie_media::codec::aac::{self, AudioSpecificConfig};
-    use vigie_media::codec::g711::{self, Law};
-    use vigie_media::codec::opus;
     use vigie_media::matroska::{Limits, writer};
 
     use super::*;
@@ -165,6 +203,11 @@ mod tests {
         let discontinuity = DiscontinuityMode::Never;
         Protocol::Hls { container, discontinuity, date_times: DateTimes::Never }
     }
+
+    /// Main profile, 640x360.
+    const AVCC: &[u8] =
+        b"\x01\x4D\x40\x1E\xFF\xE1\x00\x1C\x67\x4D\x40\x1E\xD9\x00\xA0\x2F\xF9\x70\x16\xA0\xC0\xC0\
+        \xD4\xA0\x00\x00\x03\x00\x20\x00\x00\x06\x51\xE2\xC5\xC9\x01\x00\x04\x68\xEB\xCC\xB2";
 
     const DASH: Protocol = Protocol::Dash { display_timestamp: false, display_number: false };
 
@@ -213,6 +256,32 @@ mod tests {
         assert_ne!(id(&[sound(1)]), id(&[sound(2)]), "the track is numbered in the init segment");
         let config = AudioSpecificConfig::aac_lc(44_100, 2).unwrap().to_vec();
         assert_ne!(id(&[sound(1)]), id(&[aac::track(1, "sound", config.into()).unwrap()]));
+    }
+
+    #[test]
+    fn a_session_keeps_its_sound_where_a_document_has_none() {
+        let config = vigie_media::codec::h264::AvcConfig::parse(AVCC).unwrap();
+        let pictures = vigie_media::codec::h264::track(1, "", &config).unwrap();
+        let played = |tracks: &[Track]| {
+            let raw = writer::document_header(tracks);
+            PlayedTracks::of(DocumentHeader::parse(&raw, Limits::KVS).unwrap(), DASH).unwrap()
+        };
+        let mute = || played(std::slice::from_ref(&pictures));
+        let both = || played(&[pictures.clone(), sound(2)]);
+        let opus = || played(&[pictures.clone(), opus::track(2, "", 1)]);
+        assert_eq!(both().fitted(mute().codecs).unwrap().parameters_id, mute().parameters_id);
+        assert_eq!(both().fitted(both().codecs).unwrap().parameters_id, both().parameters_id);
+        for (codecs, codec) in [(both().codecs, "mp4a.40.2"), (opus().codecs, "Opus")] {
+            let silent = mute().fitted(codecs).unwrap();
+            assert_eq!(silent.codecs, codecs);
+            assert_eq!(silent.track(2).map(SampleTrack::codec_string).as_deref(), Some(codec));
+            assert!(silent.header.tracks.iter().all(|track| track.number != 2));
+        }
+        let mixed = opus().fitted(both().codecs).unwrap();
+        let numbers: Vec<u32> = mixed.tracks.iter().map(SampleTrack::number).collect();
+        assert_eq!(numbers, [1, 3], "its own sound is not played as what it is not");
+        let sound_alone = played(&[sound(1)]).fitted(both().codecs);
+        assert_eq!(sound_alone.unwrap_err().kind, ErrorKind::UnsupportedStreamMediaType);
     }
 
     #[test]

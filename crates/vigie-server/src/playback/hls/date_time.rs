@@ -57,6 +57,7 @@ mod tests {
                 duration_ms: 2000,
                 size_bytes: 1000,
                 parameters_id: 1,
+                begins_with_key_frame: true,
             };
             Entry { fragment, sequence_number: number, discontinuity_number: 0, period }
         };

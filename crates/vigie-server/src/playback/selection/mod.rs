@@ -19,6 +19,7 @@ use vigie_media::sample::timing::SINGLE_PICTURE_MS_MAX;
 
 use super::session::{Mode, PlaybackSession, Protocol};
 use crate::archive::FragmentPosition;
+use crate::fragment_selection::key_frame::{KEY_FRAME_BEFORE_MS, KEY_FRAME_FRAGMENTS_MAX};
 use crate::fragment_selection::{Ingested, SEAM_MS, counts};
 
 /// Where nothing at all tells it.
@@ -43,6 +44,8 @@ pub(crate) struct Candidate {
     pub size_bytes: u64,
     /// Which codec parameters it needs.
     pub parameters_id: u64,
+    /// Whether players can begin with it.
+    pub begins_with_key_frame: bool,
 }
 
 impl Candidate {
@@ -112,6 +115,11 @@ impl Progress {
     pub(crate) fn next_number(&self) -> u64 {
         self.shown + 1
     }
+
+    /// How many fragments have been shown.
+    pub(crate) fn shown(&self) -> u64 {
+        self.shown
+    }
 }
 
 /// A walk under way.
@@ -166,9 +174,8 @@ impl<'a> Walk<'a> {
         match self.session.mode {
             Mode::OnDemand { .. } => self.ended = self.state.window.len() >= fragments_max,
             Mode::Live { .. } | Mode::LiveReplay { .. } => {
-                if self.state.window.len() > fragments_max {
-                    self.state.window.pop_front();
-                }
+                let passed = beginning_of_window(&self.state.window, fragments_max);
+                self.state.window.drain(..passed);
             }
         }
     }
@@ -278,6 +285,21 @@ impl<'a> Walk<'a> {
             period: state.period,
         }
     }
+}
+
+/// How many entries have left a growing window: all but the newest ones, and those back to the key frame that the first of them
+/// needs.
+fn beginning_of_window(window: &VecDeque<Entry>, fragments_max: usize) -> usize {
+    let wanted = window.len().saturating_sub(fragments_max);
+    let Some(first) = window.get(wanted) else { return 0 };
+    let is_near = |entry: &&Entry| {
+        let before_ms = first.fragment.server_ms.saturating_sub(entry.fragment.server_ms);
+        before_ms <= KEY_FRAME_BEFORE_MS
+    };
+    let back = window.iter().take(wanted + 1).rev().take(KEY_FRAME_FRAGMENTS_MAX);
+    let mut back = back.take_while(is_near);
+    let key_frame = back.position(|entry| entry.fragment.begins_with_key_frame);
+    wanted - key_frame.unwrap_or(0)
 }
 
 fn is_discontinuity(protocol: Protocol, gap_ms: i64, new_parameters: bool) -> bool {

@@ -17,6 +17,7 @@ fn fragment(sequence: u64, producer_ms: i64, server_ms: i64, duration_ms: i64) -
         duration_ms,
         size_bytes: 1,
         parameters_id: 1,
+        begins_with_key_frame: true,
     }
 }
 
@@ -104,6 +105,30 @@ fn a_live_session_shows_the_newest_and_counts_from_its_first() {
     check(&session, 0, &steady(101..=105), &[(103, 3), (104, 4), (105, 5)]);
     // A new connection takes another block of sequences.
     check(&session, 0, &steady([101, 102, 1001, 1002]), &[(102, 2), (1001, 3), (1002, 4)]);
+}
+
+#[test]
+fn a_live_window_holds_the_key_frame_that_its_first_fragment_needs() {
+    let session = session(live(1), ServerTimestamp, 3);
+    let with_keys = |keys: &[u64]| -> Vec<Candidate> {
+        let of = |fragment: Candidate| Candidate {
+            begins_with_key_frame: keys.contains(&fragment.number.sequence()),
+            ..fragment
+        };
+        steady(1..=8).into_iter().map(of).collect()
+    };
+    let numbers = |from: u64| -> Vec<(u64, u64)> { (from..=8).map(|n| (n, n)).collect() };
+    check(&session, 0, &with_keys(&[1]), &numbers(1));
+    check(&session, 0, &with_keys(&[1, 4, 8]), &numbers(4));
+    check(&session, 0, &with_keys(&[1, 6]), &numbers(6));
+    check(&session, 0, &with_keys(&[]), &numbers(6));
+    // One that lies five minutes back is let go.
+    let mut far = with_keys(&[1]);
+    far.iter_mut().skip(1).for_each(|fragment| {
+        fragment.server_ms += 300_000;
+        fragment.producer_ms += 300_000;
+    });
+    check(&session, 0, &far, &numbers(6));
 }
 
 #[test]
@@ -266,15 +291,17 @@ fn any_session() -> impl Strategy<Value = PlaybackSession> {
 
 /// Fragments in order of ingestion with gaps, pauses and changes of parameters.
 fn any_fragments() -> impl Strategy<Value = Vec<Candidate>> {
-    let step = (1..3u64, 1..4000i64, prop_oneof![4 => Just(0i64), 1 => 0..90_000i64], 1..3u64);
+    let pause_ms = prop_oneof![4 => Just(0i64), 1 => 0..90_000i64];
+    let step = (1..3u64, 1..4000i64, pause_ms, 1..3u64, any::<bool>());
     prop::collection::vec(step, 0..60).prop_map(|steps| {
         let (mut sequence, mut at) = (0, 0);
         steps
             .into_iter()
-            .map(|(skip, duration_ms, pause_ms, parameters_id)| {
+            .map(|(skip, duration_ms, pause_ms, parameters_id, begins_with_key_frame)| {
                 sequence += skip;
                 at += pause_ms;
-                let made = Candidate { parameters_id, ..fragment(sequence, at, at, duration_ms) };
+                let made = fragment(sequence, at, at, duration_ms);
+                let made = Candidate { parameters_id, begins_with_key_frame, ..made };
                 at += duration_ms;
                 made
             })
@@ -312,7 +339,11 @@ proptest! {
     ) {
         let progress = walk(&session, Progress::default(), i64::MAX / 2, &fragments);
         let entries: Vec<&Entry> = progress.window.iter().collect();
-        prop_assert!(entries.len() <= usize::from(session.fragments_max));
+        let fragments_max = usize::from(session.fragments_max);
+        prop_assert!(entries.len() <= fragments_max + KEY_FRAME_FRAGMENTS_MAX);
+        if let Some(first) = entries.first().filter(|_| entries.len() > fragments_max) {
+            prop_assert!(first.fragment.begins_with_key_frame);
+        }
         for pair in entries.windows(2) {
             prop_assert_eq!(pair[0].sequence_number + 1, pair[1].sequence_number);
             prop_assert!(pair[1].discontinuity_number - pair[0].discontinuity_number <= 1);

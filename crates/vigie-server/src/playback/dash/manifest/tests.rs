@@ -17,6 +17,7 @@ fn entry(sequence: u64, producer_ms: i64, period: Period) -> Entry {
         duration_ms: 2000,
         size_bytes: 1000,
         parameters_id: 6 + period.number,
+        begins_with_key_frame: true,
     };
     Entry { fragment, sequence_number: sequence, discontinuity_number: 0, period }
 }

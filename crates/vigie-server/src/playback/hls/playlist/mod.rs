@@ -97,7 +97,12 @@ pub(crate) fn media(playlist: &MediaPlaylist<'_>) -> String {
     if let Some(number) = first.map(|first| first.discontinuity_number).filter(|&n| n > 0) {
         line!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{number}");
     }
-    line!(text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    if entries.iter().all(|entry| entry.fragment.begins_with_key_frame) {
+        line!(text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    }
+    if let Some(from_end_ms) = start_from_end_ms(playlist).filter(|_| !on_demand) {
+        line!(text, "#EXT-X-START:TIME-OFFSET=-{}.{:03}", from_end_ms / 1000, from_end_ms % 1000);
+    }
     let mut before: Option<&Entry> = None;
     for (index, entry) in entries.iter().enumerate() {
         if before.is_some_and(|before| before.discontinuity_number != entry.discontinuity_number) {
@@ -132,6 +137,30 @@ pub(crate) fn media(playlist: &MediaPlaylist<'_>) -> String {
         line!(text, "#EXT-X-ENDLIST");
     }
     text
+}
+
+/// How far before its end a growing playlist is begun at, where players would else begin without a key frame, and wait for the
+/// next one without a picture: at the last fragment that has one and is as far from the end as players keep to (RFC 8216
+/// §6.3.3: three target durations), or the first.
+fn start_from_end_ms(playlist: &MediaPlaylist<'_>) -> Option<i64> {
+    let entries = playlist.entries;
+    if entries.iter().all(|entry| entry.fragment.begins_with_key_frame) {
+        return None;
+    }
+    let distance_ms = target_seconds(playlist.longest_ms).saturating_mul(3000);
+    let mut from_end_ms = 0_i64;
+    let begins = entries.iter().rev().filter_map(|entry| {
+        from_end_ms = from_end_ms.saturating_add(entry.fragment.duration_ms);
+        entry.fragment.begins_with_key_frame.then_some(from_end_ms)
+    });
+    let mut last = None;
+    for from_end_ms in begins {
+        last = Some(from_end_ms);
+        if from_end_ms >= distance_ms {
+            break;
+        }
+    }
+    last
 }
 
 /// No segment, rounded to the nearest second, may be longer (RFC 8216 §4.3.3.1).

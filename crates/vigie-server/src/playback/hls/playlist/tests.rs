@@ -17,6 +17,7 @@ fn entry(number: u64, duration_ms: i64, discontinuity_number: u64, parameters_id
         duration_ms,
         size_bytes: 1000,
         parameters_id,
+        begins_with_key_frame: true,
     };
     Entry { fragment, sequence_number: number, discontinuity_number, period: Period::default() }
 }
@@ -103,6 +104,30 @@ fn a_playlist_on_demand_of_transport_streams_ends() {
     getTSFragment.ts?FragmentNumber=(2)&SessionToken=Ab-_~
     #EXT-X-ENDLIST
     "#);
+}
+
+#[test]
+fn a_growing_playlist_is_begun_at_a_key_frame() {
+    let check = |keys: &str, on_demand, expect: Option<&str>| {
+        let of = |(number, key): (u64, char)| {
+            let mut entry = entry(number, 2000, 0, 1);
+            entry.fragment.begins_with_key_frame = key == 'k';
+            entry
+        };
+        let entries: Vec<Entry> = (1..).zip(keys.chars()).map(of).collect();
+        let entries: Vec<&Entry> = entries.iter().collect();
+        let text = media(&MediaPlaylist { on_demand, ..playlist(&entries) });
+        let start = text.lines().find_map(|line| line.strip_prefix("#EXT-X-START:TIME-OFFSET="));
+        assert_eq!(start, expect, "{keys}");
+        let is_independent = keys.chars().all(|key| key == 'k');
+        assert_eq!(text.contains("#EXT-X-INDEPENDENT-SEGMENTS"), is_independent, "{keys}");
+    };
+    check("kkkkk", false, None);
+    check("k.k.k.k.", false, Some("-8.000"));
+    check("k....", false, Some("-10.000"));
+    check("...k.", false, Some("-4.000"));
+    check(".....", false, None);
+    check("k.k.k.k.", true, None);
 }
 
 #[test]

@@ -1,41 +1,82 @@
-//! Where a session begins so that its first picture can be decoded: at a fragment that begins with a key frame, or where it
-//! would begin anyway if there is none nearby.
+//! Where a session or a clip begins so that its first picture can be decoded: at a fragment that begins with a key frame, or
+//! where it would begin anyway if there is none nearby.
 
+use vigie_kvs::shapes::archived_media::{FragmentSelectorType, TimestampRange};
 use vigie_media::Timestamp;
 
 use crate::archive::{ArchiveError, FragmentQuery, StoredFragment};
+use crate::db::Stream;
 use crate::media::Media;
 
-/// How far before a session's range its key frame may lie: cameras have been seen that send one each two minutes.
-const BEFORE_MS: i64 = 300_000;
-/// How many fragments behind its beginning are looked at for one.
-const BEHIND_MAX: usize = 256;
-/// Index entries that are read at a time: a producer may have put any number before it.
-const ENTRIES_PER_READ: usize = 1000;
+/// How far before a picture its key frame may lie: cameras have been seen that send one each two minutes.
+pub(crate) const KEY_FRAME_BEFORE_MS: i64 = 300_000;
+/// How many fragments before or behind one are looked at for it.
+pub(crate) const KEY_FRAME_FRAGMENTS_MAX: usize = 256;
 
-/// What a session may begin with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    /// Nothing that was received before.
-    pub expired_before: Timestamp,
-    /// Nothing before its range, whatever can be decoded of it: what a share link shows.
-    pub within_range: bool,
+/// Entries of the index that are read at a time for the first one of a range.
+const ENTRIES_PER_READ: usize = 64;
+
+/// How far the key frame of a range may lie from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Minutes before it.
+    BeforeRange,
+    /// Within it alone, whatever cannot be decoded then: what a share link shows.
+    Within,
+}
+
+/// The range with its start moved to where it can be decoded from, and the fragment with which it then begins; `None` where
+/// no fragment starts within it. By the order of the selector's clock.
+pub(crate) async fn begun_with_key_frame(
+    media: &Media,
+    stream: &Stream,
+    selector: FragmentSelectorType,
+    (range, reach): (TimestampRange, Reach),
+) -> Result<Option<(TimestampRange, StoredFragment)>, ArchiveError> {
+    let query = match selector {
+        FragmentSelectorType::ProducerTimestamp => FragmentQuery::producer_range,
+        FragmentSelectorType::ServerTimestamp => FragmentQuery::server_range,
+    };
+    let key = media.config.media_key(stream);
+    let expired_before = media.expired_before(stream);
+    let mut query = query(range.start_timestamp, range.end_timestamp, ENTRIES_PER_READ);
+    // Expired media waits for the rest of its media file to expire; it is not seen any more.
+    loop {
+        let found = media.fragments.list(&key, query).await?;
+        let Some(last) = found.last() else { return Ok(None) };
+        query = query.after(query.order.position(last));
+        let mut found = found.into_iter();
+        let alive = found.find(|fragment| fragment.server_timestamp >= expired_before);
+        let Some(alive) = alive else { continue };
+        let in_range = FragmentQuery { after: None, ..query };
+        let alive_sequence = alive.sequence;
+        let first =
+            beginning_of_range(media, &key, in_range, alive, (expired_before, reach)).await?;
+        let start_timestamp = match first.sequence == alive_sequence {
+            true => range.start_timestamp,
+            false => Timestamp::from_millis(query.order.value(&first)),
+        };
+        return Ok(Some((TimestampRange { start_timestamp, ..range }, first)));
+    }
 }
 
 /// The fragment with which a range begins in which `first` is the first one: the last one before it that begins with a key
 /// frame, or else the first one behind it, or else `first` itself.
-pub(super) async fn beginning_of_range(
+async fn beginning_of_range(
     media: &Media,
     key: &str,
     range: FragmentQuery,
     first: StoredFragment,
-    bounds: Bounds,
+    (expired_before, reach): (Timestamp, Reach),
 ) -> Result<StoredFragment, ArchiveError> {
     if first.begins_with_key_frame {
         return Ok(first);
     }
     let at = range.order.value(&first);
-    let before_ms = if bounds.within_range { 0 } else { BEFORE_MS };
+    let before_ms = match reach {
+        Reach::BeforeRange => KEY_FRAME_BEFORE_MS,
+        Reach::Within => 0,
+    };
     let before = FragmentQuery {
         from: at.saturating_sub(before_ms),
         until: at.saturating_sub(1),
@@ -44,7 +85,7 @@ pub(super) async fn beginning_of_range(
         ..range
     };
     let is_beginning = |fragment: &StoredFragment| {
-        fragment.begins_with_key_frame && fragment.server_timestamp >= bounds.expired_before
+        fragment.begins_with_key_frame && fragment.server_timestamp >= expired_before
     };
     let mut pages = before;
     let mut latest = None;
@@ -62,13 +103,13 @@ pub(super) async fn beginning_of_range(
         return Ok(found);
     }
     let behind = range.after(range.order.position(&first));
-    let behind = FragmentQuery { limit: BEHIND_MAX, ..behind };
+    let behind = FragmentQuery { limit: KEY_FRAME_FRAGMENTS_MAX, ..behind };
     let behind = media.fragments.list(key, behind).await?;
     Ok(behind.into_iter().find(is_beginning).unwrap_or(first))
 }
 
 /// The same of a live session that would begin with the fragment at `index`, none of those before `earliest`.
-pub(super) fn beginning_of_live(
+pub(crate) fn beginning_of_live(
     fragments: &[StoredFragment],
     index: usize,
     earliest: usize,
