@@ -1,5 +1,6 @@
-"""Key frames several fragments apart: images, clips and live sessions begin with the one before what was asked for."""
+"""What begins in the middle: key frames several fragments apart, tracks that come and go, a stream that has just begun."""
 
+import concurrent.futures
 import time
 
 import pytest
@@ -70,3 +71,19 @@ def test_a_session_goes_on_where_the_set_of_tracks_changes(site):
         assert len(playback.frame_hashes(url, "a:0", quiet=False)) > 0
 
 
+
+
+def test_a_live_list_of_mpeg_ts_waits_for_its_third_fragment(site):
+    source = producer.media(media.h264_mp4(SECONDS))
+    start_ms = round(time.time() * 1000) - source.duration_ms
+    create_stream(site.server, "begun")
+    producer.put_file(site.server, "begun", source, start_ms, source.fragments[:1])
+    asked = time.monotonic()
+    session = playback.hls_url(site.server, "begun", ContainerFormat="MPEG_TS")
+    url = playback.media_playlist_url(session)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        listed = pool.submit(playback.lines, url)
+        producer.put_file(site.server, "begun", source, start_ms, source.fragments[1:3])
+        assert len(playback.uris(url, listed.result())) == 3
+    assert len(playback.uris(url, playback.lines(url))) == 3
+    assert time.monotonic() - asked < 20
