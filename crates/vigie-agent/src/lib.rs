@@ -13,6 +13,6 @@ pub mod ledger;
 pub mod shell;
 
 pub use core::take_over;
-pub use shell::agent::{Agent, AgentConfig, AgentError, LiveSettings};
+pub use shell::agent::{Agent, AgentConfig, AgentError, LiveSettings, service_url};
 pub use shell::api_client::{ApiClient, Endpoints};
 pub use shell::credentials::CredentialsChain;

@@ -52,6 +52,22 @@ impl Caller {
         Err(format!("{path}: {status} {}", String::from_utf8_lossy(&answer)).into())
     }
 
+    /// A request without a signature, on a connection of its own; its answer is read while it comes.
+    pub(crate) async fn get(
+        address: SocketAddr,
+        request: Request<Full<Bytes>>,
+    ) -> Outcome<Incoming> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await?;
+        match response.status().as_u16() {
+            200 => Ok(response.into_body()),
+            status => Err(format!("status {status}").into()),
+        }
+    }
+
     /// A signed POST whose answer is read while it comes. The connection is the answer's alone.
     pub(crate) async fn stream(self, path: &str, body: &Bytes) -> Outcome<Incoming> {
         let request = self.signed(path, body)?.map(|()| Full::new(body.clone()));

@@ -1,7 +1,7 @@
 //! GetClip beside ffmpeg: ten minutes of a camera as an MP4 file, from the same media files, by turns.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,12 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::client::Caller;
+use crate::ffmpeg::{ffmpeg, finish};
+use crate::median::median;
 use crate::options::Work;
 use crate::process::{Server, on_one_core};
 use crate::producer::Producer;
-use crate::{Outcome, machine, process};
+use crate::{Outcome, clip_hours, machine, process};
 
 /// When the media begins by the producer's clock.
 const START_S: u64 = 1_795_000_000;
@@ -67,6 +69,8 @@ pub(crate) async fn run(options: &Work) -> Outcome<()> {
         row("`ffmpeg -c copy`, index last", &plain_copies, ""),
     ]
     .concat();
+    server.stop().await?;
+    let hours = clip_hours::section(&options.vigie, folder.path()).await?;
     let page = format!(
         "# Clips
 
@@ -85,7 +89,7 @@ page cache. The limits of a clip are raised by settings.
 {rows}
 GetClip's first byte comes after {first:.2} s, when the index has been made. Afterwards {memory_mb:.0} MB of the server
 are resident.
-",
+{hours}",
         kernel = machine::kernel()?,
         version = machine::ffmpeg_version()?,
         others = cores - 1,
@@ -142,18 +146,6 @@ fn media(folder: &Path) -> Outcome<PathBuf> {
     Ok(whole)
 }
 
-/// ffmpeg as it is called here.
-pub(crate) fn ffmpeg(mut command: Command) -> Command {
-    command.args(["-nostdin", "-v", "error", "-y"]).stdin(Stdio::null());
-    command
-}
-
-/// Runs it to its end.
-pub(crate) fn finish(command: &mut Command) -> Outcome<()> {
-    let done = command.status().map_err(|error| format!("ffmpeg: {error}"))?;
-    if done.success() { Ok(()) } else { Err(format!("ffmpeg: {done}").into()) }
-}
-
 /// The server's media files, in the order in which they were written.
 fn media_files(folder: &Path, but: &Path) -> Outcome<Vec<PathBuf>> {
     let mut files = Vec::new();
@@ -200,11 +192,4 @@ fn copy(list: &Path, out: &Path, flags: &[&str]) -> Outcome<Duration> {
     let begun = Instant::now();
     finish(&mut command)?;
     Ok(begun.elapsed())
-}
-
-/// Of several times.
-pub(crate) fn median(times: &[Duration]) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort();
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }

@@ -30,14 +30,35 @@ pub(crate) fn load_average() -> Outcome<String> {
 
 /// Processor time that a process has used so far.
 pub(crate) fn cpu_time(pid: u32) -> Outcome<Duration> {
+    let [user, system, ..] = cpu_times(pid)?;
+    Ok(user + system)
+}
+
+/// The same of a process with its children, those that have ended included.
+pub(crate) fn family_cpu_time(pid: u32) -> Outcome<Duration> {
+    let mut time: Duration = cpu_times(pid)?.iter().sum();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let Ok(children) = fs::read_to_string(task?.path().join("children")) else { continue };
+        for child in children.split_whitespace() {
+            time += cpu_time(child.parse()?)?;
+        }
+    }
+    Ok(time)
+}
+
+/// User and system time of a process, and those of its children that it has waited for.
+fn cpu_times(pid: u32) -> Outcome<[Duration; 4]> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may hold blanks; it ends with the last parenthesis. User and system time are fields 14 and 15.
+    // The name may hold blanks; it ends with the last parenthesis. The four are fields 14 to 17.
     let (_, fields) = text.rsplit_once(')').ok_or("no process name in /proc/PID/stat")?;
-    let mut ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-    let user = ticks.next().ok_or("no user time")??;
-    let system = ticks.next().ok_or("no system time")??;
-    // USER_HZ is 100 on every Linux there is.
-    Ok(Duration::from_millis((user + system) * 10))
+    let mut times = [Duration::ZERO; 4];
+    let mut ticks = fields.split_whitespace().skip(11);
+    for time in &mut times {
+        let ticks: u64 = ticks.next().ok_or("no processor times in /proc/PID/stat")?.parse()?;
+        // USER_HZ is 100 on every Linux there is.
+        *time = Duration::from_millis(ticks * 10);
+    }
+    Ok(times)
 }
 
 /// The same, to the nanosecond, of threads that are there now: of a process that makes none anew.

@@ -7,7 +7,9 @@
 mod agent;
 mod client;
 mod clip;
+mod clip_hours;
 mod disk_floor;
+mod ffmpeg;
 mod file_server;
 mod filled;
 mod hello;
@@ -18,6 +20,7 @@ mod live;
 mod load;
 mod machine;
 mod measure;
+mod median;
 mod options;
 mod page_cache;
 mod playback;

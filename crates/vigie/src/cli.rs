@@ -46,6 +46,9 @@ pub enum Command {
     /// People who sign in to a server with a name and a password
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Cameras of a hub
+    #[command(subcommand)]
+    Cameras(CamerasCommand),
     /// The media store of a server or a hub
     #[command(subcommand)]
     Store(StoreCommand),
@@ -506,6 +509,42 @@ pub struct UsersListOptions {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CamerasCommand {
+    /// Add the cameras of a list: each is tried from its hub, then recorded. Given again, a list goes on where it was
+    /// interrupted
+    Add(CamerasAddOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct CamerasAddOptions {
+    /// The cameras, comma-separated, a line for each: name,address,user,password; a first line with these words gives
+    /// another order
+    #[arg(value_name = "FILE")]
+    pub list: PathBuf,
+    /// The hub that is to record them
+    #[arg(long, env = "VIGIE_HUB_DEVICE_ARN", value_name = "ARN")]
+    pub hub_device_arn: String,
+    /// The server, by the access key of the environment or of the shared credentials file
+    #[arg(long, env = "VIGIE_ENDPOINT_URL", value_name = "URL")]
+    pub endpoint_url: String,
+    /// The Secrets Manager for the cameras' secrets [default: --endpoint-url]
+    #[arg(long, env = "VIGIE_SECRETS_ENDPOINT_URL", value_name = "URL")]
+    pub secrets_endpoint_url: Option<String>,
+    /// Use plain http to another machine: all between can read the cameras' passwords
+    #[arg(long, env = "VIGIE_INSECURE_HTTP")]
+    pub insecure_http: bool,
+    /// Region of the signatures
+    #[arg(long, env = "VIGIE_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// Hours that the server keeps their media
+    #[arg(long, default_value_t = 168, value_name = "N", value_parser = clap::value_parser!(u32).range(..=87_600))]
+    pub retention_hours: u32,
+    /// Add them although the hub has not seen a picture of them
+    #[arg(long)]
+    pub untested: bool,
 }
 
 #[derive(Debug, Subcommand)]

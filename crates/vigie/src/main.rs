@@ -18,7 +18,7 @@ mod zone;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, KeysCommand, StoreCommand, UsersCommand};
+use crate::cli::{CamerasCommand, Cli, Command, KeysCommand, StoreCommand, UsersCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Users(UsersCommand::SetPassword(options)) => cmd::users::set_password(&options),
         Command::Users(UsersCommand::SignOut(options)) => cmd::users::sign_out(&options),
         Command::Users(UsersCommand::Remove(options)) => cmd::users::remove(&options),
+        Command::Cameras(CamerasCommand::Add(options)) => cmd::cameras::add(&options),
         Command::Store(StoreCommand::Check(options)) => cmd::store::check(&options),
         Command::Store(StoreCommand::Repair(options)) => cmd::store::repair(&options),
         Command::Store(StoreCommand::Unclaimed(options)) => cmd::store::unclaimed(&options),

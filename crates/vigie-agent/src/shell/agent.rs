@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::sync::mpsc;
+use url::Url;
 use vigie_engine::chance::Chance;
 use vigie_engine::clock::Clock;
 use vigie_engine::pulse::Pulse;
@@ -153,6 +154,23 @@ pub struct LiveSettings {
     pub camera_ca: Option<PathBuf>,
 }
 
+/// The URL of a service that an option names, unless calls to it could be read on the way and that was not said to be meant.
+///
+/// # Errors
+///
+/// [`AgentError::EndpointUrl`], [`AgentError::InsecureHttp`].
+pub fn service_url(
+    text: &str,
+    option: &'static str,
+    insecure_http: bool,
+) -> Result<Url, AgentError> {
+    let url = endpoint_url(text).ok_or(AgentError::EndpointUrl { option })?;
+    match is_exposed(&url) && !insecure_http {
+        true => Err(AgentError::InsecureHttp { option }),
+        false => Ok(url),
+    }
+}
+
 /// How often what was recorded is made durable: a power cut costs at most so much.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -171,13 +189,7 @@ impl Agent {
         if config.hub_device_arn.parse::<ThingArn>().is_err() {
             return Err(AgentError::HubDeviceArn);
         }
-        let url = |text: &str, option| {
-            let url = endpoint_url(text).ok_or(AgentError::EndpointUrl { option })?;
-            match is_exposed(&url) && !config.insecure_http {
-                true => Err(AgentError::InsecureHttp { option }),
-                false => Ok(url),
-            }
-        };
+        let url = |text: &str, option| service_url(text, option, config.insecure_http);
         let kinesisvideo = url(&config.endpoint_url, "--endpoint-url")?;
         let secrets = match &config.secrets_endpoint_url {
             Some(text) => url(text, "--secrets-endpoint-url")?,

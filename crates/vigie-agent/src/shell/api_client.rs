@@ -124,11 +124,25 @@ impl ApiClient {
         operation: &'static Operation,
         input: &impl Serialize,
     ) -> Result<T, CallFailure> {
+        self.invoke_within(operation, input, CALL_TIMEOUT).await
+    }
+
+    /// The same for one that the service holds until it knows the answer.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallFailure`]; what the service wrote goes to the log.
+    pub async fn invoke_within<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        input: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<T, CallFailure> {
         let base = match operation.service {
             Service::SecretsManager => &self.shared.endpoints.secrets,
             _ => &self.shared.endpoints.kinesisvideo,
         };
-        self.call(base, operation, input, CALL_TIMEOUT).await
+        self.call(base, operation, input, timeout).await
     }
 
     /// SyncEdgeAgent; the service may hold it for the input's `WaitSeconds`.

@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn of_many_gaps_the_first_thousand_are_told_and_all_are_counted() {
+        let with_gaps = |count: u64| {
+            let fragments: Vec<_> = (0..=count).map(|n| fragment(n, n as i64 * 10)).collect();
+            let extent = Extent::of("gate", &fragments).unwrap();
+            (extent.gaps.len(), extent.gap_count)
+        };
+        assert_eq!(with_gaps(1000), (1000, 1000));
+        assert_eq!(with_gaps(1001), (1000, 1001));
+    }
+
+    #[test]
     fn a_file_ends_before_half_a_day_without_media_and_before_too_many_frames() {
         let extent = Extent::new("gate", &fragment(1, 0));
         assert!(extent.takes(&fragment(2, 12 * 3600 + 2)));

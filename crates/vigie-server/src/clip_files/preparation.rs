@@ -208,3 +208,65 @@ impl Preparation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{DocumentId, Location};
+
+    /// Of so many frames.
+    fn fragment(frame_count: u32) -> StoredFragment {
+        StoredFragment {
+            sequence: 1,
+            producer_timestamp: Timestamp::EPOCH,
+            server_timestamp: Timestamp::EPOCH,
+            timecode_ms: 0,
+            duration_ms: 2000,
+            size_bytes: 100,
+            frame_count,
+            crc32c: 0,
+            number_tail: 0,
+            begins_with_key_frame: true,
+            document: DocumentId(1),
+            at: Location::new(1, Arc::new(())),
+        }
+    }
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn indexes_take_so_much_memory_together_and_what_nobody_sends_makes_room() {
+        let preparations = Preparations::default();
+        // Two of them are all the memory there is.
+        let half = ((MEMORY_BYTES_MAX / 2 - FRAGMENT_MEMORY_BYTES) / FRAME_MEMORY_BYTES) as u32;
+        let begin = |name: u8, frames: u32, now| {
+            let begun =
+                preparations.find_or_begin(Fingerprint([name; 16]), &[fragment(frames)], now);
+            begun.map(|(one, is_new)| (is_new, one)).map_err(|error| error.kind)
+        };
+        let (is_new, first) = begin(1, half, at(0)).unwrap();
+        assert!(is_new);
+        assert!(begin(2, half, at(1)).unwrap().0);
+        assert!(!begin(1, half, at(2)).unwrap().0, "it is shared");
+        assert_eq!(begin(3, 100, at(3)).unwrap_err(), ErrorKind::ServiceUnavailable);
+        // What has failed is in nobody's hands.
+        let error = KvsError::not_found("gone");
+        first.phase.send_replace(Phase::Failed(error));
+        assert!(begin(3, half, at(4)).unwrap().0);
+        assert!(preparations.find(Fingerprint([1; 16]), at(4)).is_none());
+        assert!(preparations.find(Fingerprint([2; 16]), at(4)).is_some());
+    }
+
+    #[test]
+    fn work_that_nobody_asks_for_during_a_minute_is_given_up() {
+        let preparations = Preparations::default();
+        let name = Fingerprint([1; 16]);
+        let (one, _) = preparations.find_or_begin(name, &[fragment(1)], at(100)).unwrap();
+        assert!(!one.is_given_up(at(160)));
+        assert!(one.is_given_up(at(161)));
+        preparations.find(name, at(161)).unwrap();
+        assert!(!one.is_given_up(at(221)));
+    }
+}

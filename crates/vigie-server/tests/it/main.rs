@@ -8,6 +8,7 @@ mod administration;
 mod audit;
 mod authentication;
 mod backup;
+mod clip_file_limits;
 mod clip_files;
 mod clock_jumps;
 mod describe_schedule;

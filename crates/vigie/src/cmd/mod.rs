@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod agent_status;
 pub mod camera;
+pub mod cameras;
 pub mod cron;
 pub mod demo;
 pub mod image_decoder;
