@@ -25,7 +25,7 @@ async fn of_many_that_claim_at_once_one_holds_and_the_newest_is_next() {
     for claim in claims {
         claimed.push(claim.await.unwrap());
     }
-    claimed.sort();
+    claimed.sort_by_key(|(lease, _)| lease.epoch);
     let epochs: Vec<u64> = claimed.iter().map(|(lease, _)| lease.epoch).collect();
     assert!(epochs.is_sorted_by(|one, next| one < next), "{epochs:?}");
     assert_eq!(claimed[0].1, Standing::Held);

@@ -60,10 +60,11 @@ async fn what_was_told_is_there_after_each_crash_and_calls_go_on_by_themselves()
     assert!(count > 100, "{count}");
     // Away for good: told within seconds, and not for ever.
     tokio::task::block_in_place(|| cluster.down());
+    let (gate, no_tags) = (stream("gate"), BTreeMap::new());
     let begin = Instant::now();
     let (read, changed, checked) = tokio::join!(
         db.stream(StreamKey::Name("gate")),
-        db.create_stream(&stream("gate"), &BTreeMap::new()),
+        db.create_stream(&gate, &no_tags),
         db.check(),
     );
     for error in [read.unwrap_err(), changed.unwrap_err(), checked.unwrap_err()] {
