@@ -68,6 +68,13 @@ pub(super) async fn change(work: &Work<'_>, change: &EdgeChange) -> Result<Optio
     Ok((changed == 1).then_some(true))
 }
 
+fn stream_arn(change: &EdgeChange) -> &str {
+    match change {
+        EdgeChange::Save(row) => &row.stream_arn,
+        EdgeChange::Remove { stream_arn, .. } => stream_arn,
+    }
+}
+
 /// A hub works only for a stream that is there and keeps media; what it is to erase needs no stream. Until the end of the
 /// transaction the stream stays as it is.
 async fn may_be(work: &Work<'_>, row: &EdgeConfiguration) -> Result<bool, Fault> {
@@ -145,7 +152,10 @@ impl EdgeConfigurations for PostgresMetadataDb {
     }
 
     async fn save_edge_configurations(&self, changes: &[EdgeChange]) -> Result<bool, DbError> {
-        let saved = self.database.change(changes.to_vec(), |work, changes| {
+        let mut changes = changes.to_vec();
+        // Everybody locks in the same order, so that two that change the same rows wait once for each other.
+        changes.sort_by(|one, other| stream_arn(one).cmp(stream_arn(other)));
+        let saved = self.database.change(changes, |work, changes| {
             Box::pin(async move {
                 for one in changes {
                     if change(work, one).await?.is_none() {

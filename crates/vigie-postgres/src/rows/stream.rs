@@ -93,9 +93,9 @@ async fn save(
     if !lock(work, &stream.arn).await? {
         return Ok(None);
     }
-    let sql = "UPDATE stream SET version = $1, retention_hours = $2, device_name = $3, media_type = $4, \
+    let sql = "UPDATE stream SET version = $1, retention_hours = $2::bigint, device_name = $3, media_type = $4, \
                storage_tier = $5, image_generation_json = $8, notification_json = $9 \
-               WHERE arn = $6 AND version = $7 AND status = 'ACTIVE' AND ($2 > 0 OR NOT EXISTS \
+               WHERE arn = $6 AND version = $7 AND status = 'ACTIVE' AND ($2::bigint > 0 OR NOT EXISTS \
                (SELECT 1 FROM edge_configuration WHERE stream_arn = $6))";
     let changed = work
         .execute(

@@ -44,9 +44,10 @@ async fn opening_never_migrates_and_says_what_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_killed_half_way_leaves_whole_steps() {
     let url = of_the_first_version().await;
+    // Stands in the way of the second step's last statement. Within a transaction what others do looks as it did at first.
+    let blocking = plain(&url).await;
+    blocking.batch_execute("BEGIN; LOCK TABLE schema_version IN SHARE MODE").await.unwrap();
     let plain = plain(&url).await;
-    // Stands in the way of the second step's last statement.
-    plain.batch_execute("BEGIN; LOCK TABLE schema_version IN SHARE MODE").await.unwrap();
     let migrating = tokio::spawn({
         let options = options(&url);
         async move { migrate(&options).await }
@@ -58,7 +59,7 @@ async fn one_that_is_killed_half_way_leaves_whole_steps() {
     }
     let broken_off = migrating.await.unwrap().unwrap_err();
     assert!(matches!(broken_off, DbError::Away(_)), "{broken_off}");
-    plain.batch_execute("COMMIT").await.unwrap();
+    blocking.batch_execute("COMMIT").await.unwrap();
     let left =
         "SELECT to_regclass('lease') IS NULL AND (SELECT max(version) FROM schema_version) = 1";
     assert!(plain.query_one(left, &[]).await.unwrap().get::<_, bool>(0));
