@@ -224,7 +224,10 @@ impl Streams for PostgresMetadataDb {
         let args = (arn.to_owned(), tags.clone(), limit(tags_max));
         let put = self.database.change(args, |work, (arn, tags, tags_max)| {
             Box::pin(async move {
-                lock(work, arn).await?;
+                // Of one that has gone meanwhile nothing stays, as where it had gone a moment later.
+                if !lock(work, arn).await? {
+                    return Ok(Some(true));
+                }
                 put_tags(work, arn, tags).await?;
                 let sql = "SELECT 1 FROM stream_tag WHERE stream_arn = $1 OFFSET $2 LIMIT 1";
                 Ok((!work.exists(sql, &[arn, tags_max]).await?).then_some(true))
