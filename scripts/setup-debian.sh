@@ -7,10 +7,10 @@ build_packages=(gcc libc6-dev make)
 # Builds the web console. Only where they are missing: other packages of Node bring npm with them.
 command -v node >/dev/null && command -v npm >/dev/null || build_packages+=(nodejs npm)
 # chromium plays and clicks; ffmpeg and mkvtoolnix make and judge media, curl signs requests; systemd judges
-# our units; the rest is GStreamer's RTSP server, the cameras
+# our units; postgresql is a server that tests start in folders of their own; the rest is GStreamer's RTSP server, the cameras
 # Vigie did not write.
 test_packages=(
-  chromium ffmpeg mkvtoolnix curl systemd
+  chromium ffmpeg mkvtoolnix curl systemd postgresql
   python3 python3-gi gir1.2-gst-rtsp-server-1.0
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav glib-networking
@@ -28,6 +28,7 @@ works() {
   [ "$1" = build ] && return 0
   command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null && command -v mkvinfo >/dev/null &&
     command -v curl >/dev/null && command -v systemd-analyze >/dev/null && command -v chromium >/dev/null &&
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v setpriv >/dev/null &&
     /usr/bin/python3 "$(dirname "$0")/../tests/rtsp_server.py" --check 2>/dev/null
 }
 

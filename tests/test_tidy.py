@@ -92,7 +92,7 @@ WAITS_BY_TOKIO = {
 # Where a path of the repository begins, in a document.
 FIRST_FOLDERS = {path.name for path in [*ROOT.iterdir(), *CRATE_FOLDERS] if path.is_dir()}
 # What does I/O, waits or draws: no dependency of a pure crate.
-IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "getrandom", "rand", "mio", "socket2", "tracing"}
+IMPURE_DEPENDENCIES = {"tokio", "hyper", "hyper-util", "rustix", "rusqlite", "tokio-postgres", "getrandom", "rand", "mio", "socket2", "tracing"}
 
 # What stands behind the seams, tests included: the program's own, and fakes, of which there is one of a kind, in one place.
 SEAMS = ("Clock", "Chance", "Disk", "DiskFile", "Workers", "Runtime", "Archive", "MetadataDb", "AuditLog", "Leases", "Notices")
@@ -107,9 +107,12 @@ BEHIND_SEAMS = {
     ("Runtime", "TokioRuntime", "vigie-server/src/runtime.rs"),
     ("Archive", "EmbeddedArchive", "vigie-server/src/archive/embedded.rs"),
     ("MetadataDb", "SqliteMetadataDb", "vigie-server/src/db/sqlite/mod.rs"),
+    ("MetadataDb", "PostgresMetadataDb", "vigie-postgres/src/rows/mod.rs"),
     ("AuditLog", "FileAuditLog", "vigie-server/src/audit/file_log.rs"),
     ("Leases", "InProcessLeases", "vigie-metadata/src/leases/in_process.rs"),
     ("Notices", "InProcessNotices", "vigie-metadata/src/notices/in_process.rs"),
+    ("Leases", "PostgresLeases", "vigie-postgres/src/leases/mod.rs"),
+    ("Notices", "PostgresNotices", "vigie-postgres/src/notices/mod.rs"),
     # Beside a seam, for its crate's own tests need it or its contract is held against it.
     ("Chance", "NoChance", "vigie-engine/src/chance.rs"),
     ("Chance", "Extreme", "vigie-engine/src/backoff.rs"),

@@ -18,6 +18,17 @@ pub enum DbError {
         /// Version this program writes.
         known: i64,
     },
+    /// The database has not been brought to this version yet: opening one that several servers share does not.
+    #[error(
+        "metadata database: schema version {found}, and this version needs {known}; run `vigie server migrate` once, \
+         while the older servers go on"
+    )]
+    TooOld {
+        /// Version in the database; 0 where there is nothing.
+        found: i64,
+        /// Version this program needs.
+        known: i64,
+    },
     /// It is behind what this folder has seen.
     #[error(
         "{} is older than this folder: it is at generation {found}, the folder has seen {known}. Streams, keys and \
@@ -43,6 +54,10 @@ pub enum DbError {
     /// No space is left for it. Nothing was changed.
     #[error("metadata database: no space is left")]
     Full,
+    /// The engine cannot be reached, or does not answer. It goes on by itself when it is back. Whether a change was made may not
+    /// be known, which the text says.
+    #[error("metadata database: cannot be used now: {0}")]
+    Away(String),
     /// The engine has stopped; the process has to be restarted.
     #[error("metadata database: the writer has stopped")]
     Stopped,
@@ -51,6 +66,6 @@ pub enum DbError {
 impl DbError {
     /// Whether nothing will be written any more before the process starts again.
     pub const fn is_fatal(&self) -> bool {
-        !matches!(self, Self::TooBusy | Self::Locked | Self::Full)
+        !matches!(self, Self::TooBusy | Self::Locked | Self::Full | Self::Away(_))
     }
 }

@@ -34,7 +34,10 @@ pub use access_keys::{AccessKey, AccessKeys};
 pub use edge_configurations::{EdgeChange, EdgeConfiguration, EdgeConfigurations};
 pub use error::DbError;
 pub use hubs::{Hub, HubRow, Hubs};
-pub use leases::{EndReason, InProcessLeases, LEASE_TTL, Lease, Leases, Standing, Takeover};
+pub use leases::{
+    EndReason, InProcessLeases, LEASE_TTL, Lease, LeaseClaim, LeaseEntry, Leases, Standing,
+    Takeover,
+};
 pub use media_ledgers::{
     LEDGER_ENTRIES_MAX, LEDGERS_MAX, LedgerPosition, MediaLedger, MediaLedgerQuery, MediaLedgers,
     StoredLedgerEntry,

@@ -48,6 +48,11 @@ impl From<DbError> for Failure {
             DbError::Full => not_now(
                 "the server has no space left for its metadata; try again when there is some",
             ),
+            // Its text names hosts, for the log alone.
+            error @ DbError::Away(_) => {
+                tracing::warn!(%error, "a call was refused");
+                not_now("the metadata of the server cannot be used now; try again")
+            }
             error => Self::Internal(error.to_string()),
         }
     }

@@ -4,6 +4,7 @@
 //! not renew it for [`LEASE_TTL`], the newest of those that wait holds. A holder that has not looked may go on for a while: who
 //! keeps what it does asks for the epoch and takes nothing of an older one, as the archive does.
 
+mod entry;
 mod in_process;
 mod table;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 
 use crate::DbError;
 
+pub use entry::{LeaseClaim, LeaseEntry};
 pub use in_process::InProcessLeases;
 
 /// How long a claim stands that is not renewed, and how long the next one waits at most for a holder that has to end.

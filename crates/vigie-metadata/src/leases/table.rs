@@ -1,39 +1,17 @@
-//! Who holds what, and who is next. Decides by claims, renewals and `now`; knows nothing of who calls.
+//! Who holds what, of all names, in memory. Decides by [`LeaseEntry`]; knows nothing of who calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{EndReason, LEASE_TTL, Lease, Standing, Takeover};
+use super::entry::LeaseEntry;
+use super::{EndReason, Lease, Standing, Takeover};
 
 /// All leases.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     last_epoch: u64,
     /// None that is empty.
-    names: BTreeMap<String, Entry>,
-}
-
-#[derive(Debug, Default)]
-struct Entry {
-    holder: Option<Claim>,
-    waiting: Option<Waiting>,
-    /// Claims up to this epoch are over, and why.
-    revoked: Option<(u64, EndReason)>,
-}
-
-#[derive(Debug)]
-struct Claim {
-    epoch: u64,
-    owner: String,
-    /// Unless it is renewed.
-    until: Duration,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    claim: Claim,
-    /// Longer it does not wait for the holder.
-    goes_on_at: Duration,
+    names: BTreeMap<String, LeaseEntry>,
 }
 
 impl Table {
@@ -45,68 +23,33 @@ impl Table {
         takeover: Takeover,
         now: Duration,
     ) -> Option<(Lease, Standing)> {
-        self.expire(name, now);
-        if takeover == Takeover::First && self.names.contains_key(name) {
-            return None;
-        }
-        self.last_epoch += 1;
-        let epoch = self.last_epoch;
-        let claim = Claim { epoch, owner: owner.to_owned(), until: now + LEASE_TTL };
+        let epoch = self.last_epoch + 1;
         let entry = self.names.entry(name.to_owned()).or_default();
-        // However many come, the first of them is not waited for anew.
-        let waited_for = entry.waiting.take().map(|before| before.goes_on_at);
-        let standing = match entry.holder {
-            None => {
-                entry.holder = Some(claim);
-                Standing::Held
-            }
-            Some(_) => {
-                let goes_on_at = waited_for.unwrap_or(now + LEASE_TTL);
-                entry.waiting = Some(Waiting { claim, goes_on_at });
-                Standing::Waiting
-            }
-        };
+        let standing = entry.claim(epoch, owner, takeover, now)?;
+        self.last_epoch = epoch;
         Some((Lease { name: name.to_owned(), epoch }, standing))
     }
 
     /// See [`super::Leases::renew`].
     pub(super) fn renew(&mut self, lease: &Lease, now: Duration) -> Standing {
-        let superseded = Standing::Lost(EndReason::Superseded);
-        let Some(entry) = self.names.get_mut(&lease.name) else { return superseded };
-        // What was not renewed in time, and nobody wanted, is as good as renewed.
-        entry.renew(lease.epoch, now);
-        entry.expire(now);
-        if let Some(waiting) = entry.waiting.take_if(|waiting| waiting.claim.epoch == lease.epoch) {
-            match entry.holder {
-                Some(_) if now < waiting.goes_on_at => {
-                    entry.waiting = Some(waiting);
-                    return Standing::Waiting;
-                }
-                _ => entry.holder = Some(waiting.claim),
-            }
-        }
-        match (entry.revoked, &entry.holder) {
-            (Some((to, reason)), _) if to >= lease.epoch => Standing::Lost(reason),
-            (_, Some(holder)) if holder.epoch == lease.epoch && entry.waiting.is_none() => {
-                Standing::Held
-            }
-            _ => superseded,
+        match self.names.get_mut(&lease.name) {
+            Some(entry) => entry.renew(lease.epoch, now),
+            None => Standing::Lost(EndReason::Superseded),
         }
     }
 
     /// See [`super::Leases::release`].
     pub(super) fn release(&mut self, lease: &Lease) {
-        let Some(entry) = self.names.get_mut(&lease.name) else { return };
-        entry.holder.take_if(|claim| claim.epoch == lease.epoch);
-        entry.waiting.take_if(|waiting| waiting.claim.epoch == lease.epoch);
-        self.forget_empty(&lease.name);
+        if let Some(entry) = self.names.get_mut(&lease.name) {
+            entry.release(lease.epoch);
+            self.forget_empty(&lease.name);
+        }
     }
 
     /// See [`super::Leases::revoke`].
     pub(super) fn revoke(&mut self, name: &str, reason: EndReason) -> u64 {
         if let Some(entry) = self.names.get_mut(name) {
-            entry.revoked = Some((self.last_epoch, reason));
-            entry.waiting = None;
+            entry.revoke(self.last_epoch, reason);
             self.forget_empty(name);
         }
         self.last_epoch
@@ -114,41 +57,14 @@ impl Table {
 
     /// See [`super::Leases::holder`].
     pub(super) fn holder(&self, name: &str, now: Duration) -> Option<(String, u64)> {
-        let entry = self.names.get(name)?;
-        let waiting = entry.waiting.as_ref().map(|waiting| &waiting.claim);
-        let mut claims = entry.holder.iter().chain(waiting);
-        let claim = claims.find(|claim| claim.until > now)?;
+        let claim = self.names.get(name)?.holder(now)?;
         Some((claim.owner.clone(), claim.epoch))
     }
 
-    fn expire(&mut self, name: &str, now: Duration) {
-        if let Some(entry) = self.names.get_mut(name) {
-            entry.expire(now);
-            self.forget_empty(name);
-        }
-    }
-
     fn forget_empty(&mut self, name: &str) {
-        let is_empty = |entry: &Entry| entry.holder.is_none() && entry.waiting.is_none();
-        if self.names.get(name).is_some_and(is_empty) {
+        if self.names.get(name).is_some_and(LeaseEntry::is_empty) {
             self.names.remove(name);
         }
-    }
-}
-
-impl Entry {
-    fn renew(&mut self, epoch: u64, now: Duration) {
-        let waiting = self.waiting.as_mut().map(|waiting| &mut waiting.claim);
-        for claim in self.holder.iter_mut().chain(waiting) {
-            if claim.epoch == epoch {
-                claim.until = now + LEASE_TTL;
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Duration) {
-        self.holder.take_if(|claim| claim.until <= now);
-        self.waiting.take_if(|waiting| waiting.claim.until <= now);
     }
 }
 

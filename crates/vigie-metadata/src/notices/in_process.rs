@@ -30,6 +30,17 @@ struct Listening {
 }
 
 impl InProcessNotices {
+    /// Tells everybody, whatever they listen for: notices may have been lost, so that they look again.
+    pub fn publish_all(&self) {
+        let mut wakers = Vec::new();
+        for ear in self.listeners().values().flatten() {
+            let mut told = ear.told();
+            told.is_told = true;
+            wakers.extend(told.waker.take());
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +110,17 @@ mod tests {
     #[tokio::test]
     async fn they_hold_to_the_contract() {
         crate::contract::hold_notices(|| Arc::new(InProcessNotices::default())).await;
+    }
+
+    #[test]
+    fn where_some_may_be_lost_everybody_hears_once() {
+        let notices = InProcessNotices::default();
+        let of = |hub: &str| Notice::HubChanged { hub_device_arn: hub.to_owned() };
+        let mut listening = notices.subscribe([of("a"), of("b")].into());
+        let mut other = notices.subscribe([Notice::DeadlineSet].into());
+        notices.publish_all();
+        assert!(listening.has_heard() && other.has_heard());
+        assert!(!listening.has_heard() && !other.has_heard());
     }
 
     #[test]
