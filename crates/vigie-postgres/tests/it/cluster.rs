@@ -49,7 +49,8 @@ impl Cluster {
         let text = std::fs::read_to_string(&settings).unwrap();
         let socket = format!("unix_socket_directories = '{}'\n", folder.display());
         std::fs::write(&settings, format!("{text}{SETTINGS}{socket}")).unwrap();
-        let waiting = "read line; $as pg_ctl -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
+        // What breaks the tests off tells their whole group; this one has to stay until it has cleaned up.
+        let waiting = "trap '' HUP INT TERM; read line; $as pg_ctl -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
         let shell = shell(waiting, &folder).stdin(Stdio::piped()).spawn().unwrap();
         let cluster = Self { folder, shell };
         cluster.up();
