@@ -250,7 +250,7 @@ mod tests {
         assert!(is_new);
         assert!(begin(2, half, at(1)).unwrap().0);
         assert!(!begin(1, half, at(2)).unwrap().0, "it is shared");
-        assert_eq!(begin(3, 100, at(3)).unwrap_err(), ErrorKind::ServiceUnavailable);
+        assert_eq!(begin(3, 100, at(3)).err(), Some(ErrorKind::ServiceUnavailable));
         // What has failed is in nobody's hands.
         let error = KvsError::not_found("gone");
         first.phase.send_replace(Phase::Failed(error));

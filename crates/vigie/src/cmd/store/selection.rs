@@ -247,7 +247,8 @@ mod tests {
         let other = folder.path().join("other.mkv");
         let beside = write_new(&other, |_| {
             let second = write_new(&other, |_| panic!("two do not write one file"));
-            assert!(second.unwrap_err().to_string().contains("another export is writing"));
+            let error = second.err().unwrap().to_string();
+            assert!(error.contains("another export is writing"), "{error}");
             Err(Failure::other("enough"))
         });
         assert!(beside.is_err());
