@@ -3,9 +3,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::jpeg;
 use crate::picture::{Picture, Rgb};
-use crate::ycc::Ycc;
 
 /// No side of a written picture is longer.
 pub const SIDE_PIXELS_MAX: u32 = 16_384;
@@ -34,19 +32,18 @@ pub enum Format {
 
 /// The file of a picture; `None` when it is no whole picture or too large for the format.
 pub fn encode(picture: Picture, form: Form) -> Option<Vec<u8>> {
-    let (width, height) = size(picture.size(), form);
-    if width > SIDE_PIXELS_MAX || height > SIDE_PIXELS_MAX {
-        return None;
-    }
+    let rgb = scaled(picture.into_rgb()?, form)?;
     match form.format {
-        Format::Jpeg { quality } => {
-            jpeg::encode(&Ycc::new(picture)?.scaled(width, height)?, quality)
-        }
-        Format::Png => png(&scaled(picture.into_rgb()?, width, height)?),
+        Format::Jpeg { quality } => jpeg(&rgb, quality),
+        Format::Png => png(&rgb),
     }
 }
 
-fn scaled(rgb: Rgb, width: u32, height: u32) -> Option<Rgb> {
+fn scaled(rgb: Rgb, form: Form) -> Option<Rgb> {
+    let (width, height) = size(&rgb, form);
+    if width > SIDE_PIXELS_MAX || height > SIDE_PIXELS_MAX {
+        return None;
+    }
     if (width, height) == (rgb.width, rgb.height) {
         return Some(rgb);
     }
@@ -58,19 +55,29 @@ fn scaled(rgb: Rgb, width: u32, height: u32) -> Option<Rgb> {
     Some(Rgb { width, height, data: target.into_vec() })
 }
 
-/// Width and height of what is written of a picture of this size.
-fn size((width, height): (u32, u32), form: Form) -> (u32, u32) {
+/// Width and height of what is written.
+fn size(rgb: &Rgb, form: Form) -> (u32, u32) {
     // Rounded to the nearest, at least one.
     let in_proportion = |given: u16, of: u32, to: u32| {
         let scaled = (u64::from(given) * u64::from(to) + u64::from(of) / 2) / u64::from(of.max(1));
         u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
     };
     match (form.width, form.height) {
-        (None, None) => (width, height),
+        (None, None) => (rgb.width, rgb.height),
         (Some(width), Some(height)) => (width.into(), height.into()),
-        (Some(given), None) => (given.into(), in_proportion(given, width, height)),
-        (None, Some(given)) => (in_proportion(given, height, width), given.into()),
+        (Some(width), None) => (width.into(), in_proportion(width, rgb.width, rgb.height)),
+        (None, Some(height)) => (in_proportion(height, rgb.height, rgb.width), height.into()),
     }
+}
+
+fn jpeg(rgb: &Rgb, quality: u8) -> Option<Vec<u8>> {
+    let (width, height) = (u16::try_from(rgb.width).ok()?, u16::try_from(rgb.height).ok()?);
+    let mut file = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality);
+    // As cameras and ffmpeg write it, at every quality.
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    encoder.encode(&rgb.data, width, height, jpeg_encoder::ColorType::Rgb).ok()?;
+    Some(file)
 }
 
 fn png(rgb: &Rgb) -> Option<Vec<u8>> {
@@ -97,8 +104,9 @@ mod tests {
     fn one_side_keeps_the_proportions_and_two_stretch() {
         let check = |width: Option<u16>, height: Option<u16>, expect: (u32, u32)| {
             let form = Form { format: Format::Png, width, height };
-            assert_eq!(size((640, 360), form), expect);
-            let scaled = scaled(grey(640, 360), expect.0, expect.1).unwrap();
+            assert_eq!(size(&grey(640, 360), form), expect);
+            let scaled = scaled(grey(640, 360), form).unwrap();
+            assert_eq!((scaled.width, scaled.height), expect);
             assert_eq!(scaled, grey(expect.0, expect.1), "one colour stays one colour");
         };
         check(None, None, (640, 360));

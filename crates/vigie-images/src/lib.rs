@@ -8,7 +8,6 @@
 //! pool      the child processes, as the server sees them      child     what runs in one of them
 //! protocol  what goes over the pipe between the two           decode    coded frames -> pictures
 //! picture   pictures and their colours                        encode    pictures -> JPEG, PNG
-//! ycc       pictures in JPEG's colours                        jpeg      these as a file
 //! confinement  what keeps such a process from all else
 //! ```
 //!
@@ -18,8 +17,6 @@ pub mod child;
 pub mod confinement;
 pub mod decode;
 pub mod encode;
-mod jpeg;
 pub mod picture;
 pub mod pool;
 pub mod protocol;
-mod ycc;

@@ -58,15 +58,6 @@ pub enum Planes {
 }
 
 impl Picture {
-    /// Pixels in a row, and rows.
-    pub fn size(&self) -> (u32, u32) {
-        match self {
-            Self::Yuv(Yuv { width, height, .. }) | Self::Rgb(Rgb { width, height, .. }) => {
-                (*width, *height)
-            }
-        }
-    }
-
     /// In red, green and blue; `None` when the planes are not of the size that they should have.
     pub fn into_rgb(self) -> Option<Rgb> {
         match self {
@@ -88,21 +79,6 @@ impl Yuv {
         Some(Rgb { width: self.width, height: self.height, data })
     }
 
-    /// Whether the planes have the size that they should have.
-    pub(crate) fn is_whole(&self) -> bool {
-        let (width, height) = (self.width as usize, self.height as usize);
-        let chroma =
-            width.div_ceil(1 << self.chroma_shift_x) * height.div_ceil(1 << self.chroma_shift_y);
-        let (lengths, bits) = match &self.planes {
-            Planes::Eight(planes) => (planes.each_ref().map(Vec::len), 8),
-            Planes::Deep { samples, bits } => (samples.each_ref().map(Vec::len), *bits),
-        };
-        lengths == [width * height, chroma, chroma]
-            && width > 0
-            && height > 0
-            && (8..=16).contains(&bits)
-    }
-
     fn convert<S: Copy + Into<i32>>(
         &self,
         y: &[S],
@@ -110,11 +86,18 @@ impl Yuv {
         v: &[S],
         bits: u32,
     ) -> Option<Vec<u8>> {
-        if !self.is_whole() {
-            return None;
-        }
         let (width, height) = (self.width as usize, self.height as usize);
         let chroma_width = width.div_ceil(1 << self.chroma_shift_x);
+        let chroma_height = height.div_ceil(1 << self.chroma_shift_y);
+        let is_whole = y.len() == width * height
+            && u.len() == chroma_width * chroma_height
+            && v.len() == u.len()
+            && width > 0
+            && height > 0
+            && (8..=16).contains(&bits);
+        if !is_whole {
+            return None;
+        }
         let mut out = vec![0; 3 * width * height];
         // Green, blue and red lie in the planes themselves (ITU-T H.273, matrix 0).
         let identity = self.colour.matrix_coefficients == 0;
