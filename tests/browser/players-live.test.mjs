@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { WAYS, play, serveBlankPage } from "./players.mjs";
+import { WAYS_OF_OTHERS, play, serveBlankPage } from "./players.mjs";
 
 /** Made by the test that runs this: URLs of sessions of one stream, and the folder where it is told what happened. */
 const site = JSON.parse(process.env.SITE);
@@ -24,12 +24,12 @@ after(async () => {
 const tell = (what) => closeSync(openSync(`${site.signals}/${what}`, "w"));
 
 test("a live session goes on when its source changes its picture size, and when it pauses and returns", async () => {
-  const players = await Promise.all(WAYS.map(([name, form]) => play(browser, blank.origin, name, site[form], 120_000)));
+  const players = await Promise.all(WAYS_OF_OTHERS.map(([name, form]) => play(browser, blank.origin, name, site[form], 120_000)));
   const all = async (what, holds) => {
     const ended = await Promise.allSettled(players.map((player, at) => player.until(what, (now) => holds(now, at))),
     );
     // All that did not, not only the first.
-    const failed = ended.map(({ reason }, at) => reason && `${WAYS[at].join(" ")}: ${reason.message}`);
+    const failed = ended.map(({ reason }, at) => reason && `${WAYS_OF_OTHERS[at].join(" ")}: ${reason.message}`);
     assert.deepEqual(failed.filter(Boolean), []);
     return ended.map(({ value }) => value);
   };
@@ -48,7 +48,7 @@ test("a live session goes on when its source changes its picture size, and when 
     );
     for (const { audioBytes } of later) assert.ok(audioBytes > 0, "no sound was decoded");
     if (process.env.PICTURES) {
-      await Promise.all(players.map((player, at) => player.picture(`${process.env.PICTURES}/${WAYS[at].join("-")}.png`)));
+      await Promise.all(players.map((player, at) => player.picture(`${process.env.PICTURES}/${WAYS_OF_OTHERS[at].join("-")}.png`)));
     }
   } finally {
     await Promise.all(players.map((player) => player.close()));

@@ -10,7 +10,7 @@ const site = JSON.parse(process.env.SITE);
 /** What cannot be decoded without the pictures that are missing, in parts of all; hls.js leaves out more around an empty segment. */
 const LOST = { "broken-key-frame": 0.45, "begun-late": 0.2 };
 
-/** At what players fail in live sessions by MPEG-TS (docs/playback.md): nobody has found why yet. */
+/** At what players fail in live sessions by MPEG-TS (docs/playback.md), each seen once or twice on a busy machine; why is not known. */
 const FAILING = {
   "native hlsTs": ["begun-late", "halves", "single-pictures", "sound-pausing"],
   "hls.js hlsTs": ["single-pictures"],

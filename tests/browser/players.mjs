@@ -45,16 +45,17 @@ const PLAYERS = {
   },
 };
 
-/** Which player plays which form. */
-export const WAYS = [
+/** Which player plays which form, of those that a page brings along. */
+export const WAYS_OF_OTHERS = [
   ["hls.js", "hls"],
   ["hls.js", "hlsTs"],
   ["shaka", "hls"],
   ["shaka", "dash"],
   ["dash.js", "dash"],
-  ["native", "hls"],
-  ["native", "hlsTs"],
 ];
+
+/** The same with the browser's own. */
+export const WAYS = [...WAYS_OF_OTHERS, ["native", "hls"], ["native", "hlsTs"]];
 
 /** A page with an empty video element, on an origin of its own. */
 export async function serveBlankPage() {

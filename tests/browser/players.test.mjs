@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { WAYS, play, serveBlankPage } from "./players.mjs";
+import { WAYS_OF_OTHERS, play, serveBlankPage } from "./players.mjs";
 
 /** Made by the test that runs this: URLs of sessions, and what they hold. */
 const site = JSON.parse(process.env.SITE);
@@ -19,7 +19,7 @@ after(async () => {
 });
 
 describe("players of others", { concurrency: 3 }, () => {
-  for (const [name, form] of WAYS) {
+  for (const [name, form] of WAYS_OF_OTHERS) {
     test(`${name} plays ${form} on demand, seeks, and crosses a gap and a change of the codec parameters`, async () => {
       const player = await play(browser, blank.origin, name, site.onDemand[form]);
       try {
@@ -60,7 +60,7 @@ describe("players of others", { concurrency: 3 }, () => {
 
   // G.711 as FLAC, Opus as it is; MPEG-TS has no place for either.
   for (const codec of ["alaw", "opus"]) {
-    for (const [name, form] of WAYS) {
+    for (const [name, form] of WAYS_OF_OTHERS) {
       test(`${name} plays H.264 with ${codec} by ${form}`, async () => {
         const player = await play(browser, blank.origin, name, site.sounds[codec][form]);
         try {

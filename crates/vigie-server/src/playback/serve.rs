@@ -104,8 +104,8 @@ impl Playing<'_> {
         Ok(progress?)
     }
 
-    /// The same for a playlist. Chromium's own player (156) fails for good at a growing list of MPEG-TS with one segment or two:
-    /// of a stream that has just begun, the list waits for the third.
+    /// The same for a playlist. Chromium's own player (156) was seen to fail for good at a growing list of MPEG-TS with one segment
+    /// or two: of a stream that has just begun, the list waits for the third.
     async fn progress_to_begin_with(
         &self,
         container: ContainerFormat,
