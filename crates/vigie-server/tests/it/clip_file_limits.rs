@@ -9,7 +9,11 @@ use vigie_media::Timestamp;
 use vigie_media::codec::aac;
 use vigie_media::matroska::writer;
 
+use crate::common::keys::key;
 use crate::common::{Answer, TestServer};
+
+const EXPORTER: &str =
+    r#"{"Statement": {"Effect": "Allow", "Action": "kinesisvideo:ExportClip", "Resource": "*"}}"#;
 
 fn header(sampling_hz: u32) -> Vec<u8> {
     let config = aac::AudioSpecificConfig::aac_lc(sampling_hz, 2).unwrap();
@@ -104,18 +108,27 @@ async fn begin_download(server: &TestServer, url: &Value) -> Response<Incoming> 
 }
 
 #[tokio::test]
-async fn sixty_four_files_are_sent_at_once_and_another_when_one_is_done() {
+async fn sixty_four_files_are_sent_at_once_sixteen_to_one_and_another_when_one_is_done() {
     let server = with_stream().await;
     // More than lies in sockets and queues, so that who does not read has not got all of it.
     upload(&server, 48_000, 0..400, 100_000).await;
-    let found = export(&server, 0, 400).await.ok();
-    let url = &found["Files"][0]["ClipFileURL"];
-    let mut downloads = Vec::new();
-    for _ in 0..64 {
-        let answer = begin_download(&server, url).await;
-        assert_eq!(answer.status(), 200);
-        downloads.push(answer);
+    let mut urls = Vec::new();
+    for _ in 0..5 {
+        let holder = key(&server, EXPORTER).await;
+        let input = json!({ "StreamName": "gate", "StartTimestamp": 0, "EndTimestamp": 400 });
+        let found = server.call_as(&holder, "/exportClip", input).await.ok();
+        urls.push(found["Files"][0]["ClipFileURL"].clone());
     }
+    let mut downloads = Vec::new();
+    for url in &urls[..4] {
+        for _ in 0..16 {
+            let answer = begin_download(&server, url).await;
+            assert_eq!(answer.status(), 200);
+            downloads.push(answer);
+        }
+        assert_eq!(begin_download(&server, url).await.status(), 503);
+    }
+    let url = &urls[4];
     let refused = begin_download(&server, url).await;
     assert_eq!(refused.status(), 503);
     let text = refused.into_body().collect().await.unwrap().to_bytes();
