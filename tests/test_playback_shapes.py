@@ -11,6 +11,7 @@ import browsers
 import media
 import playback
 import producer
+import pytest
 import streams
 
 SECONDS = 6
@@ -35,6 +36,10 @@ def test_players_play_it_all(own_site):
     print(browsers.run("players-shapes.test.mjs", server, SITE=json.dumps(site), WAYS=ways))
 
 
+@pytest.mark.skipif(
+    os.environ.get("PLAYBACK_WAYS") != "all",
+    reason="whether a player keeps up with what is live needs an idle machine: part of `scripts/soak playback-shapes`",
+)
 def test_players_play_it_all_live(own_site):
     server = own_site.server
     av = producer.media(media.h264_aac_mp4(SECONDS))
