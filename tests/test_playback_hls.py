@@ -162,12 +162,13 @@ def test_gaps_and_other_codec_parameters_are_marked_in_the_playlist(site, av):
     assert seen == {"ON_DISCONTINUITY": 3, "NEVER": 0, "ALWAYS": count - 1}
 
 
-def test_fragments_of_other_codecs_than_the_first_are_left_out(site, av):
-    silent = producer.media(media.h264_mp4(SECONDS))
+def test_fragments_of_another_video_codec_than_the_first_are_left_out_and_those_without_its_sound_are_not(site, av):
+    silent, other = producer.media(media.h264_mp4(SECONDS)), producer.media(media.h265_aac_mkv(SECONDS))
     start_ms = round(time.time() * 1000) - playback.HOUR_MS
     streams.create_stream(site.server, "mixed")
-    for turn, source in enumerate((av, silent, av)):
+    for turn, source in enumerate((av, silent, other, av)):
         producer.put_file(site.server, "mixed", source, start_ms + turn * 10_000)
-    url = playback.hls_url(site.server, "mixed", **playback.on_demand(start_ms, start_ms + 30_000))
+    url = playback.hls_url(site.server, "mixed", **playback.on_demand(start_ms, start_ms + 40_000))
     lines = playback.lines(playback.media_playlist_url(url))
-    assert list(playback.numbers(lines).values()) == list(range(1, 2 * len(av.fragments) + 1))
+    shown = 2 * len(av.fragments) + len(silent.fragments)
+    assert list(playback.numbers(lines).values()) == list(range(1, shown + 1))

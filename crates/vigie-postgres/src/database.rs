@@ -185,13 +185,13 @@ impl Database {
     }
 
     /// Makes a change that does no harm when it is made twice, and has no key.
-    pub(crate) async fn repeat<A: Send + Sync + 'static, T: Send + 'static>(
+    pub(crate) async fn repeat<A: Send + Sync + 'static, T>(
         &self,
         args: A,
         apply: Apply<A, T>,
     ) -> Result<Option<T>, DbError>
     where
-        T: Change,
+        T: Change + Send + 'static,
     {
         self.run(None, args, apply).await
     }

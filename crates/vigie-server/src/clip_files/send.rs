@@ -35,6 +35,7 @@ pub(super) fn begin(
         let sender = Sender::new(documents, prepared.tracks.clone(), pieces);
         // Beside the sending, which may wait for its reader as long as that likes.
         let sent = tokio::select! {
+            biased;
             sent = send(&prepared, range, sender) => sent,
             error = until_it_ends(&files, &session, &prepared) => Err(End::Failed(error)),
         };

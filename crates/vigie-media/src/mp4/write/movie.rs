@@ -8,6 +8,9 @@ use crate::sample::SampleTrack;
 /// Units per second of the movie's own durations.
 pub(crate) const MOVIE_TIMESCALE: u32 = 1000;
 
+/// Writes boxes behind what is there.
+pub(crate) type WriteBoxes<'a> = Box<dyn Fn(&mut Vec<u8>) + 'a>;
+
 pub(crate) struct MovieTrack<'a> {
     pub(crate) track: &'a SampleTrack,
     /// Presented duration in units of [`MOVIE_TIMESCALE`]; 0 when fragments say it.
@@ -17,7 +20,7 @@ pub(crate) struct MovieTrack<'a> {
     /// Its edit list, where it needs one.
     pub(crate) edit: Option<Edit>,
     /// Writes the boxes of `stbl` after `stsd`: there may be many MB of them, of which nobody needs a copy.
-    pub(crate) sample_table: Box<dyn Fn(&mut Vec<u8>) + 'a>,
+    pub(crate) sample_table: WriteBoxes<'a>,
 }
 
 /// How a track's media is placed in the presentation.
