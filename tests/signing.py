@@ -45,8 +45,11 @@ def sign(auth, request, at=None):
     )
 
 
-def call(server, path, body, key=None, at=None, service="kinesisvideo", headers=None, tamper=None, timeout=10):
-    """POSTs a JSON body signed by hand; `tamper` may change the signed request. Returns (status, headers, body)."""
+def call(
+    server, path, body, key=None, at=None, service="kinesisvideo", headers=None, tamper=None, timeout=10, context=None
+):
+    """POSTs a JSON body signed by hand; `tamper` may change the signed request; over TLS with a `context` of it. Returns
+    (status, headers, body)."""
     host = urllib.parse.urlsplit(server.url).netloc
     key_id, secret = key or server.key()
     credentials = botocore.credentials.Credentials(key_id, secret)
@@ -56,11 +59,15 @@ def call(server, path, body, key=None, at=None, service="kinesisvideo", headers=
     sign(botocore.auth.SigV4Auth(credentials, service, REGION), request, at)
     if tamper:
         tamper(request)
-    return post(host, path, request.headers, request.data, timeout)
+    return post(host, path, request.headers, request.data, timeout, context)
 
 
-def post(host, path, headers, body, timeout=10):
-    connection = http.client.HTTPConnection(host, timeout=timeout)
+def post(host, path, headers, body, timeout=10, context=None):
+    connection = (
+        http.client.HTTPSConnection(host, timeout=timeout, context=context)
+        if context
+        else http.client.HTTPConnection(host, timeout=timeout)
+    )
     try:
         connection.request("POST", path, body=body, headers=dict(headers.items()))
         answer = connection.getresponse()

@@ -219,9 +219,13 @@ test("another hub is added: a key with the right policy and the commands", async
   await page.getByText("Type your secret access key first.").waitFor();
   await page.getByLabel("Your secret access key").fill(secret);
   await page.getByRole("button", { name: "Create the key" }).click();
-  const commands = await page.getByLabel("the commands", { exact: true }).textContent();
+  const shown = () => page.getByLabel("the commands", { exact: true }).textContent();
+  assert.ok((await shown()).includes("systemctl enable --now vigie-agent"));
+  await inspect(page, "add-hub-service");
+  await page.getByRole("button", { name: "In a terminal" }).click();
+  const commands = await shown();
   assert.match(commands, /aws_access_key_id = AKIA[A-Z2-7]{16}\n/);
-  assert.ok(commands.includes(`--endpoint-url ${url}`) && commands.includes(":thing/barn"));
+  assert.ok(commands.includes(`--endpoint-url '${url}'`) && commands.includes(":thing/barn"));
   await page.getByText("Waiting for the hub's first call").waitFor();
   await inspect(page, "add-hub");
   await outside("type", commands);

@@ -1,8 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  agentCommands,
   clockState,
-  credentialsFile,
   hubArn,
   hubArnOf,
   hubKey,
@@ -21,20 +19,6 @@ test("a hub's name and its ARN belong together", () => {
   expect(isHubArn("arn:aws:iot:us-east-1:x:thing/barn")).toBe(false);
   expect(hubNameFault("barn 1")).toBeDefined();
   expect(hubNameFault("barn-1")).toBeUndefined();
-});
-
-const hub = {
-  arn: hubArn("barn", "us-east-1", "000000000000"),
-  endpoint: "http://127.0.0.1:8440",
-  accessKeyId: "AKIA",
-  secretAccessKey: "s/ecret",
-  region: "us-east-1",
-};
-
-test("the commands hold all that a hub needs", () => {
-  const commands = agentCommands(hub);
-  for (const part of [hub.arn, hub.endpoint, "vigie agent", "umask 077"]) expect(commands).toContain(part);
-  expect(commands).toContain(credentialsFile(hub).trimEnd());
 });
 
 test("a hub may reach its own streams and secrets, and nothing else", () => {

@@ -55,31 +55,3 @@ export function clockState(skewMs: number | undefined): { text: string; wrong: b
   const apart = wrong ? durationText(Math.abs(skewMs)) : `${(Math.abs(skewMs) / 1000).toFixed(1)} s`;
   return { text: `${apart} ${skewMs > 0 ? "ahead" : "behind"}`, wrong };
 }
-
-export interface HubCommands {
-  arn: string;
-  endpoint: string;
-  accessKeyId: string;
-  secretAccessKey: string;
-  region: string;
-}
-
-/** The file that AWS's tools and `vigie agent` read. */
-export function credentialsFile({ accessKeyId, secretAccessKey }: HubCommands): string {
-  return `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
-}
-
-/** What to type on the hub. */
-export function agentCommands(hub: HubCommands): string {
-  return [
-    "# The hub's key, readable by its owner alone",
-    "umask 077",
-    "cat >vigie-credentials <<'END'",
-    credentialsFile(hub).trimEnd(),
-    "END",
-    "# Records and uploads from here on; it takes its work from the server",
-    `AWS_SHARED_CREDENTIALS_FILE=$PWD/vigie-credentials vigie agent \\`,
-    `  --hub-device-arn ${hub.arn} \\`,
-    `  --endpoint-url ${hub.endpoint} --region ${hub.region} --data-dir vigie-hub`,
-  ].join("\n");
-}

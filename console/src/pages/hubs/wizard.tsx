@@ -7,15 +7,25 @@ import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
 import Link from "@cloudscape-design/components/link";
 import Multiselect from "@cloudscape-design/components/multiselect";
+import SegmentedControl from "@cloudscape-design/components/segmented-control";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Textarea from "@cloudscape-design/components/textarea";
 import Wizard from "@cloudscape-design/components/wizard";
 import { useState } from "react";
 import { useApi } from "../../api/api";
 import type { NewAccessKey } from "../../api/operations";
 import { listSecrets } from "../../api/secrets";
 import { listStreams } from "../../api/streams";
-import { agentCommands, hubArn, hubNameFault } from "../../logic/hub";
+import { hubArn, hubNameFault } from "../../logic/hub";
+import {
+  agentCommands,
+  authorityFault,
+  endpointFault,
+  type HubCommands,
+  isOpenToOthers,
+  serviceCommands,
+} from "../../logic/hub-commands";
 import { hubPolicy } from "../../logic/policy";
 import { hrefOf } from "../../logic/route";
 import { useAction } from "../../ui/action";
@@ -34,9 +44,13 @@ export function HubWizard() {
   const [streams, setStreams] = useState<string[]>([]);
   const [secrets, setSecrets] = useState<string[]>([]);
   const [endpoint, setEndpoint] = useState(location.origin);
+  const [authority, setAuthority] = useState("");
   const [key, setKey] = useState<NewAccessKey>();
   const { busy, failure, act, refuse } = useAction();
-  const fault = hubNameFault(name);
+  const nameFault = hubNameFault(name);
+  const addressFault = endpointFault(endpoint);
+  const certificateFault = endpoint.startsWith("https:") ? authorityFault(authority) : undefined;
+  const fault = nameFault ?? addressFault ?? certificateFault;
   const arn = hubArn(name, settings.Region, settings.AccountId);
   const policy = hubPolicy({ hubName: name, streams, secrets });
   const create = () =>
@@ -75,13 +89,35 @@ export function HubWizard() {
           content: (
             <Container>
               <SpaceBetween size="l">
-                <FormField label="Hub name" errorText={(asked || name) && fault} constraintText="It cannot be changed later.">
+                <FormField label="Hub name" errorText={(asked || name) && nameFault} constraintText="It cannot be changed later.">
                   <Input value={name} autoFocus autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
                 </FormField>
-                <FormField label="Server address" description="Where the hub reaches this server.">
+                <FormField
+                  label="Server address"
+                  description="Where the hub reaches this server."
+                  errorText={addressFault}
+                  warningText={
+                    isOpenToOthers(endpoint) && "By plain http everybody between hub and server can read video and secrets."
+                  }
+                >
                   <Input value={endpoint} autoComplete={false} onChange={({ detail }) => setEndpoint(detail.value)} />
                 </FormField>
-                {name && !fault && (
+                {endpoint.startsWith("https:") && (
+                  <FormField
+                    label={<>Certificate of your CA <i>– optional</i></>}
+                    description="In PEM, if the hub's system does not trust the server's certificate."
+                    errorText={certificateFault}
+                  >
+                    <Textarea
+                      rows={4}
+                      value={authority}
+                      spellcheck={false}
+                      placeholder="-----BEGIN CERTIFICATE-----"
+                      onChange={({ detail }) => setAuthority(detail.value)}
+                    />
+                  </FormField>
+                )}
+                {name && !nameFault && (
                   <Box color="text-body-secondary">
                     Its ARN will be <Box variant="code">{arn}</Box>
                   </Box>
@@ -122,23 +158,16 @@ export function HubWizard() {
         {
           title: "Start the agent",
           content: key && (
-            <Container header={<Header variant="h2">On the hub</Header>}>
-              <SpaceBetween size="m">
-                <Alert type="warning">The key's secret is shown this once.</Alert>
-                <Box>Install the program vigie on the hub, then run:</Box>
-                <CopyBlock
-                  label="the commands"
-                  text={agentCommands({
-                    arn,
-                    endpoint,
-                    accessKeyId: key.AccessKeyId,
-                    secretAccessKey: key.SecretAccessKey,
-                    region: settings.Region,
-                  })}
-                />
-                <FirstCall arn={arn} />
-              </SpaceBetween>
-            </Container>
+            <StartAgent
+              hub={{
+                arn,
+                endpoint,
+                accessKeyId: key.AccessKeyId,
+                secretAccessKey: key.SecretAccessKey,
+                region: settings.Region,
+                authority: endpoint.startsWith("https:") ? authority : "",
+              }}
+            />
           ),
         },
       ]}
@@ -168,6 +197,39 @@ function Names({ label, all, load, chosen, choose }: NamesProps) {
         onChange={({ detail }) => choose(detail.selectedOptions.map(({ value }) => value ?? ""))}
       />
     </FormField>
+  );
+}
+
+const WAYS = [
+  { id: "service", text: "As a service" },
+  { id: "terminal", text: "In a terminal" },
+];
+
+function StartAgent({ hub }: { hub: HubCommands }) {
+  const [way, setWay] = useState("service");
+  return (
+    <Container header={<Header variant="h2">On the hub</Header>}>
+      <SpaceBetween size="m">
+        <Alert type="warning">The key's secret is shown this once.</Alert>
+        <SegmentedControl
+          label="How the agent runs"
+          options={WAYS}
+          selectedId={way}
+          onChange={({ detail }) => setWay(detail.selectedId)}
+        />
+        {way === "service" ? (
+          <Box>
+            Starts with the machine and after whatever ended it. Install the program as <Box variant="code">/usr/bin/vigie</Box>{" "}
+            and <Box variant="code">packaging/systemd/vigie-agent.service</Box> in{" "}
+            <Box variant="code">/etc/systemd/system</Box>, then run as root:
+          </Box>
+        ) : (
+          <Box>Records until the terminal is closed. Install the program vigie on the hub, then run:</Box>
+        )}
+        <CopyBlock label="the commands" text={way === "service" ? serviceCommands(hub) : agentCommands(hub)} />
+        <FirstCall arn={hub.arn} />
+      </SpaceBetween>
+    </Container>
   );
 }
 
