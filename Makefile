@@ -57,6 +57,7 @@ bench:
 	target/release/vigie-bench live --vigie target/release/vigie --folder target/bench --page docs/benchmarks/live.md
 	target/release/vigie-bench filled --vigie target/release/vigie --folder target/bench --page docs/benchmarks/filled.md
 	VIGIE_BIN=$(CURDIR)/target/release/vigie .venv/bin/python tests/bench_console.py --page docs/benchmarks/console.md
+	VIGIE_BIN=$(CURDIR)/target/release/vigie .venv/bin/python tests/bench_watching.py --page docs/benchmarks/watching.md
 
 # Measures for hours what `make bench` measures for minutes, and writes docs/soak. Goes on where it was broken off.
 soak:

@@ -63,6 +63,21 @@ def low_rate_mp4():
     return _make("h264-low-rate-8s.mp4", [*pattern, *encoder, "-g", "5", "-keyint_min", "5", "-sc_threshold", "0"])
 
 
+# A group of two seconds, as cameras come.
+_LONG_GROUP = ["-g", "50", "-keyint_min", "50"]
+
+
+def sub_stream_mp4(seconds=10):
+    """H.264 of 640 by 360 at 500 kbit/s, as cameras' sub-streams are."""
+    return _make(f"h264-sub-stream-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA, *_LONG_GROUP, "-b:v", "500k"])
+
+
+def main_stream_mkv(seconds=120):
+    """H.264 of 1920 by 1080 at 4 Mbit/s, as cameras' main streams are."""
+    full_hd = _pattern(seconds, "1920x1080")
+    return _make(f"h264-main-stream-{seconds}s.mkv", [*full_hd, *_H264_CAMERA, *_LONG_GROUP, "-b:v", "4M"])
+
+
 def h264_mp4(seconds=10):
     """H.264 without audio in MP4."""
     return _make(f"h264-{seconds}s.mp4", [*_pattern(seconds), *_H264_CAMERA])

@@ -270,6 +270,24 @@ def test_a_file_that_a_document_names_is_there(document):
     assert missing == []
 
 
+COLUMNS_MAX = 130
+# Pages that `make bench` and `make soak` write are as wide as their words.
+MEASURED = [ROOT / "docs" / "benchmarks", ROOT / "docs" / "soak"]
+
+
+def test_lines_of_the_documents_fit_a_screen():
+    documents = [path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if path.parent not in MEASURED]
+    assert len(documents) > 15
+    wide = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in documents
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        # A row of a table cannot be broken.
+        if len(line) > COLUMNS_MAX and not line.startswith("|")
+    ]
+    assert wide == []
+
+
 def test_make_test_runs_every_test_of_every_crate():
     """`make test` runs the simulator's tests apart from the others, by a pattern of names of test binaries."""
     makefile = (ROOT / "Makefile").read_text() + (ROOT / "scripts" / "test-side-by-side").read_text()

@@ -1,7 +1,7 @@
 /** Measures how soon the console is there, and prints it as JSON. Run by tests/bench_console.py, never as a test. */
 import { launch, openPage } from "./browser.mjs";
 
-const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, ROUNDS } = process.env;
+const { VIGIE_URL: url, KEY_ID: keyId, KEY_SECRET: secret, ROUNDS, LAST } = process.env;
 
 /** Milliseconds since the page was asked for, once somebody can type; and what has come over the wire by then. */
 async function signInForm(page) {
@@ -16,6 +16,20 @@ async function signInForm(page) {
 async function streams(page, since = 0) {
   const waiting = page.waitForFunction(
     () => document.querySelectorAll("table tbody tr th[scope=row]").length > 0 && performance.now(),
+  );
+  return { ms: (await (await waiting).jsonValue()) - since, ...(await come(page)) };
+}
+
+/** Milliseconds from typing a stream's name to the table that has it alone. */
+async function find(page) {
+  const since = await page.evaluate(() => performance.now());
+  await page.getByRole("searchbox", { name: "Find streams" }).fill(LAST);
+  const waiting = page.waitForFunction(
+    (name) => {
+      const found = [...document.querySelectorAll("table tbody tr th[scope=row]")];
+      return found.length === 1 && found[0].innerText.includes(name) && performance.now();
+    },
+    LAST,
   );
   return { ms: (await (await waiting).jsonValue()) - since, ...(await come(page)) };
 }
@@ -51,6 +65,7 @@ for (let round = 0; round < Number(ROUNDS); round += 1) {
   measured.coldSignIn = await signIn(page);
   await page.reload();
   measured.warmStreams = await streams(page);
+  measured.find = await find(page);
   await page.evaluate(() => sessionStorage.clear());
   await page.reload();
   measured.warmForm = await signInForm(page);

@@ -53,9 +53,14 @@ pub(crate) fn page(figures: &Figures) -> String {
         "# Benchmarks
 
 `make bench` writes this page. What is measured runs on cores of its own, the load comes from another process on the
-others, over loopback; each page says how many each side had. Every call is signed anew. Ratios are those of one run, against a floor measured in it.
+others, over loopback; each page says how many each side had. Every call is signed anew. Ratios are those of one run, against
+a floor measured in it.
 
-Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md), [images](benchmarks/images.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md), [its recorder beside an older build](benchmarks/recorder.md), [live media](benchmarks/live.md), [filled stores](benchmarks/filled.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md).
+Pages of their own: [ingest](benchmarks/ingest.md), [reading](benchmarks/read.md), [clips](benchmarks/clip.md),
+[images](benchmarks/images.md), [playback](benchmarks/playback.md), [the agent](benchmarks/agent.md),
+[its recorder beside an older build](benchmarks/recorder.md), [live media](benchmarks/live.md),
+[filled stores](benchmarks/filled.md), [the media store](benchmarks/store.md), [the console](benchmarks/console.md),
+[watching in it](benchmarks/watching.md).
 
 Measured on: {processor}, {cores} cores, Linux {kernel}; load average at the end {load_average}. The server had
 one core, the load the other {others}: with {hubs} hubs on few cores, times include what a hub waits for its own.
