@@ -39,3 +39,14 @@ def test_a_wall_of_nine_with_one_camera_dying(own_site):
     with browsers.outside(**deeds) as control:
         told = {"CAMERAS": " ".join(CAMERAS), "DYING": DYING, "CONTROL": control}
         print(browsers.run("console-wall.test.mjs", server, deadline_seconds=400, **told))
+
+
+@pytest.mark.timeout(330)
+def test_a_camera_whose_video_begins_later_joins_the_wall(own_site):
+    server = own_site.server
+    begun = time.time() - 600
+    for name, starts in {"early": [begun + 10 * n for n in range(12)], "later": [begun + 80, begun + 90, begun + 100]}.items():
+        create_stream(server, name)
+        for start in starts:
+            put_media.put(server, name, put_media.recorded(media.h264_mkv(), start))
+    print(browsers.run("console-wall-later.test.mjs", server, BEGUN=f"{begun * 1000:.0f}"))

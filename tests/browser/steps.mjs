@@ -14,7 +14,8 @@ export function steps(pageOf) {
         await run();
       } catch (error) {
         const page = pageOf();
-        error.message += `\nThe page said: ${(await page.locator("body").innerText()).replace(/\s+/g, " ").slice(0, 2000)}`;
+        // Reporters print the stack, which has the message as it was.
+        error.stack += `\nThe page said: ${(await page.locator("body").innerText()).replace(/\s+/g, " ").slice(0, 2000)}`;
         if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/failed.png`, fullPage: true });
         throw error;
       }

@@ -13,7 +13,10 @@ const MENDS = 3;
 /** Video that begins so much later than it was asked for is another. */
 const GAP_MS = 60_000;
 
-/** Why nothing is played. A codec that the browser has not is called `Codec`, with its name. */
+/**
+ * Why nothing is played. A codec that the browser has not is called `Codec`, with its name; media that it does not take,
+ * `Playback`; `Interrupted` when the server did not give it.
+ */
 export interface PlayFailure extends Failure {
   /** When there is video again. */
   next?: number;
@@ -93,6 +96,7 @@ export function play(
     end();
     if (response?.code === 404 || response?.code === 403) failed({ name: "ResourceNotFoundException", message: details });
     else if (isUnknown) failed({ name: "Codec", message: codecNames(unknown(codecs)) || "this video" });
+    else if (type === ErrorTypes.NETWORK_ERROR) failed({ name: "Interrupted", message: `The video did not come: ${details}.` });
     else failed({ name: "Playback", message: `The player stopped: ${details}.` });
   });
   hls.loadSource(url);

@@ -1,6 +1,7 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { useApi } from "../../api/api";
 import { playlistUrl, type Source } from "../../api/playback";
+import { isTriedAgain } from "../../logic/playing";
 import { noticed } from "../../ui/load";
 import { play, type PlayFailure, type Playing } from "./hls";
 
@@ -28,7 +29,7 @@ export interface PlayerState {
   goTo: (at: number) => boolean;
 }
 
-/** Plays a stream in a video element; what is live begins again by itself when there is video again. */
+/** Plays a stream in a video element; begins again by itself where that may help. */
 export function usePlayer(
   video: RefObject<HTMLVideoElement | null>,
   streamName: string,
@@ -62,8 +63,8 @@ export function usePlayer(
       setFailure(what);
       setWaiting(false);
       handlers.current.onNothing();
-      // A camera that comes back is seen again without anybody's doing.
-      if (session.live) retry = window.setTimeout(() => setRound((before) => before + 1), RETRY_MS);
+      // A camera or a server that comes back is seen again without anybody's doing.
+      if (isTriedAgain(what, session.live)) retry = window.setTimeout(() => setRound((before) => before + 1), RETRY_MS);
     };
     const tell = () => {
       const now = playing.current?.playingAt();

@@ -29,6 +29,8 @@ interface Props {
 
 const LOOK_MS = 500;
 const KEEP_UP_MS = 5000;
+/** A camera without video at the moment of the others may have some later. */
+const LOOK_AGAIN_MS = 10_000;
 const PICTURE_EVERY_MS = 2000;
 /** So long a page that could not keep up shows pictures before it tries again. */
 const PICTURES_FOR_MS = 120_000;
@@ -59,7 +61,9 @@ export function Tile(props: Props) {
 function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & { cannot: (pictures: Pictures) => void }) {
   const video = useRef<HTMLVideoElement>(null);
   const [at, setAt] = useState<number>();
-  const player = usePlayer(video, shown, source, {
+  const [begun, setBegun] = useState(source);
+  useEffect(() => setBegun(source), [source]);
+  const player = usePlayer(video, shown, begun, {
     onTime: (moment) => {
       setAt(moment);
       onTime(moment);
@@ -70,6 +74,14 @@ function VideoTile({ name, shown, source, clock, now, onTime, cannot }: Props & 
   useTogether(video, source, at, clock, player.goTo);
   useKeepsUp(video, () => cannot({ because: "This page cannot keep up: a picture each 2 s", forNow: true }));
   const { failure } = player;
+  useEffect(() => {
+    if (source.live || failure?.name !== "ResourceNotFoundException") return;
+    const timer = setInterval(() => {
+      const from = clockAt(clock.current);
+      if (from !== undefined) setBegun({ live: false, from });
+    }, LOOK_AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [source, clock, failure]);
   useEffect(() => {
     if (failure?.name !== "Codec") return;
     cannot({ because: `This browser cannot play ${failure.message}: a picture each 2 s`, forNow: false });
