@@ -60,7 +60,7 @@ def page(measured):
 Part of [the benchmarks](../benchmarks.md); `make bench` writes this page.
 
 {machine.measured_on()}.
-Browser, server, hub and cameras share them.
+Browser, server, hub and camera share them.
 {" ".join(chromium.split()[:2])} without a screen, which decodes and paints by processor, and a release build of server and agent, over loopback.
 
 Milliseconds until a picture is there. The recording is of 1080p at 25 frames a second, 4 Mbit/s, groups of two seconds; the

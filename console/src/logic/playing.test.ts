@@ -6,7 +6,13 @@ test.each([
   ["Unreachable", true],
   ["ClientLimitExceededException", true],
   ["ServiceUnavailableException", true],
+  ["ServiceUnavailable", true],
+  ["InternalFailure", true],
   ["Interrupted", true],
+  // The media is such, whoever asks again.
+  ["UnsupportedStreamMediaTypeException", false],
+  ["MissingCodecPrivateDataException", false],
+  ["NoDataRetentionException", false],
   ["Codec", false],
   ["Playback", false],
   ["ResourceNotFoundException", false],

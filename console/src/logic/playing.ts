@@ -1,11 +1,19 @@
 /** What becomes of playing that failed. */
 
-import { type Failure, isDenied, isSessionOver } from "../api/failure";
+import type { Failure } from "../api/failure";
 
-/** As it is asked for, it fails again. */
-const STAYS = new Set(["Codec", "Playback", "ResourceNotFoundException"]);
+/** Nobody answered, the video was cut off, the server was busy or failed itself: without the `Exception` of their names. */
+const PASSING = new Set([
+  "Unreachable",
+  "Interrupted",
+  "ClientLimitExceeded",
+  "Throttling",
+  "ServiceUnavailable",
+  "InternalFailure",
+  "InternalServiceError",
+]);
 
 /** Whether what failed is tried again by itself: what is live always, for there may be video any moment. */
 export function isTriedAgain(failure: Failure, live: boolean): boolean {
-  return live || !(STAYS.has(failure.name) || isDenied(failure) || isSessionOver(failure));
+  return live || PASSING.has(failure.name.replace(/Exception$/, ""));
 }
